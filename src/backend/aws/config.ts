@@ -1,0 +1,107 @@
+import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { loadSharedConfigFiles } from '@smithy/core/config';
+import { CredstashError } from '../../errors.ts';
+import { translate } from './errors.ts';
+
+/** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
+export interface AwsSettings {
+  /** Default: AWS_REGION, AWS_DEFAULT_REGION, the profile's, then us-east-1 as in the original. */
+  readonly region?: string | undefined;
+  /** Default: as `region`. */
+  readonly kmsRegion?: string | undefined;
+  readonly profile?: string | undefined;
+  /** A role to assume, from the profile's or the environment's credentials. */
+  readonly roleArn?: string | undefined;
+  /** A name or an ARN. */
+  readonly table: string;
+  /** The master key of new data keys: an alias with its `alias/`, a key id, or an ARN of either. */
+  readonly key: string;
+  /** Asks the person for the code of the MFA device `serial`. */
+  readonly mfaCode?: (serial: string) => Promise<string>;
+}
+
+type ClientConfig = Pick<DynamoDBClientConfig, 'profile' | 'credentials' | 'requestHandler'>;
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html */
+const TABLE = /^(?:arn:[^:]+:dynamodb:([^:]+):\d+:table\/)?[A-Za-z0-9_.-]{3,255}$/;
+
+/** The table, and the region to find it in. @throws CredstashError USAGE when it can be no table's name or ARN */
+export function checkTable(table: string): { table: string; region: string | undefined } {
+  const match = TABLE.exec(table);
+  if (!match) {
+    throw new CredstashError(
+      'USAGE',
+      `${table} can be no table's name: 3 to 255 letters, digits, _ . - or an ARN`,
+    );
+  }
+  return { table, region: match[1] };
+}
+
+/**
+ * The regions of the table and of the key. A table's ARN names its own region.
+ *
+ * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
+ */
+export async function regions(settings: AwsSettings): Promise<{ dynamodb: string; kms: string }> {
+  const own =
+    settings.region ?? (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined);
+  const region = own ?? (await profileSetting(settings, 'region')) ?? 'us-east-1';
+  return {
+    dynamodb: checkTable(settings.table).region ?? region,
+    kms: settings.kmsRegion ?? region,
+  };
+}
+
+/** What both clients share. The credentials are the SDK's whole default chain, or a role assumed from it. */
+export async function clientConfig(settings: AwsSettings, region: string): Promise<ClientConfig> {
+  const credentials = await import('@aws-sdk/credential-providers');
+  const mfaCodeProvider = settings.mfaCode;
+  const shared = {
+    ...(settings.profile === undefined ? {} : { profile: settings.profile }),
+    // A service that is not there must not hold a person up: three attempts of these end within a minute.
+    requestHandler: { connectionTimeout: 3000, requestTimeout: 12_000, throwOnRequestTimeout: true },
+  };
+  const chain = credentials.fromNodeProviderChain({
+    ...(settings.profile === undefined ? {} : { profile: settings.profile }),
+    ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
+    clientConfig: { region },
+  });
+  const { roleArn } = settings;
+  if (roleArn === undefined) return { ...shared, credentials: translated(chain, region) };
+  // A profile without a role of its own may still say which MFA device its owner has.
+  const serial =
+    (await profileSetting(settings, 'role_arn')) === undefined
+      ? await profileSetting(settings, 'mfa_serial')
+      : undefined;
+  const assumed = credentials.fromTemporaryCredentials({
+    masterCredentials: chain,
+    params: {
+      RoleArn: roleArn,
+      RoleSessionName: 'credstash',
+      ...(serial === undefined ? {} : { SerialNumber: serial }),
+    },
+    ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
+    clientConfig: { ...shared, region },
+  });
+  return { ...shared, credentials: translated(assumed, region) };
+}
+
+/** A failure to get credentials is told as such, and not as one of the request that needed them. */
+function translated<A extends unknown[], T>(
+  provider: (...args: A) => Promise<T>,
+  region: string,
+): (...args: A) => Promise<T> {
+  return async (...args) => {
+    try {
+      return await provider(...args);
+    } catch (error) {
+      throw translate(error, { service: 'STS', region, resource: 'credentials' });
+    }
+  };
+}
+
+async function profileSetting(settings: AwsSettings, name: string): Promise<string | undefined> {
+  const profile = settings.profile ?? (process.env['AWS_PROFILE'] || 'default');
+  const { configFile, credentialsFile } = await loadSharedConfigFiles();
+  return credentialsFile[profile]?.[name] ?? configFile[profile]?.[name];
+}

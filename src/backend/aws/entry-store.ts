@@ -1,0 +1,265 @@
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import {
+  encodeItem,
+  type Entry,
+  type EntryHeader,
+  type Item,
+  itemSize,
+  MAX_ITEM_BYTES,
+  parseHeader,
+  parseItem,
+} from '../../entry.ts';
+import { CredstashError } from '../../errors.ts';
+import { conflict, type EntryStore, versionExists } from '../entry-store.ts';
+import { nameOf, translate } from './errors.ts';
+
+/** Every attribute of an entry but its keys, with a placeholder each: several are reserved words of DynamoDB. */
+const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'contents', 'hmac'];
+const HEADER = ['name', 'version', 'cipher', 'digest', 'created', 'comment'];
+
+type RawItem = Record<string, AttributeValue>;
+interface Page {
+  Items?: RawItem[] | undefined;
+  LastEvaluatedKey?: RawItem | undefined;
+}
+
+/** Entries in a DynamoDB table. Every read is consistent and goes through all pages. */
+export class AwsEntryStore implements EntryStore {
+  readonly #dynamodb: DynamoDBClient;
+  readonly #table: string;
+  readonly #region: string;
+
+  constructor(dynamodb: DynamoDBClient, table: string, region: string) {
+    this.#dynamodb = dynamodb;
+    this.#table = table;
+    this.#region = region;
+  }
+
+  async create(entry: Entry): Promise<void> {
+    checkItemSize(entry);
+    const item = encodeItem(entry);
+    const input = {
+      TableName: this.#table,
+      Item: item as RawItem,
+      ConditionExpression: 'attribute_not_exists(#name)',
+      ExpressionAttributeNames: { '#name': 'name' },
+    };
+    const stored = await this.#conditional('dynamodb:PutItem', item, () =>
+      this.#dynamodb.send(new PutItemCommand(input)),
+    );
+    if (!stored) throw versionExists(entry, this.#where());
+  }
+
+  async replace(entry: Entry, was: Entry): Promise<void> {
+    checkItemSize(entry);
+    const item = encodeItem(entry);
+    const before = encodeItem(was);
+    const values: RawItem = {};
+    const set: string[] = [];
+    const remove: string[] = [];
+    // Its keys alone would be met by an item that is not there.
+    const conditions = ['attribute_exists(#name)'];
+    for (const name of ATTRIBUTES) {
+      const [to, from] = [item[name], before[name]];
+      if (from) {
+        conditions.push(`#${name} = :was_${name}`);
+        values[`:was_${name}`] = from as AttributeValue;
+      } else {
+        conditions.push(`attribute_not_exists(#${name})`);
+      }
+      if (to) {
+        set.push(`#${name} = :${name}`);
+        values[`:${name}`] = to as AttributeValue;
+      } else {
+        remove.push(`#${name}`);
+      }
+    }
+    const input = {
+      TableName: this.#table,
+      Key: keyOf(was.name, was.version),
+      // An update, not a put: attributes that the format does not name stay.
+      UpdateExpression: `SET ${set.join(', ')}${remove.length > 0 ? ` REMOVE ${remove.join(', ')}` : ''}`,
+      ConditionExpression: conditions.join(' AND '),
+      ExpressionAttributeNames: placeholders(['name', ...ATTRIBUTES]),
+      ExpressionAttributeValues: values,
+    };
+    const replaced = await this.#conditional('dynamodb:UpdateItem', item, () =>
+      this.#dynamodb.send(new UpdateItemCommand(input)),
+    );
+    if (!replaced) throw conflict(was, this.#where());
+  }
+
+  async latest(name: string): Promise<Entry | undefined> {
+    for await (const item of this.#query(name, { ScanIndexForward: false, Limit: 1 })) {
+      return parseItem(item);
+    }
+    return undefined;
+  }
+
+  async at(name: string, version: string): Promise<Entry | undefined> {
+    const item = await this.#item(name, version);
+    return item && parseItem(item);
+  }
+
+  async *versions(name: string): AsyncGenerator<Entry> {
+    for await (const item of this.#query(name, { ScanIndexForward: false })) yield parseItem(item);
+  }
+
+  async *all(): AsyncGenerator<Entry> {
+    for await (const item of this.#scan({})) yield parseItem(item);
+  }
+
+  async *headers(name?: string): AsyncGenerator<EntryHeader> {
+    const names = placeholders(HEADER);
+    const ProjectionExpression = Object.keys(names).join();
+    const items =
+      name === undefined
+        ? this.#scan({ ProjectionExpression, ExpressionAttributeNames: names })
+        : this.#query(name, { ProjectionExpression, ExpressionAttributeNames: names });
+    for await (const item of items) yield parseHeader(item);
+  }
+
+  async remove(name: string, version: string): Promise<boolean> {
+    const input = {
+      TableName: this.#table,
+      Key: keyOf(name, version),
+      ConditionExpression: 'attribute_exists(#name)',
+      ExpressionAttributeNames: { '#name': 'name' },
+    };
+    return this.#conditional('dynamodb:DeleteItem', undefined, () =>
+      this.#dynamodb.send(new DeleteItemCommand(input)),
+    );
+  }
+
+  async #item(name: string, version: string): Promise<RawItem | undefined> {
+    const input = { TableName: this.#table, Key: keyOf(name, version), ConsistentRead: true };
+    const answer = await this.#call('dynamodb:GetItem', () =>
+      this.#dynamodb.send(new GetItemCommand(input)),
+    );
+    return answer.Item;
+  }
+
+  #query(
+    name: string,
+    options: Partial<ConstructorParameters<typeof QueryCommand>[0]>,
+  ): AsyncGenerator<RawItem> {
+    return this.#pages('dynamodb:Query', (start) =>
+      this.#dynamodb.send(
+        new QueryCommand({
+          TableName: this.#table,
+          ConsistentRead: true,
+          KeyConditionExpression: '#name = :name',
+          ...options,
+          ExpressionAttributeNames: { ...options.ExpressionAttributeNames, '#name': 'name' },
+          ExpressionAttributeValues: { ':name': { S: name } },
+          ...start,
+        }),
+      ),
+    );
+  }
+
+  #scan(options: Partial<ConstructorParameters<typeof ScanCommand>[0]>): AsyncGenerator<RawItem> {
+    return this.#pages('dynamodb:Scan', (start) =>
+      this.#dynamodb.send(
+        new ScanCommand({ TableName: this.#table, ConsistentRead: true, ...options, ...start }),
+      ),
+    );
+  }
+
+  async *#pages(
+    action: string,
+    send: (start: { ExclusiveStartKey?: RawItem }) => Promise<Page>,
+  ): AsyncGenerator<RawItem> {
+    let start: { ExclusiveStartKey?: RawItem } = {};
+    for (;;) {
+      const page = await this.#call(action, () => send(start));
+      yield* page.Items ?? [];
+      // A page may be empty and still not be the last (API reference, Query, LastEvaluatedKey).
+      if (!page.LastEvaluatedKey) return;
+      start = { ExclusiveStartKey: page.LastEvaluatedKey };
+    }
+  }
+
+  /**
+   * A conditional write: whether its condition held. When the SDK retried a write whose answer was lost, the
+   * condition fails on this very write; `item`, what it leaves in the table, tells.
+   */
+  async #conditional(
+    action: string,
+    item: Item | undefined,
+    send: () => Promise<unknown>,
+  ): Promise<boolean> {
+    try {
+      await send();
+      return true;
+    } catch (error) {
+      if (nameOf(error) !== 'ConditionalCheckFailedException') throw this.#translate(error, action);
+      const { name, version } = item ?? {};
+      if (!item || !name || !version || !('S' in name) || !('S' in version)) return false;
+      const there = await this.#item(name.S, version.S);
+      return there !== undefined && ATTRIBUTES.every((each) => same(item[each], there[each]));
+    }
+  }
+
+  async #call<T>(action: string, send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      throw this.#translate(error, action);
+    }
+  }
+
+  #translate(error: unknown, action: string): CredstashError {
+    const general = translate(error, {
+      service: 'DynamoDB',
+      action,
+      resource: `the table ${this.#table}`,
+      region: this.#region,
+    });
+    if (nameOf(error) === 'ResourceNotFoundException') {
+      return new CredstashError('TABLE_NOT_FOUND', `there is no ${this.#where().slice(4)}`, {
+        hint: 'create it with credstash setup, or name its region with -r and the table with -t',
+        cause: general.cause,
+      });
+    }
+    return general;
+  }
+
+  #where(): string {
+    return `the table ${this.#table} in ${this.#region}`;
+  }
+}
+
+function keyOf(name: string, version: string): RawItem {
+  return { name: { S: name }, version: { S: version } };
+}
+
+function placeholders(names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [`#${name}`, name]));
+}
+
+function same(a: Item[string] | undefined, b: AttributeValue | undefined): boolean {
+  if (!a || !b) return a === b;
+  if ('S' in a) return a.S === b.S;
+  return b.B !== undefined && Buffer.compare(a.B, b.B) === 0;
+}
+
+/** Before the request, with the wrapped key's real length: DynamoDB's own refusal is told by its text only. */
+function checkItemSize(entry: Entry): void {
+  const size = itemSize(entry);
+  if (size > MAX_ITEM_BYTES) {
+    throw new CredstashError(
+      'TOO_LARGE',
+      `${entry.name} is too large: its entry has ${size} bytes, and DynamoDB takes ${MAX_ITEM_BYTES} (400 KB)`,
+    );
+  }
+}

@@ -1,0 +1,133 @@
+import { CredstashError, type ErrorCode } from '../../errors.ts';
+
+/** Where a request went, for the words of an error. */
+export interface Where {
+  /** `DynamoDB`, `KMS`, or `STS` and the like while credentials are got. */
+  readonly service: string;
+  /** The IAM action, as a policy names it. */
+  readonly action?: string;
+  /** What it was done on: `the table X`. */
+  readonly resource?: string;
+  readonly region?: string;
+}
+
+const NO_CREDENTIALS = [
+  'CredentialsProviderError',
+  'TokenProviderError',
+  'ProviderError',
+  'CredentialsError',
+];
+
+const REFUSED = [
+  'UnrecognizedClientException',
+  'InvalidClientTokenId',
+  'InvalidSignatureException',
+  'SignatureDoesNotMatch',
+  'IncompleteSignatureException',
+  'IncompleteSignature',
+  'MissingAuthenticationTokenException',
+  'MissingAuthenticationToken',
+  'NotAuthorizedException',
+];
+
+const EXPIRED = ['ExpiredTokenException', 'ExpiredToken', 'RequestExpired', 'TokenRefreshRequired'];
+
+const DENIED = ['AccessDeniedException', 'AccessDenied'];
+
+const THROTTLED = [
+  'ThrottlingException',
+  'Throttling',
+  'ThrottledException',
+  'TooManyRequestsException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'LimitExceededException',
+  'ProvisionedThroughputExceededException',
+];
+
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  NO_CREDENTIALS:
+    'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with -p, or log in (aws sso login); with no AWS account at all, use the local vault: credstash --local',
+  CREDENTIALS_REFUSED: 'renew the credentials; the system clock must be right too',
+  THROTTLED: 'try again later, or set AWS_MAX_ATTEMPTS to try longer',
+  UNREACHABLE: 'check the network, the region and AWS_ENDPOINT_URL',
+};
+
+/**
+ * The one translation of what the SDK throws into the project's errors, by its class or code.
+ *
+ * Of the SDK's error only names, numbers and a denial's text are kept. It carries the whole answer along, its
+ * other texts can quote the request, and a parser's error quotes the answer: a data key could stand there.
+ */
+export function translate(error: unknown, where: Where): CredstashError {
+  if (error instanceof CredstashError) return error;
+  const { name, code, status, message } = facts(error);
+  const at = `${where.resource ? `${where.resource} in ` : ''}${where.region ?? where.service}`;
+  const cause = new Error(
+    `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`,
+  );
+  const make = (as: ErrorCode, text: string): CredstashError => {
+    const hint = HINTS[as];
+    return new CredstashError(as, text, { cause, ...(hint === undefined ? {} : { hint }) });
+  };
+
+  if (NO_CREDENTIALS.includes(name)) {
+    return make('NO_CREDENTIALS', 'no AWS credentials were found');
+  }
+  if (EXPIRED.includes(name)) {
+    return make('CREDENTIALS_REFUSED', `${where.service} refused the AWS credentials: they have expired`);
+  }
+  if (REFUSED.includes(name)) {
+    return make('CREDENTIALS_REFUSED', `${where.service} refused the AWS credentials (${name})`);
+  }
+  if (DENIED.includes(name)) {
+    const denied = `access denied: ${where.action ?? where.service} on ${at}`;
+    return make('ACCESS_DENIED', message === '' ? denied : `${denied}: ${message}`);
+  }
+  if (THROTTLED.includes(name) || status === 429) {
+    return make('THROTTLED', `${where.service} throttled the request on ${at} (${name}), after retries`);
+  }
+  if (error instanceof SyntaxError) {
+    return make('UNREACHABLE', `${where.service} sent an answer that cannot be read, for ${at}`);
+  }
+  if (status !== undefined && status >= 500) {
+    return make('UNREACHABLE', `${where.service} failed on ${at} (${name}, HTTP ${status}), after retries`);
+  }
+  if (code !== undefined || name === 'TimeoutError') {
+    return make(
+      'UNREACHABLE',
+      `${where.service} cannot be reached, for ${at} (${code ?? name}), after retries`,
+    );
+  }
+  return make(
+    'UNEXPECTED',
+    `${where.service} refused the request on ${at} (${[name, status && `HTTP ${status}`].filter(Boolean).join(', ')})`,
+  );
+}
+
+/** The name of an SDK error: what a caller may branch on. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : '';
+}
+
+function facts(error: unknown): {
+  name: string;
+  code: string | undefined;
+  status: number | undefined;
+  message: string;
+} {
+  const { code, $metadata, message } = Object(error) as {
+    code?: unknown;
+    $metadata?: { httpStatusCode?: unknown };
+    message?: unknown;
+  };
+  const status = $metadata?.httpStatusCode;
+  return {
+    name: nameOf(error) || 'Error',
+    // Of the system or of TLS: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED.
+    code: typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code) ? code : undefined,
+    status: typeof status === 'number' ? status : undefined,
+    message: typeof message === 'string' && message !== 'UnknownError' ? message : '',
+  };
+}

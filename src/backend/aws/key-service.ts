@@ -1,0 +1,107 @@
+import {
+  DecryptCommand,
+  GenerateDataKeyCommand,
+  type KMSClient,
+  ReEncryptCommand,
+} from '@aws-sdk/client-kms';
+import { type Context } from '../../context.ts';
+import { CredstashError } from '../../errors.ts';
+import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
+import { nameOf, translate } from './errors.ts';
+
+const DATA_KEY_BYTES = 64;
+
+/** Data keys by AWS KMS, under the master key `key` of one region. */
+export class AwsKeyService implements KeyService {
+  readonly #kms: KMSClient;
+  readonly #key: string;
+  readonly #region: string;
+
+  constructor(kms: KMSClient, key: string, region: string) {
+    this.#kms = kms;
+    this.#key = key;
+    this.#region = region;
+  }
+
+  async generate(context: Context): Promise<DataKey> {
+    const input = { KeyId: this.#key, EncryptionContext: context, NumberOfBytes: DATA_KEY_BYTES };
+    const answer = await this.#call('kms:GenerateDataKey', `the key ${this.#key}`, context, () =>
+      this.#kms.send(new GenerateDataKeyCommand(input)),
+    );
+    return { plaintext: take(answer.Plaintext), wrapped: present(answer.CiphertextBlob) };
+  }
+
+  async unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
+    // No KeyId: the wrapped key names its own, and entries of one table may be under several.
+    const input = { CiphertextBlob: wrapped, EncryptionContext: context };
+    const answer = await this.#call('kms:Decrypt', "the entry's key", context, () =>
+      this.#kms.send(new DecryptCommand(input)),
+    );
+    return take(answer.Plaintext);
+  }
+
+  async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
+    const input = {
+      CiphertextBlob: wrapped,
+      SourceEncryptionContext: context,
+      DestinationEncryptionContext: context,
+      DestinationKeyId: this.#key,
+    };
+    const answer = await this.#call('kms:ReEncrypt*', `the key ${this.#key}`, context, () =>
+      this.#kms.send(new ReEncryptCommand(input)),
+    );
+    return present(answer.CiphertextBlob);
+  }
+
+  async #call<T>(
+    action: string,
+    resource: string,
+    context: Context,
+    send: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      const general = translate(error, { service: 'KMS', action, resource, region: this.#region });
+      switch (nameOf(error)) {
+        case 'InvalidCiphertextException':
+        case 'IncorrectKeyException':
+          throw wrongContext('KMS', context, general.cause);
+        case 'NotFoundException':
+          throw new CredstashError('KEY_NOT_FOUND', `KMS cannot find ${resource} in ${this.#region}`, {
+            hint: 'name a key with -k and its region with --kms-region, or create one with that alias',
+            cause: general.cause,
+          });
+        case 'DisabledException':
+        case 'KMSInvalidStateException':
+        case 'KeyUnavailableException':
+        case 'InvalidKeyUsageException':
+        case 'InvalidGrantTokenException':
+        case 'InvalidArnException':
+          throw new CredstashError(
+            'KEY_UNUSABLE',
+            `KMS cannot use ${resource} in ${this.#region} (${nameOf(error)})`,
+            {
+              hint: 'the key must be a symmetric one that is enabled and not about to be deleted',
+              cause: general.cause,
+            },
+          );
+        default:
+          throw general;
+      }
+    }
+  }
+}
+
+/** The caller's own copy of a data key; the SDK's buffer is zeroed. */
+function take(plaintext: Uint8Array | undefined): Uint8Array {
+  const theirs = present(plaintext);
+  const copy = new Uint8Array(theirs);
+  theirs.fill(0);
+  return copy;
+}
+
+function present(bytes: Uint8Array | undefined): Uint8Array {
+  if (bytes) return bytes;
+  throw new CredstashError('UNREACHABLE', 'KMS sent an answer without a data key');
+}

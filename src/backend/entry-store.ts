@@ -1,0 +1,51 @@
+import type { Entry, EntryHeader } from '../entry.ts';
+import { CredstashError } from '../errors.ts';
+
+/**
+ * Holds entries by name and version, as a DynamoDB table does: versions order by their UTF-8 bytes, a write is
+ * conditional and durable when its promise resolves, a read sees every write that finished before it.
+ *
+ * Every method throws CredstashError alone: TABLE_NOT_FOUND or VAULT_NOT_FOUND, INTEGRITY for an entry that is
+ * broken, ACCESS_DENIED, NO_CREDENTIALS, CREDENTIALS_REFUSED, THROTTLED, UNREACHABLE.
+ */
+export interface EntryStore {
+  /**
+   * Stores a new entry; never overwrites. An entry that is there already with the same sealed bytes is this
+   * very write, whose answer was lost: that is success.
+   *
+   * @throws CredstashError VERSION_EXISTS, TOO_LARGE
+   */
+  create(entry: Entry): Promise<void>;
+  /** Replaces `was` by `entry`, which has its name and version. @throws CredstashError CONFLICT when `was` is not there unchanged */
+  replace(entry: Entry, was: Entry): Promise<void>;
+  /** The newest version; absent is undefined, broken throws. */
+  latest(name: string): Promise<Entry | undefined>;
+  /** One version, spelled as it stands in the table; absent is undefined, broken throws. */
+  at(name: string, version: string): Promise<Entry | undefined>;
+  /** Every version of a name, newest first; throws when it comes to a broken one. */
+  versions(name: string): AsyncIterable<Entry>;
+  /** Every entry of every name, whole, in no order; throws when it comes to a broken one. */
+  all(): AsyncIterable<Entry>;
+  /** What a listing needs of every entry, or of those of one name, in no order; broken ones too. */
+  headers(name?: string): AsyncIterable<EntryHeader>;
+  /** Removes one version, spelled as it stands in the table. Whether it was there. */
+  remove(name: string, version: string): Promise<boolean>;
+}
+
+/** The error of a version that is there already, in the same words on every backend. */
+export function versionExists(entry: EntryHeader, where: string): CredstashError {
+  return new CredstashError(
+    'VERSION_EXISTS',
+    `version ${entry.version} of ${entry.name} is already in ${where}`,
+    { hint: 'use -a to store it as the next version, or -v to name another' },
+  );
+}
+
+/** The error of an entry that somebody else changed or removed meanwhile, in the same words on every backend. */
+export function conflict(was: EntryHeader, where: string): CredstashError {
+  return new CredstashError(
+    'CONFLICT',
+    `version ${was.version} of ${was.name} in ${where} was changed meanwhile`,
+    { hint: 'run the command again' },
+  );
+}

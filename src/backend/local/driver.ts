@@ -1,0 +1,118 @@
+import { createRequire } from 'node:module';
+import { CredstashError } from '../../errors.ts';
+
+/*
+ * The one file that knows which SQLite this is: `node:sqlite` where the runtime has it without a flag
+ * (Node 22.13 and later), else the optional dependency `libsql`. Their interfaces are the same but for blobs
+ * and errors.
+ */
+
+/** What a column holds. Bytes are written from any Uint8Array. */
+export type Value = string | Uint8Array | number | null;
+export type Row = Readonly<Record<string, Value>>;
+
+export interface Database {
+  exec(sql: string): void;
+  /** Runs a statement that writes. @returns the number of rows it changed */
+  run(sql: string, ...values: Value[]): number;
+  all(sql: string, ...values: Value[]): Row[];
+  close(): void;
+}
+
+/** A failure of SQLite. `code` is the primary result code (https://www.sqlite.org/rescode.html). */
+export class SqliteError extends Error {
+  override readonly name = 'SqliteError';
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+interface Driver {
+  prepare(sql: string): {
+    run(...values: Value[]): { changes: number | bigint };
+    all(...values: Value[]): unknown[];
+  };
+  exec(sql: string): void;
+  close(): void;
+}
+
+/**
+ * Opens a database file.
+ *
+ * @throws SqliteError, here and in every method
+ * @throws CredstashError UNEXPECTED when this runtime has no SQLite and `libsql` is not installed
+ */
+export function openDatabase(path: string): Database {
+  const Driver = loadDriver();
+  const driver = guard(() => new Driver(path));
+  return {
+    exec: (sql) => {
+      guard(() => {
+        driver.exec(sql);
+      });
+    },
+    run: (sql, ...values) => guard(() => Number(driver.prepare(sql).run(...values).changes)),
+    all: (sql, ...values) => guard(() => (driver.prepare(sql).all(...values) as RawRow[]).map(bytes)),
+    close: () => {
+      driver.close();
+    },
+  };
+}
+
+type RawRow = Record<string, Value | ArrayBuffer>;
+
+// libsql gives blobs as ArrayBuffer.
+function bytes(row: RawRow): Row {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      value instanceof ArrayBuffer ? new Uint8Array(value) : value,
+    ]),
+  );
+}
+
+function loadDriver(): new (path: string) => Driver {
+  return builtin() ?? libsql();
+}
+
+function builtin(): (new (path: string) => Driver) | undefined {
+  // Loading it prints an ExperimentalWarning on Node 22 and 24. It is emitted while this call runs, and
+  // nothing else runs meanwhile.
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    const sqlite = process.getBuiltinModule('node:sqlite') as
+      { DatabaseSync: new (path: string) => Driver } | undefined;
+    return sqlite?.DatabaseSync;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+function libsql(): new (path: string) => Driver {
+  try {
+    return createRequire(import.meta.url)('libsql') as new (path: string) => Driver;
+  } catch (cause) {
+    throw new CredstashError('UNEXPECTED', 'the local vault needs SQLite, which this Node.js lacks', {
+      hint: 'use Node.js 22.13 or later, or install the optional dependency: npm install libsql',
+      cause,
+    });
+  }
+}
+
+function guard<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    // node:sqlite has `errcode`, libsql `rawCode`: the extended result code, whose low byte is the primary one.
+    const { errcode, rawCode } = error as { errcode?: unknown; rawCode?: unknown };
+    const code = typeof errcode === 'number' ? errcode : rawCode;
+    throw new SqliteError(
+      typeof code === 'number' ? code & 0xff : 1,
+      error instanceof Error ? error.message : String(error),
+    );
+  }
+}

@@ -1,0 +1,249 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CredstashError } from '../../errors.ts';
+import { type Database, openDatabase, SqliteError } from './driver.ts';
+
+const MASTER_KEY_BYTES = 32;
+
+/** Grows by one with each change of the schema; a vault of a later one is refused rather than misread. */
+const SCHEMA_VERSION = 1;
+
+// Untyped columns: an attribute of type S stands as TEXT, one of type B as BLOB, an absent one as NULL. What
+// listings read stands before the large columns, so that SQLite need not fetch those.
+const SCHEMA = `
+  CREATE TABLE entries (
+    name NOT NULL, version NOT NULL, cipher, digest, created, comment, key, contents, hmac,
+    PRIMARY KEY (name, version)
+  );
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/**
+ * The folder of an embedded vault: `vault.db`, the entries, and `master.key`, 32 random bytes that wrap the
+ * data keys. Nothing is opened or created before the first use.
+ *
+ * Both files come into being by `link`, which one of many first writers wins and which a crash cannot tear: whoever
+ * sees a file sees all of it. The key comes first, so a vault with entries always had its key.
+ */
+export class Vault {
+  readonly folder: string;
+  readonly #create: boolean;
+  #database: Database | undefined;
+  #masterKey: Uint8Array | undefined;
+
+  /** @param options.create whether the first use creates what is not there; else that is VAULT_NOT_FOUND */
+  constructor(folder: string, options: { readonly create: boolean }) {
+    this.folder = folder;
+    this.#create = options.create;
+  }
+
+  /**
+   * Creates the vault if it is not there. Whether this call did.
+   *
+   * @throws CredstashError VAULT_PERMISSIONS, IO, KEY_NOT_FOUND when there are entries and no key
+   */
+  setup(): boolean {
+    return access(this.folder, () => this.#ready(true));
+  }
+
+  /** The open database, on which `use` runs. @throws CredstashError for what goes wrong with the file */
+  withDatabase<T>(use: (database: Database) => T): T {
+    return access(this.folder, () => {
+      if (!this.#database) {
+        this.#ready(this.#create);
+        const database = openDatabase(this.#path('vault.db'));
+        this.#database = database;
+        // FULL: a write is on the disk before it is reported (https://www.sqlite.org/pragma.html#pragma_synchronous).
+        database.exec('PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL;');
+        const version = database.all('PRAGMA user_version')[0]?.['user_version'];
+        if (version !== SCHEMA_VERSION) {
+          throw new CredstashError(
+            'INTEGRITY',
+            `the vault ${this.folder} has schema ${String(version)}, this credstash knows ${SCHEMA_VERSION}`,
+          );
+        }
+      }
+      return use(this.#database);
+    });
+  }
+
+  /** The master key, 32 bytes; the vault's own copy, wiped by `close`. */
+  masterKey(): Uint8Array {
+    return access(this.folder, () => {
+      if (!this.#masterKey) {
+        this.#ready(this.#create);
+        const path = this.#path('master.key');
+        refuseOthers(path, '600');
+        const key = readFileSync(path);
+        if (key.length !== MASTER_KEY_BYTES) {
+          throw new CredstashError(
+            'KEY_UNUSABLE',
+            `the master key ${path} has ${key.length} bytes instead of ${MASTER_KEY_BYTES}`,
+            { hint: 'restore it from a backup: nothing else opens the entries' },
+          );
+        }
+        this.#masterKey = key;
+      }
+      return this.#masterKey;
+    });
+  }
+
+  close(): void {
+    this.#masterKey?.fill(0);
+    this.#masterKey = undefined;
+    this.#database?.close();
+    this.#database = undefined;
+  }
+
+  #path(file: string): string {
+    return join(this.folder, file);
+  }
+
+  #ready(create: boolean): boolean {
+    if (exists(this.#path('vault.db'))) {
+      refuseOthers(this.folder, '700');
+      if (exists(this.#path('master.key'))) return false;
+      throw new CredstashError(
+        'KEY_NOT_FOUND',
+        `the vault ${this.folder} has entries, but its master.key is missing`,
+        { hint: 'restore it from a backup: nothing else opens the entries' },
+      );
+    }
+    if (!create) {
+      throw new CredstashError('VAULT_NOT_FOUND', `there is no vault in ${this.folder}`, {
+        hint: 'the first put creates it, or: credstash --local setup',
+      });
+    }
+    mkdirSync(dirname(this.folder), { recursive: true });
+    try {
+      mkdirSync(this.folder, { mode: 0o700 });
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+    refuseOthers(this.folder, '700');
+    this.#place('master.key', (path) => {
+      const fd = openSync(path, 'r+');
+      try {
+        writeSync(fd, randomBytes(MASTER_KEY_BYTES));
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    });
+    return this.#place('vault.db', (path) => {
+      const database = openDatabase(path);
+      try {
+        // WAL is a lasting property of the file; set here, no later opener has to race for the lock it takes.
+        database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
+      } finally {
+        database.close();
+      }
+    });
+  }
+
+  /** Makes a file under a name of its own, then links it to its place. Whether this call won the place. */
+  #place(file: string, fill: (path: string) => void): boolean {
+    const target = this.#path(file);
+    if (exists(target)) return false;
+    const draft = `${target}.${randomBytes(8).toString('hex')}.tmp`;
+    closeSync(openSync(draft, 'wx', 0o600));
+    try {
+      fill(draft);
+      linkSync(draft, target);
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'EEXIST')) return false;
+      throw error;
+    } finally {
+      unlinkSync(draft);
+      syncFolder(this.folder);
+    }
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refuseOthers(path: string, mode: string): void {
+  // Windows has no such bits; there the user's profile folder is private by its access list.
+  if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0) {
+    throw new CredstashError('VAULT_PERMISSIONS', `others than you can open ${path}`, {
+      hint: `chmod ${mode} '${path}'`,
+    });
+  }
+}
+
+function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+/** Runs `use`, and says in the project's terms what SQLite or the file system refused. */
+function access<T>(folder: string, use: () => T): T {
+  try {
+    return use();
+  } catch (cause) {
+    if (cause instanceof SqliteError) throw fromSqlite(folder, cause);
+    if (isErrno(cause, 'EACCES', 'EPERM', 'EROFS')) {
+      throw new CredstashError(
+        'VAULT_PERMISSIONS',
+        `no permission to use the vault ${folder} (${String(cause.code)})`,
+        { cause },
+      );
+    }
+    if (isErrno(cause, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) {
+      throw new CredstashError('USAGE', `${folder} cannot be a vault's folder (${String(cause.code)})`, {
+        cause,
+      });
+    }
+    if (cause instanceof Error && 'syscall' in cause) {
+      throw new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, { cause });
+    }
+    throw cause;
+  }
+}
+
+function fromSqlite(folder: string, cause: SqliteError): CredstashError {
+  switch (cause.code) {
+    case 5: // SQLITE_BUSY
+    case 6: // SQLITE_LOCKED
+      return new CredstashError('THROTTLED', `the vault ${folder} was busy for too long`, { cause });
+    case 3: // SQLITE_PERM
+    case 8: // SQLITE_READONLY
+    case 14: // SQLITE_CANTOPEN
+    case 23: // SQLITE_AUTH
+      return new CredstashError('VAULT_PERMISSIONS', `no permission to use the vault ${folder}`, {
+        cause,
+      });
+    case 11: // SQLITE_CORRUPT
+    case 26: // SQLITE_NOTADB
+      return new CredstashError('INTEGRITY', `the vault ${folder} is damaged: ${cause.message}`, {
+        hint: 'restore its files from a backup',
+        cause,
+      });
+    case 13: // SQLITE_FULL
+      return new CredstashError('IO', `there is no space left for the vault ${folder}`, { cause });
+    default:
+      return new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, { cause });
+  }
+}

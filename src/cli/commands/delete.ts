@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { visible } from '../../format/visible.ts';
+import { withBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+import { optionsOf } from '../settings.ts';
+
+export function registerDelete(program: Command, io: Io): void {
+  program
+    .command('delete')
+    .summary('delete a secret')
+    .description('Delete every version of a secret, or the one that -v says.')
+    .argument('<name>', 'name of the secret')
+    .option('-v, --version <version>', 'version to delete (default: all)')
+    .action(async (name: string, _: unknown, command: Command) => {
+      const { version } = optionsOf<{ version?: string }>(command);
+      await withBackend(command, io, async ({ credstash }) => {
+        const removed = credstash.delete(name, version === undefined ? {} : { version });
+        for await (const each of removed) {
+          await io.write(`Deleting ${visible(each.name)} -- version ${visible(each.version)}\n`);
+        }
+      });
+    });
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { listJson, listLines } from '../../format/list.ts';
+import { withBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+import { optionsOf } from '../settings.ts';
+
+export function registerList(program: Command, io: Io): void {
+  program
+    .command('list')
+    .summary('list secrets and their versions')
+    .description('List every version of every secret, or of those whose name matches.')
+    .argument('[glob]', 'names to list, * for any run of characters; quote it from the shell')
+    .option('--json', 'as a JSON array')
+    .action(async (glob: string | undefined, _: unknown, command: Command) => {
+      const { json } = optionsOf<{ json?: true }>(command);
+      await withBackend(command, io, async ({ credstash }) => {
+        const headers = await credstash.list(glob);
+        await io.write(json ? listJson(headers) : listLines(headers));
+      });
+    });
+}

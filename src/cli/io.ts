@@ -1,0 +1,166 @@
+import { openSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
+import { CredstashError } from '../errors.ts';
+import { visible } from '../format/visible.ts';
+
+/** The streams of a process, or a test's. */
+export interface Streams {
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+}
+
+/** The only place that touches stdin, stdout, stderr and the terminal. */
+export class Io {
+  readonly #streams: Streams;
+  #outputClosed = false;
+
+  constructor(streams: Streams = process) {
+    this.#streams = streams;
+    // Without a listener, a reader that goes away would end the process in the middle of its work.
+    for (const stream of [streams.stdout, streams.stderr]) stream.on('error', () => undefined);
+  }
+
+  /**
+   * Writes to stdout. A reader that went away (`credstash list | head -1`) has all that it wanted: what is left
+   * is dropped, and the work goes on, because a delete must not stop half way for it.
+   *
+   * @throws CredstashError IO when the output takes no more for any other reason: a full disk
+   */
+  async write(data: string | Uint8Array): Promise<void> {
+    if (this.#outputClosed) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#streams.stdout.write(data, (error) => {
+        if (!error) resolve();
+        else if (codeOf(error) === 'EPIPE') {
+          this.#outputClosed = true;
+          resolve();
+        } else {
+          reject(new CredstashError('IO', `stdout cannot be written (${codeOf(error)})`));
+        }
+      });
+    });
+  }
+
+  /** Writes a line to stderr, with control characters made visible. */
+  note(line: string): void {
+    this.#streams.stderr.write(`${visible(line)}\n`);
+  }
+
+  /** Whether stdin is a person at a terminal. */
+  get interactive(): boolean {
+    return isTerminal(this.#streams.stdin);
+  }
+
+  /**
+   * All of stdin, as bytes.
+   *
+   * @throws CredstashError TOO_LARGE once it is longer than `limit` bytes: an endless stream must end
+   */
+  async readAll(limit: number): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of this.#streams.stdin) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      length += bytes.length;
+      if (length > limit) {
+        throw new CredstashError('TOO_LARGE', `stdin holds more than the ${limit} bytes of an entry`);
+      }
+      chunks.push(bytes);
+    }
+    return Buffer.concat(chunks);
+  }
+
+  /**
+   * Asks on the terminal and reads one line that is not shown. From stdin where that is the terminal, else
+   * from /dev/tty, as getpass does.
+   *
+   * @returns the line's bytes without its end
+   * @throws CredstashError USAGE when there is no terminal, nothing was typed, or more than one line was pasted;
+   *   INTERRUPTED for Ctrl-C. The terminal is as it was before in every case
+   */
+  async askHidden(question: string): Promise<Uint8Array> {
+    const { stdin, stderr } = this.#streams;
+    const terminal = isTerminal(stdin) ? stdin : openTerminal();
+    stderr.write(visible(question));
+    try {
+      return await readHidden(terminal);
+    } finally {
+      stderr.write('\n');
+      if (terminal !== stdin) terminal.destroy();
+    }
+  }
+}
+
+function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {
+  return 'isTTY' in stream && stream.isTTY === true;
+}
+
+function openTerminal(): ReadStream {
+  try {
+    return new ReadStream(openSync('/dev/tty', 'r+'));
+  } catch (cause) {
+    throw new CredstashError('USAGE', 'there is no terminal to ask on', {
+      hint: 'give the value on stdin, or as @FILE',
+      cause,
+    });
+  }
+}
+
+const CTRL_C = 0x03;
+const CTRL_D = 0x04;
+const CTRL_U = 0x15;
+const ESCAPE = 0x1b;
+const ENTER = [0x0a, 0x0d];
+const ERASE = [0x08, 0x7f];
+const TAB = 0x09;
+const SPACE = 0x20;
+
+/** Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is. */
+async function readHidden(terminal: ReadStream): Promise<Uint8Array> {
+  const line: number[] = [];
+  // Raw mode echoes nothing. Ctrl-C comes as a byte; should a signal end the process, Node resets the terminal.
+  terminal.setRawMode(true);
+  try {
+    for await (const chunk of terminal.iterator({ destroyOnReturn: false })) {
+      const bytes = [...(chunk as Uint8Array)];
+      // An arrow or function key comes as one sequence, of which nothing belongs in a secret.
+      if (bytes[0] === ESCAPE) continue;
+      const end = bytes.findIndex((byte) => ENTER.includes(byte));
+      for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
+        if (byte === CTRL_C) throw new CredstashError('INTERRUPTED', 'interrupted');
+        if (byte === CTRL_D) return finished(line);
+        if (byte === CTRL_U) line.length = 0;
+        else if (ERASE.includes(byte)) eraseCharacter(line);
+        else if (byte >= SPACE || byte === TAB) line.push(byte);
+      }
+      if (end === -1) continue;
+      if (bytes.slice(end).some((byte) => !ENTER.includes(byte))) {
+        throw new CredstashError('USAGE', 'more than one line was pasted', {
+          hint: 'give a value of several lines on stdin, or as @FILE',
+        });
+      }
+      return finished(line);
+    }
+    return finished(line);
+  } finally {
+    terminal.setRawMode(false);
+    terminal.pause();
+  }
+}
+
+function finished(line: number[]): Uint8Array {
+  if (line.length > 0) return Uint8Array.from(line);
+  throw new CredstashError('USAGE', 'nothing was typed', {
+    hint: 'to store an empty secret on purpose, give the value ""',
+  });
+}
+
+function eraseCharacter(line: number[]): void {
+  // UTF-8 continuation bytes are 10xxxxxx: they go with the byte that they continue.
+  while (line.length > 0 && ((line.pop() ?? 0) & 0xc0) === 0x80);
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code);
+}

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { CredstashError } from '../errors.ts';
+
+/**
+ * Checks, before anything is asked of a backend, that `path` can be replaced by a file: it is not there, or it is
+ * a plain file. Renaming over a device or a link would remove that, which nobody means by `-o /dev/stdout`.
+ *
+ * @throws CredstashError USAGE
+ */
+export function checkOutputFile(path: string): void {
+  let found;
+  try {
+    found = lstatSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+  if (path === '' || (found && !found.isFile())) {
+    throw new CredstashError('USAGE', `the output ${path} is not a plain file`, {
+      hint: 'leave -o out to write to stdout',
+    });
+  }
+}
+
+/**
+ * Writes a secret to a file that only its owner can read. It has all of the bytes or, on a failure, is what it
+ * was before: they go to a new file beside it, which is renamed once it is on the disk.
+ *
+ * @throws CredstashError USAGE when the folder takes no file; IO when the disk is full and the like
+ */
+export function writeOutputFile(path: string, bytes: Uint8Array): void {
+  const draft = `${path}.${randomBytes(8).toString('hex')}.tmp`;
+  let fd: number;
+  try {
+    fd = openSync(draft, 'wx', 0o600);
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+  try {
+    try {
+      writeFileSync(fd, bytes);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(draft, path);
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    throw new CredstashError('IO', `the output ${path} cannot be written (${codeOf(cause)})`, { cause });
+  }
+}
+
+function cannotWrite(path: string, cause: unknown): CredstashError {
+  return new CredstashError('USAGE', `the output ${path} cannot be written (${codeOf(cause)})`, { cause });
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code);
+}

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { AwsSettings } from '../backend/aws/index.ts';
+import { CredstashError } from '../errors.ts';
+
+/** The options that stand before or after every command. */
+export interface GlobalOptions {
+  readonly region?: string;
+  readonly kmsRegion?: string;
+  readonly table?: string;
+  readonly profile?: string;
+  readonly arn?: string;
+  /** `--local` is the empty text. */
+  readonly local?: string;
+  readonly logLevel?: string;
+}
+
+/** Which backend, and where: the options, then the environment, then `~/.credstash`, then the defaults. */
+export type Settings =
+  | { readonly backend: 'local'; readonly folder: string }
+  | ({ readonly backend: 'aws' } & AwsSettings);
+
+const AWS_ONLY = {
+  region: '-r',
+  kmsRegion: '--kms-region',
+  table: '-t',
+  profile: '-p',
+  arn: '-n',
+  key: '-k',
+} as const;
+
+/**
+ * @param options of the command and of the program, `key` included
+ * @throws CredstashError USAGE when an option of AWS meets the local vault, or `~/.credstash` cannot be read
+ */
+export function settingsOf(options: GlobalOptions & { readonly key?: string }): Settings {
+  const { env } = process;
+  const local = options.local ?? (['', '0'].includes(env['CREDSTASH_LOCAL'] ?? '') ? undefined : env['CREDSTASH_LOCAL']);
+  if (local !== undefined) {
+    const ofAws = Object.entries(AWS_ONLY).find(([name]) => name in options);
+    if (ofAws) {
+      const chosen = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
+      throw new CredstashError('USAGE', `${ofAws[1]} is for AWS, and ${chosen} chooses the local vault`);
+    }
+    return { backend: 'local', folder: vaultFolder(local) };
+  }
+  const setting = (...values: (string | undefined)[]): string | undefined => values.find(Boolean);
+  return {
+    backend: 'aws',
+    region: setting(options.region),
+    kmsRegion: setting(options.kmsRegion) ?? configured('kms-region'),
+    profile: setting(options.profile),
+    roleArn: setting(options.arn),
+    table: setting(options.table, env['CREDSTASH_DEFAULT_TABLE']) ?? 'credential-store',
+    key: setting(options.key) ?? 'alias/credstash',
+  };
+}
+
+/**
+ * The options that were given, after the command or before it. The nearer one wins.
+ */
+export function optionsOf<T extends object>(command: Command): T & GlobalOptions {
+  return { ...command.parent?.opts(), ...command.opts() } as T & GlobalOptions;
+}
+
+/** `~/x` in the home folder: a shell leaves it as it is inside `@~/x` and `--local=~/x`. */
+export function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
+}
+
+function vaultFolder(local: string): string {
+  if (local !== '' && local !== '1') return resolve(expandHome(local));
+  // https://specifications.freedesktop.org/basedir-spec/latest/ : a relative path is to be ignored.
+  const data = process.env['XDG_DATA_HOME'] ?? '';
+  return join(isAbsolute(data) ? data : join(homedir(), '.local', 'share'), 'credstash');
+}
+
+/** A setting of `~/.credstash`, a JSON object that need not be there. */
+function configured(name: string): string | undefined {
+  const path = join(homedir(), '.credstash');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code))) return undefined;
+    throw new CredstashError('USAGE', `${path} cannot be read`, { cause });
+  }
+  let config: unknown;
+  try {
+    config = JSON.parse(text);
+  } catch {
+    // Not kept as a cause: a parser quotes what it read.
+  }
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw new CredstashError('USAGE', `${path} is not a JSON object`, {
+      hint: 'it looks like {"kms-region": "eu-west-1"}',
+    });
+  }
+  const value: unknown = Object.hasOwn(config, name) ? (config as Record<string, unknown>)[name] : undefined;
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string') return value;
+  throw new CredstashError('USAGE', `${name} in ${path} is not a text`);
+}

@@ -1,0 +1,59 @@
+/**
+ * The exit status of the command for each code (docs/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
+ * secret, version or table, 4 a conflict, 5 integrity, 6 credentials, access or key service refused,
+ * 7 throttled or not reachable after retries; 130, as a shell reports it, for Ctrl-C at a prompt.
+ */
+const EXIT_STATUS = {
+  UNEXPECTED: 1,
+  IO: 1,
+  USAGE: 2,
+  TOO_LARGE: 2,
+  VERSION_NOT_NUMERIC: 2,
+  SECRET_NOT_FOUND: 3,
+  VERSION_NOT_FOUND: 3,
+  TABLE_NOT_FOUND: 3,
+  VAULT_NOT_FOUND: 3,
+  VERSION_EXISTS: 4,
+  CONFLICT: 4,
+  INTEGRITY: 5,
+  NO_CREDENTIALS: 6,
+  CREDENTIALS_REFUSED: 6,
+  ACCESS_DENIED: 6,
+  KEY_NOT_FOUND: 6,
+  KEY_UNUSABLE: 6,
+  WRONG_CONTEXT: 6,
+  VAULT_PERMISSIONS: 6,
+  THROTTLED: 7,
+  UNREACHABLE: 7,
+  INTERRUPTED: 130,
+} as const;
+
+/** The stable name of what went wrong. Branch on this, never on a message. */
+export type ErrorCode = keyof typeof EXIT_STATUS;
+
+/**
+ * Everything that this project throws on purpose. Messages are lower case with no full stop, name what failed
+ * and on which secret, table and region, and never hold a secret, a data key or a ciphertext.
+ */
+export class CredstashError extends Error {
+  override readonly name = 'CredstashError';
+  readonly code: ErrorCode;
+  /** What to do about it, as a sentence for a person; absent where the message says all. */
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  /** The exit status of the command. */
+  get exitStatus(): number {
+    return EXIT_STATUS[this.code];
+  }
+}
+
+/** Whether `error` is of this family and has one of `codes`. */
+export function hasCode(error: unknown, ...codes: ErrorCode[]): error is CredstashError {
+  return error instanceof CredstashError && codes.includes(error.code);
+}

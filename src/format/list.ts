@@ -1,0 +1,40 @@
+import type { EntryHeader } from '../entry.ts';
+import { visible } from './visible.ts';
+
+/**
+ * One line for each entry, `name -- version V -- comment C`, the names padded to the longest: the original's
+ * listing to the byte, with control characters made visible.
+ */
+export function listLines(headers: readonly EntryHeader[]): string {
+  const rows = headers.map(({ name, version, comment = '' }) => ({
+    name: visible(name),
+    version: visible(version),
+    comment: visible(comment),
+  }));
+  // Characters, as the original counts them, and not columns of a terminal.
+  const width = rows.reduce((widest, row) => Math.max(widest, [...row.name].length), 0);
+  return rows
+    .map(({ name, version, comment }) => {
+      const padding = ' '.repeat(width - [...name].length);
+      return `${name}${padding} -- version ${version} -- comment ${comment}\n`;
+    })
+    .join('');
+}
+
+/**
+ * The same as a JSON array, one object for each entry with `name`, `version`, `cipher`, `digest`, and where the
+ * entry has them `created` and `comment`.
+ */
+export function listJson(headers: readonly EntryHeader[]): string {
+  const rows = headers.map(({ name, version, cipher, digest = 'SHA256', created, comment }) => ({
+    name,
+    version,
+    cipher,
+    digest,
+    created,
+    comment,
+  }));
+  // What JSON leaves as it is and a terminal may obey: the same \u escape means the same text to a parser. The
+  // line breaks are JSON.stringify's own, those of a text are escaped already.
+  return `${JSON.stringify(rows, null, 4).split('\n').map(visible).join('\n')}\n`;
+}

@@ -1,0 +1,43 @@
+import { CredstashError } from './errors.ts';
+import { byteLength, isStorable } from './utf8.ts';
+
+/** DynamoDB's limit for a partition key. */
+const MAX_NAME_BYTES = 2048;
+
+/**
+ * Checks the name of a secret.
+ *
+ * @throws CredstashError USAGE when it is empty, over 2048 bytes, or no storable text
+ */
+export function checkName(name: string): string {
+  if (name === '') throw new CredstashError('USAGE', 'the name of a secret cannot be empty');
+  if (!isStorable(name)) {
+    throw new CredstashError('USAGE', 'the name of a secret must be valid Unicode text without NUL');
+  }
+  const bytes = byteLength(name);
+  if (bytes > MAX_NAME_BYTES) {
+    throw new CredstashError(
+      'USAGE',
+      `the name of a secret can be ${MAX_NAME_BYTES} bytes long, this one has ${bytes}`,
+    );
+  }
+  return name;
+}
+
+/**
+ * Whether `name` matches `glob`, in which `*` stands for any run of characters, the empty one too, and nothing
+ * else is special. Linear in the length of the name for each `*`, with no backtracking to exploit.
+ */
+export function matches(glob: string, name: string): boolean {
+  const [first = '', ...rest] = glob.split('*');
+  const last = rest.pop();
+  if (last === undefined) return name === glob;
+  if (!name.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
+}

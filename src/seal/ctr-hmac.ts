@@ -1,0 +1,46 @@
+import { ctr } from '@noble/ciphers/aes.js';
+import type { EntryHeader } from '../entry.ts';
+import { doesNotVerify, equal, hmac, split } from './data-key.ts';
+
+/*
+ * The format of the original credstash (docs/format.md). Its HMAC covers the ciphertext alone: name, version,
+ * digest and comment are not authenticated, and entries can be swapped (fugue/credstash#134).
+ */
+
+/** The constant initial counter block. Each data key seals one secret, which is what makes it tolerable. */
+const COUNTER = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+
+/**
+ * Seals `plaintext` as the original does.
+ *
+ * @param header its digest names the HMAC's; absent is SHA256
+ * @param dataKey 64 bytes, used for this secret alone; the caller wipes it
+ * @returns the ciphertext, as long as the plaintext, and the raw HMAC
+ * @throws CredstashError INTEGRITY when the data key has not 64 bytes
+ */
+export function seal(
+  header: EntryHeader,
+  dataKey: Uint8Array,
+  plaintext: Uint8Array,
+): { contents: Uint8Array; hmac: Uint8Array } {
+  const { aesKey, hmacKey } = split(dataKey);
+  const contents = ctr(aesKey, COUNTER).encrypt(plaintext);
+  return { contents, hmac: hmac(header.digest ?? 'SHA256', hmacKey, [contents]) };
+}
+
+/**
+ * Opens an original entry. The HMAC is compared first, in constant time; nothing is decrypted unless it is right.
+ *
+ * @param dataKey 64 bytes; the caller wipes it
+ * @throws CredstashError INTEGRITY when the HMAC is wrong or the data key has not 64 bytes
+ */
+export function open(
+  entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },
+  dataKey: Uint8Array,
+): Uint8Array {
+  const { aesKey, hmacKey } = split(dataKey);
+  if (!equal(hmac(entry.digest ?? 'SHA256', hmacKey, [entry.contents]), entry.hmac)) {
+    throw doesNotVerify(entry);
+  }
+  return ctr(aesKey, COUNTER).decrypt(entry.contents);
+}

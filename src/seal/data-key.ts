@@ -1,0 +1,52 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { DIGESTS } from '../entry.ts';
+import { CredstashError } from '../errors.ts';
+
+/** Both formats take a data key of exactly 64 bytes: 32 for AES-256, 32 for the HMAC. */
+export const DATA_KEY_BYTES = 64;
+
+/**
+ * The two halves of a data key, as views: wiping the data key wipes them.
+ *
+ * @throws CredstashError INTEGRITY when it has not exactly 64 bytes. A shorter one, halved as other clients do,
+ *   would leave the HMAC a short or empty key
+ */
+export function split(dataKey: Uint8Array): { aesKey: Uint8Array; hmacKey: Uint8Array } {
+  if (dataKey.length !== DATA_KEY_BYTES) {
+    throw new CredstashError(
+      'INTEGRITY',
+      `a data key has ${DATA_KEY_BYTES} bytes, this one has ${dataKey.length}`,
+    );
+  }
+  return { aesKey: dataKey.subarray(0, 32), hmacKey: dataKey.subarray(32) };
+}
+
+/**
+ * HMAC (RFC 2104) over `parts`, one after the other.
+ *
+ * @param digest one of the names in `DIGESTS`
+ * @returns 16 (MD5) to 64 (SHA512) bytes
+ */
+export function hmac(digest: string, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
+  const algorithm = DIGESTS[digest];
+  if (algorithm === undefined) throw new CredstashError('INTEGRITY', `unknown digest ${digest}`);
+  const mac = createHmac(algorithm, key);
+  for (const part of parts) mac.update(part);
+  return mac.digest();
+}
+
+/**
+ * Compares two HMACs in constant time. Only their lengths, which the digest's name gives away, are not secret.
+ */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** The error of an entry whose HMAC or tag is wrong; it does not tell which of them, nor any byte. */
+export function doesNotVerify(entry: { name: string; version: string }): CredstashError {
+  return new CredstashError(
+    'INTEGRITY',
+    `version ${entry.version} of ${entry.name} does not verify: it was changed, moved or damaged after it was sealed`,
+    { hint: 'do not trust this table until you know who wrote to it' },
+  );
+}

@@ -1,0 +1,91 @@
+import {
+  type AttributeValue,
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  paginateScan,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { testCredential } from './sigv4.ts';
+
+export { dynamoLocalMissing, startDynamoLocal } from './dynamo-local.ts';
+export { startDynalite } from './dynalite.ts';
+
+/** A DynamoDB that a test started. */
+export interface Dynamo {
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+/** DynamoDB JSON: an SDK attribute, in which B may also be base64, as test vectors hold it. */
+export type RawAttribute = AttributeValue | { readonly B: string };
+export type RawItem = Readonly<Record<string, RawAttribute>>;
+
+async function withClient<T>(url: string, use: (client: DynamoDBClient) => Promise<T>): Promise<T> {
+  const client = new DynamoDBClient({
+    endpoint: url,
+    region: 'us-east-1',
+    credentials: testCredential,
+  });
+  try {
+    return await use(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Creates the table of credstash, on demand, and waits until it can be used. */
+export async function createTable(url: string, name: string): Promise<void> {
+  await withClient(url, async (client) => {
+    await client.send(
+      new CreateTableCommand({
+        TableName: name,
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: [
+          { AttributeName: 'name', KeyType: 'HASH' },
+          { AttributeName: 'version', KeyType: 'RANGE' },
+        ],
+        AttributeDefinitions: [
+          { AttributeName: 'name', AttributeType: 'S' },
+          { AttributeName: 'version', AttributeType: 'S' },
+        ],
+      }),
+    );
+    // The SDK's waiter pauses for a second at least.
+    const active = async (): Promise<boolean> => {
+      const { Table } = await client.send(new DescribeTableCommand({ TableName: name }));
+      return Table?.TableStatus === 'ACTIVE';
+    };
+    while (!(await active())) await sleep(10);
+  });
+}
+
+function decode(attribute: RawAttribute): AttributeValue {
+  const bytes: unknown = attribute.B;
+  if (typeof bytes === 'string') return { B: Buffer.from(bytes, 'base64') };
+  return attribute as AttributeValue;
+}
+
+/** Writes an item as it stands, over any other: to plant test vectors and to tamper. */
+export async function putRaw(url: string, table: string, item: RawItem): Promise<void> {
+  const entries = Object.entries(item).map(
+    ([name, attribute]) => [name, decode(attribute)] as const,
+  );
+  await withClient(url, (client) =>
+    client.send(new PutItemCommand({ TableName: table, Item: Object.fromEntries(entries) })),
+  );
+}
+
+/** Reads every item as it stands, in no particular order. */
+export async function scanRaw(
+  url: string,
+  table: string,
+): Promise<Record<string, AttributeValue>[]> {
+  return withClient(url, async (client) => {
+    const items: Record<string, AttributeValue>[] = [];
+    const pages = paginateScan({ client }, { TableName: table, ConsistentRead: true });
+    for await (const page of pages) items.push(...(page.Items ?? []));
+    return items;
+  });
+}

@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { type Program, sandbox } from './sandbox.ts';
+
+export { pty, type Pty, type PtyOptions } from './pty.ts';
+export { builtCommand, nodeUnderTest, type Program } from './sandbox.ts';
+
+/** How a process ended, and what it printed. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** As `input`: a pipe that stays open and in which nothing ever comes. */
+export const silence = Symbol('silence');
+
+export interface RunOptions extends Program {
+  /** What stands on stdin; /dev/null unless given. */
+  readonly input?: string | Uint8Array | typeof silence;
+  /** When the process is killed and the run rejects (default 30 s). */
+  readonly timeoutMs?: number;
+}
+
+/** Runs the built command to its end, whatever its exit status. */
+export async function run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { cwd, env, command, remove } = sandbox(args, options);
+  const [node, ...rest] = command;
+  const { input, timeoutMs = 30_000 } = options;
+  try {
+    return await new Promise<Outcome>((resolve, reject) => {
+      const stdin = input === undefined ? 'ignore' : 'pipe';
+      const child = spawn(node, rest, { cwd, env, stdio: [stdin, 'pipe', 'pipe'] });
+      const stdout: Buffer[] = [];
+      const stderr: Buffer[] = [];
+      child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+      child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+      const printed = (): Pick<Outcome, 'stdout' | 'stderr'> => ({
+        stdout: Buffer.concat(stdout),
+        stderr: Buffer.concat(stderr).toString(),
+      });
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        const { stdout, stderr } = printed();
+        const what = `credstash ${args.join(' ')} did not end in ${timeoutMs} ms`;
+        reject(new Error(`${what}\nstdout: ${stdout.toString()}\nstderr: ${stderr}`));
+      }, timeoutMs);
+      child.on('error', reject);
+      child.on('close', (status, signal) => {
+        clearTimeout(timer);
+        resolve({ status, signal, ...printed() });
+      });
+      // A command may end without reading all of its input.
+      child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') reject(error);
+      });
+      if (input !== undefined && input !== silence) child.stdin?.end(input);
+    });
+  } finally {
+    remove();
+  }
+}
