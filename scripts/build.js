@@ -1,12 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+import config from '../rolldown.config.js';
 
 // The command as a bundle, the library as modules with their types.
+const root = join(import.meta.dirname, '..');
+process.chdir(root);
 rmSync('dist', { recursive: true, force: true });
-for (const args of [
-  ['rolldown', '-c', 'rolldown.config.js', '--log-level', 'warn'],
-  ['tsc', '-p', 'tsconfig.lib.json'],
-]) {
-  execFileSync('npx', ['--no-install', ...args], { stdio: 'inherit' });
-}
+
+const { output, ...input } = config;
+const bundle = await rolldown(input);
+await bundle.write(output);
+await bundle.close();
 chmodSync('dist/bin/credstash.cjs', 0o755);
+
+execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.lib.json'], {
+  stdio: 'inherit',
+});

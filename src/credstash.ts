@@ -158,9 +158,7 @@ export class Credstash {
     for await (const header of this.#entries.headers()) {
       if (matches(glob, header.name)) headers.push(header);
     }
-    return headers.sort(
-      (a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version),
-    );
+    return headers.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
   }
 
   /**

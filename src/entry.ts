@@ -60,7 +60,10 @@ const CREATED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 /** The table item of an entry: the exact inverse of `parseItem` on the attributes that the format has. */
 export function encodeItem(entry: Entry): Item {
-  const item: Record<string, Attribute> = { name: { S: entry.name }, version: { S: entry.version } };
+  const item: Record<string, Attribute> = {
+    name: { S: entry.name },
+    version: { S: entry.version },
+  };
   if (entry.digest !== undefined) item['digest'] = { S: entry.digest };
   if (entry.comment !== undefined) item['comment'] = { S: entry.comment };
   if (entry.cipher === 'AES-256-GCM') {

@@ -12,7 +12,10 @@ const MAX_NAME_BYTES = 2048;
 export function checkName(name: string): string {
   if (name === '') throw new CredstashError('USAGE', 'the name of a secret cannot be empty');
   if (!isStorable(name)) {
-    throw new CredstashError('USAGE', 'the name of a secret must be valid Unicode text without NUL');
+    throw new CredstashError(
+      'USAGE',
+      'the name of a secret must be valid Unicode text without NUL',
+    );
   }
   const bytes = byteLength(name);
   if (bytes > MAX_NAME_BYTES) {

@@ -18,6 +18,11 @@ export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
+/** Length of `text` in characters (code points), as Python counts it and the original pads. */
+export function characterLength(text: string): number {
+  return Array.from(text).length;
+}
+
 /**
  * Orders by UTF-8 bytes, as DynamoDB orders a sort key, SQLite a text and the original its list. JavaScript's
  * own order is by UTF-16 unit and differs above U+FFFF.

@@ -1,5 +1,5 @@
 import { CredstashError } from './errors.ts';
-import { byteLength, compareUtf8, isStorable } from './utf8.ts';
+import { byteLength, characterLength, compareUtf8, isStorable } from './utf8.ts';
 
 /** Shorter versions are left-padded with zeros to this many characters, as the original does. */
 const PAD_LENGTH = 19;
@@ -15,8 +15,7 @@ export const FIRST_VERSION = padVersion('1');
  * (`1.9.1` is padded too), so that the order of numbers is the order of texts. A longer one is kept as it is.
  */
 export function padVersion(version: string): string {
-  // Characters, not UTF-16 units: the original counts code points.
-  return '0'.repeat(Math.max(0, PAD_LENGTH - [...version].length)) + version;
+  return '0'.repeat(Math.max(0, PAD_LENGTH - characterLength(version))) + version;
 }
 
 /**

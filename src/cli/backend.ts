@@ -25,13 +25,15 @@ export async function withBackend(
   use: (backend: Backend) => Promise<void>,
   options: { readonly create?: boolean } = {},
 ): Promise<void> {
-  const settings = settingsOf(optionsOf<{ key?: string }>(command));
+  const settings = settingsOf(optionsOf(command));
   if (settings.backend === 'local') {
     const [{ Credstash }, { openLocal }] = await Promise.all([
       import('../credstash.ts'),
       import('../backend/local/index.ts'),
     ]);
-    const { keys, entries, vault } = openLocal(settings.folder, { create: options.create ?? false });
+    const { keys, entries, vault } = openLocal(settings.folder, {
+      create: options.create ?? false,
+    });
     try {
       await use({
         credstash: new Credstash(keys, entries),
@@ -61,7 +63,10 @@ export async function withBackend(
 
 async function askMfaCode(io: Io, serial: string): Promise<string> {
   if (!io.interactive) {
-    throw new CredstashError('NO_CREDENTIALS', `the MFA device ${serial} wants a code, and there is no terminal to ask on`);
+    throw new CredstashError(
+      'NO_CREDENTIALS',
+      `the MFA device ${serial} wants a code, and there is no terminal to ask on`,
+    );
   }
   const code = await io.askHidden(`MFA code for ${serial}: `);
   return Buffer.from(code).toString('utf8').trim();

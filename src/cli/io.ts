@@ -64,7 +64,10 @@ export class Io {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       length += bytes.length;
       if (length > limit) {
-        throw new CredstashError('TOO_LARGE', `stdin holds more than the ${limit} bytes of an entry`);
+        throw new CredstashError(
+          'TOO_LARGE',
+          `stdin holds more than the ${limit} bytes of an entry`,
+        );
       }
       chunks.push(bytes);
     }

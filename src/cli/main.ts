@@ -50,7 +50,10 @@ function createProgram(io: Io, output: string[]): Command {
       writeErr: (text) => output.push(text),
       outputError: () => undefined,
     })
-    .addHelpText('after', '\nExamples:\n  credstash --local put db.password\n  credstash --local get db.password');
+    .addHelpText(
+      'after',
+      '\nExamples:\n  credstash --local put db.password\n  credstash --local get db.password',
+    );
   for (const register of COMMANDS) register(program, io);
   // Last, so that a command's own options come first in its help.
   for (const command of [program, ...program.commands]) addGlobalOptions(command);
@@ -61,13 +64,25 @@ function addGlobalOptions(command: Command): void {
   const isProgram = command.parent === null;
   if (!isProgram) command.optionsGroup('Global options:');
   command
-    .option('-r, --region <region>', 'AWS region (default: AWS_REGION, AWS_DEFAULT_REGION, the profile, us-east-1)')
+    .option(
+      '-r, --region <region>',
+      'AWS region (default: AWS_REGION, AWS_DEFAULT_REGION, the profile, us-east-1)',
+    )
     .option('--kms-region <region>', 'AWS region of the KMS key (default: the same)')
-    .option('-t, --table <table>', 'DynamoDB table, name or ARN (default: CREDSTASH_DEFAULT_TABLE, credential-store)')
+    .option(
+      '-t, --table <table>',
+      'DynamoDB table, name or ARN (default: CREDSTASH_DEFAULT_TABLE, credential-store)',
+    )
     .option('-p, --profile <profile>', "profile of AWS's configuration files")
     // After get, -n is no newline, as it always was.
-    .option(command.name() === 'get' ? '--arn <role>' : '-n, --arn <role>', 'ARN of an IAM role to assume')
-    .option('--local [folder]', 'use the local vault, in FOLDER if given as --local=FOLDER (or CREDSTASH_LOCAL)')
+    .option(
+      command.name() === 'get' ? '--arn <role>' : '-n, --arn <role>',
+      'ARN of an IAM role to assume',
+    )
+    .option(
+      '--local [folder]',
+      'use the local vault, in FOLDER if given as --local=FOLDER (or CREDSTASH_LOCAL)',
+    )
     .option('--log-level <level>', 'debug shows where an error came from', logLevel);
 }
 
@@ -116,12 +131,19 @@ function familiar(error: unknown, argv: readonly string[]): CredstashError {
   // Nobody chose this message, so nobody made sure what stands in it: the stack's lines have to do.
   const cause = new Error();
   if (error instanceof Error) {
-    cause.stack = `${error.name}\n${(error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).join('\n')}`;
+    cause.stack = `${error.name}\n${(error.stack ?? '')
+      .split('\n')
+      .filter((line) => /^\s+at /.test(line))
+      .join('\n')}`;
   }
-  return new CredstashError('UNEXPECTED', `unexpected failure (${error instanceof Error ? error.name : typeof error})`, {
-    hint: 'run it again with --log-level debug, and report what it prints',
-    cause,
-  });
+  return new CredstashError(
+    'UNEXPECTED',
+    `unexpected failure (${error instanceof Error ? error.name : typeof error})`,
+    {
+      hint: 'run it again with --log-level debug, and report what it prints',
+      cause,
+    },
+  );
 }
 
 function usageError(error: CommanderError, argv: readonly string[]): CredstashError {
@@ -139,5 +161,8 @@ function usageError(error: CommanderError, argv: readonly string[]): CredstashEr
 }
 
 function debugging(argv: readonly string[]): boolean {
-  return argv.some((arg, i) => /^(--log-level=)?debug$/i.test(arg) && (arg.includes('=') || argv[i - 1] === '--log-level'));
+  return argv.some(
+    (arg, i) =>
+      /^(--log-level=)?debug$/i.test(arg) && (arg.includes('=') || argv[i - 1] === '--log-level'),
+  );
 }

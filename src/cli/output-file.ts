@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { CredstashError } from '../errors.ts';
 
 /**
@@ -46,12 +54,16 @@ export function writeOutputFile(path: string, bytes: Uint8Array): void {
     renameSync(draft, path);
   } catch (cause) {
     rmSync(draft, { force: true });
-    throw new CredstashError('IO', `the output ${path} cannot be written (${codeOf(cause)})`, { cause });
+    throw new CredstashError('IO', `the output ${path} cannot be written (${codeOf(cause)})`, {
+      cause,
+    });
   }
 }
 
 function cannotWrite(path: string, cause: unknown): CredstashError {
-  return new CredstashError('USAGE', `the output ${path} cannot be written (${codeOf(cause)})`, { cause });
+  return new CredstashError('USAGE', `the output ${path} cannot be written (${codeOf(cause)})`, {
+    cause,
+  });
 }
 
 function codeOf(error: unknown): string {

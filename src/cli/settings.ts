@@ -37,12 +37,17 @@ const AWS_ONLY = {
  */
 export function settingsOf(options: GlobalOptions & { readonly key?: string }): Settings {
   const { env } = process;
-  const local = options.local ?? (['', '0'].includes(env['CREDSTASH_LOCAL'] ?? '') ? undefined : env['CREDSTASH_LOCAL']);
+  const local =
+    options.local ??
+    (['', '0'].includes(env['CREDSTASH_LOCAL'] ?? '') ? undefined : env['CREDSTASH_LOCAL']);
   if (local !== undefined) {
     const ofAws = Object.entries(AWS_ONLY).find(([name]) => name in options);
     if (ofAws) {
       const chosen = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
-      throw new CredstashError('USAGE', `${ofAws[1]} is for AWS, and ${chosen} chooses the local vault`);
+      throw new CredstashError(
+        'USAGE',
+        `${ofAws[1]} is for AWS, and ${chosen} chooses the local vault`,
+      );
     }
     return { backend: 'local', folder: vaultFolder(local) };
   }
@@ -61,8 +66,8 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
 /**
  * The options that were given, after the command or before it. The nearer one wins.
  */
-export function optionsOf<T extends object>(command: Command): T & GlobalOptions {
-  return { ...command.parent?.opts(), ...command.opts() } as T & GlobalOptions;
+export function optionsOf(command: Command): object {
+  return { ...command.parent?.opts(), ...command.opts() };
 }
 
 /** `~/x` in the home folder: a shell leaves it as it is inside `@~/x` and `--local=~/x`. */
@@ -84,7 +89,8 @@ function configured(name: string): string | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code))) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code)))
+      return undefined;
     throw new CredstashError('USAGE', `${path} cannot be read`, { cause });
   }
   let config: unknown;
@@ -98,7 +104,9 @@ function configured(name: string): string | undefined {
       hint: 'it looks like {"kms-region": "eu-west-1"}',
     });
   }
-  const value: unknown = Object.hasOwn(config, name) ? (config as Record<string, unknown>)[name] : undefined;
+  const value: unknown = Object.hasOwn(config, name)
+    ? (config as Record<string, unknown>)[name]
+    : undefined;
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value === 'string') return value;
   throw new CredstashError('USAGE', `${name} in ${path} is not a text`);

@@ -1,4 +1,5 @@
 import type { EntryHeader } from '../entry.ts';
+import { characterLength } from '../utf8.ts';
 import { visible } from './visible.ts';
 
 /**
@@ -12,10 +13,10 @@ export function listLines(headers: readonly EntryHeader[]): string {
     comment: visible(comment),
   }));
   // Characters, as the original counts them, and not columns of a terminal.
-  const width = rows.reduce((widest, row) => Math.max(widest, [...row.name].length), 0);
+  const width = rows.reduce((widest, row) => Math.max(widest, characterLength(row.name)), 0);
   return rows
     .map(({ name, version, comment }) => {
-      const padding = ' '.repeat(width - [...name].length);
+      const padding = ' '.repeat(width - characterLength(name));
       return `${name}${padding} -- version ${version} -- comment ${comment}\n`;
     })
     .join('');

@@ -44,7 +44,8 @@ export function checkTable(table: string): { table: string; region: string | und
  */
 export async function regions(settings: AwsSettings): Promise<{ dynamodb: string; kms: string }> {
   const own =
-    settings.region ?? (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined);
+    settings.region ??
+    (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined);
   const region = own ?? (await profileSetting(settings, 'region')) ?? 'us-east-1';
   return {
     dynamodb: checkTable(settings.table).region ?? region,
@@ -59,7 +60,11 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
   const shared = {
     ...(settings.profile === undefined ? {} : { profile: settings.profile }),
     // A service that is not there must not hold a person up: three attempts of these end within a minute.
-    requestHandler: { connectionTimeout: 3000, requestTimeout: 12_000, throwOnRequestTimeout: true },
+    requestHandler: {
+      connectionTimeout: 3000,
+      requestTimeout: 12_000,
+      throwOnRequestTimeout: true,
+    },
   };
   const chain = credentials.fromNodeProviderChain({
     ...(settings.profile === undefined ? {} : { profile: settings.profile }),

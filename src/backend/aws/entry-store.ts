@@ -72,13 +72,13 @@ export class AwsEntryStore implements EntryStore {
       const [to, from] = [item[name], before[name]];
       if (from) {
         conditions.push(`#${name} = :was_${name}`);
-        values[`:was_${name}`] = from as AttributeValue;
+        values[`:was_${name}`] = from;
       } else {
         conditions.push(`attribute_not_exists(#${name})`);
       }
       if (to) {
         set.push(`#${name} = :${name}`);
-        values[`:${name}`] = to as AttributeValue;
+        values[`:${name}`] = to;
       } else {
         remove.push(`#${name}`);
       }

@@ -76,7 +76,10 @@ export function translate(error: unknown, where: Where): CredstashError {
     return make('NO_CREDENTIALS', 'no AWS credentials were found');
   }
   if (EXPIRED.includes(name)) {
-    return make('CREDENTIALS_REFUSED', `${where.service} refused the AWS credentials: they have expired`);
+    return make(
+      'CREDENTIALS_REFUSED',
+      `${where.service} refused the AWS credentials: they have expired`,
+    );
   }
   if (REFUSED.includes(name)) {
     return make('CREDENTIALS_REFUSED', `${where.service} refused the AWS credentials (${name})`);
@@ -86,13 +89,19 @@ export function translate(error: unknown, where: Where): CredstashError {
     return make('ACCESS_DENIED', message === '' ? denied : `${denied}: ${message}`);
   }
   if (THROTTLED.includes(name) || status === 429) {
-    return make('THROTTLED', `${where.service} throttled the request on ${at} (${name}), after retries`);
+    return make(
+      'THROTTLED',
+      `${where.service} throttled the request on ${at} (${name}), after retries`,
+    );
   }
   if (error instanceof SyntaxError) {
     return make('UNREACHABLE', `${where.service} sent an answer that cannot be read, for ${at}`);
   }
   if (status !== undefined && status >= 500) {
-    return make('UNREACHABLE', `${where.service} failed on ${at} (${name}, HTTP ${status}), after retries`);
+    return make(
+      'UNREACHABLE',
+      `${where.service} failed on ${at} (${name}, HTTP ${status}), after retries`,
+    );
   }
   if (code !== undefined || name === 'TimeoutError') {
     return make(

@@ -18,7 +18,11 @@ export async function openAws(settings: AwsSettings): Promise<{
   const region = await regions(settings);
   const shared = await clientConfig(settings, region.dynamodb);
   const dynamodb = new DynamoDBClient({ ...shared, region: region.dynamodb });
-  const close = [() => { dynamodb.destroy(); }];
+  const close = [
+    () => {
+      dynamodb.destroy();
+    },
+  ];
 
   // Listing and deleting need no key service, so its client is loaded with the first data key.
   const keys = lazily(async () => {
@@ -27,8 +31,14 @@ export async function openAws(settings: AwsSettings): Promise<{
       import('./key-service.ts'),
     ]);
     // The first client's provider, which remembers what it got: both clients ask for credentials once.
-    const kms = new KMSClient({ ...shared, credentials: dynamodb.config.credentials, region: region.kms });
-    close.push(() => { kms.destroy(); });
+    const kms = new KMSClient({
+      ...shared,
+      credentials: dynamodb.config.credentials,
+      region: region.kms,
+    });
+    close.push(() => {
+      kms.destroy();
+    });
     return new AwsKeyService(kms, key, region.kms);
   });
 

@@ -68,10 +68,14 @@ export class AwsKeyService implements KeyService {
         case 'IncorrectKeyException':
           throw wrongContext('KMS', context, general.cause);
         case 'NotFoundException':
-          throw new CredstashError('KEY_NOT_FOUND', `KMS cannot find ${resource} in ${this.#region}`, {
-            hint: 'name a key with -k and its region with --kms-region, or create one with that alias',
-            cause: general.cause,
-          });
+          throw new CredstashError(
+            'KEY_NOT_FOUND',
+            `KMS cannot find ${resource} in ${this.#region}`,
+            {
+              hint: 'name a key with -k and its region with --kms-region, or create one with that alias',
+              cause: general.cause,
+            },
+          );
         case 'DisabledException':
         case 'KMSInvalidStateException':
         case 'KeyUnavailableException':

@@ -55,7 +55,8 @@ export function openDatabase(path: string): Database {
       });
     },
     run: (sql, ...values) => guard(() => Number(driver.prepare(sql).run(...values).changes)),
-    all: (sql, ...values) => guard(() => (driver.prepare(sql).all(...values) as RawRow[]).map(bytes)),
+    all: (sql, ...values) =>
+      guard(() => (driver.prepare(sql).all(...values) as RawRow[]).map(bytes)),
     close: () => {
       driver.close();
     },
@@ -81,7 +82,7 @@ function loadDriver(): new (path: string) => Driver {
 function builtin(): (new (path: string) => Driver) | undefined {
   // Loading it prints an ExperimentalWarning on Node 22 and 24. It is emitted while this call runs, and
   // nothing else runs meanwhile.
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
     const sqlite = process.getBuiltinModule('node:sqlite') as
@@ -96,10 +97,14 @@ function libsql(): new (path: string) => Driver {
   try {
     return createRequire(import.meta.url)('libsql') as new (path: string) => Driver;
   } catch (cause) {
-    throw new CredstashError('UNEXPECTED', 'the local vault needs SQLite, which this Node.js lacks', {
-      hint: 'use Node.js 22.13 or later, or install the optional dependency: npm install libsql',
-      cause,
-    });
+    throw new CredstashError(
+      'UNEXPECTED',
+      'the local vault needs SQLite, which this Node.js lacks',
+      {
+        hint: 'use Node.js 22.13 or later, or install the optional dependency: npm install libsql',
+        cause,
+      },
+    );
   }
 }
 

@@ -212,12 +212,18 @@ function access<T>(folder: string, use: () => T): T {
       );
     }
     if (isErrno(cause, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) {
-      throw new CredstashError('USAGE', `${folder} cannot be a vault's folder (${String(cause.code)})`, {
-        cause,
-      });
+      throw new CredstashError(
+        'USAGE',
+        `${folder} cannot be a vault's folder (${String(cause.code)})`,
+        {
+          cause,
+        },
+      );
     }
     if (cause instanceof Error && 'syscall' in cause) {
-      throw new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, { cause });
+      throw new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, {
+        cause,
+      });
     }
     throw cause;
   }
@@ -227,7 +233,9 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
   switch (cause.code) {
     case 5: // SQLITE_BUSY
     case 6: // SQLITE_LOCKED
-      return new CredstashError('THROTTLED', `the vault ${folder} was busy for too long`, { cause });
+      return new CredstashError('THROTTLED', `the vault ${folder} was busy for too long`, {
+        cause,
+      });
     case 3: // SQLITE_PERM
     case 8: // SQLITE_READONLY
     case 14: // SQLITE_CANTOPEN
@@ -244,6 +252,8 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
     case 13: // SQLITE_FULL
       return new CredstashError('IO', `there is no space left for the vault ${folder}`, { cause });
     default:
-      return new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, { cause });
+      return new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, {
+        cause,
+      });
   }
 }

@@ -12,7 +12,7 @@ export function registerDelete(program: Command, io: Io): void {
     .argument('<name>', 'name of the secret')
     .option('-v, --version <version>', 'version to delete (default: all)')
     .action(async (name: string, _: unknown, command: Command) => {
-      const { version } = optionsOf<{ version?: string }>(command);
+      const { version } = optionsOf(command) as { version?: string };
       await withBackend(command, io, async ({ credstash }) => {
         const removed = credstash.delete(name, version === undefined ? {} : { version });
         for await (const each of removed) {

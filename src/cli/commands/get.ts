@@ -23,9 +23,12 @@ export function registerGet(program: Command, io: Io): void {
     .option('-n, --noline', 'no newline after the secret')
     .option('-v, --version <version>', 'version to get (default: the newest)')
     .option('-o, --output <file>', 'write exactly the bytes to FILE, readable by you alone')
-    .option('--default <value>', 'print this when there is no such secret; any other failure stays one')
+    .option(
+      '--default <value>',
+      'print this when there is no such secret; any other failure stays one',
+    )
     .action(async (name: string, pairs: string[], _: unknown, command: Command) => {
-      const options = optionsOf<GetOptions>(command);
+      const options = optionsOf(command) as GetOptions;
       const context = parseContext(pairs);
       const { version, output } = options;
       if (output !== undefined) checkOutputFile(output);

@@ -12,7 +12,7 @@ export function registerList(program: Command, io: Io): void {
     .argument('[glob]', 'names to list, * for any run of characters; quote it from the shell')
     .option('--json', 'as a JSON array')
     .action(async (glob: string | undefined, _: unknown, command: Command) => {
-      const { json } = optionsOf<{ json?: true }>(command);
+      const { json } = optionsOf(command) as { json?: true };
       await withBackend(command, io, async ({ credstash }) => {
         const headers = await credstash.list(glob);
         await io.write(json ? listJson(headers) : listLines(headers));

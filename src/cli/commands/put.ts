@@ -41,7 +41,10 @@ export function registerPut(program: Command, io: Io): void {
     .option('-c, --comment <comment>', 'a comment, which is not secret')
     .option('-v, --version <version>', 'version to store (default: 1)')
     .option('-a, --autoversion', 'store the version after the newest')
-    .option('-d, --digest <digest>', 'digest of the HMAC: SHA256, SHA384 or SHA512 (default: SHA256)')
+    .option(
+      '-d, --digest <digest>',
+      'digest of the HMAC: SHA256, SHA384 or SHA512 (default: SHA256)',
+    )
     .option('-P, --prompt', 'ask for the value on the terminal; VALUE is not looked at')
     .addOption(
       new Option(
@@ -52,8 +55,14 @@ export function registerPut(program: Command, io: Io): void {
     .option('--literal', 'take VALUE as it stands, also - and @…')
     .addHelpText('after', VALUE_HELP)
     .action(
-      async (name: string, value: string | undefined, pairs: string[], _: unknown, command: Command) => {
-        const options = optionsOf<PutOptions>(command);
+      async (
+        name: string,
+        value: string | undefined,
+        pairs: string[],
+        _: unknown,
+        command: Command,
+      ) => {
+        const options = optionsOf(command) as PutOptions;
         // With -P there is no VALUE to stand before the context; the original wanted one all the same.
         const asksOnly = options.prompt === true && value !== undefined;
         const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);

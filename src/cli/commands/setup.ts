@@ -7,7 +7,9 @@ export function registerSetup(program: Command, io: Io): void {
   program
     .command('setup')
     .summary('create the table, or the vault')
-    .description('Create the DynamoDB table, or with --local the vault. One that is there is left alone.')
+    .description(
+      'Create the DynamoDB table, or with --local the vault. One that is there is left alone.',
+    )
     .action(async (_: unknown, command: Command) => {
       await withBackend(command, io, async ({ setup, name }) => {
         const created = await setup(() => {

@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/*
+ * The whole check: lint, format, types, build, every test. Each step runs even if one before it failed, so that
+ * one run tells everything; each of the first four counts as one test in the closing line.
+ */
+const root = join(import.meta.dirname, '..');
+const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
+let passed = 0;
+let failed = 0;
+
+/** @param {string} title @param {string[]} command */
+function step(title, command) {
+  process.stdout.write(`\n== ${title}\n`);
+  const [program = '', ...args] = command;
+  const { status } = spawnSync(program, args, { stdio: 'inherit', cwd: root, env });
+  return status === 0;
+}
+
+for (const [title, command] of /** @type {[string, string[]][]} */ ([
+  ['lint', ['eslint', '.', '--max-warnings', '0']],
+  ['format', ['prettier', '--check', '--log-level', 'warn', '.']],
+  ['types', ['tsc']],
+  ['build', ['node', 'scripts/build.js']],
+])) {
+  if (step(title, command)) passed += 1;
+  else failed += 1;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'credstash-test-'));
+const report = join(folder, 'report.json');
+const ok = step('tests', [
+  'vitest',
+  'run',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+]);
+try {
+  const counts = JSON.parse(readFileSync(report, 'utf8'));
+  passed += counts.numPassedTests;
+  // A file that cannot be loaded, or a test that was left out, is a failure and not a smaller number.
+  failed += counts.numTotalTests - counts.numPassedTests;
+  if (!ok && counts.numTotalTests === counts.numPassedTests) failed += 1;
+} catch {
+  failed += 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Most tests wait for processes that they start; two of those at a time fill this kind of machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    env: {
+      // The machine's instance metadata is no credential of a test, and the SDK's notices are not ours.
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    },
+  },
+});
