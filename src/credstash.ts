@@ -144,11 +144,14 @@ export class Credstash {
 
   async #open(entry: Entry, context: Context): Promise<Uint8Array> {
     const format = FORMATS[entry.cipher];
-    const dataKey = await this.#keys.unwrap(entry.key, format.context(context, entry.name));
+    let dataKey: Uint8Array | undefined;
     try {
+      dataKey = await this.#keys.unwrap(entry.key, format.context(context, entry.name));
       return format.open(entry, dataKey);
+    } catch (error) {
+      throw about(entry, error);
     } finally {
-      dataKey.fill(0);
+      dataKey?.fill(0);
     }
   }
 
@@ -193,6 +196,16 @@ export class Credstash {
       yield { name, version: each };
     }
   }
+}
+
+/** An error of opening an entry, with the entry named. */
+function about(entry: Entry, error: unknown): unknown {
+  if (!(error instanceof CredstashError)) return error;
+  const { code, message, hint, cause } = error;
+  return new CredstashError(code, `version ${entry.version} of ${entry.name}: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  });
 }
 
 function now(): string {

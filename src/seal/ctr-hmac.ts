@@ -40,7 +40,7 @@ export function open(
 ): Uint8Array {
   const { aesKey, hmacKey } = split(dataKey);
   if (!equal(hmac(entry.digest ?? 'SHA256', hmacKey, [entry.contents]), entry.hmac)) {
-    throw doesNotVerify(entry);
+    throw doesNotVerify();
   }
   return ctr(aesKey, COUNTER).decrypt(entry.contents);
 }

@@ -43,10 +43,10 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** The error of an entry whose HMAC or tag is wrong; it does not tell which of them, nor any byte. */
-export function doesNotVerify(entry: { name: string; version: string }): CredstashError {
+export function doesNotVerify(): CredstashError {
   return new CredstashError(
     'INTEGRITY',
-    `version ${entry.version} of ${entry.name} does not verify: it was changed, moved or damaged after it was sealed`,
+    'it does not verify: it was changed, moved or damaged after it was sealed',
     { hint: 'do not trust this table until you know who wrote to it' },
   );
 }
