@@ -59,7 +59,7 @@ export default defineConfig(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-unused-vars': [
         'error',
-        { varsIgnorePattern: '^_$', argsIgnorePattern: '^_$' },
+        { varsIgnorePattern: '^_+$', argsIgnorePattern: '^_$' },
       ],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
@@ -87,6 +87,6 @@ export default defineConfig(
   {
     files: ['**/*.js'],
     ...tseslint.configs.disableTypeChecked,
-    languageOptions: { globals: { process: 'readonly' } },
+    languageOptions: { globals: { process: 'readonly', Buffer: 'readonly' } },
   },
 );

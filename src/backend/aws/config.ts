@@ -62,7 +62,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     // A service that is not there must not hold a person up: three attempts of these end within a minute.
     requestHandler: {
       connectionTimeout: 3000,
-      requestTimeout: 12_000,
+      requestTimeout: 8000,
       throwOnRequestTimeout: true,
     },
   };

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openAws } from '../../src/backend/aws/index.ts';
+import { openDatabase } from '../../src/backend/local/driver.ts';
+import { openLocal } from '../../src/backend/local/index.ts';
+import type { Entry } from '../../src/entry.ts';
+import { type Aws, dynamoEngines, startAws, table } from '../support/aws.ts';
+import { putRaw, scanRaw } from '../support/dynamo.ts';
+import { describeEntryStore } from './entry-store.ts';
+import { describeKeyService } from './key-service.ts';
+
+describe('the local vault', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'credstash-contract-'));
+  const path = join(folder, 'vault');
+  const vault = openLocal(path, { create: true });
+  afterAll(() => {
+    vault.vault.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  describeKeyService('of a vault', () => vault.keys);
+  describeEntryStore('of a vault', {
+    open: () => vault.entries,
+    putRaw: (item) => {
+      const database = openDatabase(join(path, 'vault.db'));
+      const columns = Object.keys(item);
+      const values = Object.values(item).map((value) => ('S' in value ? value.S : value.B));
+      database.run(
+        `INSERT INTO entries (${columns.join()}) VALUES (${columns.map(() => '?').join()})`,
+        ...values,
+      );
+      database.close();
+      return Promise.resolve();
+    },
+  });
+
+  it('tells a reader when it is not there, and creates nothing', async () => {
+    const absent = openLocal(join(folder, 'absent'), { create: false });
+    await expect(absent.entries.latest('n')).rejects.toMatchObject({
+      code: 'VAULT_NOT_FOUND',
+      exitStatus: 3,
+    });
+    await expect(absent.keys.generate(Object.freeze({}))).rejects.toMatchObject({
+      code: 'VAULT_NOT_FOUND',
+    });
+  });
+});
+
+describe.each(dynamoEngines())('AWS on $name', ({ start }) => {
+  let aws: Aws;
+  let opened: Awaited<ReturnType<typeof openAws>>;
+  beforeAll(async () => {
+    aws = await startAws(start);
+    for (const [name, value] of Object.entries(aws.env)) vi.stubEnv(name, value);
+    opened = await openAws({ table, key: 'alias/credstash' });
+  });
+  afterAll(async () => {
+    opened.close();
+    vi.unstubAllEnvs();
+    await aws.close();
+  });
+
+  describeKeyService('of KMS', () => opened.keys);
+  describeEntryStore('of DynamoDB', {
+    open: () => opened.entries,
+    putRaw: (item) => putRaw(aws.dynamo.url, table, item),
+  });
+
+  const entry: Entry = {
+    name: 'lost answer',
+    version: '0000000000000000001',
+    cipher: 'AES-256-GCM',
+    digest: 'SHA256',
+    created: '2026-11-23T10:00:00Z',
+    key: Buffer.from('key'),
+    contents: Buffer.from('contents'),
+    hmac: Buffer.from('hmac'),
+  };
+
+  it('takes an entry that is there with the same bytes for its own, whose answer was lost', async () => {
+    await opened.entries.create(entry);
+    await opened.entries.create(entry);
+    const changed = { ...entry, contents: Buffer.from('others') };
+    await opened.entries.replace(changed, entry);
+    await opened.entries.replace(changed, entry);
+    await expect(opened.entries.create(entry)).rejects.toMatchObject({ code: 'VERSION_EXISTS' });
+  });
+
+  it('keeps attributes that are not its own when it replaces an entry', async () => {
+    const own = { ...entry, name: 'kept' };
+    await opened.entries.create(own);
+    const raw = (await scanRaw(aws.dynamo.url, table)).find((item) => item['name']?.S === 'kept');
+    await putRaw(aws.dynamo.url, table, { ...raw, labels: { SS: ['live'] } });
+    await opened.entries.replace({ ...own, key: Buffer.from('new key') }, own);
+    const after = (await scanRaw(aws.dynamo.url, table)).find((item) => item['name']?.S === 'kept');
+    expect(after).toMatchObject({ labels: { SS: ['live'] } });
+  });
+
+  it('tells when there is no table, and where it looked', async () => {
+    const absent = await openAws({ table: 'nowhere', key: 'alias/credstash', region: 'eu-west-1' });
+    await expect(absent.entries.latest('n')).rejects.toMatchObject({
+      code: 'TABLE_NOT_FOUND',
+      exitStatus: 3,
+      message: 'there is no table nowhere in eu-west-1',
+    });
+    absent.close();
+  });
+});

@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { EntryStore } from '../../src/backend/entry-store.ts';
+import type { Entry } from '../../src/entry.ts';
+
+/** What every entry store must do. */
+export interface StoreUnderTest {
+  /** The store, on whatever the suite's hooks started. */
+  open(): EntryStore;
+  /** Puts an item past the store, as somebody else who can write to the table would. */
+  putRaw(item: Record<string, { S: string } | { B: Uint8Array }>): Promise<void>;
+}
+
+let count = 0;
+/** A name that no other test uses: the suites share a table. */
+function freshName(): string {
+  count += 1;
+  return `name ${count}/ü 🔑`;
+}
+
+function entryOf(name: string, version: string, changed: Partial<Entry> = {}): Entry {
+  return {
+    name,
+    version,
+    cipher: 'AES-256-GCM',
+    digest: 'SHA256',
+    created: '2026-11-23T10:00:00Z',
+    key: new Uint8Array(randomBytes(100)),
+    contents: new Uint8Array(randomBytes(40)),
+    hmac: new Uint8Array(randomBytes(32)),
+    ...changed,
+  };
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/** Buffers and plain arrays of the same bytes are the same entry. */
+function plain(entry: Entry | undefined): unknown {
+  return (
+    entry && { ...entry, key: hex(entry.key), contents: hex(entry.contents), hmac: hex(entry.hmac) }
+  );
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+const v = (n: number): string => String(n).padStart(19, '0');
+
+export function describeEntryStore(name: string, store: StoreUnderTest): void {
+  describe(`the entry store ${name}`, () => {
+    it('gives back an entry as it was created', async () => {
+      const entries = [
+        entryOf(freshName(), v(1)),
+        entryOf(freshName(), v(1), { comment: 'a comment', digest: 'SHA512' }),
+        entryOf(freshName(), v(1), { contents: new Uint8Array(randomBytes(290_000)) }),
+        entryOf(freshName(), v(1), {
+          cipher: 'AES-256-CTR',
+          hmacAsText: true,
+          contents: new Uint8Array(),
+        }),
+        entryOf(freshName(), v(1), {
+          cipher: 'AES-256-CTR',
+          contents: new Uint8Array(randomBytes(200_000)),
+        }),
+      ].map((entry) => {
+        if (entry.cipher === 'AES-256-GCM') return entry;
+        const { created: _, ...original } = entry;
+        return original;
+      });
+      for (const entry of entries) {
+        await store.open().create(entry);
+        expect(plain(await store.open().at(entry.name, entry.version))).toEqual(plain(entry));
+        expect(plain(await store.open().latest(entry.name))).toEqual(plain(entry));
+      }
+    });
+
+    it('never overwrites', async () => {
+      const first = entryOf(freshName(), v(1));
+      await store.open().create(first);
+      const second = store.open().create(entryOf(first.name, v(1)));
+      await expect(second).rejects.toMatchObject({ code: 'VERSION_EXISTS', exitStatus: 4 });
+      expect(plain(await store.open().at(first.name, v(1)))).toEqual(plain(first));
+    });
+
+    it('lets one of 24 writers of a version win', async () => {
+      const entries = Array.from({ length: 24 }, () => entryOf('contended', v(1)));
+      const results = await Promise.allSettled(entries.map((entry) => store.open().create(entry)));
+      const winners = entries.filter((_, i) => results[i]?.status === 'fulfilled');
+      expect(winners).toHaveLength(1);
+      expect(plain(await store.open().at('contended', v(1)))).toEqual(plain(winners[0]));
+    });
+
+    it('finds nothing where nothing is', async () => {
+      const absent = freshName();
+      expect(await store.open().latest(absent)).toBeUndefined();
+      expect(await store.open().at(absent, v(1))).toBeUndefined();
+      expect(await collect(store.open().versions(absent))).toEqual([]);
+      expect(await collect(store.open().headers(absent))).toEqual([]);
+      expect(await store.open().remove(absent, v(1))).toBe(false);
+    });
+
+    it('orders versions by their bytes', async () => {
+      const secret = freshName();
+      for (const version of [v(10), v(9), '00000000000000.1.9.1', v(2), '3']) {
+        await store.open().create(entryOf(secret, version));
+      }
+      expect((await store.open().latest(secret))?.version).toBe('3');
+      const versions = (await collect(store.open().versions(secret))).map(({ version }) => version);
+      expect(versions).toEqual(['3', v(10), v(9), v(2), '00000000000000.1.9.1']);
+    });
+
+    it('goes through all pages of versions that are large', async () => {
+      const secret = freshName();
+      const entries = Array.from({ length: 70 }, (_, i) =>
+        entryOf(secret, v(i + 1), { contents: new Uint8Array(randomBytes(60_000)) }),
+      );
+      for (const entry of entries) await store.open().create(entry);
+      const versions = await collect(store.open().versions(secret));
+      expect(versions.map(plain)).toEqual(entries.reverse().map(plain));
+      expect(await collect(store.open().headers(secret))).toHaveLength(70);
+      const all = await collect(store.open().all());
+      expect(all.filter((entry) => entry.name === secret)).toHaveLength(70);
+    });
+
+    it('lists every entry with what a listing needs, and no more', async () => {
+      const entry = entryOf(freshName(), v(1), { comment: 'ü' });
+      await store.open().create(entry);
+      const { key: _, contents: __, hmac: ___, ...header } = entry;
+      const headers = await collect(store.open().headers());
+      expect(headers).toContainEqual(header);
+      expect(new Set(headers.map((each) => `${each.name} ${each.version}`)).size).toBe(
+        headers.length,
+      );
+      expect(await collect(store.open().headers(entry.name))).toEqual([header]);
+    });
+
+    it('replaces an entry only if it is unchanged', async () => {
+      const was = entryOf(freshName(), v(1), { comment: 'before' });
+      await store.open().create(was);
+      const { comment: _, ...rest } = entryOf(was.name, v(1));
+      await store.open().replace(rest, was);
+      expect(plain(await store.open().at(was.name, v(1)))).toEqual(plain(rest));
+      const late = store.open().replace(entryOf(was.name, v(1)), was);
+      await expect(late).rejects.toMatchObject({ code: 'CONFLICT', exitStatus: 4 });
+      expect(plain(await store.open().at(was.name, v(1)))).toEqual(plain(rest));
+    });
+
+    it('replaces an original entry by a current one, and back', async () => {
+      const { created: _, ...original } = entryOf(freshName(), v(1), { cipher: 'AES-256-CTR' });
+      const current = entryOf(original.name, v(1));
+      await store.open().create(original);
+      await store.open().replace(current, original);
+      expect(plain(await store.open().at(original.name, v(1)))).toEqual(plain(current));
+      await store.open().replace(original, current);
+      expect(plain(await store.open().at(original.name, v(1)))).toEqual(plain(original));
+    });
+
+    it('does not replace what is not there', async () => {
+      const absent = entryOf(freshName(), v(1));
+      await expect(store.open().replace(absent, absent)).rejects.toMatchObject({
+        code: 'CONFLICT',
+      });
+      expect(await store.open().at(absent.name, v(1))).toBeUndefined();
+    });
+
+    it('removes one version, and says whether it was there', async () => {
+      const secret = freshName();
+      for (const version of [v(1), v(2)]) await store.open().create(entryOf(secret, version));
+      expect(await store.open().remove(secret, v(2))).toBe(true);
+      expect(await store.open().remove(secret, v(2))).toBe(false);
+      expect((await store.open().latest(secret))?.version).toBe(v(1));
+    });
+
+    // Last: from here on, a walk over all entries meets a broken one.
+    it('throws for a broken entry, and still lists and removes it', async () => {
+      const secret = freshName();
+      await store.open().create(entryOf(secret, v(1)));
+      await store.putRaw({
+        name: { S: secret },
+        version: { S: v(2) },
+        cipher: { S: 'ROT13' },
+        comment: { B: Uint8Array.of(1) },
+      });
+      const integrity = { code: 'INTEGRITY', message: expect.stringContaining(secret) as string };
+      await expect(store.open().latest(secret)).rejects.toMatchObject(integrity);
+      await expect(store.open().at(secret, v(2))).rejects.toMatchObject(integrity);
+      await expect(collect(store.open().versions(secret))).rejects.toMatchObject(integrity);
+      await expect(collect(store.open().all())).rejects.toMatchObject(integrity);
+      const headers = await collect(store.open().headers(secret));
+      expect(headers).toContainEqual({ name: secret, version: v(2), cipher: 'ROT13' });
+      expect(headers).toHaveLength(2);
+      await expect(store.open().create(entryOf(secret, v(2)))).rejects.toMatchObject({
+        code: 'VERSION_EXISTS',
+      });
+      expect(await store.open().remove(secret, v(2))).toBe(true);
+    });
+  });
+}

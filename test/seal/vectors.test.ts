@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { encodeItem, parseItem } from '../../src/entry.ts';
+import { CredstashError } from '../../src/errors.ts';
+import { fromJson, openItem, originals, vectors } from './vectors.ts';
+
+describe('our own vectors', () => {
+  it('has positive and negative ones', () => {
+    expect(vectors.filter(({ secret }) => secret !== undefined).length).toBeGreaterThan(10);
+    expect(vectors.filter(({ error }) => error !== undefined).length).toBeGreaterThan(50);
+  });
+
+  it.each(vectors.filter(({ secret }) => secret !== undefined))('opens $title', (vector) => {
+    const secret = openItem(fromJson(vector.item), Buffer.from(vector.dataKey, 'base64'));
+    expect(Buffer.from(secret).toString('base64')).toBe(vector.secret);
+  });
+
+  it.each(vectors.filter(({ error }) => error !== undefined))('refuses $title', (vector) => {
+    const open = (): Uint8Array =>
+      openItem(fromJson(vector.item), Buffer.from(vector.dataKey, 'base64'));
+    expect(open).toThrow(CredstashError);
+    expect(open).toThrow(expect.objectContaining({ code: vector.error }));
+  });
+});
+
+describe.each(originals)('the original entry $item.name.S version $item.version.S', (vector) => {
+  const dataKey = Buffer.from(vector.dataKey, 'base64');
+  const item = fromJson(vector.item);
+
+  it('opens to its secret', () => {
+    expect(Buffer.from(openItem(item, dataKey)).toString('utf8')).toBe(vector.secret);
+  });
+
+  it('opens as Python 2 and the Go ports wrote it, with its hmac as text and no digest where that is SHA256', () => {
+    const hmac = vector.item['hmac']?.['B'] as string;
+    const { digest, ...rest } = item;
+    const old = {
+      ...rest,
+      hmac: { S: Buffer.from(hmac, 'base64').toString('latin1') },
+      ...(vector.item['digest']?.['S'] === 'SHA256' ? {} : { digest }),
+    };
+    expect(Buffer.from(openItem(old, dataKey)).toString('utf8')).toBe(vector.secret);
+    expect(encodeItem(parseItem(old))).toEqual(old);
+  });
+
+  it('is the same item when it is parsed and encoded again', () => {
+    const again = encodeItem(parseItem(item));
+    expect(Object.keys(again).sort()).toEqual(Object.keys(item).sort());
+    for (const [name, value] of Object.entries(again)) {
+      const was = item[name] as { S?: string; B?: Uint8Array };
+      expect('S' in value ? value.S : Buffer.from(value.B).toString('hex')).toBe(
+        was.S ?? Buffer.from(was.B ?? []).toString('hex'),
+      );
+    }
+  });
+});

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkContext } from '../../src/context.ts';
+import { parseItem } from '../../src/entry.ts';
+import { FORMATS } from '../../src/seal/index.ts';
+
+/** An item in DynamoDB JSON, with B in base64. */
+export type JsonItem = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
+
+export interface Vector {
+  readonly title: string;
+  readonly item: JsonItem;
+  readonly dataKey: string;
+  readonly secret?: string;
+  readonly error?: string;
+}
+
+export interface OriginalVector {
+  readonly item: JsonItem;
+  readonly context: Record<string, string>;
+  readonly dataKey: string;
+  /** A text. */
+  readonly secret: string;
+  readonly note?: string;
+}
+
+function load(file: string): unknown {
+  return JSON.parse(readFileSync(join(import.meta.dirname, '..', 'vectors', file), 'utf8'));
+}
+
+/** Our own, positive and negative. */
+export const vectors = (load('gcm-hmac.json') as { vectors: Vector[] }).vectors;
+
+/** What the original credstash 1.17.1 wrote. */
+export const originals = (load('credstash-1.17.1.json') as { items: OriginalVector[] }).items;
+
+/** The item as a table gives it, with B as bytes. */
+export function fromJson(item: JsonItem): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(item).map(([name, value]) => [
+      name,
+      typeof value?.['B'] === 'string'
+        ? { B: new Uint8Array(Buffer.from(value['B'], 'base64')) }
+        : value,
+    ]),
+  );
+}
+
+/** Parses and opens an item, as a get does once it has the data key. */
+export function openItem(item: Record<string, unknown>, dataKey: Uint8Array): Uint8Array {
+  const entry = parseItem(item);
+  return FORMATS[entry.cipher].open(entry, dataKey);
+}
+
+export const noContext = checkContext([]);
