@@ -23,7 +23,7 @@ export interface Pty {
   readonly output: () => string;
   /** Resolves when the script has ended; a status above 128 is a signal. */
   readonly done: Promise<{ readonly status: number; readonly output: string }>;
-  /** Ends everything on the terminal, as closing its window does. */
+  /** Takes the terminal away from under the command, as closing its window does; status 137. */
   readonly kill: () => void;
 }
 
@@ -121,7 +121,7 @@ export function pty(args: readonly string[], options: PtyOptions = {}): Pty {
     output: () => output,
     done,
     kill: () => {
-      // The kernel then hangs up on the processes of the terminal; script itself ignores SIGHUP.
+      // The kernel closes the terminal when script is gone; script itself ignores SIGHUP.
       child.kill('SIGKILL');
     },
   };

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type AwsSettings, checkTable, regions } from '../../../src/backend/aws/config.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'credstash-config-'));
+  vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'));
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'credentials'));
+  for (const name of ['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE']) vi.stubEnv(name, '');
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const dynamodb = async (settings: Partial<AwsSettings> = {}): Promise<string> =>
+  (await regions({ table: 'secrets', key: 'k', ...settings })).dynamodb;
+
+// The SDK remembers a configuration file by its name: each test here has files of its own.
+describe('the region', () => {
+  it('is us-east-1 when nothing says another, as in the original', async () => {
+    expect(await dynamodb()).toBe('us-east-1');
+  });
+
+  it('is that of the profile, the default one or the one named', async () => {
+    writeFileSync(
+      join(folder, 'config'),
+      '[default]\nregion = eu-west-1\n[profile ops]\nregion = eu-west-2\n',
+    );
+    expect(await dynamodb()).toBe('eu-west-1');
+    expect(await dynamodb({ profile: 'ops' })).toBe('eu-west-2');
+    vi.stubEnv('AWS_PROFILE', 'ops');
+    expect(await dynamodb()).toBe('eu-west-2');
+  });
+
+  it('is AWS_DEFAULT_REGION before that, AWS_REGION before it, and -r before all', async () => {
+    writeFileSync(join(folder, 'config'), '[default]\nregion = eu-west-1\n');
+    vi.stubEnv('AWS_DEFAULT_REGION', 'ap-south-1');
+    expect(await dynamodb()).toBe('ap-south-1');
+    vi.stubEnv('AWS_REGION', 'ap-south-2');
+    expect(await dynamodb()).toBe('ap-south-2');
+    expect(await dynamodb({ region: 'sa-east-1' })).toBe('sa-east-1');
+  });
+
+  it('of a table’s ARN is its own, and that of the key is the one set', async () => {
+    const table = 'arn:aws:dynamodb:eu-north-1:123456789012:table/secrets';
+    expect(await regions({ table, key: 'k', region: 'us-east-2' })).toEqual({
+      dynamodb: 'eu-north-1',
+      kms: 'us-east-2',
+    });
+    expect(
+      await regions({ table: 'secrets', key: 'k', region: 'us-east-2', kmsRegion: 'us-west-1' }),
+    ).toEqual({
+      dynamodb: 'us-east-2',
+      kms: 'us-west-1',
+    });
+  });
+});
+
+describe('a table', () => {
+  it.each([
+    'credential-store',
+    'a.b_c-1',
+    'arn:aws-cn:dynamodb:cn-north-1:123456789012:table/secrets',
+  ])('can be %s', (table) => {
+    expect(checkTable(table).table).toBe(table);
+  });
+
+  it.each(['', 'ab', 'a b c', 'x'.repeat(256), 'arn:aws:kms:eu-west-1:1:key/x', '../etc'])(
+    'cannot be %s',
+    (table) => {
+      expect(() => checkTable(table)).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
+    },
+  );
+});

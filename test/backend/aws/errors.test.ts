@@ -1,0 +1,184 @@
+import { DynamoDBClient, DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
+import { KMSClient, KMSServiceException } from '@aws-sdk/client-kms';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
+import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
+import { createTable } from '../../../src/backend/aws/setup.ts';
+import { checkContext } from '../../../src/context.ts';
+import { CredstashError } from '../../../src/errors.ts';
+
+const dynamodb = mockClient(DynamoDBClient);
+const kms = mockClient(KMSClient);
+const region = 'eu-west-1';
+const client = new DynamoDBClient({ region });
+const store = new AwsEntryStore(client, 'secrets', region);
+const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
+
+const CANARY = 'c2VjcmV0LWRhdGEta2V5';
+
+beforeEach(() => {
+  dynamodb.reset();
+  kms.reset();
+});
+
+/** An error of the service as the SDK throws it, whose text quotes what it should not. */
+function service(name: string, status = 400, message = CANARY): DynamoDBServiceException {
+  return new DynamoDBServiceException({
+    name,
+    $fault: status < 500 ? 'client' : 'server',
+    $metadata: { httpStatusCode: status },
+    message,
+  });
+}
+
+function system(code: string): Error {
+  return Object.assign(new Error(`${code} ${CANARY}`), { code, errno: -1, syscall: 'connect' });
+}
+
+async function failure(promise: Promise<unknown>): Promise<CredstashError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(CredstashError);
+  return error as CredstashError;
+}
+
+/** Everything that could ever be printed of an error. */
+function everything(error: CredstashError): string {
+  const parts = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    parts.push(at.message, at.stack, JSON.stringify(at));
+  }
+  return [...parts, error.hint].join('\n');
+}
+
+describe.each([
+  [
+    service('AccessDeniedException', 400, 'User: arn:aws:iam::1:user/x is not authorized'),
+    'ACCESS_DENIED',
+    6,
+  ],
+  [service('AccessDeniedException', 400, ''), 'ACCESS_DENIED', 6],
+  [service('UnrecognizedClientException'), 'CREDENTIALS_REFUSED', 6],
+  [service('InvalidSignatureException'), 'CREDENTIALS_REFUSED', 6],
+  [service('IncompleteSignatureException'), 'CREDENTIALS_REFUSED', 6],
+  [service('ExpiredTokenException'), 'CREDENTIALS_REFUSED', 6],
+  [Object.assign(new Error(CANARY), { name: 'CredentialsProviderError' }), 'NO_CREDENTIALS', 6],
+  [Object.assign(new Error(CANARY), { name: 'TokenProviderError' }), 'NO_CREDENTIALS', 6],
+  [service('ThrottlingException'), 'THROTTLED', 7],
+  [service('RequestLimitExceeded'), 'THROTTLED', 7],
+  [service('Whatever', 429), 'THROTTLED', 7],
+  [service('InternalServerError', 500), 'UNREACHABLE', 7],
+  [service('ServiceUnavailable', 503), 'UNREACHABLE', 7],
+  [system('ECONNREFUSED'), 'UNREACHABLE', 7],
+  [system('ENOTFOUND'), 'UNREACHABLE', 7],
+  [system('ECONNRESET'), 'UNREACHABLE', 7],
+  [system('CERT_HAS_EXPIRED'), 'UNREACHABLE', 7],
+  [Object.assign(new Error(CANARY), { name: 'TimeoutError' }), 'UNREACHABLE', 7],
+  [new SyntaxError(`Unexpected token in JSON: {"Plaintext":"${CANARY}`), 'UNREACHABLE', 7],
+  [service('ValidationException'), 'UNEXPECTED', 1],
+  [new TypeError(CANARY), 'UNEXPECTED', 1],
+])('%s', (thrown, code, exitStatus) => {
+  it(`is ${code} from DynamoDB, with the table and the region, and quotes nothing`, async () => {
+    dynamodb.onAnyCommand().rejects(thrown);
+    const error = await failure(store.latest('n'));
+    expect(error).toMatchObject({ code, exitStatus });
+    if (code !== 'NO_CREDENTIALS' && code !== 'CREDENTIALS_REFUSED') {
+      expect(error.message).toContain('the table secrets in eu-west-1');
+    }
+    expect(everything(error)).not.toContain(CANARY);
+    expect(error.cause).toBeInstanceOf(Error);
+  });
+
+  it(`is ${code} from KMS, and quotes nothing`, async () => {
+    kms.onAnyCommand().rejects(thrown);
+    const error = await failure(keys.generate(checkContext([])));
+    expect(error).toMatchObject({ code, exitStatus });
+    expect(everything(error)).not.toContain(CANARY);
+  });
+});
+
+describe('an error', () => {
+  it('of missing credentials has a hint that names --local', async () => {
+    dynamodb
+      .onAnyCommand()
+      .rejects(Object.assign(new Error(), { name: 'CredentialsProviderError' }));
+    expect((await failure(store.latest('n'))).hint).toContain('--local');
+  });
+
+  it('of a denial names the action and what AWS said', async () => {
+    dynamodb
+      .onAnyCommand()
+      .rejects(service('AccessDeniedException', 400, 'User: x is not authorized'));
+    expect((await failure(store.at('n', '1'))).message).toBe(
+      'access denied: dynamodb:GetItem on the table secrets in eu-west-1: User: x is not authorized',
+    );
+  });
+
+  it('of an absent table says where it looked and how to create it', async () => {
+    dynamodb.onAnyCommand().rejects(service('ResourceNotFoundException'));
+    expect(await failure(store.latest('n'))).toMatchObject({
+      code: 'TABLE_NOT_FOUND',
+      exitStatus: 3,
+      message: 'there is no table secrets in eu-west-1',
+      hint: expect.stringContaining('credstash setup') as string,
+    });
+  });
+
+  it('of a table that has used up its capacity is throttling', async () => {
+    dynamodb.onAnyCommand().rejects(service('ProvisionedThroughputExceededException'));
+    expect(await failure(store.latest('n'))).toMatchObject({ code: 'THROTTLED', exitStatus: 7 });
+  });
+
+  it.each([
+    ['NotFoundException', 'KEY_NOT_FOUND'],
+    ['DisabledException', 'KEY_UNUSABLE'],
+    ['KMSInvalidStateException', 'KEY_UNUSABLE'],
+    ['InvalidKeyUsageException', 'KEY_UNUSABLE'],
+    ['InvalidCiphertextException', 'WRONG_CONTEXT'],
+    ['IncorrectKeyException', 'WRONG_CONTEXT'],
+  ])('%s of KMS is %s', async (name, code) => {
+    kms
+      .onAnyCommand()
+      .rejects(
+        new KMSServiceException({
+          name,
+          $fault: 'client',
+          $metadata: { httpStatusCode: 400 },
+          message: CANARY,
+        }),
+      );
+    const error = await failure(keys.unwrap(Uint8Array.of(1), checkContext([['env', 'x']])));
+    expect(error).toMatchObject({ code, exitStatus: 6 });
+    expect(everything(error)).not.toContain(CANARY);
+  });
+
+  it('of an answer without a data key says so', async () => {
+    kms.onAnyCommand().resolves({});
+    expect(await failure(keys.generate(checkContext([])))).toMatchObject({ code: 'UNREACHABLE' });
+  });
+
+  it('of an entry that is too large, with its real wrapped key, comes before the request', async () => {
+    const entry = {
+      name: 'n',
+      version: '1',
+      cipher: 'AES-256-GCM' as const,
+      key: new Uint8Array(9),
+      contents: new Uint8Array(409_600),
+      hmac: new Uint8Array(32),
+    };
+    expect(await failure(store.create(entry))).toMatchObject({ code: 'TOO_LARGE', exitStatus: 2 });
+    expect(dynamodb.calls()).toHaveLength(0);
+  });
+
+  it('of a setup by ARN says which name to give', async () => {
+    const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/secrets';
+    expect(await failure(createTable(client, arn, region, () => undefined))).toMatchObject({
+      code: 'USAGE',
+      hint: '-t secrets -r eu-west-1',
+    });
+    expect(dynamodb.calls()).toHaveLength(0);
+  });
+});

@@ -1,0 +1,262 @@
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
+import {
+  DecryptCommand,
+  GenerateDataKeyCommand,
+  KMSClient,
+  ReEncryptCommand,
+} from '@aws-sdk/client-kms';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
+import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
+import { checkContext } from '../../../src/context.ts';
+import { Credstash } from '../../../src/credstash.ts';
+
+const dynamodb = mockClient(DynamoDBClient);
+const kms = mockClient(KMSClient);
+const region = 'eu-west-1';
+const store = new AwsEntryStore(new DynamoDBClient({ region }), 'secrets', region);
+const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
+const credstash = new Credstash(keys, store);
+
+const dataKey = (): Uint8Array => Uint8Array.from({ length: 64 }, (_, i) => i);
+const wrapped = Uint8Array.of(1, 2, 3);
+const v1 = '0000000000000000001';
+
+beforeEach(() => {
+  dynamodb.reset();
+  kms.reset();
+  kms
+    .on(GenerateDataKeyCommand)
+    .callsFake(() => ({ Plaintext: dataKey(), CiphertextBlob: wrapped }));
+  kms.on(DecryptCommand).callsFake(() => ({ Plaintext: dataKey() }));
+});
+
+/** Every request so far: the command and what it was given. */
+function sent(
+  client: typeof dynamodb | typeof kms,
+): { name: string; input: Record<string, unknown> }[] {
+  return client.calls().map(({ args: [command] }) => ({
+    name: command.constructor.name,
+    input: command.input as unknown as Record<string, unknown>,
+  }));
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+describe('a put', () => {
+  it('is one GenerateDataKey of 64 bytes bound to the name, and one conditional PutItem', async () => {
+    dynamodb.on(PutItemCommand).resolves({});
+    await credstash.put('n', Buffer.from('secret'), {
+      context: checkContext([['env', 'prod']]),
+      comment: 'c',
+    });
+    expect(sent(kms)).toEqual([
+      {
+        name: 'GenerateDataKeyCommand',
+        input: {
+          KeyId: 'alias/mine',
+          NumberOfBytes: 64,
+          EncryptionContext: { env: 'prod', 'credstash:name': 'n' },
+        },
+      },
+    ]);
+    expect(sent(dynamodb)).toEqual([
+      {
+        name: 'PutItemCommand',
+        input: {
+          TableName: 'secrets',
+          Item: {
+            name: { S: 'n' },
+            version: { S: v1 },
+            cipher: { S: 'AES-256-GCM' },
+            digest: { S: 'SHA256' },
+            created: { S: expect.stringMatching(/Z$/) as string },
+            comment: { S: 'c' },
+            key: { B: wrapped },
+            contents: { B: expect.any(Uint8Array) as Uint8Array },
+            hmac: { B: expect.any(Uint8Array) as Uint8Array },
+          },
+          ConditionExpression: 'attribute_not_exists(#name)',
+          ExpressionAttributeNames: { '#name': 'name' },
+        },
+      },
+    ]);
+  });
+
+  it('of the original format sends the user’s pairs alone, and text attributes', async () => {
+    dynamodb.on(PutItemCommand).resolves({});
+    await credstash.put('n', Buffer.from('s'), {
+      cipher: 'AES-256-CTR',
+      context: checkContext([['a', 'b']]),
+    });
+    expect(sent(kms)[0]?.input['EncryptionContext']).toEqual({ a: 'b' });
+    expect(sent(dynamodb)[0]?.input['Item']).toEqual({
+      name: { S: 'n' },
+      version: { S: v1 },
+      digest: { S: 'SHA256' },
+      key: { S: 'AQID' },
+      contents: { S: expect.stringMatching(/^[A-Za-z0-9+/]{2}==$/) as string },
+      hmac: { B: expect.any(Uint8Array) as Uint8Array },
+    });
+  });
+
+  it('that the SDK sent twice, because the first answer was lost, is a success', async () => {
+    let item: unknown;
+    dynamodb.on(PutItemCommand).callsFake((input: { Item: unknown }) => {
+      item = input.Item;
+      throw new ConditionalCheckFailedException({ $metadata: {}, message: '' });
+    });
+    dynamodb.on(GetItemCommand).callsFake(() => ({ Item: item }));
+    await credstash.put('n', Buffer.from('s'));
+    expect(sent(dynamodb).map(({ name }) => name)).toEqual(['PutItemCommand', 'GetItemCommand']);
+  });
+});
+
+describe('a get', () => {
+  const stored = async (): Promise<Record<string, unknown>> => {
+    dynamodb.on(PutItemCommand).resolves({});
+    await credstash.put('n', Buffer.from('secret'));
+    const item = sent(dynamodb)[0]?.input['Item'];
+    dynamodb.reset();
+    kms.resetHistory();
+    return item as Record<string, unknown>;
+  };
+
+  it('of the newest is one consistent Query of one item, and one Decrypt', async () => {
+    const item = await stored();
+    dynamodb
+      .on(QueryCommand)
+      .resolves({ Items: [item as never], LastEvaluatedKey: { name: { S: 'n' } } });
+    expect(Buffer.from(await credstash.get('n')).toString()).toBe('secret');
+    expect(sent(dynamodb)).toEqual([
+      {
+        name: 'QueryCommand',
+        input: {
+          TableName: 'secrets',
+          ConsistentRead: true,
+          ScanIndexForward: false,
+          Limit: 1,
+          KeyConditionExpression: '#name = :name',
+          ExpressionAttributeNames: { '#name': 'name' },
+          ExpressionAttributeValues: { ':name': { S: 'n' } },
+        },
+      },
+    ]);
+    expect(sent(kms)).toEqual([
+      {
+        name: 'DecryptCommand',
+        input: { CiphertextBlob: wrapped, EncryptionContext: { 'credstash:name': 'n' } },
+      },
+    ]);
+  });
+
+  it('of a version is one consistent GetItem, and one Decrypt', async () => {
+    const item = await stored();
+    dynamodb.on(GetItemCommand).resolves({ Item: item as never });
+    await credstash.get('n', { version: '1' });
+    expect(sent(dynamodb)).toEqual([
+      {
+        name: 'GetItemCommand',
+        input: {
+          TableName: 'secrets',
+          Key: { name: { S: 'n' }, version: { S: v1 } },
+          ConsistentRead: true,
+        },
+      },
+    ]);
+    expect(sent(kms)).toHaveLength(1);
+  });
+});
+
+describe('reading many', () => {
+  const key = { name: { S: 'n' }, version: { S: v1 } };
+
+  it('goes on after an empty page that is not the last', async () => {
+    dynamodb
+      .on(ScanCommand)
+      .resolvesOnce({ Items: [key], LastEvaluatedKey: key })
+      .resolvesOnce({ Items: [], LastEvaluatedKey: key })
+      .resolves({ Items: [key] });
+    expect(await collect(store.headers())).toHaveLength(2);
+    const inputs = sent(dynamodb).map(({ input }) => input);
+    expect(inputs.map((input) => input['ExclusiveStartKey'])).toEqual([undefined, key, key]);
+    expect(inputs[0]).toMatchObject({
+      TableName: 'secrets',
+      ConsistentRead: true,
+      ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment',
+    });
+  });
+
+  it('lists one name by a Query of headers', async () => {
+    dynamodb.on(QueryCommand).resolves({ Items: [key] });
+    await collect(store.headers('n'));
+    expect(sent(dynamodb)[0]?.input).toMatchObject({
+      ConsistentRead: true,
+      ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment',
+      ExpressionAttributeValues: { ':name': { S: 'n' } },
+    });
+  });
+
+  it('reads whole entries by one consistent Scan', async () => {
+    dynamodb.on(ScanCommand).resolves({ Items: [] });
+    expect(await collect(store.all())).toEqual([]);
+    expect(sent(dynamodb)).toEqual([
+      { name: 'ScanCommand', input: { TableName: 'secrets', ConsistentRead: true } },
+    ]);
+  });
+});
+
+describe('a delete', () => {
+  it('is one conditional DeleteItem', async () => {
+    dynamodb.on(DeleteItemCommand).resolves({});
+    expect(await store.remove('n', v1)).toBe(true);
+    expect(sent(dynamodb)[0]?.input).toEqual({
+      TableName: 'secrets',
+      Key: { name: { S: 'n' }, version: { S: v1 } },
+      ConditionExpression: 'attribute_exists(#name)',
+      ExpressionAttributeNames: { '#name': 'name' },
+    });
+  });
+});
+
+describe('data keys of KMS', () => {
+  it('are copied, and the buffer of the SDK is zeroed', async () => {
+    const theirs = dataKey();
+    kms.on(GenerateDataKeyCommand).resolves({ Plaintext: theirs, CiphertextBlob: wrapped });
+    expect((await keys.generate(checkContext([]))).plaintext).toEqual(dataKey());
+    expect(theirs).toEqual(new Uint8Array(64));
+    const again = dataKey();
+    kms.on(DecryptCommand).resolves({ Plaintext: again });
+    expect(await keys.unwrap(wrapped, checkContext([]))).toEqual(dataKey());
+    expect(again).toEqual(new Uint8Array(64));
+  });
+
+  it('are rewrapped by one ReEncrypt, in which no plaintext comes here', async () => {
+    kms.on(ReEncryptCommand).resolves({ CiphertextBlob: Uint8Array.of(9) });
+    expect(await keys.rewrap(wrapped, checkContext([['a', 'b']]))).toEqual(Uint8Array.of(9));
+    expect(sent(kms)).toEqual([
+      {
+        name: 'ReEncryptCommand',
+        input: {
+          CiphertextBlob: wrapped,
+          SourceEncryptionContext: { a: 'b' },
+          DestinationEncryptionContext: { a: 'b' },
+          DestinationKeyId: 'alias/mine',
+        },
+      },
+    ]);
+  });
+});

@@ -1,0 +1,167 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../../src/backend/local/driver.ts';
+import { openLocal } from '../../../src/backend/local/index.ts';
+import { Credstash } from '../../../src/credstash.ts';
+
+let root: string;
+let folder: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'credstash-vault-'));
+  folder = join(root, 'deep', 'vault');
+});
+
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** Runs `use` on the vault, as one process would. */
+async function using<T>(
+  use: (credstash: Credstash) => Promise<T>,
+  create = true,
+  path = folder,
+): Promise<T> {
+  const { keys, entries, vault } = openLocal(path, { create });
+  try {
+    return await use(new Credstash(keys, entries));
+  } finally {
+    vault.close();
+  }
+}
+
+const put = (path = folder): Promise<unknown> =>
+  using(
+    (credstash) => credstash.put('n', Buffer.from('secret'), { autoversion: true }),
+    true,
+    path,
+  );
+const get = (): Promise<string> =>
+  using(async (credstash) => Buffer.from(await credstash.get('n')).toString(), false);
+
+const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+
+describe('the vault', () => {
+  it('comes into being with the first put, for its owner alone, and leaves no other file', async () => {
+    await put();
+    expect(mode(folder)).toBe('700');
+    // SQLite's own log may still be there; no draft is.
+    const files = readdirSync(folder).filter((file) => !/^vault\.db-(wal|shm)$/.test(file));
+    expect(files.sort()).toEqual(['master.key', 'vault.db']);
+    for (const file of readdirSync(folder)) expect(mode(join(folder, file))).toBe('600');
+    expect(readFileSync(join(folder, 'master.key'))).toHaveLength(32);
+    expect(await get()).toBe('secret');
+  });
+
+  it('comes into being once: setup says whether it did it', () => {
+    const { vault } = openLocal(folder, { create: false });
+    expect(vault.setup()).toBe(true);
+    expect(vault.setup()).toBe(false);
+  });
+
+  it('is not created by bad input, nor by a reader', async () => {
+    await expect(using((credstash) => credstash.put('', Buffer.from('s')))).rejects.toMatchObject({
+      code: 'USAGE',
+    });
+    await expect(get()).rejects.toMatchObject({ code: 'VAULT_NOT_FOUND', exitStatus: 3 });
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('holds no secret in the clear', async () => {
+    await put();
+    for (const file of readdirSync(folder)) {
+      expect(readFileSync(join(folder, file)).includes('secret')).toBe(false);
+    }
+  });
+
+  it.each([0o750, 0o705, 0o711])(
+    'is refused when others can open its folder (%o), with the chmod',
+    async (others) => {
+      await put();
+      chmodSync(folder, others);
+      const refusal = { code: 'VAULT_PERMISSIONS', exitStatus: 6, hint: `chmod 700 '${folder}'` };
+      await expect(get()).rejects.toMatchObject(refusal);
+      await expect(put()).rejects.toMatchObject(refusal);
+      chmodSync(folder, 0o700);
+      expect(await get()).toBe('secret');
+    },
+  );
+
+  it('is not created in a folder that others can open', async () => {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    await expect(put()).rejects.toMatchObject({ code: 'VAULT_PERMISSIONS' });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('is refused when others can read its key', async () => {
+    await put();
+    const key = join(folder, 'master.key');
+    chmodSync(key, 0o640);
+    await expect(get()).rejects.toMatchObject({
+      code: 'VAULT_PERMISSIONS',
+      hint: `chmod 600 '${key}'`,
+    });
+  });
+
+  it('never makes a new key for entries that are there', async () => {
+    await put();
+    rmSync(join(folder, 'master.key'));
+    await expect(get()).rejects.toMatchObject({ code: 'KEY_NOT_FOUND', exitStatus: 6 });
+    await expect(put()).rejects.toMatchObject({ code: 'KEY_NOT_FOUND' });
+    expect(existsSync(join(folder, 'master.key'))).toBe(false);
+  });
+
+  it('refuses a key of another length', async () => {
+    await put();
+    writeFileSync(join(folder, 'master.key'), Buffer.alloc(31));
+    await expect(get()).rejects.toMatchObject({ code: 'KEY_UNUSABLE', exitStatus: 6 });
+  });
+
+  it('does not open the entries of another', async () => {
+    await put();
+    const other = join(root, 'other');
+    await put(other);
+    writeFileSync(join(folder, 'master.key'), readFileSync(join(other, 'master.key')));
+    await expect(get()).rejects.toMatchObject({ code: 'WRONG_CONTEXT', exitStatus: 6 });
+  });
+
+  it('that is damaged says so', async () => {
+    await put();
+    writeFileSync(join(folder, 'vault.db'), Buffer.alloc(8192, 'x'));
+    await expect(get()).rejects.toMatchObject({ code: 'INTEGRITY', exitStatus: 5 });
+  });
+
+  it('of a later schema is refused', async () => {
+    await put();
+    const database = openDatabase(join(folder, 'vault.db'));
+    database.exec('PRAGMA user_version = 2');
+    database.close();
+    await expect(get()).rejects.toMatchObject({ code: 'INTEGRITY' });
+  });
+
+  it('whose folder is a file says so', async () => {
+    writeFileSync(join(root, 'deep'), '');
+    await expect(put()).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(put(join(root, 'deep'))).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  it('writes ahead, so that readers and a writer do not wait for each other', async () => {
+    await put();
+    const database = openDatabase(join(folder, 'vault.db'));
+    expect(database.all('PRAGMA journal_mode')).toEqual([{ journal_mode: 'wal' }]);
+    expect(database.all('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+    database.close();
+  });
+});

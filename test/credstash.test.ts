@@ -1,0 +1,358 @@
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { type EntryStore, versionExists } from '../src/backend/entry-store.ts';
+import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
+import { type Context, checkContext, encodeContext } from '../src/context.ts';
+import { Credstash } from '../src/credstash.ts';
+import { type Entry, itemSize, MAX_ITEM_BYTES } from '../src/entry.ts';
+import { CredstashError } from '../src/errors.ts';
+import { compareUtf8 } from '../src/utf8.ts';
+
+/** Every data key that was handed out, to see that it was wiped. */
+let handedOut: Uint8Array[];
+let stored: Map<string, Entry>;
+let calls: string[];
+
+const wrappings = new Map<string, { key: Uint8Array; context: string }>();
+
+function sameContext(context: Context): string {
+  return Buffer.from(encodeContext(context)).toString('hex');
+}
+
+const keys: KeyService = {
+  generate: (context) => {
+    calls.push('generate');
+    const plaintext = new Uint8Array(randomBytes(64));
+    const wrapped = new Uint8Array(randomBytes(32));
+    wrappings.set(Buffer.from(wrapped).toString('hex'), {
+      key: Uint8Array.from(plaintext),
+      context: sameContext(context),
+    });
+    handedOut.push(plaintext);
+    return Promise.resolve({ plaintext, wrapped });
+  },
+  unwrap: (wrapped, context) => {
+    calls.push('unwrap');
+    const found = wrappings.get(Buffer.from(wrapped).toString('hex'));
+    if (found?.context !== sameContext(context))
+      return Promise.reject(wrongContext('the fake', context));
+    const plaintext = Uint8Array.from(found.key);
+    handedOut.push(plaintext);
+    return Promise.resolve(plaintext);
+  },
+  rewrap: (wrapped) => Promise.resolve(wrapped),
+};
+
+function of(name?: string): Entry[] {
+  return [...stored.values()]
+    .filter((entry) => name === undefined || entry.name === name)
+    .sort((a, b) => compareUtf8(b.version, a.version));
+}
+
+async function* each<T>(items: T[]): AsyncGenerator<T> {
+  for (const item of items) yield await Promise.resolve(item);
+}
+
+const entries: EntryStore = {
+  create: (entry) => {
+    calls.push(`create ${entry.version}`);
+    const id = `${entry.name} ${entry.version}`;
+    if (stored.has(id)) return Promise.reject(versionExists(entry, 'the fake'));
+    stored.set(id, entry);
+    return Promise.resolve();
+  },
+  replace: () => Promise.resolve(),
+  latest: (name) => {
+    calls.push('latest');
+    return Promise.resolve(of(name)[0]);
+  },
+  at: (name, version) => {
+    calls.push(`at ${version}`);
+    return Promise.resolve(stored.get(`${name} ${version}`));
+  },
+  versions: (name) => each(of(name)),
+  all: () => each(of()),
+  headers: (name) => {
+    calls.push('headers');
+    return each(of(name));
+  },
+  remove: (name, version) => {
+    calls.push(`remove ${version}`);
+    return Promise.resolve(stored.delete(`${name} ${version}`));
+  },
+};
+
+const credstash = new Credstash(keys, entries);
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (value: Uint8Array): string => Buffer.from(value).toString();
+const v = (n: number): string => String(n).padStart(19, '0');
+
+beforeEach(() => {
+  handedOut = [];
+  stored = new Map();
+  calls = [];
+});
+
+function plant(name: string, version: string): void {
+  stored.set(`${name} ${version}`, {
+    name,
+    version,
+    cipher: 'AES-256-GCM',
+    key: new Uint8Array(),
+    contents: new Uint8Array(),
+    hmac: new Uint8Array(),
+  });
+}
+
+describe('put', () => {
+  it('stores version 1, and get gives it back with two requests', async () => {
+    const header = await credstash.put('n', bytes('secret'), { comment: 'c' });
+    expect(header).toMatchObject({
+      name: 'n',
+      version: v(1),
+      cipher: 'AES-256-GCM',
+      digest: 'SHA256',
+      comment: 'c',
+    });
+    expect(header.created).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    expect(calls).toEqual(['generate', `create ${v(1)}`]);
+    calls = [];
+    expect(text(await credstash.get('n'))).toBe('secret');
+    expect(calls).toEqual(['latest', 'unwrap']);
+  });
+
+  it('writes what the original reads: the context as it is, no created', async () => {
+    const context = checkContext([['env', 'prod']]);
+    await credstash.put('n', bytes('secret'), { cipher: 'AES-256-CTR', context });
+    const [entry] = stored.values();
+    expect(entry).toMatchObject({ cipher: 'AES-256-CTR', digest: 'SHA256' });
+    expect(entry).not.toHaveProperty('created');
+    expect([...wrappings.values()].at(-1)?.context).toBe(sameContext(context));
+    expect(text(await credstash.get('n', { context }))).toBe('secret');
+  });
+
+  it.each([
+    ['an empty name', '', {}],
+    ['a long name', 'x'.repeat(2049), {}],
+    ['an empty version', 'n', { version: '' }],
+    ['an unknown cipher', 'n', { cipher: 'toString' }],
+    ['MD5', 'n', { digest: 'MD5' }],
+    ['SHA', 'n', { digest: 'SHA' }],
+    ['SHA224', 'n', { digest: 'SHA224' }],
+    ['an unknown digest', 'n', { digest: 'constructor' }],
+    ['a comment that is no text', 'n', { comment: '\ud800' }],
+    [
+      'a context that leaves no room for the name',
+      'n',
+      { context: checkContext([['k', 'v'.repeat(8191)]]) },
+    ],
+  ])('refuses %s before any request', async (_, name, options) => {
+    await expect(credstash.put(name, bytes('s'), options)).rejects.toMatchObject({ code: 'USAGE' });
+    expect(calls).toEqual([]);
+  });
+
+  it.each(['AES-256-GCM', 'AES-256-CTR'])(
+    'takes the largest value that fits and no byte more (%s)',
+    async (cipher) => {
+      let [fits, tooLarge] = [0, MAX_ITEM_BYTES];
+      while (tooLarge - fits > 1) {
+        const length = (fits + tooLarge) >> 1;
+        calls = [];
+        try {
+          await credstash.put(`n${length}`, new Uint8Array(length), { cipher });
+          fits = length;
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'TOO_LARGE', exitStatus: 2 });
+          expect(calls).toEqual([]);
+          tooLarge = length;
+        }
+      }
+      const entry = stored.get(`n${fits} ${v(1)}`);
+      expect(entry).toBeDefined();
+      // 512 bytes are kept for a wrapped key, of which the fake takes 32, and 64 for an HMAC.
+      const size = entry ? itemSize(entry) : 0;
+      expect(size).toBeLessThanOrEqual(MAX_ITEM_BYTES);
+      expect(size).toBeGreaterThan(MAX_ITEM_BYTES - 1000);
+      expect(fits).toBeGreaterThan(290_000);
+    },
+  );
+
+  it('counts on from the newest version', async () => {
+    plant('n', v(41));
+    await credstash.put('n', bytes('s'), { autoversion: true, version: '7' });
+    expect([...stored.keys()]).toContain(`n ${v(42)}`);
+  });
+
+  it('tries again when somebody else was quicker, with one data key', async () => {
+    const create = entries.create.bind(entries);
+    const others = vi.spyOn(entries, 'create').mockImplementation((entry) => {
+      if (stored.size < 3) plant('n', v(stored.size + 1));
+      return create(entry);
+    });
+    await credstash.put('n', bytes('s'), { autoversion: true });
+    others.mockRestore();
+    expect([...stored.keys()]).toEqual([1, 2, 3, 4].map((n) => `n ${v(n)}`));
+    expect(calls.filter((call) => call === 'generate')).toHaveLength(1);
+    expect(text(await credstash.get('n'))).toBe('s');
+  });
+
+  it('gives up when a version is refused that the newest never reaches', async () => {
+    vi.spyOn(entries, 'create').mockImplementation((entry) =>
+      Promise.reject(versionExists(entry, 'x')),
+    );
+    await expect(credstash.put('n', bytes('s'), { autoversion: true })).rejects.toMatchObject({
+      code: 'VERSION_EXISTS',
+    });
+    vi.restoreAllMocks();
+  });
+
+  it('refuses to count on from a version that is no number, before a data key is made', async () => {
+    plant('n', '00000000000000.1.9.1');
+    const put = credstash.put('n', bytes('s'), { autoversion: true });
+    await expect(put).rejects.toMatchObject({ code: 'VERSION_NOT_NUMERIC' });
+    expect(calls).toEqual(['latest']);
+  });
+
+  it('says when the version is there', async () => {
+    plant('n', v(1));
+    await expect(credstash.put('n', bytes('s'))).rejects.toMatchObject({
+      code: 'VERSION_EXISTS',
+      exitStatus: 4,
+    });
+  });
+});
+
+describe('data keys', () => {
+  const wiped = (): boolean =>
+    handedOut.length > 0 && handedOut.every((key) => key.every((byte) => byte === 0));
+
+  it('are zeroed after a put and a get', async () => {
+    await credstash.put('n', bytes('s'));
+    expect(wiped()).toBe(true);
+    await credstash.get('n');
+    expect(handedOut).toHaveLength(2);
+    expect(wiped()).toBe(true);
+  });
+
+  it('are zeroed after a put that fails', async () => {
+    plant('n', v(1));
+    await expect(credstash.put('n', bytes('s'))).rejects.toThrow(CredstashError);
+    expect(wiped()).toBe(true);
+  });
+
+  it('are zeroed after an entry that does not verify', async () => {
+    await credstash.put('n', bytes('s'));
+    const [[id, entry] = []] = stored;
+    if (id !== undefined && entry) stored.set(id, { ...entry, comment: 'tampered' });
+    await expect(credstash.get('n')).rejects.toMatchObject({ code: 'INTEGRITY', exitStatus: 5 });
+    expect(wiped()).toBe(true);
+  });
+});
+
+describe('get', () => {
+  it('finds a version padded and not padded', async () => {
+    await credstash.put('n', bytes('three'), { version: '3' });
+    expect(text(await credstash.get('n', { version: '3' }))).toBe('three');
+    expect(text(await credstash.get('n', { version: v(3) }))).toBe('three');
+    const [entry] = stored.values();
+    stored.clear();
+    // As a table of before 2015 has it; the original format does not bind the version.
+    await credstash.put('old', bytes('four'), { cipher: 'AES-256-CTR', version: '4' });
+    const [old] = stored.values();
+    stored.clear();
+    if (old) stored.set('old 4', { ...old, version: '4' });
+    expect(text(await credstash.get('old', { version: '4' }))).toBe('four');
+    // The current one does.
+    if (entry) stored.set('n 3', { ...entry, version: '3' });
+    await expect(credstash.get('n', { version: '3' })).rejects.toMatchObject({ code: 'INTEGRITY' });
+  });
+
+  it('tells an absent secret from an absent version', async () => {
+    await expect(credstash.get('n')).rejects.toMatchObject({
+      code: 'SECRET_NOT_FOUND',
+      exitStatus: 3,
+    });
+    await expect(credstash.get('n', { version: '2' })).rejects.toMatchObject({
+      code: 'SECRET_NOT_FOUND',
+    });
+    await credstash.put('n', bytes('s'));
+    await expect(credstash.get('n', { version: '2' })).rejects.toMatchObject({
+      code: 'VERSION_NOT_FOUND',
+      exitStatus: 3,
+    });
+  });
+
+  it('refuses bad input before any request', async () => {
+    await expect(credstash.get('')).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(credstash.get('n', { version: '' })).rejects.toMatchObject({ code: 'USAGE' });
+    const context = checkContext([['k', 'v'.repeat(8191)]]);
+    await expect(credstash.get('n', { context })).rejects.toMatchObject({ code: 'USAGE' });
+    expect(calls).toEqual([]);
+  });
+
+  it('names the entry that does not open', async () => {
+    await credstash.put('n', bytes('s'));
+    const get = credstash.get('n', { context: checkContext([['env', 'prod']]) });
+    await expect(get).rejects.toMatchObject({ code: 'WRONG_CONTEXT', exitStatus: 6 });
+    await expect(get).rejects.toThrow(`version ${v(1)} of n: `);
+  });
+});
+
+describe('list', () => {
+  it('orders by name and version, by their bytes', async () => {
+    for (const [name, version] of [
+      ['b', v(1)],
+      ['a', v(10)],
+      ['a', v(9)],
+      ['\u{10000}', v(1)],
+      ['\uffff', v(1)],
+    ] as const) {
+      plant(name, version);
+    }
+    const listed = (await credstash.list()).map(({ name, version }) => [name, version]);
+    expect(listed).toEqual([
+      ['a', v(9)],
+      ['a', v(10)],
+      ['b', v(1)],
+      ['\uffff', v(1)],
+      ['\u{10000}', v(1)],
+    ]);
+    expect(await credstash.list('a*')).toHaveLength(2);
+  });
+});
+
+describe('delete', () => {
+  const collect = async (removed: AsyncIterable<{ version: string }>): Promise<string[]> => {
+    const versions: string[] = [];
+    for await (const { version } of removed) versions.push(version);
+    return versions;
+  };
+
+  it('removes every version, the oldest first', async () => {
+    for (const version of [v(3), v(1), v(2)]) plant('n', version);
+    plant('other', v(1));
+    expect(await collect(credstash.delete('n'))).toEqual([v(1), v(2), v(3)]);
+    expect(calls.filter((call) => call.startsWith('remove'))).toEqual(
+      [1, 2, 3].map((n) => `remove ${v(n)}`),
+    );
+    expect([...stored.keys()]).toEqual([`other ${v(1)}`]);
+  });
+
+  it('removes one version, padded or not', async () => {
+    plant('n', v(1));
+    plant('n', '2');
+    expect(await collect(credstash.delete('n', { version: '1' }))).toEqual([v(1)]);
+    expect(await collect(credstash.delete('n', { version: '2' }))).toEqual(['2']);
+  });
+
+  it('says when there is nothing to delete', async () => {
+    await expect(collect(credstash.delete('n'))).rejects.toMatchObject({
+      code: 'SECRET_NOT_FOUND',
+    });
+    plant('n', v(1));
+    await expect(collect(credstash.delete('n', { version: '9' }))).rejects.toMatchObject({
+      code: 'VERSION_NOT_FOUND',
+    });
+    expect(stored.size).toBe(1);
+  });
+});

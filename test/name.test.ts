@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkName, matches } from '../src/name.ts';
+
+describe('the name of a secret', () => {
+  it.each(['', 'a\0b', '\ud800', 'x'.repeat(2049), 'ü'.repeat(1025)])('%j is refused', (name) => {
+    expect(() => checkName(name)).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
+  });
+
+  it.each(['a b', 'a/b', '名前', 'x'.repeat(2048), 'a\nb', '*'])('%j is taken', (name) => {
+    expect(checkName(name)).toBe(name);
+  });
+});
+
+describe('a glob', () => {
+  it.each([
+    ['*', 'anything', true],
+    ['*', '', true],
+    ['', '', true],
+    ['', 'a', false],
+    ['app.*', 'app.db', true],
+    ['app.*', 'app.', true],
+    ['app.*', 'appXdb', false],
+    ['app.*', 'my.app.db', false],
+    ['*.db', 'app.db', true],
+    ['*.db', 'app.db2', false],
+    ['a*a', 'a', false],
+    ['a*a', 'aa', true],
+    ['*a*b*', 'xaybz', true],
+    ['*b*a*', 'ab', false],
+    ['a.c', 'abc', false],
+    ['a[bc]', 'ab', false],
+    ['a[bc]', 'a[bc]', true],
+    ['a?c', 'abc', false],
+    ['a**b', 'ab', true],
+    ['a*\n', 'a\n', true],
+  ])('%j against %j is %j', (glob, name, expected) => {
+    expect(matches(glob, name)).toBe(expected);
+  });
+
+  it('agrees with the regular expression that says the same', () => {
+    const letters = fc.string({ unit: fc.constantFrom('a', 'b', '.'), maxLength: 12 });
+    const globs = fc.string({ unit: fc.constantFrom('a', 'b', '.', '*'), maxLength: 8 });
+    fc.assert(
+      fc.property(globs, letters, (glob, name) => {
+        const source = glob.split('*').map((part) => part.replaceAll('.', '\\.'));
+        expect(matches(glob, name)).toBe(new RegExp(`^${source.join('[^]*')}$`).test(name));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('of many stars does not stall', () => {
+    expect(matches(`${'a*'.repeat(200)}b`, 'a'.repeat(5000))).toBe(false);
+  });
+});
