@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { Credstash } from '../credstash.ts';
-import { CredstashError } from '../errors.ts';
 import type { Io } from './io.ts';
 import { optionsOf, settingsOf } from './settings.ts';
 
@@ -62,12 +61,9 @@ export async function withBackend(
 }
 
 async function askMfaCode(io: Io, serial: string): Promise<string> {
-  if (!io.interactive) {
-    throw new CredstashError(
-      'NO_CREDENTIALS',
-      `the MFA device ${serial} wants a code, and there is no terminal to ask on`,
-    );
-  }
-  const code = await io.askHidden(`MFA code for ${serial}: `);
+  const code = await io.askHidden(
+    `MFA code for ${serial}: `,
+    'use credentials that need no MFA code, or run it on a terminal',
+  );
   return Buffer.from(code).toString('utf8').trim();
 }

@@ -78,13 +78,14 @@ export class Io {
    * Asks on the terminal and reads one line that is not shown. From stdin where that is the terminal, else
    * from /dev/tty, as getpass does.
    *
+   * @param hint what to do where there is no terminal
    * @returns the line's bytes without its end
    * @throws CredstashError USAGE when there is no terminal, nothing was typed, or more than one line was pasted;
    *   INTERRUPTED for Ctrl-C. The terminal is as it was before in every case
    */
-  async askHidden(question: string): Promise<Uint8Array> {
+  async askHidden(question: string, hint: string): Promise<Uint8Array> {
     const { stdin, stderr } = this.#streams;
-    const terminal = isTerminal(stdin) ? stdin : openTerminal();
+    const terminal = isTerminal(stdin) ? stdin : openTerminal(hint);
     stderr.write(visible(question));
     try {
       return await readHidden(terminal);
@@ -99,14 +100,11 @@ function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {
   return 'isTTY' in stream && stream.isTTY === true;
 }
 
-function openTerminal(): ReadStream {
+function openTerminal(hint: string): ReadStream {
   try {
     return new ReadStream(openSync('/dev/tty', 'r+'));
   } catch (cause) {
-    throw new CredstashError('USAGE', 'there is no terminal to ask on', {
-      hint: 'give the value on stdin, or as @FILE',
-      cause,
-    });
+    throw new CredstashError('USAGE', 'there is no terminal to ask on', { hint, cause });
   }
 }
 

@@ -95,7 +95,9 @@ async function readValue(
   value: string | undefined,
   options: PutOptions,
 ): Promise<Uint8Array> {
-  if (options.prompt || (value === undefined && io.interactive)) return io.askHidden(`${name}: `);
+  if (options.prompt || (value === undefined && io.interactive)) {
+    return io.askHidden(`${name}: `, 'give the value on stdin, or as @FILE');
+  }
   if (value === undefined) return io.readAll(MAX_ITEM_BYTES);
   if (!options.literal) {
     if (value === '-') return io.readAll(MAX_ITEM_BYTES);

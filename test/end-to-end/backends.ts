@@ -1,0 +1,197 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openLocal } from '../../src/backend/local/index.ts';
+import { encodeItem, type Item, parseItem } from '../../src/entry.ts';
+import {
+  createTable,
+  type Dynamo,
+  dynamoLocalMissing,
+  putRaw,
+  scanRaw,
+  startDynalite,
+  startDynamoLocal,
+} from '../support/dynamo.ts';
+import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
+import { type Outcome, run, type RunOptions } from '../support/run.ts';
+import { testCredential } from '../support/sigv4.ts';
+
+/** How a command ended; stdout as text. */
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One table or vault, and the command on it. */
+export interface Place {
+  /** `the vault /tmp/x`, `the table t`. */
+  readonly title: string;
+  /** As an error names it: with the region. */
+  readonly where: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The options that choose it. */
+  readonly args: readonly string[];
+  /** Runs the command with the options of this place before `args`. */
+  readonly raw: (args: readonly string[], options?: RunOptions) => Promise<Outcome>;
+  /** The same, as text. */
+  readonly cs: (args: readonly string[], options?: RunOptions) => Promise<Ended>;
+  /** Every item as it stands; none where there is no table and no vault. */
+  readonly items: () => Promise<Item[]>;
+  /** Writes an item over any other. */
+  readonly plant: (item: Item) => Promise<void>;
+}
+
+/** A backend whose servers are up. */
+export interface Running {
+  readonly kms: KmsServer | undefined;
+  /** Where DynamoDB is; undefined for the vault. */
+  readonly dynamo: string | undefined;
+  /** A table or vault of its own, empty. */
+  readonly place: () => Promise<Place>;
+  /** The same, not created yet. */
+  readonly absent: () => Place;
+  readonly close: () => Promise<void>;
+}
+
+export interface Backend {
+  readonly name: string;
+  readonly start: () => Promise<Running>;
+}
+
+/** A command that did what it was asked to. */
+export function ok(stdout: string): Ended {
+  return { status: 0, stdout, stderr: '' };
+}
+
+/** `stdout` of a run, as text. */
+export function asText({ status, stdout, stderr }: Outcome): Ended {
+  return { status, stdout: stdout.toString(), stderr };
+}
+
+/** What a command needs to talk to these servers. */
+export function awsEnv(
+  dynamo: string,
+  kms: string,
+  credential: { accessKeyId: string; secretAccessKey: string } = testCredential,
+): Record<string, string> {
+  return {
+    AWS_ACCESS_KEY_ID: credential.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credential.secretAccessKey,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamo,
+    AWS_ENDPOINT_URL_KMS: kms,
+  };
+}
+
+/** A folder for one test file. */
+export function temporaryFolder(): { readonly path: string; readonly remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'credstash-end-to-end-'));
+  return {
+    path,
+    remove: () => {
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+let counter = 0;
+
+function runners(place: Pick<Place, 'args' | 'env'>): Pick<Place, 'raw' | 'cs'> {
+  const raw: Place['raw'] = (args, options = {}) =>
+    run([...place.args, ...args], { ...options, env: { ...place.env, ...options.env } });
+  return { raw, cs: async (args, options) => asText(await raw(args, options)) };
+}
+
+export function vaultPlace(folder: string): Place {
+  const which = { env: {}, args: [`--local=${folder}`] };
+  return {
+    ...which,
+    ...runners(which),
+    title: `the vault ${folder}`,
+    where: `the vault ${folder}`,
+    items: async () => {
+      const { entries, vault } = openLocal(folder, { create: true });
+      const items: Item[] = [];
+      for await (const entry of entries.all()) items.push(encodeItem(entry));
+      vault.close();
+      return items;
+    },
+    plant: async (item) => {
+      const entry = parseItem(item);
+      const { entries, vault } = openLocal(folder, { create: true });
+      await entries.remove(entry.name, entry.version);
+      await entries.create(entry);
+      vault.close();
+    },
+  };
+}
+
+export function awsPlace(dynamo: string, kms: string, table: string): Place {
+  const which = { env: awsEnv(dynamo, kms), args: ['-t', table] };
+  return {
+    ...which,
+    ...runners(which),
+    title: `the table ${table}`,
+    where: `the table ${table} in us-east-1`,
+    items: async () => (await scanRaw(dynamo, table)) as unknown as Item[],
+    plant: (item) => putRaw(dynamo, table, item as Parameters<typeof putRaw>[2]),
+  };
+}
+
+function startVault(): Promise<Running> {
+  const folder = temporaryFolder();
+  const absent = (): Place => vaultPlace(join(folder.path, `vault-${++counter}`));
+  return Promise.resolve({
+    kms: undefined,
+    dynamo: undefined,
+    absent,
+    place: async () => {
+      const place = absent();
+      await place.items(); // which creates it
+      return place;
+    },
+    close: () => {
+      folder.remove();
+      return Promise.resolve();
+    },
+  });
+}
+
+async function startAws(startDynamo: () => Promise<Dynamo>): Promise<Running> {
+  const [dynamo, kms] = await Promise.all([startDynamo(), startKmsServer()]);
+  const table = (): string => `table-${++counter}`;
+  return {
+    kms,
+    dynamo: dynamo.url,
+    absent: () => awsPlace(dynamo.url, kms.url, table()),
+    place: async () => {
+      const name = table();
+      await createTable(dynamo.url, name);
+      return awsPlace(dynamo.url, kms.url, name);
+    },
+    close: async () => {
+      await Promise.all([dynamo.close(), kms.close()]);
+    },
+  };
+}
+
+export const vault: Backend = { name: 'the vault', start: startVault };
+export const dynalite: Backend = {
+  name: 'KMS and dynalite',
+  start: () => startAws(startDynalite),
+};
+export const dynamoLocal: Backend = {
+  name: 'KMS and DynamoDB Local',
+  start: () => startAws(startDynamoLocal),
+};
+
+/** Every backend there is on this machine; on CI that is all of them. */
+export const backends: readonly Backend[] = [vault, dynalite, ...optional(dynamoLocal)];
+
+function optional(backend: Backend): Backend[] {
+  const missing = dynamoLocalMissing();
+  if (missing === undefined) return [backend];
+  if (process.env.CI) throw new Error(`CI must test ${backend.name}: ${missing}`);
+  process.stderr.write(`!!! LEFT OUT: every end-to-end test on ${backend.name}: ${missing}\n`);
+  return [];
+}

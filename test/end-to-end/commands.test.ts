@@ -1,0 +1,469 @@
+import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testCredential } from '../support/sigv4.ts';
+import { backends, type Ended, ok, type Place, type Running, temporaryFolder } from './backends.ts';
+
+const v = (n: number): string => String(n).padStart(19, '0');
+const stored = (name: string): Ended => ok(`${name} has been stored\n`);
+
+/** A command that ended in `status`, printed nothing, and said this. */
+function failed(status: number, ...said: (string | RegExp)[]): unknown {
+  const lines = said.map((each) => (typeof each === 'string' ? RegExp(escape(each)) : each));
+  return {
+    status,
+    stdout: '',
+    stderr: expect.toSatisfy(
+      (stderr: string) =>
+        /^credstash: error: [^\n]+\n(credstash: hint: [^\n]+\n)?$/.test(stderr) &&
+        lines.every((line) => line.test(stderr)),
+      `one error that says ${lines.join(' and ')}`,
+    ) as string,
+  };
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+}
+
+describe.each(backends)('$name', ({ start }) => {
+  let running: Running;
+  let place: Place;
+  let cs: Place['cs'];
+  const folder = temporaryFolder();
+  const file = (name: string): string => join(folder.path, name);
+  beforeAll(async () => {
+    running = await start();
+    place = await running.place();
+    cs = place.cs;
+  });
+  afterAll(async () => {
+    folder.remove();
+    await running.close();
+  });
+
+  describe('setup', () => {
+    test('creates what is not there, and leaves alone what is', async () => {
+      const fresh = running.absent();
+      const subject = fresh.title.replace('the', 'The');
+      const created = await fresh.cs(['setup']);
+      expect(created).toMatchObject({ status: 0, stdout: `${subject} has been created\n` });
+      expect(created.stderr).toBe(running.kms ? `waiting until ${fresh.title} is active\n` : '');
+      expect(await fresh.cs(['put', 'a', 'kept'])).toEqual(stored('a'));
+      expect(await fresh.cs(['setup'])).toEqual(ok(`${subject} already exists\n`));
+      expect(await fresh.cs(['get', 'a'])).toEqual(ok('kept\n'));
+
+      if (running.dynamo === undefined) {
+        const path = fresh.title.replace('the vault ', '');
+        expect(statSync(path).mode & 0o777).toBe(0o700);
+        for (const each of readdirSync(path)) {
+          expect(statSync(join(path, each)).mode & 0o777).toBe(0o600);
+        }
+        expect(readFileSync(join(path, 'master.key'))).toHaveLength(32);
+      } else {
+        const client = new DynamoDBClient({
+          endpoint: running.dynamo,
+          region: 'us-east-1',
+          credentials: testCredential,
+        });
+        const { Table } = await client.send(
+          new DescribeTableCommand({ TableName: fresh.title.replace('the table ', '') }),
+        );
+        client.destroy();
+        expect(Table).toMatchObject({
+          TableStatus: 'ACTIVE',
+          KeySchema: [
+            { AttributeName: 'name', KeyType: 'HASH' },
+            { AttributeName: 'version', KeyType: 'RANGE' },
+          ],
+          AttributeDefinitions: [
+            { AttributeName: 'name', AttributeType: 'S' },
+            { AttributeName: 'version', AttributeType: 'S' },
+          ],
+          BillingModeSummary: { BillingMode: 'PAY_PER_REQUEST' },
+        });
+      }
+    });
+
+    test('what was never set up: reading is exit 3 and says how to create it', async () => {
+      const absent = running.absent();
+      for (const args of [
+        ['get', 'a'],
+        ['get', 'a', '-v', '1'],
+        ['get', 'a', '--default', 'x'],
+        ['list'],
+        ['delete', 'a'],
+        ['delete', 'a', '-v', '1'],
+      ]) {
+        expect(await absent.cs(args), args.join(' ')).toEqual(failed(3, 'there is no', 'setup'));
+      }
+    });
+  });
+
+  describe('put', () => {
+    test('version 1 unless told otherwise, and never over another', async () => {
+      expect(await cs(['put', 'once', 'first'])).toEqual(stored('once'));
+      const before = await place.items();
+      const again = failed(4, `version ${v(1)} of once is already in ${place.where}`, / -a /);
+      expect(await cs(['put', 'once', 'second'])).toEqual(again);
+      expect(await place.items()).toEqual(before);
+      expect(await cs(['get', 'once'])).toEqual(ok('first\n'));
+      expect(await cs(['list', 'once'])).toEqual(ok(`once -- version ${v(1)} -- comment \n`));
+    });
+
+    test('-v stores any version, numbers padded; a version that is there is exit 4', async () => {
+      for (const [version, value] of [
+        ['7', 'seven'],
+        ['12', 'twelve'],
+        ['2026-11-23', 'a date'],
+        ['a-version-longer-than-19-characters', 'long'],
+      ] as const) {
+        expect(await cs(['put', 'versions', value, '-v', version])).toEqual(stored('versions'));
+        expect(await cs(['get', 'versions', '-v', version])).toEqual(ok(`${value}\n`));
+      }
+      for (const version of ['7', '007', v(7)]) {
+        const there = failed(4, `version ${v(7)} of versions`, / -a /);
+        expect(await cs(['put', 'versions', 'x', '-v', version])).toEqual(there);
+      }
+      const empty = failed(2, 'version cannot be empty');
+      expect(await cs(['put', 'versions', 'x', '-v', ''])).toEqual(empty);
+    });
+
+    test('-a stores the version after the newest', async () => {
+      expect(await cs(['put', 'auto', 'one', '-a'])).toEqual(stored('auto'));
+      expect(await cs(['put', 'auto', 'nine', '-v', '9'])).toEqual(stored('auto'));
+      expect(await cs(['put', 'auto', 'ten', '--autoversion'])).toEqual(stored('auto'));
+      expect(await cs(['put', 'auto', 'eleven', '-a', '-v', '3'])).toEqual(stored('auto'));
+      expect(await cs(['get', 'auto'])).toEqual(ok('eleven\n'));
+      expect((await cs(['list', 'auto'])).stdout).toBe(
+        [1, 9, 10, 11].map((n) => `auto -- version ${v(n)} -- comment \n`).join(''),
+      );
+    });
+
+    test('-a after a version that is no number: exit 2 and the reason', async () => {
+      await cs(['put', 'dated', 'x', '-v', '2026-11-23']);
+      const before = await place.items();
+      const why = failed(2, /from version 0*2026-11-23 of dated: it is not a number/, / -v/);
+      expect(await cs(['put', 'dated', 'y', '-a'])).toEqual(why);
+      expect(await place.items()).toEqual(before);
+    });
+
+    test('-c, -d and --cipher show in the listing, and the secret opens', async () => {
+      const cases: [string, string[], Record<string, string>, object][] = [
+        ['o.plain', [], {}, { cipher: 'AES-256-GCM', digest: 'SHA256' }],
+        ['o.comment', ['-c', 'of Tuesday'], {}, { comment: 'of Tuesday' }],
+        ['o.384', ['-d', 'SHA384'], {}, { cipher: 'AES-256-GCM', digest: 'SHA384' }],
+        ['o.512', ['--digest', 'SHA512'], {}, { cipher: 'AES-256-GCM', digest: 'SHA512' }],
+        ['o.ctr', ['--cipher', 'AES-256-CTR'], {}, { cipher: 'AES-256-CTR' }],
+        ['o.env', [], { CREDSTASH_CIPHER: 'AES-256-CTR' }, { cipher: 'AES-256-CTR' }],
+        [
+          'o.both',
+          ['--cipher', 'AES-256-GCM', '--comment', 'ü', '-d', 'SHA512'],
+          { CREDSTASH_CIPHER: 'AES-256-CTR' },
+          { cipher: 'AES-256-GCM', digest: 'SHA512', comment: 'ü' },
+        ],
+      ];
+      for (const [name, options, env, shown] of cases) {
+        expect(await cs(['put', name, 'secret', ...options], { env })).toEqual(stored(name));
+        const [row] = JSON.parse((await cs(['list', name, '--json'])).stdout) as object[];
+        expect(row).toMatchObject({ name, version: v(1), ...shown });
+        expect(await cs(['get', name])).toEqual(ok('secret\n'));
+      }
+    });
+
+    test('bad input is exit 2, stores nothing and asks nothing of KMS', async () => {
+      const before = await place.items();
+      const asked = running.kms?.requests.length;
+      const cases: [string[], ...RegExp[]][] = [
+        [['put', '', 'x'], /name of a secret cannot be empty/],
+        [['put', 'n'.repeat(2049), 'x'], /2048 bytes long, this one has 2049/],
+        [['put', 'bad', 'x', '-d', 'MD5'], /SHA256, SHA384, SHA512/],
+        [['put', 'bad', 'x', '-d', 'SHA'], /SHA256, SHA384, SHA512/],
+        [['put', 'bad', 'x', '-d', 'sha256'], /SHA256, SHA384, SHA512/],
+        [['put', 'bad', 'x', '--cipher', 'ROT13'], /AES-256-GCM and AES-256-CTR/],
+        [['put', 'bad', 'x', '-v', '1'.repeat(1025)], /1024 bytes long, this one has 1025/],
+        [['put', 'bad', 'x', 'word'], /argument 1 of the encryption context.*KEY=VALUE/],
+        [['put', 'bad', 'x', 'a=b', '=value'], /argument 2 of the encryption context/],
+        [['put', 'bad', 'x', 'key='], /argument 1 of the encryption context/],
+        [['put', 'bad', 'x', 'credstash:name=x'], /credstash:name is reserved/],
+        [['put', 'bad', 'x', `k=${'v'.repeat(8200)}`], /8192 bytes/],
+        [['put', 'bad', '@/nonexistent/file'], /\(ENOENT\)/, /--literal/],
+        [['put', 'bad', `@${folder.path}`], /\(EISDIR\)/],
+        [['put', 'bad', '-x'], /does not know/, / -- /],
+        [['put', 'bad', 'x', '--log-level', 'loud'], /log level is one of/],
+        [['put'], /missing required argument 'name'/],
+      ];
+      for (const [args, ...said] of cases) {
+        expect(await cs(args), args.join(' ').slice(0, 80)).toEqual(failed(2, ...said));
+      }
+      expect(await place.items()).toEqual(before);
+      expect(running.kms?.requests.length).toBe(asked);
+    });
+
+    test('-k names the master key on AWS, and means nothing to a vault', async () => {
+      if (!running.kms) {
+        const why = failed(2, '-k is for AWS, and --local chooses the local vault');
+        expect(await cs(['put', 'keyed', 'x', '-k', 'alias/other'])).toEqual(why);
+        return;
+      }
+      const arn = running.kms.addKey('alias/other');
+      for (const key of ['alias/other', arn, arn.split('/')[1] ?? '']) {
+        expect(await cs(['put', 'keyed', key, '-k', key, '-a'])).toEqual(stored('keyed'));
+        const request = running.kms.requests.at(-1);
+        expect(request).toMatchObject({ action: 'GenerateDataKey', body: { KeyId: key } });
+        expect(await cs(['get', 'keyed'])).toEqual(ok(`${key}\n`));
+      }
+      expect(await cs(['put', 'unkeyed', 'x'])).toEqual(stored('unkeyed'));
+      expect(running.kms.requests.at(-1)?.body).toMatchObject({ KeyId: 'alias/credstash' });
+    });
+  });
+
+  describe('get', () => {
+    beforeAll(async () => {
+      await cs(['put', 'thing', 'old', '-v', '3']);
+      await cs(['put', 'thing', 'new', '-v', '4']);
+    });
+
+    test('the newest version, or the one that -v says, padded or not', async () => {
+      expect(await cs(['get', 'thing'])).toEqual(ok('new\n'));
+      for (const version of ['3', '03', v(3)]) {
+        expect(await cs(['get', 'thing', '-v', version])).toEqual(ok('old\n'));
+        expect(await cs(['get', '--version', version, 'thing'])).toEqual(ok('old\n'));
+      }
+    });
+
+    test('-v 3 finds the unpadded 3 of before 2015, and delete does', async () => {
+      await cs(['put', 'ancient', 'unpadded', '--cipher', 'AES-256-CTR']);
+      const item = (await place.items()).find(
+        ({ name }) => name && 'S' in name && name.S === 'ancient',
+      );
+      await place.plant({ ...item, version: { S: '3' } });
+      expect(await cs(['get', 'ancient', '-v', '3'])).toEqual(ok('unpadded\n'));
+      expect(await cs(['get', 'ancient', '-v', v(3)])).toEqual(failed(3, 'no version'));
+      expect(await cs(['delete', 'ancient', '-v', '3'])).toEqual(
+        ok('Deleting ancient -- version 3\n'),
+      );
+      expect(await cs(['list', 'ancient'])).toEqual(ok(`ancient -- version ${v(1)} -- comment \n`));
+    });
+
+    test('-n after get leaves the newline out; before it, it is the ARN of a role', async () => {
+      expect(await cs(['get', '-n', 'thing'])).toEqual(ok('new'));
+      expect(await cs(['get', 'thing', '--noline', '-v', '3'])).toEqual(ok('old'));
+      if (!running.kms) {
+        expect(await cs(['-n', 'get', 'get', 'thing'])).toEqual(failed(2, '-n is for AWS'));
+      }
+    });
+
+    test('-o writes exactly the bytes to a file of mode 0600, and nothing to stdout', async () => {
+      const output = file('output');
+      writeFileSync(output, 'a longer text that stood there before');
+      chmodSync(output, 0o644);
+      expect(await cs(['get', 'thing', '-o', output])).toEqual(ok(''));
+      expect(readFileSync(output, 'utf8')).toBe('new');
+      expect(statSync(output).mode & 0o777).toBe(0o600);
+      expect(await cs(['get', 'thing', '-v', '3', '--output', file('fresh')])).toEqual(ok(''));
+      expect(readFileSync(file('fresh'), 'utf8')).toBe('old');
+      expect(statSync(file('fresh')).mode & 0o777).toBe(0o600);
+      expect(await cs(['get', 'nothing', '-o', output, '--default', 'dflt'])).toEqual(ok(''));
+      expect(readFileSync(output, 'utf8')).toBe('dflt');
+    });
+
+    test('-o leaves nothing behind on a failure, and what stood there as it was', async () => {
+      const there = file('folder');
+      await mkdir(there);
+      writeFileSync(join(there, 'kept'), 'kept');
+      await symlink('/dev/null', join(there, 'link'));
+      for (const name of ['kept', 'new']) {
+        const output = join(there, name);
+        expect(await cs(['get', 'nothing', '-o', output])).toEqual(failed(3, 'nothing'));
+        expect(await cs(['get', 'thing', '-v', '9', '-o', output])).toEqual(failed(3, 'version 9'));
+      }
+      const asked = running.kms?.requests.length;
+      const refused = failed(2, 'is not a plain file');
+      expect(await cs(['get', 'thing', '-o', there])).toEqual(refused);
+      expect(await cs(['get', 'thing', '-o', join(there, 'link')])).toEqual(refused);
+      expect(await cs(['get', 'thing', '-o', ''])).toEqual(refused);
+      expect(running.kms?.requests.length).toBe(asked);
+      const nowhere = join(there, 'none', 'file');
+      expect(await cs(['get', 'thing', '-o', nowhere])).toEqual(failed(2, '(ENOENT)'));
+      expect(readdirSync(there).sort()).toEqual(['kept', 'link']);
+      expect(readFileSync(join(there, 'kept'), 'utf8')).toBe('kept');
+    });
+
+    test('--default answers for a secret that does not exist, and for nothing else', async () => {
+      expect(await cs(['get', 'nothing', '--default', 'instead'])).toEqual(ok('instead\n'));
+      expect(await cs(['get', 'nothing', '--default', '', '-n'])).toEqual(ok(''));
+      expect(await cs(['get', 'nothing', '-v', '1', '--default', 'x'])).toEqual(ok('x\n'));
+      expect(await cs(['get', 'thing', '--default', 'x'])).toEqual(ok('new\n'));
+      const version = failed(3, 'thing has no version 9');
+      expect(await cs(['get', 'thing', '-v', '9', '--default', 'x'])).toEqual(version);
+      const context = failed(6, 'the encryption context given has no');
+      expect(await cs(['get', 'thing', 'no=such', '--default', 'x'])).toEqual(context);
+    });
+
+    test('absent is exit 3 and names what was looked for', async () => {
+      expect(await cs(['get', 'nothing'])).toEqual(failed(3, 'there is no secret nothing'));
+      expect(await cs(['get', 'nothing', '-v', '1'])).toEqual(failed(3, 'no secret nothing'));
+      expect(await cs(['get', 'thing', '-v', '1'])).toEqual(failed(3, 'thing has no version 1'));
+      expect(await cs(['get', ''])).toEqual(failed(2, 'cannot be empty'));
+      expect(await cs(['get'])).toEqual(failed(2, "missing required argument 'name'"));
+    });
+  });
+
+  describe('encryption context', () => {
+    test.each(['AES-256-GCM', 'AES-256-CTR'])(
+      '%s opens with the same pairs alone',
+      async (cipher) => {
+        const name = `context.${cipher}`;
+        const put = await cs(['put', name, 'bound', 'env=prod', 'app=web', '--cipher', cipher]);
+        expect(put).toEqual(stored(name));
+        expect(await cs(['get', name, 'env=prod', 'app=web'])).toEqual(ok('bound\n'));
+        expect(await cs(['get', name, 'app=web', 'env=prod'])).toEqual(ok('bound\n'));
+        expect(await cs(['get', name, 'app=no', 'app=web', 'env=prod'])).toEqual(ok('bound\n'));
+        const none = failed(6, `version ${v(1)} of ${name}`, 'no encryption context was given');
+        expect(await cs(['get', name])).toEqual(none);
+        const one = failed(6, /the encryption context given has env\n/, 'KEY=VALUE');
+        expect(await cs(['get', name, 'env=prod'])).toEqual(one);
+        const both = failed(6, /the encryption context given has env, app\n/);
+        expect(await cs(['get', name, 'env=test', 'app=web'])).toEqual(both);
+        const more = failed(6, /the encryption context given has env, app, x\n/);
+        expect(await cs(['get', name, 'env=prod', 'app=web', 'x=y'])).toEqual(more);
+      },
+    );
+
+    test('KEY=VALUE splits at the first =; -P is not needed to give none', async () => {
+      expect(await cs(['put', 'url', 'x', 'query=a=b=', 'ü=ö'])).toEqual(stored('url'));
+      if (running.kms) {
+        expect(running.kms.requests.at(-1)?.body).toMatchObject({
+          EncryptionContext: { query: 'a=b=', ü: 'ö', 'credstash:name': 'url' },
+        });
+      }
+      expect(await cs(['get', 'url', 'ü=ö', 'query=a=b='])).toEqual(ok('x\n'));
+      expect(await cs(['get', 'url', 'ü=ö', 'query=a=b'])).toEqual(failed(6, 'has ü, query'));
+    });
+
+    test('get refuses what is no pair', async () => {
+      for (const pair of ['word', '=value', 'key=', '=', '', 'credstash:x=y']) {
+        expect(await cs(['get', 'url', pair]), pair).toEqual(failed(2, 'encryption context'));
+      }
+    });
+  });
+
+  describe('list', () => {
+    let few: Place;
+    beforeAll(async () => {
+      few = await running.place();
+    });
+
+    test('an empty table lists as nothing', async () => {
+      expect(await few.cs(['list'])).toEqual(ok(''));
+      expect(await few.cs(['list', '*'])).toEqual(ok(''));
+      expect(await few.cs(['list', '--json'])).toEqual(ok('[]\n'));
+    });
+
+    test('aligned, by name and then version, GLOB and --json', async () => {
+      await few.cs(['put', 'web.key', 'x', '-c', 'a comment']);
+      await few.cs(['put', 'web.key', 'x', '-v', '10']);
+      await few.cs(['put', 'web.key', 'x', '-v', '9', '-c', 'ninth']);
+      await few.cs(['put', 'db', 'x']);
+      await few.cs(['put', 'Ünï😀', 'x']);
+      await few.cs(['put', 'B', 'x']);
+      const lines = [
+        `B       -- version ${v(1)} -- comment \n`,
+        `db      -- version ${v(1)} -- comment \n`,
+        `web.key -- version ${v(1)} -- comment a comment\n`,
+        `web.key -- version ${v(9)} -- comment ninth\n`,
+        `web.key -- version ${v(10)} -- comment \n`,
+        `Ünï😀    -- version ${v(1)} -- comment \n`,
+      ];
+      expect(await few.cs(['list'])).toEqual(ok(lines.join('')));
+      expect(await few.cs(['list', 'web*'])).toEqual(ok(lines.slice(2, 5).join('')));
+      expect(await few.cs(['list', '*e*k*'])).toEqual(ok(lines.slice(2, 5).join('')));
+      expect(await few.cs(['list', 'db'])).toEqual(ok(`db -- version ${v(1)} -- comment \n`));
+      expect(await few.cs(['list', 'web?key'])).toEqual(ok(''));
+      expect(await few.cs(['list', ''])).toEqual(ok(''));
+
+      const { stdout } = await few.cs(['list', '--json', 'web*']);
+      const created = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string;
+      const common = { name: 'web.key', cipher: 'AES-256-GCM', digest: 'SHA256', created };
+      expect(JSON.parse(stdout)).toEqual([
+        { ...common, version: v(1), comment: 'a comment' },
+        { ...common, version: v(9), comment: 'ninth' },
+        { ...common, version: v(10) },
+      ]);
+      expect(stdout.endsWith('}\n]\n')).toBe(true);
+    });
+
+    test('control characters of names and comments never reach the terminal', async () => {
+      const name = 'esc\u001b[31m\u202ename';
+      expect(await few.cs(['put', name, 'x', '-c', 'two\nlines\u0007'])).toEqual(
+        stored('esc\\u001b[31m\\u202ename'),
+      );
+      expect(await few.cs(['list', 'esc*'])).toEqual(
+        ok(`esc\\u001b[31m\\u202ename -- version ${v(1)} -- comment two\\u000alines\\u0007\n`),
+      );
+      const { stdout } = await few.cs(['list', 'esc*', '--json']);
+      expect(stdout).not.toMatch(/[\u001b\u202e\u0007]/);
+      expect(JSON.parse(stdout)).toMatchObject([{ name, comment: 'two\nlines\u0007' }]);
+      expect(await few.cs(['get', 'no\u001b[31m'])).toEqual(failed(3, 'no\\u001b[31m'));
+      expect(await few.cs(['delete', name])).toEqual(
+        ok(`Deleting esc\\u001b[31m\\u202ename -- version ${v(1)}\n`),
+      );
+    });
+  });
+
+  describe('delete', () => {
+    test('every version, the oldest first, and nothing of another name', async () => {
+      for (const name of ['gone', 'gone2']) {
+        for (const version of ['10', '9', 'x']) await cs(['put', name, 'x', '-v', version]);
+      }
+      const last = 'x'.padStart(19, '0');
+      const each = [v(9), v(10), last].map((one) => `Deleting gone -- version ${one}\n`);
+      expect(await cs(['delete', 'gone'])).toEqual(ok(each.join('')));
+      expect(await cs(['list', 'gone'])).toEqual(ok(''));
+      expect((await cs(['list', 'gone2'])).stdout.split('\n')).toHaveLength(4);
+      expect(await cs(['delete', 'gone'])).toEqual(failed(3, 'there is no secret gone'));
+    });
+
+    test('-v deletes one version', async () => {
+      for (const version of ['1', '2']) await cs(['put', 'one-of', version, '-v', version]);
+      const line = ok(`Deleting one-of -- version ${v(2)}\n`);
+      expect(await cs(['delete', 'one-of', '-v', '2'])).toEqual(line);
+      expect(await cs(['delete', 'one-of', '-v', '2'])).toEqual(
+        failed(3, 'one-of has no version 2'),
+      );
+      expect(await cs(['get', 'one-of'])).toEqual(ok('1\n'));
+    });
+
+    test('absent is exit 3, a usage error exit 2', async () => {
+      expect(await cs(['delete', 'nothing'])).toEqual(failed(3, 'there is no secret nothing'));
+      expect(await cs(['delete', 'nothing', '-v', '1'])).toEqual(failed(3, 'no secret nothing'));
+      expect(await cs(['delete', ''])).toEqual(failed(2, 'cannot be empty'));
+      expect(await cs(['delete'])).toEqual(failed(2, "missing required argument 'name'"));
+      expect(await cs(['delete', 'a', 'b'])).toEqual(failed(2, 'too many arguments'));
+    });
+  });
+
+  test('global options stand before or after the command, and the nearer one wins', async () => {
+    const other = await running.place();
+    await other.cs(['put', 'where', 'other']);
+    await cs(['put', 'where', 'first']);
+    const bare: Place = { ...place, args: [] };
+    const { args: here } = place;
+    const { args: there } = other;
+    const at = async (...args: string[]): Promise<Ended> => {
+      const { run } = await import('../support/run.ts');
+      const { status, stdout, stderr } = await run(args, { env: bare.env });
+      return { status, stdout: stdout.toString(), stderr };
+    };
+    expect(await at(...there, 'get', 'where')).toEqual(ok('other\n'));
+    expect(await at('get', ...there, 'where')).toEqual(ok('other\n'));
+    expect(await at('get', 'where', ...there)).toEqual(ok('other\n'));
+    expect(await at(...here, 'get', 'where', ...there)).toEqual(ok('other\n'));
+    expect(await at(...there, 'get', 'where', ...here)).toEqual(ok('first\n'));
+    expect(await at('list', 'where', ...there, '--json')).toMatchObject({ status: 0 });
+    expect(existsSync(file('never'))).toBe(false);
+  });
+});
