@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
 import { encodeItem, type Item, parseItem } from '../../src/entry.ts';
 import {
@@ -62,6 +63,32 @@ export interface Backend {
 /** A command that did what it was asked to. */
 export function ok(stdout: string): Ended {
   return { status: 0, stdout, stderr: '' };
+}
+
+/** What put answers. */
+export function stored(name: string): Ended {
+  return ok(`${name} has been stored\n`);
+}
+
+/** A version as it stands in a table. */
+export function v(version: number): string {
+  return String(version).padStart(19, '0');
+}
+
+/** Matches a command that ended in `status`, printed nothing, and said all of these in one error. */
+export function failed(status: number, ...said: (string | RegExp)[]): unknown {
+  const lines = said.map((each) => (typeof each === 'string' ? RegExp(literally(each)) : each));
+  const stderr: unknown = expect.toSatisfy(
+    (text: string) =>
+      /^credstash: error: [^\n]+\n(credstash: hint: [^\n]+\n)?$/.test(text) &&
+      lines.every((line) => line.test(text)),
+    `one error that says ${lines.join(' and ')}`,
+  );
+  return { status, stdout: '', stderr };
+}
+
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }
 
 /** `stdout` of a run, as text. */

@@ -68,6 +68,7 @@ export class Vault {
         database.exec('PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL;');
         const version = database.all('PRAGMA user_version')[0]?.['user_version'];
         if (version !== SCHEMA_VERSION) {
+          this.close(); // or the next use would find it open, and unchecked
           throw new CredstashError(
             'INTEGRITY',
             `the vault ${this.folder} has schema ${String(version)}, this credstash knows ${SCHEMA_VERSION}`,

@@ -1,0 +1,146 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RunOptions } from '../support/run.ts';
+import {
+  backends,
+  failed,
+  ok,
+  type Place,
+  type Running,
+  stored,
+  temporaryFolder,
+} from './backends.ts';
+
+const everyByte = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+
+describe.each(backends)('$name', ({ start }) => {
+  let running: Running;
+  let place: Place;
+  const folder = temporaryFolder();
+  const file = (name: string): string => join(folder.path, name);
+  beforeAll(async () => {
+    running = await start();
+    place = await running.place();
+  });
+  afterAll(async () => {
+    folder.remove();
+    await running.close();
+  });
+
+  /** Puts, and reads back by all the ways there are. */
+  async function survives(
+    name: string,
+    secret: Uint8Array,
+    value: readonly string[],
+    options: RunOptions = {},
+  ): Promise<void> {
+    expect(await place.cs(['put', name, ...value], options)).toEqual(stored(name));
+    const bare = await place.raw(['get', '-n', name]);
+    expect(bare).toMatchObject({ status: 0, stderr: '' });
+    expect(Buffer.compare(bare.stdout, secret)).toBe(0);
+    const line = await place.raw(['get', name]);
+    expect(Buffer.compare(line.stdout, Buffer.concat([secret, Buffer.from('\n')]))).toBe(0);
+  }
+
+  test('a binary secret, from stdin and from a file', async () => {
+    writeFileSync(file('bytes'), everyByte);
+    await survives('bytes.dash', everyByte, ['-'], { input: everyByte });
+    await survives('bytes.left-out', everyByte, [], { input: everyByte });
+    await survives('bytes.file', everyByte, [`@${file('bytes')}`]);
+    await survives('bytes.home', everyByte, ['@~/bytes'], { env: { HOME: folder.path } });
+    await survives('bytes.relative', everyByte, ['@bytes'], { cwd: folder.path });
+  });
+
+  test('newlines at the end are part of what stdin and a file hold', async () => {
+    const text = Buffer.from('\r\nline\n\n');
+    writeFileSync(file('lines'), text);
+    await survives('lines.dash', text, ['-'], { input: text });
+    await survives('lines.left-out', text, [], { input: text });
+    await survives('lines.file', text, [`@${file('lines')}`]);
+  });
+
+  test('the empty secret', async () => {
+    writeFileSync(file('empty'), '');
+    await survives('empty.text', Buffer.of(), ['']);
+    await survives('empty.dash', Buffer.of(), ['-'], { input: '' });
+    await survives('empty.file', Buffer.of(), [`@${file('empty')}`]);
+    await survives('empty.ctr', Buffer.of(), ['', '--cipher', 'AES-256-CTR']);
+  });
+
+  test('text, and what --literal and -- make of it', async () => {
+    await survives('text', Buffer.from('pass wörd 😀'), ['pass wörd 😀']);
+    await survives('text.literal', Buffer.from('plain'), ['plain', '--literal']);
+    await survives('dash.literal', Buffer.from('-'), ['-', '--literal']);
+    await survives('at.literal', Buffer.from('@file'), ['--literal', '@file']);
+    await survives('dash', Buffer.from('-secret'), ['--', '-secret']);
+    await survives('dashes', Buffer.from('--autoversion'), ['--', '--autoversion']);
+    await survives('two', Buffer.from('--'), ['--', '--']);
+    await survives('local', Buffer.from('--local'), ['--', '--local']);
+  });
+
+  test('names with spaces, slashes, unicode, and of 2048 bytes', async () => {
+    for (const name of [
+      'two words',
+      '/path/to/it',
+      'päth/😀/秘密',
+      'a=b',
+      '@name',
+      '*',
+      '.',
+      '__proto__',
+      'ü'.repeat(1024),
+    ]) {
+      await survives(name, Buffer.from(`of ${name}`), [`of ${name}`]);
+    }
+    expect(await place.cs(['put', '--', '-dash', 'x'])).toEqual(stored('-dash'));
+    expect(await place.cs(['get', '-n', '--', '-dash'])).toEqual(ok('x'));
+    expect(await place.cs(['delete', '--', '-dash'])).toMatchObject({ status: 0 });
+    // One text to a person, two names to a computer: neither is turned into the other.
+    expect(await place.cs(['put', 'é', 'composed'])).toEqual(stored('é'));
+    expect(await place.cs(['get', 'e\u0301'])).toEqual(failed(3, 'there is no secret'));
+  });
+
+  test('290,000 bytes, in both formats', async () => {
+    const large = Buffer.alloc(290_000, everyByte);
+    await survives('large', large, ['-'], { input: large });
+    await survives('large.ctr', large, ['-', '--cipher', 'AES-256-CTR'], { input: large });
+  });
+
+  test.each(['AES-256-GCM', 'AES-256-CTR'])(
+    'the largest that fits in %s, and one byte too many',
+    async (cipher) => {
+      const name = `largest.${cipher}`;
+      const put = (bytes: number): ReturnType<Place['cs']> =>
+        place.cs(['put', name, '--cipher', cipher, '-c', 'ü'], {
+          input: Buffer.alloc(bytes, everyByte),
+        });
+      const asked = running.kms?.requests.length;
+      // An error tells the size of the whole entry, and so how much there is besides the secret.
+      const over = await put(409_500);
+      expect(over).toEqual(failed(2, `${name} is too large`, '409600 (400 KB)'));
+      const size = Number(/would have (\d+) bytes/.exec(over.stderr)?.[1]);
+      const perByte = cipher === 'AES-256-CTR' ? 3 / 4 : 1; // base64
+      const most = 409_500 - Math.ceil((size - 409_600) * perByte);
+      expect(most).toBeGreaterThan(cipher === 'AES-256-CTR' ? 305_000 : 408_000);
+      const fits = Math.floor(most / 3) * 3; // base64 comes in threes
+      const largest = cipher === 'AES-256-CTR' ? fits : most;
+      expect(await put(largest + 1)).toEqual(failed(2, `${name} is too large`));
+      expect(await place.cs(['list', name])).toEqual(ok(''));
+      expect(running.kms?.requests.length).toBe(asked);
+      const secret = Buffer.alloc(largest, everyByte);
+      await survives(name, secret, ['--cipher', cipher, '-c', 'ü'], { input: secret });
+    },
+  );
+
+  test('far too large, from a file, from stdin, and without an end', async () => {
+    const asked = running.kms?.requests.length;
+    writeFileSync(file('huge'), Buffer.alloc(1_000_000));
+    const huge = { input: Buffer.alloc(1_000_000) };
+    expect(await place.cs(['put', 'huge', `@${file('huge')}`])).toEqual(failed(2, '409600'));
+    expect(await place.cs(['put', 'huge', '-'], huge)).toEqual(failed(2, '409600'));
+    expect(await place.cs(['put', 'huge', '@/dev/zero'])).toEqual(failed(2, '409600'));
+    expect(await place.cs(['list', 'huge'])).toEqual(ok(''));
+    expect(running.kms?.requests.length).toBe(asked);
+  });
+});

@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type Attribute,
+  encodeItem,
+  type Entry,
+  type Item,
+  itemSize,
+  parseHeader,
+  parseItem,
+} from '../src/entry.ts';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+const current: Entry = {
+  name: 'n',
+  version: '0000000000000000001',
+  cipher: 'AES-256-GCM',
+  digest: 'SHA256',
+  created: '2026-11-23T09:31:00Z',
+  key: bytes('wrapped'),
+  contents: bytes('nonce, ciphertext, tag'),
+  hmac: new Uint8Array(32).fill(0xab),
+};
+const original: Entry = {
+  name: 'n',
+  version: '0000000000000000001',
+  cipher: 'AES-256-CTR',
+  digest: 'SHA256',
+  // Both end in padding, and in bits that stand for nothing.
+  key: bytes('wrap'),
+  contents: bytes('cipher text'),
+  hmac: new Uint8Array(32).fill(0xab),
+};
+
+/** Attributes of the wire: those of the two types that entries have, and others. */
+type Raw = Readonly<Record<string, Attribute | Readonly<Record<string, unknown>>>>;
+
+function expectRefusal(item: Raw): void {
+  expect(() => parseItem(item)).toThrow(
+    expect.objectContaining({ code: 'INTEGRITY', exitStatus: 5 }) as Error,
+  );
+}
+
+describe('an item', () => {
+  it('of the current format has text as S and bytes as B', () => {
+    expect(encodeItem({ ...current, comment: 'c' })).toEqual({
+      name: { S: 'n' },
+      version: { S: '0000000000000000001' },
+      cipher: { S: 'AES-256-GCM' },
+      digest: { S: 'SHA256' },
+      created: { S: '2026-11-23T09:31:00Z' },
+      comment: { S: 'c' },
+      key: { B: current.key },
+      contents: { B: current.contents },
+      hmac: { B: current.hmac },
+    });
+  });
+
+  it('of the original format has base64 as S and the digits of its hmac as B', () => {
+    expect(encodeItem(original)).toEqual({
+      name: { S: 'n' },
+      version: { S: '0000000000000000001' },
+      digest: { S: 'SHA256' },
+      key: { S: 'd3JhcA==' },
+      contents: { S: 'Y2lwaGVyIHRleHQ=' },
+      hmac: { B: Buffer.from('ab'.repeat(32)) },
+    });
+  });
+
+  it('keeps what an entry did not have absent, and what was empty empty', () => {
+    const { digest: _, ...undated } = original;
+    for (const entry of [
+      current,
+      { ...current, comment: '' },
+      undated,
+      { ...original, comment: '' },
+      { ...original, hmacAsText: true as const },
+      { ...original, contents: new Uint8Array(0) },
+    ]) {
+      const item = encodeItem(entry);
+      expect(encodeItem(parseItem(item))).toEqual(item);
+    }
+    expect(encodeItem(current)).not.toHaveProperty('comment');
+    expect(encodeItem(undated)).not.toHaveProperty('digest');
+    expect(encodeItem({ ...current, comment: '' })).toHaveProperty('comment', { S: '' });
+  });
+
+  it('may have attributes that the format does not name', () => {
+    const item = { ...encodeItem(current), expires: { N: '1800000000' }, labels: { SS: ['a'] } };
+    expect(encodeItem(parseItem(item))).toEqual(encodeItem(current));
+  });
+
+  it('does not have what its prototype has', () => {
+    const { digest: _, ...rest } = encodeItem(current);
+    expectRefusal(Object.assign(Object.create({ digest: { S: 'SHA256' } }) as Item, rest));
+  });
+});
+
+describe.each([
+  ['a current item', encodeItem({ ...current, comment: 'c' })],
+  ['an original item', encodeItem({ ...original, comment: 'c' })],
+])('%s', (_, item) => {
+  it.each(['name', 'version', 'key', 'contents', 'hmac'])('is refused without %s', (name) => {
+    const { [name]: absent, ...rest } = item;
+    expect(absent).toBeDefined();
+    expectRefusal(rest);
+  });
+
+  it.each(Object.keys(item))('is refused when %s has another type', (name) => {
+    const value = item[name] ?? { S: '' };
+    for (const other of [
+      'S' in value ? { B: bytes(value.S) } : { S: Buffer.from(value.B).toString('base64') },
+      { N: '1' },
+      { BOOL: true },
+      { NULL: true },
+      { L: [value] },
+      { M: { S: value } },
+      { SS: ['S' in value ? value.S : ''] },
+      { ...value, N: '1' },
+      {},
+    ]) {
+      expectRefusal({ ...item, [name]: other });
+    }
+  });
+
+  it.each(['', 'SHA3', 'sha256', 'toString', '__proto__'])(
+    'is refused when its digest is %j',
+    (digest) => {
+      expectRefusal({ ...item, digest: { S: digest } });
+    },
+  );
+
+  it('is named in the refusal, and nothing sealed is quoted', () => {
+    const { key: _, ...rest } = item;
+    expect(() => parseItem(rest)).toThrow(
+      'version 0000000000000000001 of n is malformed: its attribute key is missing or not as it must be',
+    );
+  });
+});
+
+describe('an original item has one encoding: it is refused', () => {
+  const item = encodeItem(original);
+
+  it.each([
+    ['no padding', 'd3JhcA'],
+    ['half of its padding', 'd3JhcA='],
+    ['too much padding', 'd3JhcA==='],
+    ['bits that stand for nothing', 'd3JhcB=='],
+    ['a line break', 'd3JhcA==\n'],
+    ['a space', 'd3Jh cA=='],
+    ['text behind its end', 'd3JhcA==d3Jh'],
+    ['characters of base64url', '-_Jhcg=='],
+    ['a character that is none', 'd3Jh?A=='],
+  ])('with %s in base64', (_, text) => {
+    for (const name of ['key', 'contents']) expectRefusal({ ...item, [name]: { S: text } });
+  });
+
+  it.each([
+    ['uppercase digits', 'AB'.repeat(32)],
+    ['one digit in uppercase', `${'ab'.repeat(31)}aB`],
+    ['half a byte', `${'ab'.repeat(31)}a`],
+    ['a line break', `${'ab'.repeat(32)}\n`],
+    ['a prefix', `0x${'ab'.repeat(32)}`],
+    ['letters that are no digits', 'xy'.repeat(32)],
+  ])('with %s in its hmac, as S and as B', (_, digits) => {
+    expectRefusal({ ...item, hmac: { S: digits } });
+    expectRefusal({ ...item, hmac: { B: bytes(digits) } });
+  });
+
+  it('with a raw hmac', () => {
+    expectRefusal({ ...item, hmac: { B: original.hmac } });
+  });
+
+  it.each(['AES-256-CTR', '', 'AES-256-CBC', 'toString'])('with the cipher %j', (cipher) => {
+    expectRefusal({ ...item, cipher: { S: cipher } });
+  });
+});
+
+describe('a header', () => {
+  it('has what a listing shows', () => {
+    expect(parseHeader(encodeItem({ ...current, comment: 'c' }))).toEqual({
+      name: 'n',
+      version: '0000000000000000001',
+      cipher: 'AES-256-GCM',
+      digest: 'SHA256',
+      created: '2026-11-23T09:31:00Z',
+      comment: 'c',
+    });
+    expect(parseHeader(encodeItem(original))).toEqual({
+      name: 'n',
+      version: '0000000000000000001',
+      cipher: 'AES-256-CTR',
+      digest: 'SHA256',
+    });
+  });
+
+  it('is read of a broken item too, without what is no text', () => {
+    const broken = { name: { S: 'n' }, version: { S: '1' }, comment: { N: '1' }, cipher: { B: 1 } };
+    expect(parseHeader(broken)).toEqual({ name: 'n', version: '1', cipher: '' });
+    expect(parseHeader({})).toEqual({ name: '', version: '', cipher: 'AES-256-CTR' });
+  });
+});
+
+describe('the size of an item', () => {
+  it('is that of the names of its attributes, its texts in UTF-8 and its bytes', () => {
+    const names = 'nameversioncipherdigestcreatedkeycontentshmac'.length;
+    const texts = 'n0000000000000000001AES-256-GCMSHA2562026-11-23T09:31:00Z'.length;
+    const sealed = current.key.length + current.contents.length + current.hmac.length;
+    expect(itemSize(current)).toBe(names + texts + sealed);
+    expect(itemSize({ ...current, comment: 'ü🔑' })).toBe(
+      names + texts + sealed + 'comment'.length + 6,
+    );
+  });
+
+  it('of an original entry is that of its base64 and of its digits', () => {
+    const names = 'nameversiondigestkeycontentshmac'.length;
+    expect(itemSize(original)).toBe(names + 1 + 19 + 6 + 8 + 16 + 64);
+  });
+});
