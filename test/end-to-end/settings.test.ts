@@ -1,0 +1,330 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
+import { createTable, putRaw, type RawItem, startDynalite } from '../support/dynamo.ts';
+import { run } from '../support/run.ts';
+import { testCredential } from '../support/sigv4.ts';
+import { startStsServer, type StsServer } from '../support/sts-server.ts';
+import { asText, awsEnv, type Ended, failed, ok, stored, temporaryFolder, v } from './backends.ts';
+import { type Recorder, startRecorder } from './recorder.ts';
+
+const other = { accessKeyId: 'AKIDPROFILE', secretAccessKey: 'secret-key-of-the-profile' };
+const role = 'arn:aws:iam::123456789012:role/reader';
+const folder = temporaryFolder();
+const configFile = join(folder.path, 'config');
+const AWS_CONFIG_FILE = configFile;
+
+let dynamo: Awaited<ReturnType<typeof startDynalite>>;
+let kms: KmsServer;
+let sts: StsServer;
+let recorder: Recorder;
+
+beforeAll(async () => {
+  [dynamo, sts] = await Promise.all([startDynalite(), startStsServer()]);
+  kms = await startKmsServer({
+    credentials: (id) => (id === other.accessKeyId ? other : sts.credentials(id)),
+  });
+  recorder = await startRecorder({ DynamoDB: dynamo.url, KMS: kms.url });
+  await createTable(dynamo.url, 'credential-store');
+  expect(await cs(['put', 'db', 'secret'])).toEqual(stored('db'));
+  writeFileSync(
+    configFile,
+    `[profile other]
+aws_access_key_id = ${other.accessKeyId}
+aws_secret_access_key = ${other.secretAccessKey}
+region = ap-south-1
+[profile role]
+role_arn = ${role}
+source_profile = other
+`,
+  );
+});
+afterAll(async () => {
+  folder.remove();
+  await Promise.all([dynamo.close(), kms.close(), sts.close(), recorder.close()]);
+});
+beforeEach(() => {
+  recorder.requests.length = 0;
+  sts.requests.length = 0;
+});
+
+async function cs(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  return asText(await run(args, { env: { ...awsEnv(recorder.url, recorder.url), ...env } }));
+}
+
+describe('the region that DynamoDB and KMS are asked in', () => {
+  const arn = 'arn:aws:dynamodb:eu-central-2:123456789012:table/credential-store';
+  const AWS_REGION = 'eu-west-1';
+  const AWS_DEFAULT_REGION = 'eu-west-2';
+  const cases: [string, string[], Record<string, string>, string, string][] = [
+    ['us-east-1 when nothing says', [], {}, 'us-east-1', 'us-east-1'],
+    ['AWS_DEFAULT_REGION', [], { AWS_DEFAULT_REGION }, 'eu-west-2', 'eu-west-2'],
+    ['AWS_REGION before it', [], { AWS_REGION, AWS_DEFAULT_REGION }, 'eu-west-1', 'eu-west-1'],
+    ['-r before both', ['-r', 'sa-east-1'], { AWS_REGION }, 'sa-east-1', 'sa-east-1'],
+    ['the profile', ['-p', 'other'], { AWS_CONFIG_FILE }, 'ap-south-1', 'ap-south-1'],
+    ['AWS_PROFILE', [], { AWS_CONFIG_FILE, AWS_PROFILE: 'other' }, 'ap-south-1', 'ap-south-1'],
+    [
+      'AWS_DEFAULT_REGION before the profile',
+      ['-p', 'other'],
+      { AWS_CONFIG_FILE, AWS_DEFAULT_REGION },
+      'eu-west-2',
+      'eu-west-2',
+    ],
+    ['--kms-region for KMS', ['--kms-region', 'eu-north-1'], {}, 'us-east-1', 'eu-north-1'],
+    [
+      'both options',
+      ['--kms-region=eu-north-1', '--region=sa-east-1'],
+      {},
+      'sa-east-1',
+      'eu-north-1',
+    ],
+  ];
+  test.each(cases)('%s', async (_, args, env, table, key) => {
+    expect(await cs([...args, 'get', 'db'], env)).toEqual(ok('secret\n'));
+    expect(recorder.requests).toMatchObject([
+      { action: 'DynamoDB.Query', region: table },
+      { action: 'KMS.Decrypt', region: key },
+    ]);
+  });
+
+  test('the ARN of a table names its own', async () => {
+    // dynalite knows no ARNs: what matters is where the request went.
+    await cs(['-t', arn, '-r', 'sa-east-1', 'get', 'db']);
+    expect(recorder.requests[0]).toMatchObject({ region: 'eu-central-2' });
+  });
+
+  test('kms-region of ~/.credstash, after --kms-region', async () => {
+    const HOME = join(folder.path, 'home');
+    await mkdir(HOME);
+    const config = join(HOME, '.credstash');
+    writeFileSync(config, '{"kms-region": "ca-west-1", "other": 1}');
+    const asked = async (...args: string[]): Promise<(string | undefined)[]> => {
+      recorder.requests.length = 0;
+      expect(await cs(['get', 'db', ...args], { HOME })).toEqual(ok('secret\n'));
+      return recorder.requests.map(({ region }) => region);
+    };
+    expect(await asked()).toEqual(['us-east-1', 'ca-west-1']);
+    expect(await asked('-r', 'eu-west-1')).toEqual(['eu-west-1', 'ca-west-1']);
+    expect(await asked('--kms-region', 'sa-east-1')).toEqual(['us-east-1', 'sa-east-1']);
+    for (const text of ['{}', '{"kms-region": ""}']) {
+      writeFileSync(config, text);
+      expect(await asked()).toEqual(['us-east-1', 'us-east-1']);
+    }
+    recorder.requests.length = 0;
+    for (const text of ['', 'kms-region: x', '[]', '{"kms-region": 1}']) {
+      writeFileSync(config, text);
+      expect(await cs(['get', 'db'], { HOME }), text).toEqual(failed(2, `${HOME}/.credstash`));
+    }
+    expect(recorder.requests).toEqual([]);
+  });
+});
+
+describe('who asks', () => {
+  test('-p and AWS_PROFILE: the keys of the profile, for both services', async () => {
+    const env = {
+      AWS_ENDPOINT_URL_DYNAMODB: recorder.url,
+      AWS_ENDPOINT_URL_KMS: recorder.url,
+      AWS_CONFIG_FILE: configFile,
+    };
+    for (const [args, more] of [
+      [['-p', 'other', 'get', 'db'], {}],
+      [['get', 'db', '--profile=other'], {}],
+      [['get', 'db'], { AWS_PROFILE: 'other' }],
+    ] as const) {
+      recorder.requests.length = 0;
+      expect(asText(await run(args, { env: { ...env, ...more } }))).toEqual(ok('secret\n'));
+      expect(recorder.requests.map(({ accessKeyId }) => accessKeyId)).toEqual([
+        other.accessKeyId,
+        other.accessKeyId,
+      ]);
+    }
+    recorder.requests.length = 0;
+    const missing = asText(await run(['-p', 'nobody', 'get', 'db'], { env }));
+    expect(missing).toEqual(failed(6, 'no AWS credentials'));
+    expect(recorder.requests).toEqual([]);
+  });
+
+  test('-n before a command and --arn anywhere assume a role, once for both services', async () => {
+    const env = { AWS_ENDPOINT_URL_STS: sts.url };
+    for (const args of [
+      ['-n', role, 'get', 'db'],
+      ['--arn', role, 'get', 'db'],
+      ['get', 'db', '--arn', role],
+      ['get', `--arn=${role}`, 'db'],
+    ]) {
+      recorder.requests.length = 0;
+      sts.requests.length = 0;
+      expect(await cs(args, env), args.join(' ')).toEqual(ok('secret\n'));
+      expect(sts.requests).toMatchObject([
+        { action: 'AssumeRole', roleArn: role, accessKeyId: testCredential.accessKeyId },
+      ]);
+      const ids = recorder.requests.map(({ accessKeyId }) => accessKeyId);
+      expect(ids).toEqual([ids[0], ids[0]]);
+      expect(sts.credentials(ids[0] ?? '')).toBeDefined();
+    }
+    sts.requests.length = 0;
+    expect(await cs(['list', '-n', role], env)).toMatchObject({ status: 0 });
+    expect(await cs(['get', '-n', 'db', '--arn', role], env)).toEqual(ok('secret'));
+    expect(sts.requests).toHaveLength(2);
+  });
+
+  test('-p and -n together, and a profile that has a role itself', async () => {
+    const env = { AWS_ENDPOINT_URL_STS: sts.url, AWS_CONFIG_FILE: configFile };
+    expect(await cs(['-p', 'other', '-n', role, 'get', 'db'], env)).toEqual(ok('secret\n'));
+    expect(sts.requests).toMatchObject([{ roleArn: role, accessKeyId: other.accessKeyId }]);
+    sts.requests.length = 0;
+    expect(await cs(['-p', 'role', 'get', 'db'], env)).toEqual(ok('secret\n'));
+    expect(sts.requests).toMatchObject([{ roleArn: role, accessKeyId: other.accessKeyId }]);
+  });
+
+  test('a role that is refused: exit 6, and nothing else is asked', async () => {
+    sts.deny(true);
+    const denied = await cs(['-n', role, 'get', 'db'], { AWS_ENDPOINT_URL_STS: sts.url });
+    sts.deny(false);
+    expect(denied).toEqual(failed(6, 'access denied', 'sts:AssumeRole', role));
+    expect(recorder.requests).toEqual([]);
+  });
+
+  test('an MFA device, and nobody to ask: exit 6', async () => {
+    const config = join(folder.path, 'mfa');
+    writeFileSync(config, '[default]\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n');
+    const env = { AWS_ENDPOINT_URL_STS: sts.url, AWS_CONFIG_FILE: config };
+    const asks = failed(6, 'arn:aws:iam::123456789012:mfa/me wants a code', 'no terminal');
+    expect(await cs(['-n', role, 'get', 'db'], env)).toEqual(asks);
+    expect(sts.requests).toEqual([]);
+  });
+});
+
+describe('where it is', () => {
+  test('AWS_ENDPOINT_URL is for every service', async () => {
+    const env = {
+      AWS_ENDPOINT_URL: recorder.url,
+      AWS_ACCESS_KEY_ID: testCredential.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: testCredential.secretAccessKey,
+    };
+    expect(asText(await run(['get', 'db'], { env }))).toEqual(ok('secret\n'));
+    expect(recorder.requests).toHaveLength(2);
+  });
+
+  test('-t, CREDSTASH_DEFAULT_TABLE, credential-store', async () => {
+    await createTable(dynamo.url, 'second');
+    await createTable(dynamo.url, 'third');
+    await cs(['-t', 'second', 'put', 'db', 'of the second']);
+    await cs(['--table=third', 'put', 'db', 'of the third']);
+    const env = { CREDSTASH_DEFAULT_TABLE: 'second' };
+    expect(await cs(['get', 'db'], env)).toEqual(ok('of the second\n'));
+    expect(await cs(['get', 'db', '-t', 'third'], env)).toEqual(ok('of the third\n'));
+    expect(await cs(['get', 'db'], { CREDSTASH_DEFAULT_TABLE: '' })).toEqual(ok('secret\n'));
+  });
+});
+
+describe('the vault', () => {
+  const local = async (args: string[], env: Record<string, string>): Promise<Ended> =>
+    asText(await run(args, { env: { HOME: folder.path, ...env } }));
+
+  test('--local, --local=FOLDER, CREDSTASH_LOCAL and the XDG rules name its folder', async () => {
+    const at = async (path: string, args: string[], env: Record<string, string> = {}) => {
+      const full = join(folder.path, path);
+      expect(await local([...args, 'setup'], env)).toEqual(
+        ok(`The vault ${full} has been created\n`),
+      );
+    };
+    await at('.local/share/credstash', ['--local']);
+    await at('data/credstash', ['--local'], { XDG_DATA_HOME: join(folder.path, 'data') });
+    await at('data2/credstash', [], {
+      CREDSTASH_LOCAL: '1',
+      XDG_DATA_HOME: join(folder.path, 'data2'),
+    });
+    await at('named', [`--local=${folder.path}/named`]);
+    await at('tilde/deep/er', ['--local=~/tilde/deep/er']);
+    await at('env', [], { CREDSTASH_LOCAL: join(folder.path, 'env') });
+    await at('nearer', [`--local=${folder.path}/nearer`], { CREDSTASH_LOCAL: '1' });
+    const known = '/.local/share/credstash already exists\n';
+    const relative = await local(['setup', '--local'], { XDG_DATA_HOME: 'relative' });
+    expect(relative.stdout).toContain(known);
+    expect((await local(['--local', 'setup'], {})).stdout).toContain(known);
+    for (const CREDSTASH_LOCAL of ['', '0']) {
+      const env = { CREDSTASH_LOCAL };
+      expect(await local(['list'], env)).toEqual(failed(6, 'no AWS credentials'));
+    }
+  });
+
+  test('options of AWS are refused, and those of the environment not looked at', async () => {
+    const vault = `--local=${folder.path}/refuses`;
+    for (const [option, ...rest] of [
+      ['-r', 'us-east-1'],
+      ['--kms-region', 'us-east-1'],
+      ['-t', 'table'],
+      ['-p', 'profile'],
+      ['-n', role],
+    ]) {
+      const args = [String(option), ...rest, vault, 'list'];
+      expect(await local(args, {})).toEqual(failed(2, `${String(option)} is for AWS`, '--local'));
+    }
+    const env = { AWS_PROFILE: 'nobody', AWS_REGION: 'nowhere', CREDSTASH_DEFAULT_TABLE: '!' };
+    expect(await local([vault, 'put', 'a', 'x'], env)).toEqual(stored('a'));
+    expect(await local([vault, 'list'], env)).toEqual(ok(`a -- version ${v(1)} -- comment \n`));
+  });
+
+  test('a folder or a key that others can open: exit 6, and the chmod to do', async () => {
+    const path = join(folder.path, 'open');
+    const vault = `--local=${path}`;
+    expect(await local([vault, 'put', 'a', 'x'], {})).toEqual(stored('a'));
+    const commands = [['get', 'a'], ['list'], ['put', 'b', 'x'], ['delete', 'a'], ['setup']];
+    for (const mode of [0o750, 0o705, 0o711]) {
+      await chmod(path, mode);
+      for (const command of commands) {
+        const refused = failed(6, `others than you can open ${path}`, `hint: chmod 700 '${path}'`);
+        expect(await local([vault, ...command], {}), command.join(' ')).toEqual(refused);
+      }
+    }
+    await chmod(path, 0o700);
+    await chmod(join(path, 'master.key'), 0o640);
+    const key = failed(6, `open ${path}/master.key`, `chmod 600 '${path}/master.key'`);
+    expect(await local([vault, 'get', 'a'], {})).toEqual(key);
+    await chmod(join(path, 'master.key'), 0o600);
+    expect(await local([vault, 'get', 'a'], {})).toEqual(ok('x\n'));
+  });
+});
+
+describe('entries that the original credstash 1.17.1 wrote', () => {
+  interface Vector {
+    item: RawItem;
+    context: Record<string, string>;
+    dataKey: string;
+    secret: string;
+  }
+  const vectors = (
+    JSON.parse(
+      readFileSync(join(import.meta.dirname, '../vectors/credstash-1.17.1.json'), 'utf8'),
+    ) as { items: Vector[] }
+  ).items;
+  const text = (item: RawItem, name: string): string => {
+    const value = item[name];
+    if (typeof value?.S !== 'string') throw new Error(`${name} is no text`);
+    return value.S;
+  };
+
+  test('every one opens, byte for byte, and lists', async () => {
+    await createTable(dynamo.url, 'original');
+    for (const { item, context, dataKey } of vectors) {
+      await putRaw(dynamo.url, 'original', item);
+      const wrapped = Buffer.from(text(item, 'key'), 'base64');
+      kms.importDataKey(wrapped, context, Buffer.from(dataKey, 'base64'));
+    }
+    expect(vectors.length).toBeGreaterThan(30);
+    const env = { ...awsEnv(dynamo.url, kms.url), CREDSTASH_DEFAULT_TABLE: 'original' };
+    for (const { item, context, secret } of vectors) {
+      const name = text(item, 'name');
+      const pairs = Object.entries(context).map(([key, value]) => `${key}=${value}`);
+      const version = ['-v', text(item, 'version')];
+      const got = await run(['get', '-n', ...version, '--', name, ...pairs], { env });
+      expect(got, name).toMatchObject({ status: 0, stderr: '' });
+      expect(Buffer.compare(got.stdout, Buffer.from(secret)), name).toBe(0);
+    }
+    const { stdout } = await run(['list', '--json'], { env });
+    expect(JSON.parse(stdout.toString())).toHaveLength(vectors.length);
+  });
+});
