@@ -19,12 +19,19 @@ const AWS_CONFIG_FILE = configFile;
 let dynamo: Awaited<ReturnType<typeof startDynalite>>;
 let kms: KmsServer;
 let sts: StsServer;
+/** One that knows the keys of the profile. */
+let stsOfProfile: StsServer;
 let recorder: Recorder;
 
 beforeAll(async () => {
-  [dynamo, sts] = await Promise.all([startDynalite(), startStsServer()]);
+  [dynamo, sts, stsOfProfile] = await Promise.all([
+    startDynalite(),
+    startStsServer(),
+    startStsServer(other),
+  ]);
   kms = await startKmsServer({
-    credentials: (id) => (id === other.accessKeyId ? other : sts.credentials(id)),
+    credentials: (id) =>
+      id === other.accessKeyId ? other : (sts.credentials(id) ?? stsOfProfile.credentials(id)),
   });
   recorder = await startRecorder({ DynamoDB: dynamo.url, KMS: kms.url });
   await createTable(dynamo.url, 'credential-store');
@@ -43,7 +50,13 @@ source_profile = other
 });
 afterAll(async () => {
   folder.remove();
-  await Promise.all([dynamo.close(), kms.close(), sts.close(), recorder.close()]);
+  await Promise.all([
+    dynamo.close(),
+    kms.close(),
+    sts.close(),
+    stsOfProfile.close(),
+    recorder.close(),
+  ]);
 });
 beforeEach(() => {
   recorder.requests.length = 0;
@@ -171,12 +184,16 @@ describe('who asks', () => {
   });
 
   test('-p and -n together, and a profile that has a role itself', async () => {
-    const env = { AWS_ENDPOINT_URL_STS: sts.url, AWS_CONFIG_FILE: configFile };
+    const env = { AWS_ENDPOINT_URL_STS: stsOfProfile.url, AWS_CONFIG_FILE: configFile };
     expect(await cs(['-p', 'other', '-n', role, 'get', 'db'], env)).toEqual(ok('secret\n'));
-    expect(sts.requests).toMatchObject([{ roleArn: role, accessKeyId: other.accessKeyId }]);
-    sts.requests.length = 0;
+    expect(stsOfProfile.requests).toMatchObject([
+      { roleArn: role, accessKeyId: other.accessKeyId },
+    ]);
+    stsOfProfile.requestsOfProfile.length = 0;
     expect(await cs(['-p', 'role', 'get', 'db'], env)).toEqual(ok('secret\n'));
-    expect(sts.requests).toMatchObject([{ roleArn: role, accessKeyId: other.accessKeyId }]);
+    expect(stsOfProfile.requests).toMatchObject([
+      { roleArn: role, accessKeyId: other.accessKeyId },
+    ]);
   });
 
   test('a role that is refused: exit 6, and nothing else is asked', async () => {
@@ -187,11 +204,11 @@ describe('who asks', () => {
     expect(recorder.requests).toEqual([]);
   });
 
-  test('an MFA device, and nobody to ask: exit 6', async () => {
+  test('an MFA device, and nobody to ask: exit 2', async () => {
     const config = join(folder.path, 'mfa');
     writeFileSync(config, '[default]\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n');
     const env = { AWS_ENDPOINT_URL_STS: sts.url, AWS_CONFIG_FILE: config };
-    const asks = failed(6, 'arn:aws:iam::123456789012:mfa/me wants a code', 'no terminal');
+    const asks = failed(2, 'there is no terminal to ask on', 'need no MFA code');
     expect(await cs(['-n', role, 'get', 'db'], env)).toEqual(asks);
     expect(sts.requests).toEqual([]);
   });

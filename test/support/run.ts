@@ -30,7 +30,9 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   try {
     return await new Promise<Outcome>((resolve, reject) => {
       const stdin = input === undefined ? 'ignore' : 'pipe';
-      const child = spawn(node, rest, { cwd, env, stdio: [stdin, 'pipe', 'pipe'] });
+      // Detached, it has no terminal that it could ask on, also where a person runs the tests in one.
+      const stdio = [stdin, 'pipe', 'pipe'] as const;
+      const child = spawn(node, rest, { cwd, env, stdio: [...stdio], detached: true });
       const stdout: Buffer[] = [];
       const stderr: Buffer[] = [];
       child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));

@@ -53,6 +53,14 @@ export async function regions(settings: AwsSettings): Promise<{ dynamodb: string
   };
 }
 
+/** With no logger the chain prints its notices, of several sources of credentials, to the user's terminal. */
+const QUIET = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
 /** What both clients share. The credentials are the SDK's whole default chain, or a role assumed from it. */
 export async function clientConfig(settings: AwsSettings, region: string): Promise<ClientConfig> {
   const credentials = await import('@aws-sdk/credential-providers');
@@ -70,6 +78,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     ...(settings.profile === undefined ? {} : { profile: settings.profile }),
     ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
     clientConfig: { region },
+    logger: QUIET,
   });
   const { roleArn } = settings;
   if (roleArn === undefined) return { ...shared, credentials: translated(chain, region) };

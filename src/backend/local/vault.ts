@@ -60,23 +60,27 @@ export class Vault {
   /** The open database, on which `use` runs. @throws CredstashError for what goes wrong with the file */
   withDatabase<T>(use: (database: Database) => T): T {
     return access(this.folder, () => {
-      if (!this.#database) {
-        this.#ready(this.#create);
-        const database = openDatabase(this.#path('vault.db'));
-        this.#database = database;
-        // FULL: a write is on the disk before it is reported (https://www.sqlite.org/pragma.html#pragma_synchronous).
-        database.exec('PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL;');
-        const version = database.all('PRAGMA user_version')[0]?.['user_version'];
-        if (version !== SCHEMA_VERSION) {
-          this.close(); // or the next use would find it open, and unchecked
-          throw new CredstashError(
-            'INTEGRITY',
-            `the vault ${this.folder} has schema ${String(version)}, this credstash knows ${SCHEMA_VERSION}`,
-          );
-        }
-      }
+      this.#database ??= this.#open();
       return use(this.#database);
     });
+  }
+
+  #open(): Database {
+    this.#ready(this.#create);
+    const database = openDatabase(this.#path('vault.db'));
+    try {
+      // FULL: a write is on the disk before it is reported (https://www.sqlite.org/pragma.html#pragma_synchronous).
+      database.exec('PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL;');
+      const version = database.all('PRAGMA user_version')[0]?.['user_version'];
+      if (version === SCHEMA_VERSION) return database;
+      throw new CredstashError(
+        'INTEGRITY',
+        `the vault ${this.folder} has schema ${String(version)}, this credstash knows ${SCHEMA_VERSION}`,
+      );
+    } catch (error) {
+      database.close();
+      throw error;
+    }
   }
 
   /** The master key, 32 bytes; the vault's own copy, wiped by `close`. */

@@ -140,16 +140,14 @@ describe('an error', () => {
     ['InvalidCiphertextException', 'WRONG_CONTEXT'],
     ['IncorrectKeyException', 'WRONG_CONTEXT'],
   ])('%s of KMS is %s', async (name, code) => {
-    kms
-      .onAnyCommand()
-      .rejects(
-        new KMSServiceException({
-          name,
-          $fault: 'client',
-          $metadata: { httpStatusCode: 400 },
-          message: CANARY,
-        }),
-      );
+    kms.onAnyCommand().rejects(
+      new KMSServiceException({
+        name,
+        $fault: 'client',
+        $metadata: { httpStatusCode: 400 },
+        message: CANARY,
+      }),
+    );
     const error = await failure(keys.unwrap(Uint8Array.of(1), checkContext([['env', 'x']])));
     expect(error).toMatchObject({ code, exitStatus: 6 });
     expect(everything(error)).not.toContain(CANARY);

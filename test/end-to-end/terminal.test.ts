@@ -1,0 +1,229 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Pty, pty, type PtyOptions, run } from '../support/run.ts';
+import { mfaCode, startStsServer, type StsServer } from '../support/sts-server.ts';
+import { startKmsServer, type KmsServer } from '../support/kms-server.ts';
+import { createTable, startDynalite } from '../support/dynamo.ts';
+import { asText, awsEnv, ok, stored, temporaryFolder, vaultPlace } from './backends.ts';
+
+const folder = temporaryFolder();
+const { cs, raw, args } = vaultPlace(join(folder.path, 'vault'));
+afterAll(() => {
+  folder.remove();
+});
+
+/** Runs the command on the vault in a terminal. */
+function terminal(command: readonly string[], options: PtyOptions = {}): Pty {
+  return pty([...args, ...command], options);
+}
+
+/** Tells how the command ended, and then how it left the terminal. */
+const thenLook = (command: string): string => `${command}; echo "status $?."; stty -a`;
+
+/** A terminal that shows what is typed, line by line, and takes ^C as a signal. */
+function expectSane(output: string): void {
+  for (const flag of ['icanon', 'echo', 'isig', 'icrnl', 'opost', 'iexten']) {
+    expect(output).toMatch(new RegExp(`[ \\n]${flag}[ ;\\r]`));
+    expect(output).not.toMatch(new RegExp(`[ \\n]-${flag}[ ;\\r]`));
+  }
+}
+
+/** Types into the prompt of a put, expects this secret, and nothing on the terminal but the question. */
+async function types(name: string, typed: readonly string[], secret: Uint8Array | string) {
+  const { send, waitFor, done } = terminal(['put', name]);
+  await waitFor(`${name}: `);
+  for (const each of typed) {
+    send(each);
+    // Whatever was typed arrives as one read of its own.
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+  expect(await done).toEqual({
+    status: 0,
+    output: `${name}: \r\n${name} has been stored\r\n`,
+  });
+  expect((await raw(['get', '-n', name])).stdout).toEqual(Buffer.from(secret));
+}
+
+describe('the prompt of put', () => {
+  test('asks on the terminal and echoes nothing', async () => {
+    await types('typed', ['pass wörd 😀 "quoted" $HOME\r'], 'pass wörd 😀 "quoted" $HOME');
+    await types('slowly', ['p', 'a', 's', 's', '\r'], 'pass');
+    await types('newline', ['with ^J\n'], 'with ^J');
+    await types('tab', [' \ttab and spaces \r'], ' \ttab and spaces ');
+  });
+
+  test('backspace takes a whole character, ^U all of them', async () => {
+    await types('ascii', ['abx', '\x7f', 'c\r'], 'abc');
+    await types('two bytes', ['aé', '\x7f', 'b\r'], 'ab');
+    await types('three', ['a秘密', '\x08', 'b\r'], 'a秘b');
+    await types('four', ['a😀', '\x7f', 'b\r'], 'ab');
+    await types('too many', ['é', '\x7f\x7f\x7f', 'b\r'], 'b');
+    await types('at once', ['aé\x7fb\r'], 'ab');
+    await types('kill', ['wrong', '\x15', 'right\r'], 'right');
+  });
+
+  test('arrow keys are no part of a secret; ^D ends one as Enter does', async () => {
+    await types('arrow', ['ab', '\x1b[D', '\x1b[A', 'c\r'], 'abc');
+    await types('end', ['abc', '\x04'], 'abc');
+  });
+
+  test.each([
+    ['^C', '\x03', 130, /^/],
+    ['^C after some of it', 'canary\x03', 130, /^/],
+    ['Enter alone', '\r', 2, /error: nothing was typed\r\n.*hint: .*""/],
+    ['^D alone', '\x04', 2, /error: nothing was typed/],
+    ['a line that was taken back', 'canary\x15\r', 2, /error: nothing was typed/],
+    ['several pasted lines', 'canary1\rcanary2\r', 2, /error: more than one line.*\r\n.*@FILE/],
+    ['the beginning of a second line', 'canary1\ncanary2', 2, /error: more than one line/],
+  ])('%s: nothing is stored, and the terminal is sane', async (_, typed, status, says) => {
+    const { send, waitFor, done } = terminal(['put', 'refused'], { script: thenLook });
+    await waitFor('refused: ');
+    send(typed);
+    await waitFor(`status ${status}.`);
+    const { output } = await done;
+    expect(output).toMatch(says);
+    expect(output).not.toContain('canary');
+    expect(output).not.toContain('has been stored');
+    expectSane(output);
+    expect((await cs(['list', 'refused'])).stdout).toBe('');
+  });
+
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('%s: the terminal is sane afterwards', async (signal, status) => {
+    const script = (command: string): string =>
+      thenLook(`(echo "pid $(exec sh -c 'echo $PPID')."; exec ${command})`);
+    const { send, waitFor, done } = terminal(['put', 'killed'], { script });
+    const pid = Number(/pid (\d+)\./.exec(await waitFor(/pid \d+\./))?.[1]);
+    await waitFor('killed: ');
+    send('canary');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    process.kill(pid, signal);
+    await waitFor(`status ${status}.`);
+    const { output } = await done;
+    expectSane(output);
+    expect(output).not.toContain('canary');
+    expect((await cs(['list', 'killed'])).stdout).toBe('');
+  });
+});
+
+describe('-P', () => {
+  test('asks on the terminal whatever VALUE says', async () => {
+    const { send, waitFor, done } = terminal(['put', 'prompted', '-', '-P', 'k=v']);
+    await waitFor('prompted: ');
+    send('typed\r');
+    expect(await done).toMatchObject({ status: 0 });
+    expect(await cs(['get', 'prompted', 'k=v'])).toEqual(ok('typed\n'));
+  });
+
+  test('takes KEY=VALUE in the place of VALUE, too', async () => {
+    const { send, waitFor, done } = terminal(['put', 'pairs', 'a=b', 'c=d', '--prompt']);
+    await waitFor('pairs: ');
+    send('typed\r');
+    expect(await done).toMatchObject({ status: 0 });
+    expect(await cs(['get', 'pairs', 'c=d', 'a=b'])).toEqual(ok('typed\n'));
+  });
+
+  test('with stdin piped it asks on /dev/tty, and leaves it sane', async () => {
+    const script = (command: string): string => thenLook(`printf piped | ${command} >/dev/null`);
+    const { send, waitFor, done } = terminal(['put', 'tty', '-P'], { script });
+    await waitFor('tty: ');
+    send('hidden\r');
+    await waitFor('status 0.');
+    const { output } = await done;
+    expect(output).not.toContain('hidden');
+    expectSane(output);
+    expect(await cs(['get', 'tty'])).toEqual(ok('hidden\n'));
+  });
+
+  test('^C on /dev/tty: exit 130, nothing stored, a sane terminal', async () => {
+    const script = (command: string): string => thenLook(`printf piped | ${command}`);
+    const { send, waitFor, done } = terminal(['put', 'tty.c', '-P'], { script });
+    await waitFor('tty.c: ');
+    send('hidden\x03');
+    await waitFor('status 130.');
+    const { output } = await done;
+    expect(output).not.toContain('hidden');
+    expectSane(output);
+    expect(await cs(['list', 'tty.c'])).toEqual(ok(''));
+  });
+
+  test('with no terminal at all: exit 2, and the hint names the other ways', async () => {
+    const { status, stderr } = await cs(['put', 'nowhere', '-P'], { input: 'piped' });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/error: there is no terminal to ask on\n.*hint: .*stdin.*@FILE/);
+    expect(await cs(['list', 'nowhere'])).toEqual(ok(''));
+  });
+});
+
+test('stdin that is no terminal is read, and nothing is asked', async () => {
+  const script = (command: string): string => `printf 'from the pipe' | ${command}`;
+  const { output, status } = await terminal(['put', 'piped'], { script }).done;
+  expect({ output, status }).toEqual({ output: 'piped has been stored\r\n', status: 0 });
+  expect(await cs(['get', 'piped'])).toEqual(ok('from the pipe\n'));
+});
+
+describe('an MFA code', () => {
+  const serial = 'arn:aws:iam::123456789012:mfa/me';
+  const role = 'arn:aws:iam::123456789012:role/reader';
+  let dynamo: Awaited<ReturnType<typeof startDynalite>>;
+  let kms: KmsServer;
+  let sts: StsServer;
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    [dynamo, sts] = await Promise.all([startDynalite(), startStsServer()]);
+    kms = await startKmsServer({ credentials: sts.credentials });
+    await createTable(dynamo.url, 'credential-store');
+    const config = join(folder.path, 'config');
+    writeFileSync(
+      config,
+      `[default]\nmfa_serial = ${serial}\n
+[profile direct]\nrole_arn = ${role}\nmfa_serial = ${serial}\ncredential_source = Environment\n`,
+    );
+    env = {
+      ...awsEnv(dynamo.url, kms.url),
+      AWS_ENDPOINT_URL_STS: sts.url,
+      AWS_CONFIG_FILE: config,
+    };
+    expect(asText(await run(['put', 'db', 'secret'], { env }))).toEqual(stored('db'));
+  });
+  afterAll(() => Promise.all([dynamo.close(), kms.close(), sts.close()]));
+
+  const question = `MFA code for ${serial}: `;
+
+  test.each([
+    ['-n with a profile of a device', ['-n', role, 'get', 'db']],
+    ['a profile that assumes the role', ['-p', 'direct', 'get', 'db']],
+  ])('%s: asked for once, and not shown', async (_, command) => {
+    sts.requests.length = 0;
+    const { send, waitFor, done } = pty(command, { env });
+    await waitFor('MFA code for ');
+    await waitFor(': ');
+    send(`${mfaCode}\r`);
+    expect(await done).toEqual({ status: 0, output: `${question}\r\nsecret\r\n` });
+    expect(sts.requests).toMatchObject([
+      { roleArn: role, serialNumber: serial, tokenCode: mfaCode },
+    ]);
+  });
+
+  test('a wrong code: exit 6', async () => {
+    const { send, waitFor, done } = pty(['-n', role, 'get', 'db'], { env });
+    await waitFor(question);
+    send('000000\r');
+    const { status, output } = await done;
+    expect(status).toBe(6);
+    expect(output).toMatch(/credstash: error: access denied.*invalid MFA one time pass code/);
+    expect(output).not.toContain('000000');
+  });
+
+  test('is asked on /dev/tty while stdin holds the secret', async () => {
+    const script = (command: string): string => `printf 'piped secret' | ${command}`;
+    const { send, waitFor, done } = pty(['-n', role, 'put', 'mfa'], { env, script });
+    await waitFor(question);
+    send(`${mfaCode}\r`);
+    expect(await done).toMatchObject({ status: 0 });
+    expect(asText(await run(['get', 'mfa'], { env }))).toEqual(ok('piped secret\n'));
+  });
+});
