@@ -121,7 +121,7 @@ describe('put', () => {
     expect(calls).toEqual(['latest', 'unwrap']);
   });
 
-  it('writes what the original reads: the context as it is, no created', async () => {
+  it('writes what the original reads: the context as it is, no created [rule 19]', async () => {
     const context = checkContext([['env', 'prod']]);
     await credstash.put('n', bytes('secret'), { cipher: 'AES-256-CTR', context });
     const [entry] = stored.values();
@@ -146,13 +146,13 @@ describe('put', () => {
       'n',
       { context: checkContext([['k', 'v'.repeat(8191)]]) },
     ],
-  ])('refuses %s before any request', async (_, name, options) => {
+  ])('refuses %s before any request [rule 17]', async (_, name, options) => {
     await expect(credstash.put(name, bytes('s'), options)).rejects.toMatchObject({ code: 'USAGE' });
     expect(calls).toEqual([]);
   });
 
   it.each(['AES-256-GCM', 'AES-256-CTR'])(
-    'takes the largest value that fits and no byte more (%s)',
+    'takes the largest value that fits and no byte more (%s) [rule 7]',
     async (cipher) => {
       let [fits, tooLarge] = [0, MAX_ITEM_BYTES];
       while (tooLarge - fits > 1) {
@@ -250,7 +250,7 @@ describe('data keys', () => {
 });
 
 describe('get', () => {
-  it('finds a version padded and not padded', async () => {
+  it('finds a version padded and not padded [rule 5]', async () => {
     await credstash.put('n', bytes('three'), { version: '3' });
     expect(text(await credstash.get('n', { version: '3' }))).toBe('three');
     expect(text(await credstash.get('n', { version: v(3) }))).toBe('three');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkName, matches } from '../src/name.ts';
 
-describe('the name of a secret', () => {
+describe('the name of a secret [rule 1]', () => {
   it.each(['', 'a\0b', '\ud800', 'x'.repeat(2049), 'ü'.repeat(1025)])('%j is refused', (name) => {
     expect(() => checkName(name)).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
   });

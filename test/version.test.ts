@@ -9,7 +9,7 @@ const NOT_NUMERIC = expect.objectContaining({
   exitStatus: 2,
 }) as Error;
 
-describe('padding', () => {
+describe('padding [rule 3]', () => {
   it.each([
     ['1', '0000000000000000001'],
     ['1.9.1', '000000000000001.9.1'],
@@ -36,7 +36,7 @@ describe('padding', () => {
   });
 });
 
-describe('a version that a user gave', () => {
+describe('a version that a user gave [rule 2]', () => {
   it.each(['', 'a\0b', '\ud800', 'x'.repeat(1025), '🔑'.repeat(257)])(
     '%j is refused',
     (version) => {
@@ -49,7 +49,7 @@ describe('a version that a user gave', () => {
   });
 });
 
-describe('the next version', () => {
+describe('the next version [rule 6]', () => {
   it('is one higher, padded', () => {
     expect(nextVersion('n', '0000000000000000009')).toBe('0000000000000000010');
     expect(nextVersion('n', '20150422120000000000')).toBe('20150422120000000001');

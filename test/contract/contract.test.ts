@@ -88,7 +88,7 @@ describe.each(dynamoEngines())('AWS on $name', ({ start }) => {
     await expect(opened.entries.create(entry)).rejects.toMatchObject({ code: 'VERSION_EXISTS' });
   });
 
-  it('keeps attributes that are not its own when it replaces an entry', async () => {
+  it('keeps attributes that are not its own when it replaces an entry [rule 23]', async () => {
     const own = { ...entry, name: 'kept' };
     await opened.entries.create(own);
     const raw = (await scanRaw(aws.dynamo.url, table)).find((item) => item['name']?.S === 'kept');

@@ -79,7 +79,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       }
     });
 
-    it('never overwrites', async () => {
+    it('never overwrites [rule 8]', async () => {
       const first = entryOf(freshName(), v(1));
       await store.open().create(first);
       const second = store.open().create(entryOf(first.name, v(1)));
@@ -104,7 +104,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       expect(await store.open().remove(absent, v(1))).toBe(false);
     });
 
-    it('orders versions by their bytes', async () => {
+    it('orders versions by their bytes [rule 4]', async () => {
       const secret = freshName();
       for (const version of [v(10), v(9), '00000000000000.1.9.1', v(2), '3']) {
         await store.open().create(entryOf(secret, version));
@@ -177,7 +177,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
     });
 
     // Last: from here on, a walk over all entries meets a broken one.
-    it('throws for a broken entry, and still lists and removes it', async () => {
+    it('throws for a broken entry, and still lists and removes it [rule 24]', async () => {
       const secret = freshName();
       await store.open().create(entryOf(secret, v(1)));
       await store.putRaw({

@@ -69,7 +69,7 @@ export function describeKeyService(name: string, open: () => KeyService): void {
       );
     });
 
-    it('refuses a wrapped key that was damaged, cut, or is none', async () => {
+    it('refuses a wrapped key that was damaged, cut, or is none [rule 25]', async () => {
       const { wrapped } = await open().generate(context);
       const flipped = Uint8Array.from(wrapped);
       flipped[flipped.length - 1] = (flipped[flipped.length - 1] ?? 0) ^ 1;

@@ -1,6 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type * as aes from '@noble/ciphers/aes.js';
 import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { EntryHeader } from '../../src/entry.ts';
 import * as ctrHmac from '../../src/seal/ctr-hmac.ts';
@@ -34,6 +36,21 @@ const header: EntryHeader = {
 
 const secrets = fc.uint8Array({ maxLength: 2000 });
 const dataKeys = fc.uint8Array({ minLength: 64, maxLength: 64 });
+
+describe('the header', () => {
+  it('takes an absent comment for the empty one [rule 9]', () => {
+    expect(gcmHmac.encodeHeader({ ...header, comment: '' })).toEqual(gcmHmac.encodeHeader(header));
+    expect(gcmHmac.encodeHeader({ ...header, comment: 'c' })).not.toEqual(
+      gcmHmac.encodeHeader(header),
+    );
+  });
+
+  it('is the one that docs/format.md shows', () => {
+    const shown = gcmHmac.encodeHeader({ ...header, name: 'db.password', comment: 'first' });
+    const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'format.md'), 'utf8');
+    expect(page.replaceAll('\n', '')).toContain(Buffer.from(shown).toString('hex'));
+  });
+});
 
 describe('AES against node:crypto', () => {
   it('node:crypto opens what we seal with AES-256-GCM', () => {
@@ -70,7 +87,7 @@ describe('AES against node:crypto', () => {
     );
   });
 
-  it('never uses a nonce twice', () => {
+  it('never uses a nonce twice [rule 11]', () => {
     const dataKey = randomBytes(64);
     const nonces = new Set(
       Array.from({ length: 1000 }, () =>
@@ -87,7 +104,7 @@ describe.each([
   ['AES-256-GCM', gcmHmac],
   ['AES-256-CTR', ctrHmac],
 ])('opening %s', (cipher, format) => {
-  it('decrypts nothing unless the HMAC is right', () => {
+  it('decrypts nothing unless the HMAC is right [rule 12] [rule 18]', () => {
     const dataKey = randomBytes(64);
     const sealed = format.seal({ ...header, cipher }, dataKey, Buffer.from('secret'));
     const entry = { ...header, cipher, ...sealed };
@@ -100,7 +117,7 @@ describe.each([
   });
 
   it.each([0, 16, 32, 63, 65, 128])(
-    'refuses a data key of %d bytes, to seal and to open',
+    'refuses a data key of %d bytes, to seal and to open [rule 10]',
     (length) => {
       const sealed = format.seal({ ...header, cipher }, randomBytes(64), Buffer.from('secret'));
       const integrity = expect.objectContaining({ code: 'INTEGRITY' }) as Error;

@@ -86,7 +86,7 @@ describe('a current entry', () => {
   });
 
   it.each(['SHA256', 'SHA384', 'SHA512'])(
-    'fails for every single bit of every authenticated attribute (%s)',
+    'fails for every single bit of every authenticated attribute (%s) [rule 13]',
     (digest) => {
       const header = {
         name: 'näme',
@@ -151,7 +151,7 @@ describe('a current entry', () => {
     );
   });
 
-  it('fails under every other data key', () => {
+  it('fails under every other data key [rule 15]', () => {
     fc.assert(
       fc.property(headers, bytes, (header, secret) =>
         refused(encodeItem(seal(header, randomBytes(64), secret)), randomBytes(64)),

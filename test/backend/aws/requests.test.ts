@@ -57,7 +57,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('a put', () => {
-  it('is one GenerateDataKey of 64 bytes bound to the name, and one conditional PutItem', async () => {
+  it('is one GenerateDataKey of 64 bytes bound to the name, and one conditional PutItem [rule 14]', async () => {
     dynamodb.on(PutItemCommand).resolves({});
     await credstash.put('n', Buffer.from('secret'), {
       context: checkContext([['env', 'prod']]),
@@ -96,7 +96,7 @@ describe('a put', () => {
     ]);
   });
 
-  it('of the original format sends the user’s pairs alone, and text attributes', async () => {
+  it('of the original format sends the user’s pairs alone, and text attributes [rule 16]', async () => {
     dynamodb.on(PutItemCommand).resolves({});
     await credstash.put('n', Buffer.from('s'), {
       cipher: 'AES-256-CTR',

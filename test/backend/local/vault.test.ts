@@ -54,7 +54,7 @@ const get = (): Promise<string> =>
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
 describe('the vault', () => {
-  it('comes into being with the first put, for its owner alone, and leaves no other file', async () => {
+  it('comes into being with the first put, for its owner alone, and leaves no other file [rule 26]', async () => {
     await put();
     expect(mode(folder)).toBe('700');
     // SQLite's own log may still be there; no draft is.
