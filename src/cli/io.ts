@@ -86,10 +86,14 @@ export class Io {
   async askHidden(question: string, hint: string): Promise<Uint8Array> {
     const { stdin, stderr } = this.#streams;
     const terminal = isTerminal(stdin) ? stdin : openTerminal(hint);
+    // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
+    terminal.setRawMode(true);
     stderr.write(visible(question));
     try {
       return await readHidden(terminal);
     } finally {
+      terminal.setRawMode(false);
+      terminal.pause();
       stderr.write('\n');
       if (terminal !== stdin) terminal.destroy();
     }
@@ -111,43 +115,46 @@ function openTerminal(hint: string): ReadStream {
 const CTRL_C = 0x03;
 const CTRL_D = 0x04;
 const CTRL_U = 0x15;
-const ESCAPE = 0x1b;
 const ENTER = [0x0a, 0x0d];
 const ERASE = [0x08, 0x7f];
 const TAB = 0x09;
 const SPACE = 0x20;
 
-/** Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is. */
+/**
+ * Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is.
+ * Ctrl-C comes as a byte in raw mode; should a signal end the process, Node resets the terminal.
+ */
 async function readHidden(terminal: ReadStream): Promise<Uint8Array> {
   const line: number[] = [];
-  // Raw mode echoes nothing. Ctrl-C comes as a byte; should a signal end the process, Node resets the terminal.
-  terminal.setRawMode(true);
-  try {
-    for await (const chunk of terminal.iterator({ destroyOnReturn: false })) {
-      const bytes = [...(chunk as Uint8Array)];
-      // An arrow or function key comes as one sequence, of which nothing belongs in a secret.
-      if (bytes[0] === ESCAPE) continue;
-      const end = bytes.findIndex((byte) => ENTER.includes(byte));
-      for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
-        if (byte === CTRL_C) throw new CredstashError('INTERRUPTED', 'interrupted');
-        if (byte === CTRL_D) return finished(line);
-        if (byte === CTRL_U) line.length = 0;
-        else if (ERASE.includes(byte)) eraseCharacter(line);
-        else if (byte >= SPACE || byte === TAB) line.push(byte);
-      }
-      if (end === -1) continue;
-      if (bytes.slice(end).some((byte) => !ENTER.includes(byte))) {
-        throw new CredstashError('USAGE', 'more than one line was pasted', {
-          hint: 'give a value of several lines on stdin, or as @FILE',
-        });
-      }
-      return finished(line);
+  for await (const chunk of terminal.iterator({ destroyOnReturn: false })) {
+    const bytes = [...withoutKeySequences(chunk as Uint8Array)];
+    const end = bytes.findIndex((byte) => ENTER.includes(byte));
+    for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
+      if (byte === CTRL_C) throw new CredstashError('INTERRUPTED', 'interrupted');
+      if (byte === CTRL_D) return finished(line);
+      if (byte === CTRL_U) line.length = 0;
+      else if (ERASE.includes(byte)) eraseCharacter(line);
+      else if (byte >= SPACE || byte === TAB) line.push(byte);
+    }
+    if (end === -1) continue;
+    if (bytes.slice(end).some((byte) => !ENTER.includes(byte))) {
+      throw new CredstashError('USAGE', 'more than one line was pasted', {
+        hint: 'give a value of several lines on stdin, or as @FILE',
+      });
     }
     return finished(line);
-  } finally {
-    terminal.setRawMode(false);
-    terminal.pause();
   }
+  return finished(line);
+}
+
+/**
+ * An arrow or function key comes as an escape sequence (ECMA-48, 5.4), and so do the ends of a bracketed paste:
+ * alone, or with other keys in one read. Nothing of it belongs in a secret.
+ */
+function withoutKeySequences(bytes: Uint8Array): Uint8Array {
+  const text = Buffer.from(bytes).toString('latin1');
+  // eslint-disable-next-line no-control-regex -- it is control characters that are looked for
+  return Buffer.from(text.replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g, ''), 'latin1');
 }
 
 function finished(line: number[]): Uint8Array {

@@ -67,7 +67,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
   const mfaCodeProvider = settings.mfaCode;
   const shared = {
     ...(settings.profile === undefined ? {} : { profile: settings.profile }),
-    // A service that is not there must not hold a person up: three attempts of these end within a minute.
+    // A service that is not there must not hold a person up: all attempts together end within a minute.
     requestHandler: {
       connectionTimeout: 3000,
       requestTimeout: 8000,

@@ -73,7 +73,8 @@ export class AwsEntryStore implements EntryStore {
       if (from) {
         conditions.push(`#${name} = :was_${name}`);
         values[`:was_${name}`] = from;
-      } else {
+      } else if (name !== 'created') {
+        // An original entry may have a `created` that is somebody else's; a current one always has its own.
         conditions.push(`attribute_not_exists(#${name})`);
       }
       if (to) {

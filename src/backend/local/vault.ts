@@ -69,8 +69,11 @@ export class Vault {
     this.#ready(this.#create);
     const database = openDatabase(this.#path('vault.db'));
     try {
-      // FULL: a write is on the disk before it is reported (https://www.sqlite.org/pragma.html#pragma_synchronous).
-      database.exec('PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL;');
+      // FULL: a write is on the disk before it is reported. Deleted entries are overwritten, not just let go
+      // (https://www.sqlite.org/pragma.html#pragma_synchronous and #pragma_secure_delete).
+      database.exec(
+        'PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;',
+      );
       const version = database.all('PRAGMA user_version')[0]?.['user_version'];
       if (version === SCHEMA_VERSION) return database;
       throw new CredstashError(

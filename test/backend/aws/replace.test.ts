@@ -57,7 +57,7 @@ describe('replacing an entry', () => {
         UpdateExpression:
           'SET #cipher = :cipher, #digest = :digest, #created = :created, #key = :key, #contents = :contents, #hmac = :hmac REMOVE #comment',
         ConditionExpression:
-          'attribute_exists(#name) AND attribute_not_exists(#cipher) AND attribute_not_exists(#digest) AND attribute_not_exists(#created) AND #comment = :was_comment AND #key = :was_key AND #contents = :was_contents AND #hmac = :was_hmac',
+          'attribute_exists(#name) AND attribute_not_exists(#cipher) AND attribute_not_exists(#digest) AND #comment = :was_comment AND #key = :was_key AND #contents = :was_contents AND #hmac = :was_hmac',
         ExpressionAttributeNames: {
           '#name': 'name',
           '#cipher': 'cipher',

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/driver.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { Credstash } from '../../../src/credstash.ts';
+import { run } from '../../support/run.ts';
 
 let root: string;
 let folder: string;
@@ -155,6 +156,21 @@ describe('the vault', () => {
     writeFileSync(join(root, 'deep'), '');
     await expect(put()).rejects.toMatchObject({ code: 'USAGE' });
     await expect(put(join(root, 'deep'))).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  it('overwrites what is deleted', async () => {
+    // In another process, so that SQLite's log is closed with it.
+    const cli = async (...args: string[]): Promise<unknown> => {
+      const { status } = await run([`--local=${folder}`, ...args], { env: { HOME: root } });
+      return status;
+    };
+    expect(await cli('put', 'kept', 'x')).toBe(0);
+    expect(await cli('put', 'gone', 'x', '-c', 'a-marker')).toBe(0);
+    expect(readFileSync(join(folder, 'vault.db')).includes('a-marker')).toBe(true);
+    expect(await cli('delete', 'gone')).toBe(0);
+    for (const file of readdirSync(folder)) {
+      expect(readFileSync(join(folder, file)).includes('a-marker'), file).toBe(false);
+    }
   });
 
   it('writes ahead, so that readers and a writer do not wait for each other', async () => {
