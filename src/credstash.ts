@@ -213,13 +213,14 @@ function now(): string {
 }
 
 function checkSealing(cipher: string, digest: string, comment: string): asserts cipher is Cipher {
+  // Neither is quoted: -d and --cipher are where a value lands that was meant for another place.
   if (!Object.hasOwn(FORMATS, cipher)) {
-    throw new CredstashError('USAGE', `unknown cipher ${cipher}`, {
+    throw new CredstashError('USAGE', 'unknown cipher', {
       hint: `known are ${Object.keys(FORMATS).join(' and ')}`,
     });
   }
   if (!WRITTEN_DIGESTS.some((known) => known === digest)) {
-    throw new CredstashError('USAGE', `secrets are not stored under the digest ${digest}`, {
+    throw new CredstashError('USAGE', 'secrets are not stored under that digest', {
       hint: `take one of ${WRITTEN_DIGESTS.join(', ')}`,
     });
   }

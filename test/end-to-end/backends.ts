@@ -161,7 +161,7 @@ export function awsPlace(dynamo: string, kms: string, table: string): Place {
     title: `the table ${table}`,
     where: `the table ${table} in us-east-1`,
     items: async () => (await scanRaw(dynamo, table)) as unknown as Item[],
-    plant: (item) => putRaw(dynamo, table, item as Parameters<typeof putRaw>[2]),
+    plant: (item) => putRaw(dynamo, table, item),
   };
 }
 

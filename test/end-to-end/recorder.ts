@@ -75,7 +75,7 @@ export async function startRecorder(
       recorded.answer = answer.body;
       response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' });
       response.end(answer.body);
-    })();
+    })().catch(() => response.destroy()); // as the service broke the connection
   });
   const recorder: Recorder = {
     url: server.url,

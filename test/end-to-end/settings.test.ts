@@ -189,7 +189,7 @@ describe('who asks', () => {
     expect(stsOfProfile.requests).toMatchObject([
       { roleArn: role, accessKeyId: other.accessKeyId },
     ]);
-    stsOfProfile.requestsOfProfile.length = 0;
+    stsOfProfile.requests.length = 0;
     expect(await cs(['-p', 'role', 'get', 'db'], env)).toEqual(ok('secret\n'));
     expect(stsOfProfile.requests).toMatchObject([
       { roleArn: role, accessKeyId: other.accessKeyId },
@@ -320,7 +320,8 @@ describe('entries that the original credstash 1.17.1 wrote', () => {
   ).items;
   const text = (item: RawItem, name: string): string => {
     const value = item[name];
-    if (typeof value?.S !== 'string') throw new Error(`${name} is no text`);
+    if (!value || !('S' in value) || typeof value.S !== 'string')
+      throw new Error(`${name} is no text`);
     return value.S;
   };
 

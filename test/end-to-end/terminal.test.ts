@@ -65,6 +65,8 @@ describe('the prompt of put', () => {
 
   test('arrow keys are no part of a secret; ^D ends one as Enter does', async () => {
     await types('arrow', ['ab', '\x1b[D', '\x1b[A', 'c\r'], 'abc');
+    await types('keys at once', ['ab\x1b[Dc\x1bOA\x1b[3~d\r'], 'abcd');
+    await types('pasted', ['\x1b[200~ab[c\x1b[201~\r'], 'ab[c');
     await types('end', ['abc', '\x04'], 'abc');
   });
 

@@ -133,7 +133,8 @@ function facts(error: unknown): {
   };
   const status = $metadata?.httpStatusCode;
   return {
-    name: nameOf(error) || 'Error',
+    // It is taken from the answer: what can be no name of an error is not repeated.
+    name: /^\w{1,60}$/.test(nameOf(error)) ? nameOf(error) : 'Error',
     // Of the system or of TLS: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED.
     code: typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code) ? code : undefined,
     status: typeof status === 'number' ? status : undefined,

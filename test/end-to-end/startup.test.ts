@@ -1,0 +1,162 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { builtCommand, run } from '../support/run.ts';
+import { asText, dynalite, type Place, type Running, temporaryFolder, vault } from './backends.ts';
+
+const folder = temporaryFolder();
+const hook = join(folder.path, 'hook.cjs');
+const report = join(folder.path, 'loaded');
+const chunks = join(dirname(builtCommand), 'chunks');
+
+let local: Place;
+let aws: Place;
+const running: Running[] = [];
+beforeAll(async () => {
+  // Tells, when the process ends, which files and which built-in modules of weight it loaded.
+  writeFileSync(
+    hook,
+    `const { writeFileSync } = require('node:fs');
+process.on('exit', () => {
+  const builtin = process.moduleLoadList
+    .map((each) => each.replace('NativeModule ', ''))
+    .filter((each) => ['sqlite', 'http', 'https', 'http2', 'tls'].includes(each));
+  const files = Object.keys(require.cache).filter((each) => each !== __filename);
+  writeFileSync(process.env.REPORT, JSON.stringify({ builtin, files }));
+});
+`,
+  );
+  running.push(await vault.start(), await dynalite.start());
+  [local, aws] = (await Promise.all(running.map((each) => each.place()))) as [Place, Place];
+});
+afterAll(async () => {
+  folder.remove();
+  await Promise.all(running.map((each) => each.close()));
+});
+
+interface Loaded {
+  readonly builtin: string[];
+  readonly files: string[];
+}
+
+/** What a command line loads besides the executable. */
+async function loads(args: readonly string[], place?: Place): Promise<Loaded & { status: number }> {
+  const env = { ...place?.env, NODE_OPTIONS: `--require ${hook}`, REPORT: report };
+  const { status } = await run([...(place?.args ?? []), ...args], { env });
+  const { builtin, files } = JSON.parse(readFileSync(report, 'utf8')) as Loaded;
+  expect(files).toContain(builtCommand);
+  return {
+    status: status ?? -1,
+    builtin,
+    files: files.filter((each) => each !== builtCommand).map((each) => basename(each)),
+  };
+}
+
+/** The chunks that hold this text. */
+function chunksWith(text: string): string[] {
+  return readdirSync(chunks).filter((each) =>
+    readFileSync(join(chunks, each), 'utf8').includes(text),
+  );
+}
+
+describe('what is heavy is loaded only where it is used', () => {
+  const commands = ['setup', 'put', 'get', 'list', 'delete'];
+
+  test.each([
+    [['--help'], 0],
+    [['-h'], 0],
+    [['--version'], 0],
+    [['-V'], 0],
+    [['help'], 0],
+    [[], 0],
+    ...commands.map((command) => [[command, '--help'], 0] as const),
+    ...commands.map((command) => [['help', command], 0] as const),
+    ...commands.map((command) => [[command, '--unknown'], 2] as const),
+    [['unknown'], 2],
+    [['--unknown'], 2],
+    [['get'], 2],
+    [['get', 'a', '-v'], 2],
+    [['get', 'a', 'no pair'], 2],
+    [['put', 'a', 'x', 'no pair'], 2],
+    [['put', 'a', '@/nonexistent'], 2],
+    [['--local', '-r', 'x', 'list'], 2],
+  ] as const)('%j', async (args, status) => {
+    expect(await loads(args)).toEqual({ status, builtin: [], files: [] });
+  });
+
+  test('the executable itself holds neither the SDK nor the vault', () => {
+    const source = readFileSync(builtCommand, 'utf8');
+    for (const text of ['aws4_request', 'AWS_ACCESS_KEY_ID"', 'journal_mode']) {
+      expect(chunksWith(text), text).not.toEqual([]);
+      expect(source, text).not.toContain(text);
+    }
+  });
+
+  test('the vault loads no SDK, AWS no vault, and a listing no key service', async () => {
+    const sdk = chunksWith('aws4_request');
+    const embedded = chunksWith('journal_mode');
+    const kms = chunksWith('TrentService');
+    expect(kms).not.toEqual([]);
+    const inVault = await loads(['list'], local);
+    expect(inVault.files).toEqual(expect.arrayContaining(embedded));
+    expect(inVault.files.filter((each) => sdk.includes(each) || kms.includes(each))).toEqual([]);
+    expect(inVault.builtin.filter((each) => each.startsWith('http'))).toEqual([]);
+    const inTable = await loads(['list'], aws);
+    expect(inTable.files).toEqual(expect.arrayContaining(sdk));
+    expect(inTable.files.filter((each) => embedded.includes(each))).toEqual([]);
+    expect(inTable.files.filter((each) => kms.includes(each))).toEqual([]);
+    expect(inTable.files.join()).not.toContain('libsql');
+    await aws.cs(['put', 'a', 'x']);
+    const got = await loads(['get', 'a'], aws);
+    expect(got).toMatchObject({ status: 0 });
+    expect(got.files).toEqual(expect.arrayContaining(kms));
+  });
+});
+
+test('no warning of Node.js or of the SDK reaches stderr', async () => {
+  for (const place of [local, aws]) {
+    for (const args of [
+      ['setup'],
+      ['put', 'quiet', 'x'],
+      ['get', 'quiet'],
+      ['list'],
+      ['delete', 'quiet'],
+      ['--help'],
+      ['--version'],
+    ]) {
+      const { status, stderr } = await place.cs(args);
+      expect({ status, stderr }, args.join(' ')).toEqual({ status: 0, stderr: '' });
+    }
+    const { stderr } = await place.cs(['get', 'nothing']);
+    expect(stderr).toBe('credstash: error: there is no secret nothing\n');
+  }
+  // Two sources of credentials are a user's business.
+  const config = join(folder.path, 'config');
+  writeFileSync(
+    config,
+    '[profile p]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = x\n',
+  );
+  const { stderr } = await aws.cs(['-p', 'p', 'list'], { env: { AWS_CONFIG_FILE: config } });
+  expect(stderr).toBe('');
+});
+
+test('help and version', async () => {
+  const help = asText(await run(['--help']));
+  expect(help).toMatchObject({ status: 0, stderr: '' });
+  expect(asText(await run([]))).toEqual(help);
+  for (const command of ['setup', 'put', 'get', 'list', 'delete']) {
+    expect(help.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+    const own = asText(await run([command, '--help']));
+    expect(own).toMatchObject({ status: 0, stderr: '' });
+    expect(own.stdout).toMatch(new RegExp(`^Usage: credstash ${command} `));
+    expect(asText(await run(['help', command]))).toEqual(own);
+  }
+  const { version } = JSON.parse(
+    readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'),
+  ) as { version: string };
+  expect(asText(await run(['--version']))).toEqual({
+    status: 0,
+    stdout: `${version}\n`,
+    stderr: '',
+  });
+});
