@@ -8,10 +8,13 @@ process.removeAllListeners('warning');
 const argv = process.argv.slice(2);
 const io = new Io();
 
+// Until the command has said otherwise: a process that ends before it did not do what was asked.
+process.exitCode = 1;
+let crash: number | undefined;
 process.on('uncaughtException', (error) => {
-  process.exitCode = report(error, argv, io);
+  process.exitCode = crash = report(error, argv, io);
 });
 
 void main(argv, io).then((status) => {
-  process.exitCode = status;
+  process.exitCode = crash ?? status;
 });

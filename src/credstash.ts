@@ -15,8 +15,6 @@ import { FORMATS } from './seal/index.ts';
 import { compareUtf8, isStorable } from './utf8.ts';
 import { checkVersion, FIRST_VERSION, nextVersion, padVersion, spellings } from './version.ts';
 
-const NO_CONTEXT = checkContext([]);
-
 /** Kept free in an item for the wrapped data key, whose length only the key service knows. KMS needs under 300 bytes. */
 const WRAPPED_KEY_BYTES = 512;
 
@@ -68,7 +66,7 @@ export class Credstash {
     const { digest = 'SHA256', cipher = 'AES-256-GCM', comment = '' } = options;
     checkSealing(cipher, digest, comment);
     const format = FORMATS[cipher];
-    const context = format.context(options.context ?? NO_CONTEXT, name);
+    const context = format.context(checked(options.context), name);
     const { autoversion = false } = options;
     const template = {
       name,
@@ -116,7 +114,7 @@ export class Credstash {
    */
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
     checkName(name);
-    const context = options.context ?? NO_CONTEXT;
+    const context = checked(options.context);
     // Both formats' contexts, before the first request: an entry's cipher is known only after it.
     for (const format of Object.values(FORMATS)) format.context(context, name);
     return this.#open(await this.#find(name, options.version), context);
@@ -206,6 +204,11 @@ function about(entry: Entry, error: unknown): unknown {
     ...(hint === undefined ? {} : { hint }),
     cause,
   });
+}
+
+/** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
+function checked(context: Context | undefined): Context {
+  return checkContext(Object.entries(context ?? {}));
 }
 
 function now(): string {

@@ -177,6 +177,21 @@ describe('put', () => {
     },
   );
 
+  it.each([
+    { 'credstash:name': 'other' },
+    { 'credstash:x': '1' },
+    { k: '' },
+    { k: 'v'.repeat(8192) },
+  ])('checks a context that is a plain object of an application', async (pairs) => {
+    const context: Record<string, string> = { ...pairs };
+    const refused = expect.objectContaining({ code: 'USAGE' }) as Error;
+    for (const cipher of ['AES-256-GCM', 'AES-256-CTR']) {
+      await expect(credstash.put('n', bytes('s'), { context, cipher })).rejects.toThrow(refused);
+    }
+    await expect(credstash.get('n', { context })).rejects.toThrow(refused);
+    expect(calls).toEqual([]);
+  });
+
   it('counts on from the newest version', async () => {
     plant('n', v(41));
     await credstash.put('n', bytes('s'), { autoversion: true, version: '7' });

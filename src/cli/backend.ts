@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Credstash } from '../credstash.ts';
+import { CredstashError } from '../errors.ts';
 import type { Io } from './io.ts';
 import { optionsOf, settingsOf } from './settings.ts';
 
@@ -63,7 +64,10 @@ export async function withBackend(
 async function askMfaCode(io: Io, serial: string): Promise<string> {
   const code = await io.askHidden(
     `MFA code for ${serial}: `,
-    'use credentials that need no MFA code, or run it on a terminal',
+    new CredstashError(
+      'NO_CREDENTIALS',
+      `the MFA device ${serial} wants a code, and there is no terminal to ask on`,
+    ),
   );
   return Buffer.from(code).toString('utf8').trim();
 }

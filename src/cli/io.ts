@@ -1,4 +1,4 @@
-import { openSync } from 'node:fs';
+import { fstatSync, openSync, writeFileSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
@@ -29,6 +29,16 @@ export class Io {
    */
   async write(data: string | Uint8Array): Promise<void> {
     if (this.#outputClosed) return;
+    const { fd } = this.#streams.stdout as { fd?: unknown };
+    if (typeof fd === 'number' && fstatSync(fd).isFile()) {
+      // To a file the stream writes once, and does not look at how much of it the disk took.
+      try {
+        writeFileSync(fd, data);
+      } catch (error) {
+        throw cannotWrite(error);
+      }
+      return;
+    }
     await new Promise<void>((resolve, reject) => {
       this.#streams.stdout.write(data, (error) => {
         if (!error) resolve();
@@ -36,7 +46,7 @@ export class Io {
           this.#outputClosed = true;
           resolve();
         } else {
-          reject(new CredstashError('IO', `stdout cannot be written (${codeOf(error)})`));
+          reject(cannotWrite(error));
         }
       });
     });
@@ -78,14 +88,14 @@ export class Io {
    * Asks on the terminal and reads one line that is not shown. From stdin where that is the terminal, else
    * from /dev/tty, as getpass does.
    *
-   * @param hint what to do where there is no terminal
+   * @param noTerminal thrown where there is no terminal to ask on
    * @returns the line's bytes without its end
-   * @throws CredstashError USAGE when there is no terminal, nothing was typed, or more than one line was pasted;
+   * @throws CredstashError `noTerminal`; USAGE when nothing was typed, or more than one line was pasted;
    *   INTERRUPTED for Ctrl-C. The terminal is as it was before in every case
    */
-  async askHidden(question: string, hint: string): Promise<Uint8Array> {
+  async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
     const { stdin, stderr } = this.#streams;
-    const terminal = isTerminal(stdin) ? stdin : openTerminal(hint);
+    const terminal = isTerminal(stdin) ? stdin : openTerminal(noTerminal);
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);
     stderr.write(visible(question));
@@ -104,11 +114,11 @@ function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {
   return 'isTTY' in stream && stream.isTTY === true;
 }
 
-function openTerminal(hint: string): ReadStream {
+function openTerminal(noTerminal: CredstashError): ReadStream {
   try {
     return new ReadStream(openSync('/dev/tty', 'r+'));
-  } catch (cause) {
-    throw new CredstashError('USAGE', 'there is no terminal to ask on', { hint, cause });
+  } catch {
+    throw noTerminal;
   }
 }
 
@@ -120,14 +130,28 @@ const ERASE = [0x08, 0x7f];
 const TAB = 0x09;
 const SPACE = 0x20;
 
+/*
+ * An arrow or function key comes as an escape sequence (ECMA-48, 5.4), and so do the ends of a bracketed paste:
+ * alone, or with other keys in one read. Nothing of it belongs in a secret.
+ */
+// eslint-disable-next-line no-control-regex -- it is control characters that are looked for
+const KEY_SEQUENCES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g;
+// eslint-disable-next-line no-control-regex -- as above
+const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
+
 /**
  * Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is.
  * Ctrl-C comes as a byte in raw mode; should a signal end the process, Node resets the terminal.
  */
 async function readHidden(terminal: ReadStream): Promise<Uint8Array> {
   const line: number[] = [];
+  let unfinished = '';
   for await (const chunk of terminal.iterator({ destroyOnReturn: false })) {
-    const bytes = [...withoutKeySequences(chunk as Uint8Array)];
+    const text = unfinished + Buffer.from(chunk as Uint8Array).toString('latin1');
+    // On a slow line a key's sequence comes in two reads.
+    unfinished = UNFINISHED_SEQUENCE.exec(text)?.[0] ?? '';
+    const typed = text.slice(0, text.length - unfinished.length).replace(KEY_SEQUENCES, '');
+    const bytes = [...Buffer.from(typed, 'latin1')];
     const end = bytes.findIndex((byte) => ENTER.includes(byte));
     for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
       if (byte === CTRL_C) throw new CredstashError('INTERRUPTED', 'interrupted');
@@ -147,16 +171,6 @@ async function readHidden(terminal: ReadStream): Promise<Uint8Array> {
   return finished(line);
 }
 
-/**
- * An arrow or function key comes as an escape sequence (ECMA-48, 5.4), and so do the ends of a bracketed paste:
- * alone, or with other keys in one read. Nothing of it belongs in a secret.
- */
-function withoutKeySequences(bytes: Uint8Array): Uint8Array {
-  const text = Buffer.from(bytes).toString('latin1');
-  // eslint-disable-next-line no-control-regex -- it is control characters that are looked for
-  return Buffer.from(text.replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g, ''), 'latin1');
-}
-
 function finished(line: number[]): Uint8Array {
   if (line.length > 0) return Uint8Array.from(line);
   throw new CredstashError('USAGE', 'nothing was typed', {
@@ -167,6 +181,10 @@ function finished(line: number[]): Uint8Array {
 function eraseCharacter(line: number[]): void {
   // UTF-8 continuation bytes are 10xxxxxx: they go with the byte that they continue.
   while (line.length > 0 && ((line.pop() ?? 0) & 0xc0) === 0x80);
+}
+
+function cannotWrite(error: unknown): CredstashError {
+  return new CredstashError('IO', `stdout cannot be written (${codeOf(error)})`);
 }
 
 function codeOf(error: unknown): string {

@@ -19,23 +19,24 @@ const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
  * @returns the exit status
  */
 export async function main(argv: readonly string[], io = new Io()): Promise<number> {
-  const output: string[] = [];
+  const output = { help: '', error: '' };
   try {
     checkUtf8(argv);
     await createProgram(io, output).parseAsync(withLocalAttached(argv), { from: 'user' });
     return 0;
   } catch (error) {
-    // Help and version end in an error of commander's too; the original prints its help to an empty command line.
-    if (error instanceof CommanderError && (error.exitCode === 0 || argv.length === 0)) {
-      await io.write(output.join(''));
+    // Help and version end in an error of commander's too. An empty command line gets help, as in the original.
+    const help = argv.length === 0 ? output.error : output.help;
+    if (error instanceof CommanderError && help !== '') {
+      await io.write(help);
       return 0;
     }
     return report(error, argv, io);
   }
 }
 
-/** The command line's grammar. @param output takes what help and version print */
-function createProgram(io: Io, output: string[]): Command {
+/** The command line's grammar. @param output takes what help and version print, asked for and not */
+function createProgram(io: Io, output: { help: string; error: string }): Command {
   const program = new Command('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
@@ -46,8 +47,12 @@ function createProgram(io: Io, output: string[]): Command {
     })
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => output.push(text),
-      writeErr: (text) => output.push(text),
+      writeOut: (text) => {
+        output.help += text;
+      },
+      writeErr: (text) => {
+        output.error += text;
+      },
       outputError: () => undefined,
     })
     .addHelpText(
@@ -96,7 +101,7 @@ function logLevel(level: string): string {
  */
 function withLocalAttached(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
-  return argv.map((arg, i) => (arg === '--local' && (end === -1 || i < end) ? '--local=' : arg));
+  return argv.map((arg, i) => (arg === '--local' && (end === -1 || i < end) ? '--local=1' : arg));
 }
 
 /** Node.js reads arguments as UTF-8 and puts U+FFFD for what is none: another text than the one that was given. */

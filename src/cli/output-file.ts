@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import {
+  accessSync,
   closeSync,
+  constants,
   fsyncSync,
   lstatSync,
   openSync,
@@ -8,6 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { CredstashError } from '../errors.ts';
 
 /**
@@ -20,6 +23,7 @@ export function checkOutputFile(path: string): void {
   let found;
   try {
     found = lstatSync(path, { throwIfNoEntry: false });
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw cannotWrite(path, cause);
   }
@@ -37,7 +41,7 @@ export function checkOutputFile(path: string): void {
  * @throws CredstashError USAGE when the folder takes no file; IO when the disk is full and the like
  */
 export function writeOutputFile(path: string, bytes: Uint8Array): void {
-  const draft = `${path}.${randomBytes(8).toString('hex')}.tmp`;
+  const draft = join(dirname(path), `.credstash-${randomBytes(8).toString('hex')}.tmp`);
   let fd: number;
   try {
     fd = openSync(draft, 'wx', 0o600);

@@ -12,7 +12,7 @@ export interface GlobalOptions {
   readonly table?: string;
   readonly profile?: string;
   readonly arn?: string;
-  /** `--local` is the empty text. */
+  /** `1` for the default folder, which `--local` alone means. */
   readonly local?: string;
   readonly logLevel?: string;
 }
@@ -37,9 +37,13 @@ const AWS_ONLY = {
  */
 export function settingsOf(options: GlobalOptions & { readonly key?: string }): Settings {
   const { env } = process;
-  const local =
-    options.local ??
-    (['', '0'].includes(env['CREDSTASH_LOCAL'] ?? '') ? undefined : env['CREDSTASH_LOCAL']);
+  // An option that a script filled from an unset variable must not fall back to another table or role.
+  for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
+    if ((options as Record<string, unknown>)[name] === '') {
+      throw new CredstashError('USAGE', `the value of ${flag} is empty`);
+    }
+  }
+  const local = options.local ?? localFromEnvironment();
   if (local !== undefined) {
     const ofAws = Object.entries(AWS_ONLY).find(([name]) => name in options);
     if (ofAws) {
@@ -70,21 +74,50 @@ export function optionsOf(command: Command): object {
   return { ...command.parent?.opts(), ...command.opts() };
 }
 
+function localFromEnvironment(): string | undefined {
+  const local = process.env['CREDSTASH_LOCAL'] ?? '';
+  if (local === '' || local === '0') return undefined;
+  if (local === '1' || local === '~' || local.includes('/')) return local;
+  // A word such as `true` would be another folder wherever the command runs.
+  throw new CredstashError('USAGE', 'CREDSTASH_LOCAL is neither 1 nor the path of a folder', {
+    hint: 'a folder here is ./NAME',
+  });
+}
+
 /** `~/x` in the home folder: a shell leaves it as it is inside `@~/x` and `--local=~/x`. */
 export function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
+  return path === '~' || path.startsWith('~/') ? join(neededHome(), path.slice(1)) : path;
+}
+
+/** The home folder; absent where the environment has none, and the user no entry in the system's list. */
+function home(): string | undefined {
+  try {
+    return isAbsolute(homedir()) ? homedir() : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function neededHome(): string {
+  const folder = home();
+  if (folder !== undefined) return folder;
+  throw new CredstashError('USAGE', 'there is no home folder', {
+    hint: 'set HOME, or give a folder with --local=FOLDER',
+  });
 }
 
 function vaultFolder(local: string): string {
-  if (local !== '' && local !== '1') return resolve(expandHome(local));
+  if (local !== '1') return resolve(expandHome(local));
   // https://specifications.freedesktop.org/basedir-spec/latest/ : a relative path is to be ignored.
   const data = process.env['XDG_DATA_HOME'] ?? '';
-  return join(isAbsolute(data) ? data : join(homedir(), '.local', 'share'), 'credstash');
+  return join(isAbsolute(data) ? data : join(neededHome(), '.local', 'share'), 'credstash');
 }
 
 /** A setting of `~/.credstash`, a JSON object that need not be there. */
 function configured(name: string): string | undefined {
-  const path = join(homedir(), '.credstash');
+  const folder = home();
+  if (folder === undefined) return undefined;
+  const path = join(folder, '.credstash');
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

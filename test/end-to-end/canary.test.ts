@@ -123,7 +123,10 @@ const commands: Case[] = [
   [['put', 'bad', canary, '-v', ''], 2],
   [['put', '', canary], 2],
   [['put', 'n'.repeat(2049), canary], 2],
-  [['put', 'bad', canary, '-t', ''], undefined],
+  [['put', 'bad', canary, '-t', ''], 2],
+  [['put', 'bad', canary, `-t${canary}/`], 2],
+  [['put', 'bad', `@${canary}`], 2],
+  [['put', 'bad', `-c${canary}`], 2],
   [['put', 'bad', canary, '--no-such-option'], 2],
   [['put', 'bad', canary, '-P'], 2],
   // Not quoted, or with a dash before it.

@@ -155,7 +155,9 @@ describe('refused', () => {
     ]) {
       expect(await place.cs([...command, ...args]), command.join(' ')).toEqual(missing);
     }
-    expect(await place.cs(['list', '-t', 'no good'])).toEqual(failed(2, "can be no table's name"));
+    expect(await place.cs(['list', '-t', 'no good'])).toEqual(
+      failed(2, 'the table is neither a name'),
+    );
   });
 
   test('no such alias, and no such key: exit 6', async () => {

@@ -204,11 +204,14 @@ describe('who asks', () => {
     expect(recorder.requests).toEqual([]);
   });
 
-  test('an MFA device, and nobody to ask: exit 2', async () => {
+  test('an MFA device, and nobody to ask: exit 6', async () => {
     const config = join(folder.path, 'mfa');
     writeFileSync(config, '[default]\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n');
     const env = { AWS_ENDPOINT_URL_STS: sts.url, AWS_CONFIG_FILE: config };
-    const asks = failed(2, 'there is no terminal to ask on', 'need no MFA code');
+    const asks = failed(
+      6,
+      'the MFA device arn:aws:iam::123456789012:mfa/me wants a code, and there is no terminal to ask on',
+    );
     expect(await cs(['-n', role, 'get', 'db'], env)).toEqual(asks);
     expect(sts.requests).toEqual([]);
   });

@@ -31,7 +31,7 @@ export function checkTable(table: string): { table: string; region: string | und
   if (!match) {
     throw new CredstashError(
       'USAGE',
-      `${table} can be no table's name: 3 to 255 letters, digits, _ . - or an ARN`,
+      'the table is neither a name (3 to 255 letters, digits, _ . -) nor an ARN',
     );
   }
   return { table, region: match[1] };
@@ -39,6 +39,8 @@ export function checkTable(table: string): { table: string; region: string | und
 
 /**
  * The regions of the table and of the key. A table's ARN names its own region.
+ *
+ * @throws CredstashError USAGE when a region or the table cannot be one
  *
  * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
  */
@@ -48,9 +50,15 @@ export async function regions(settings: AwsSettings): Promise<{ dynamodb: string
     (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined);
   const region = own ?? (await profileSetting(settings, 'region')) ?? 'us-east-1';
   return {
-    dynamodb: checkTable(settings.table).region ?? region,
-    kms: settings.kmsRegion ?? region,
+    dynamodb: checkRegion(checkTable(settings.table).region ?? region),
+    kms: checkRegion(settings.kmsRegion ?? region),
   };
+}
+
+/** A region becomes a part of a host's name. */
+function checkRegion(region: string): string {
+  if (/^[a-z0-9-]{1,63}$/.test(region)) return region;
+  throw new CredstashError('USAGE', 'the region is not a name such as eu-west-1');
 }
 
 /** With no logger the chain prints its notices, of several sources of credentials, to the user's terminal. */

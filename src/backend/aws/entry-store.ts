@@ -18,7 +18,7 @@ import {
   parseHeader,
   parseItem,
 } from '../../entry.ts';
-import { CredstashError } from '../../errors.ts';
+import { CredstashError, hasCode } from '../../errors.ts';
 import { conflict, type EntryStore, versionExists } from '../entry-store.ts';
 import { nameOf, translate } from './errors.ts';
 
@@ -192,7 +192,8 @@ export class AwsEntryStore implements EntryStore {
 
   /**
    * A conditional write: whether its condition held. When the SDK retried a write whose answer was lost, the
-   * condition fails on this very write; `item`, what it leaves in the table, tells.
+   * condition fails on this very write; `item`, what it leaves in the table, tells. A removal leaves nothing, and
+   * is taken for done when it was sent more than once.
    */
   async #conditional(
     action: string,
@@ -205,8 +206,13 @@ export class AwsEntryStore implements EntryStore {
     } catch (error) {
       if (nameOf(error) !== 'ConditionalCheckFailedException') throw this.#translate(error, action);
       const { name, version } = item ?? {};
-      if (!item || !name || !version || !('S' in name) || !('S' in version)) return false;
-      const there = await this.#item(name.S, version.S);
+      if (!item) return attemptsOf(error) > 1;
+      if (!name || !version || !('S' in name) || !('S' in version)) return false;
+      const there = await this.#item(name.S, version.S).catch((denied: unknown) => {
+        // A writer need not be allowed to read. Then it is taken for somebody else's.
+        if (hasCode(denied, 'ACCESS_DENIED')) return undefined;
+        throw denied;
+      });
       return there !== undefined && ATTRIBUTES.every((each) => same(item[each], there[each]));
     }
   }
@@ -238,6 +244,10 @@ export class AwsEntryStore implements EntryStore {
   #where(): string {
     return `the table ${this.#table} in ${this.#region}`;
   }
+}
+
+function attemptsOf(error: unknown): number {
+  return (error as { $metadata?: { attempts?: number } }).$metadata?.attempts ?? 1;
 }
 
 function keyOf(name: string, version: string): RawItem {

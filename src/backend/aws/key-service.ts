@@ -28,7 +28,13 @@ export class AwsKeyService implements KeyService {
     const answer = await this.#call('kms:GenerateDataKey', `the key ${this.#key}`, context, () =>
       this.#kms.send(new GenerateDataKeyCommand(input)),
     );
-    return { plaintext: take(answer.Plaintext), wrapped: present(answer.CiphertextBlob) };
+    const plaintext = take(answer.Plaintext);
+    try {
+      return { plaintext, wrapped: present(answer.CiphertextBlob) };
+    } catch (error) {
+      plaintext.fill(0);
+      throw error;
+    }
   }
 
   async unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {

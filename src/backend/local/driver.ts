@@ -47,7 +47,8 @@ interface Driver {
  */
 export function openDatabase(path: string): Database {
   const Driver = loadDriver();
-  const driver = guard(() => new Driver(path));
+  // libsql gives no code for a file that it cannot open: SQLITE_CANTOPEN.
+  const driver = guard(() => new Driver(path), 14);
   return {
     exec: (sql) => {
       guard(() => {
@@ -108,7 +109,7 @@ function libsql(): new (path: string) => Driver {
   }
 }
 
-function guard<T>(call: () => T): T {
+function guard<T>(call: () => T, otherwise = 1): T {
   try {
     return call();
   } catch (error) {
@@ -116,7 +117,7 @@ function guard<T>(call: () => T): T {
     const { errcode, rawCode } = error as { errcode?: unknown; rawCode?: unknown };
     const code = typeof errcode === 'number' ? errcode : rawCode;
     throw new SqliteError(
-      typeof code === 'number' ? code & 0xff : 1,
+      typeof code === 'number' ? code & 0xff : otherwise,
       error instanceof Error ? error.message : String(error),
     );
   }

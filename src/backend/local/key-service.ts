@@ -27,7 +27,12 @@ export class LocalKeyService implements KeyService {
   generate(context: Context): Promise<DataKey> {
     return settle(() => {
       const plaintext = randomBytes(DATA_KEY_BYTES);
-      return { plaintext, wrapped: this.#wrap(plaintext, context) };
+      try {
+        return { plaintext, wrapped: this.#wrap(plaintext, context) };
+      } catch (error) {
+        plaintext.fill(0);
+        throw error;
+      }
     });
   }
 

@@ -3,6 +3,7 @@ import {
   closeSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -130,7 +131,7 @@ export class Vault {
     }
     if (!create) {
       throw new CredstashError('VAULT_NOT_FOUND', `there is no vault in ${this.folder}`, {
-        hint: 'the first put creates it, or: credstash --local setup',
+        hint: `the first put creates it, or: credstash --local=${quoted(this.folder)} setup`,
       });
     }
     mkdirSync(dirname(this.folder), { recursive: true });
@@ -139,13 +140,16 @@ export class Vault {
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
     }
-    refuseOthers(this.folder, '700');
+    // Not its chmod: this may be /tmp.
+    refuseOthers(this.folder, '700', 'choose a folder of its own, which the first put creates');
     this.#place('master.key', (path) => {
       const fd = openSync(path, 'r+');
+      const key = randomBytes(MASTER_KEY_BYTES);
       try {
-        writeSync(fd, randomBytes(MASTER_KEY_BYTES));
+        writeSync(fd, key);
         fsyncSync(fd);
       } finally {
+        key.fill(0);
         closeSync(fd);
       }
     });
@@ -181,7 +185,16 @@ export class Vault {
 }
 
 function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found && !found.isFile()) {
+    throw new CredstashError('USAGE', `${path} is not a plain file`);
+  }
+  return found !== undefined;
+}
+
+/** A word for a shell. */
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function syncFolder(folder: string): void {
@@ -193,11 +206,11 @@ function syncFolder(folder: string): void {
   }
 }
 
-function refuseOthers(path: string, mode: string): void {
+function refuseOthers(path: string, mode: string, hint = `chmod ${mode} ${quoted(path)}`): void {
   // Windows has no such bits; there the user's profile folder is private by its access list.
   if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0) {
     throw new CredstashError('VAULT_PERMISSIONS', `others than you can open ${path}`, {
-      hint: `chmod ${mode} '${path}'`,
+      hint,
     });
   }
 }
@@ -248,9 +261,14 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
     case 8: // SQLITE_READONLY
     case 14: // SQLITE_CANTOPEN
     case 23: // SQLITE_AUTH
-      return new CredstashError('VAULT_PERMISSIONS', `no permission to use the vault ${folder}`, {
-        cause,
-      });
+      return new CredstashError(
+        'VAULT_PERMISSIONS',
+        `the vault ${folder} cannot be opened or written`,
+        {
+          hint: 'its folder and its files must be yours, and writable: SQLite keeps its log beside them',
+          cause,
+        },
+      );
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
       return new CredstashError('INTEGRITY', `the vault ${folder} is damaged: ${cause.message}`, {

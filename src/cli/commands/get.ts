@@ -3,7 +3,6 @@ import { parseContext } from '../../context.ts';
 import { hasCode } from '../../errors.ts';
 import { withBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
-import { checkOutputFile, writeOutputFile } from '../output-file.ts';
 import { optionsOf } from '../settings.ts';
 
 interface GetOptions {
@@ -31,7 +30,7 @@ export function registerGet(program: Command, io: Io): void {
       const options = optionsOf(command) as GetOptions;
       const context = parseContext(pairs);
       const { version, output } = options;
-      if (output !== undefined) checkOutputFile(output);
+      const file = output === undefined ? undefined : await openOutputFile(output);
       await withBackend(command, io, async ({ credstash }) => {
         let secret: Uint8Array;
         try {
@@ -43,11 +42,22 @@ export function registerGet(program: Command, io: Io): void {
           if (options.default === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
           secret = Buffer.from(options.default, 'utf8');
         }
-        if (output !== undefined) {
-          writeOutputFile(output, secret);
+        if (file) {
+          file.write(secret);
           return;
         }
         await io.write(options.noline ? secret : Buffer.concat([secret, Buffer.from('\n')]));
       });
     });
+}
+
+/** Loaded where it is asked for: help and a usage error do without. */
+async function openOutputFile(path: string): Promise<{ write: (bytes: Uint8Array) => void }> {
+  const { checkOutputFile, writeOutputFile } = await import('../output-file.ts');
+  checkOutputFile(path);
+  return {
+    write: (bytes) => {
+      writeOutputFile(path, bytes);
+    },
+  };
 }

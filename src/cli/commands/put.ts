@@ -6,7 +6,7 @@ import { CredstashError } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
 import { withBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
-import { expandHome, optionsOf } from '../settings.ts';
+import { expandHome, optionsOf, settingsOf } from '../settings.ts';
 
 interface PutOptions {
   readonly key?: string;
@@ -45,7 +45,10 @@ export function registerPut(program: Command, io: Io): void {
       '-d, --digest <digest>',
       'digest of the HMAC: SHA256, SHA384 or SHA512 (default: SHA256)',
     )
-    .option('-P, --prompt', 'ask for the value on the terminal; VALUE is not looked at')
+    .option(
+      '-P, --prompt',
+      'ask for the value on the terminal; the context may follow NAME at once',
+    )
     .addOption(
       new Option(
         '--cipher <cipher>',
@@ -68,6 +71,8 @@ export function registerPut(program: Command, io: Io): void {
         const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
         const { comment, version, autoversion, digest } = options;
         const cipher = options.cipher ?? (process.env['CREDSTASH_CIPHER'] || undefined);
+        // A setting that cannot be is told before anybody is asked.
+        settingsOf(options);
         const secret = await readValue(io, name, value, options);
         await withBackend(
           command,
@@ -96,9 +101,21 @@ async function readValue(
   options: PutOptions,
 ): Promise<Uint8Array> {
   if (options.prompt || (value === undefined && io.interactive)) {
-    return io.askHidden(`${name}: `, 'give the value on stdin, or as @FILE');
+    return io.askHidden(
+      `${name}: `,
+      new CredstashError('USAGE', 'there is no terminal to ask on', {
+        hint: 'give the value on stdin, or as @FILE',
+      }),
+    );
   }
-  if (value === undefined) return io.readAll(MAX_ITEM_BYTES);
+  if (value === undefined) {
+    const bytes = await io.readAll(MAX_ITEM_BYTES);
+    if (bytes.length > 0) return bytes;
+    // Where nobody gave a stdin, as in cron, that is no secret that somebody meant.
+    throw new CredstashError('USAGE', 'no value was given, and stdin is empty', {
+      hint: 'to store an empty secret on purpose, give the value "" or -',
+    });
+  }
   if (!options.literal) {
     if (value === '-') return io.readAll(MAX_ITEM_BYTES);
     if (value.startsWith('@')) return readFile(value.slice(1));
@@ -115,12 +132,16 @@ async function readFile(name: string): Promise<Uint8Array> {
     for await (const chunk of createReadStream(path, { fd, end: MAX_ITEM_BYTES })) {
       chunks.push(chunk as Uint8Array);
     }
-  } catch (cause) {
-    const code = String((cause as NodeJS.ErrnoException).code);
-    throw new CredstashError('USAGE', `the file ${path} cannot be read (${code})`, {
-      hint: 'a value that begins with @ is meant as it is with --literal',
-      cause,
-    });
+  } catch (error) {
+    // Neither the path nor the cause, which quotes it: it is a secret where somebody forgot --literal.
+    const code = String((error as NodeJS.ErrnoException).code);
+    throw new CredstashError(
+      'USAGE',
+      `the file that VALUE names after @ cannot be read (${code})`,
+      {
+        hint: 'a value that begins with @ is taken as it stands with --literal',
+      },
+    );
   }
   return Buffer.concat(chunks);
 }

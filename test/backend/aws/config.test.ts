@@ -62,6 +62,16 @@ describe('the region', () => {
   });
 });
 
+describe('a region', () => {
+  it.each(['foo bar', 'evil.com/', '', 'x'.repeat(64)])('cannot be %j', async (region) => {
+    const refused = expect.objectContaining({ code: 'USAGE' }) as Error;
+    await expect(regions({ table: 'secrets', key: 'k', region })).rejects.toThrow(refused);
+    await expect(regions({ table: 'secrets', key: 'k', kmsRegion: region })).rejects.toThrow(
+      refused,
+    );
+  });
+});
+
 describe('a table', () => {
   it.each([
     'credential-store',

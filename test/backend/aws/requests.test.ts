@@ -40,6 +40,10 @@ beforeEach(() => {
   kms.on(DecryptCommand).callsFake(() => ({ Plaintext: dataKey() }));
 });
 
+function failedCondition(attempts: number): ConditionalCheckFailedException {
+  return new ConditionalCheckFailedException({ $metadata: { attempts }, message: '' });
+}
+
 /** Every request so far: the command and what it was given. */
 function sent(
   client: typeof dynamodb | typeof kms,
@@ -122,6 +126,17 @@ describe('a put', () => {
     dynamodb.on(GetItemCommand).callsFake(() => ({ Item: item }));
     await credstash.put('n', Buffer.from('s'));
     expect(sent(dynamodb).map(({ name }) => name)).toEqual(['PutItemCommand', 'GetItemCommand']);
+  });
+});
+
+describe('a put of a version that is there', () => {
+  it('says so to a writer who is not allowed to read', async () => {
+    dynamodb.on(PutItemCommand).rejects(failedCondition(1));
+    const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+    dynamodb.on(GetItemCommand).rejects(denied);
+    await expect(credstash.put('n', Buffer.from('s'))).rejects.toMatchObject({
+      code: 'VERSION_EXISTS',
+    });
   });
 });
 
@@ -229,6 +244,15 @@ describe('a delete', () => {
       ConditionExpression: 'attribute_exists(#name)',
       ExpressionAttributeNames: { '#name': 'name' },
     });
+  });
+});
+
+describe('a delete whose condition fails', () => {
+  it('was not there when it was sent once, and was this very delete when it was sent again', async () => {
+    dynamodb.on(DeleteItemCommand).rejects(failedCondition(1));
+    expect(await store.remove('n', v1)).toBe(false);
+    dynamodb.on(DeleteItemCommand).rejects(failedCondition(2));
+    expect(await store.remove('n', v1)).toBe(true);
   });
 });
 

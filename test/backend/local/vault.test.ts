@@ -5,8 +5,10 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -150,6 +152,14 @@ describe('the vault', () => {
     database.exec('PRAGMA user_version = 2');
     database.close();
     await expect(get()).rejects.toMatchObject({ code: 'INTEGRITY' });
+  });
+
+  it.each(['vault.db', 'master.key'])('whose %s is a link is refused', async (file) => {
+    await put();
+    renameSync(join(folder, file), join(root, 'elsewhere'));
+    symlinkSync(join(root, 'elsewhere'), join(folder, file));
+    await expect(get()).rejects.toMatchObject({ code: 'USAGE', exitStatus: 2 });
+    await expect(put()).rejects.toMatchObject({ code: 'USAGE' });
   });
 
   it('whose folder is a file says so', async () => {
