@@ -2,10 +2,11 @@ import type { EntryStore } from './backend/entry-store.ts';
 import type { KeyService } from './backend/key-service.ts';
 import { type Context, checkContext } from './context.ts';
 import {
+  checkItemSize,
   type Cipher,
   type Entry,
   type EntryHeader,
-  itemSize,
+  tooLarge,
   MAX_ITEM_BYTES,
   WRITTEN_DIGESTS,
 } from './entry.ts';
@@ -233,20 +234,12 @@ function checkSealing(cipher: string, digest: string, comment: string): asserts 
 }
 
 function checkSize(header: EntryHeader & { cipher: Cipher }, contentsLength: number): void {
-  const size =
-    contentsLength > MAX_ITEM_BYTES
-      ? contentsLength
-      : itemSize({
-          ...header,
-          key: new Uint8Array(WRAPPED_KEY_BYTES),
-          contents: new Uint8Array(contentsLength),
-          hmac: new Uint8Array(64),
-        });
-  if (size > MAX_ITEM_BYTES) {
-    throw new CredstashError(
-      'TOO_LARGE',
-      `${header.name} is too large: its entry would have ${size} bytes, and DynamoDB takes ${MAX_ITEM_BYTES} (400 KB)`,
-      { hint: 'store large data elsewhere, encrypted, and its key here' },
-    );
-  }
+  // What is over the limit by itself is not made into an entry, to be counted, first.
+  if (contentsLength > MAX_ITEM_BYTES) throw tooLarge(header.name, contentsLength);
+  checkItemSize({
+    ...header,
+    key: new Uint8Array(WRAPPED_KEY_BYTES),
+    contents: new Uint8Array(contentsLength),
+    hmac: new Uint8Array(64),
+  });
 }

@@ -165,6 +165,21 @@ export function itemSize(entry: Entry): number {
   );
 }
 
+/** @throws CredstashError TOO_LARGE when the entry's item would be over DynamoDB's limit */
+export function checkItemSize(entry: Entry): void {
+  const size = itemSize(entry);
+  if (size > MAX_ITEM_BYTES) throw tooLarge(entry.name, size);
+}
+
+/** The error of an entry of `size` bytes. */
+export function tooLarge(name: string, size: number): CredstashError {
+  return new CredstashError(
+    'TOO_LARGE',
+    `${name} is too large: its entry would have ${size} bytes, and DynamoDB takes ${MAX_ITEM_BYTES} (400 KB)`,
+    { hint: 'store large data elsewhere, encrypted, and its key here' },
+  );
+}
+
 type AnyItem = Readonly<Record<string, unknown>>;
 
 function only(item: AnyItem, name: string, type: 'S' | 'B'): unknown {

@@ -9,12 +9,11 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import {
+  checkItemSize,
   encodeItem,
   type Entry,
   type EntryHeader,
   type Item,
-  itemSize,
-  MAX_ITEM_BYTES,
   parseHeader,
   parseItem,
 } from '../../entry.ts';
@@ -45,6 +44,7 @@ export class AwsEntryStore implements EntryStore {
   }
 
   async create(entry: Entry): Promise<void> {
+    // Again, with the wrapped key's real length: DynamoDB's own refusal is told by its text only.
     checkItemSize(entry);
     const item = encodeItem(entry);
     const input = {
@@ -262,15 +262,4 @@ function same(a: Item[string] | undefined, b: AttributeValue | undefined): boole
   if (!a || !b) return a === b;
   if ('S' in a) return a.S === b.S;
   return b.B !== undefined && Buffer.compare(a.B, b.B) === 0;
-}
-
-/** Before the request, with the wrapped key's real length: DynamoDB's own refusal is told by its text only. */
-function checkItemSize(entry: Entry): void {
-  const size = itemSize(entry);
-  if (size > MAX_ITEM_BYTES) {
-    throw new CredstashError(
-      'TOO_LARGE',
-      `${entry.name} is too large: its entry has ${size} bytes, and DynamoDB takes ${MAX_ITEM_BYTES} (400 KB)`,
-    );
-  }
 }

@@ -13,7 +13,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { type Database, openDatabase, SqliteError } from './driver.ts';
+import { type Database, openDatabase } from './driver.ts';
+import { access, isErrno } from './errors.ts';
 
 const MASTER_KEY_BYTES = 32;
 
@@ -212,74 +213,5 @@ function refuseOthers(path: string, mode: string, hint = `chmod ${mode} ${quoted
     throw new CredstashError('VAULT_PERMISSIONS', `others than you can open ${path}`, {
       hint,
     });
-  }
-}
-
-function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
-}
-
-/** Runs `use`, and says in the project's terms what SQLite or the file system refused. */
-function access<T>(folder: string, use: () => T): T {
-  try {
-    return use();
-  } catch (cause) {
-    if (cause instanceof SqliteError) throw fromSqlite(folder, cause);
-    if (isErrno(cause, 'EACCES', 'EPERM', 'EROFS')) {
-      throw new CredstashError(
-        'VAULT_PERMISSIONS',
-        `no permission to use the vault ${folder} (${String(cause.code)})`,
-        { cause },
-      );
-    }
-    if (isErrno(cause, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) {
-      throw new CredstashError(
-        'USAGE',
-        `${folder} cannot be a vault's folder (${String(cause.code)})`,
-        {
-          cause,
-        },
-      );
-    }
-    if (cause instanceof Error && 'syscall' in cause) {
-      throw new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, {
-        cause,
-      });
-    }
-    throw cause;
-  }
-}
-
-function fromSqlite(folder: string, cause: SqliteError): CredstashError {
-  switch (cause.code) {
-    case 5: // SQLITE_BUSY
-    case 6: // SQLITE_LOCKED
-      return new CredstashError('THROTTLED', `the vault ${folder} was busy for too long`, {
-        cause,
-      });
-    case 3: // SQLITE_PERM
-    case 8: // SQLITE_READONLY
-    case 14: // SQLITE_CANTOPEN
-    case 23: // SQLITE_AUTH
-      return new CredstashError(
-        'VAULT_PERMISSIONS',
-        `the vault ${folder} cannot be opened or written`,
-        {
-          hint: 'its folder and its files must be yours, and writable: SQLite keeps its log beside them',
-          cause,
-        },
-      );
-    case 11: // SQLITE_CORRUPT
-    case 26: // SQLITE_NOTADB
-      return new CredstashError('INTEGRITY', `the vault ${folder} is damaged: ${cause.message}`, {
-        hint: 'restore its files from a backup',
-        cause,
-      });
-    case 13: // SQLITE_FULL
-      return new CredstashError('IO', `there is no space left for the vault ${folder}`, { cause });
-    default:
-      return new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, {
-        cause,
-      });
   }
 }
