@@ -125,7 +125,7 @@ export class Credstash {
     if (version === undefined) {
       const entry = await this.#entries.latest(name);
       if (entry) return entry;
-      throw new CredstashError('SECRET_NOT_FOUND', `there is no secret ${name}`);
+      throw this.#absent(name);
     }
     for (const spelling of spellings(checkVersion(version))) {
       const entry = await this.#entries.at(name, spelling);
@@ -136,9 +136,19 @@ export class Credstash {
 
   async #noVersion(name: string, version: string): Promise<CredstashError> {
     for await (const _ of this.#entries.headers(name)) {
-      return new CredstashError('VERSION_NOT_FOUND', `${name} has no version ${version}`);
+      return new CredstashError(
+        'VERSION_NOT_FOUND',
+        `${name} has no version ${version} in ${this.#entries.location}`,
+      );
     }
-    return new CredstashError('SECRET_NOT_FOUND', `there is no secret ${name}`);
+    return this.#absent(name);
+  }
+
+  #absent(name: string): CredstashError {
+    return new CredstashError(
+      'SECRET_NOT_FOUND',
+      `there is no secret ${name} in ${this.#entries.location}`,
+    );
   }
 
   async #open(entry: Entry, context: Context): Promise<Uint8Array> {
@@ -187,7 +197,7 @@ export class Credstash {
     const versions: string[] = [];
     for await (const header of this.#entries.headers(name)) versions.push(header.version);
     if (versions.length === 0) {
-      throw new CredstashError('SECRET_NOT_FOUND', `there is no secret ${name}`);
+      throw this.#absent(name);
     }
     for (const each of versions.sort(compareUtf8)) {
       // Whether it was still there or another delete was quicker: it is gone.

@@ -54,6 +54,7 @@ async function* each<T>(items: T[]): AsyncGenerator<T> {
 }
 
 const entries: EntryStore = {
+  location: 'the fake',
   create: (entry) => {
     calls.push(`create ${entry.version}`);
     const id = `${entry.name} ${entry.version}`;

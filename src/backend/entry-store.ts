@@ -9,6 +9,8 @@ import { CredstashError } from '../errors.ts';
  * broken, ACCESS_DENIED, NO_CREDENTIALS, CREDENTIALS_REFUSED, THROTTLED, UNREACHABLE.
  */
 export interface EntryStore {
+  /** How a person calls it, for messages: `the table credential-store in eu-west-1`. */
+  readonly location: string;
   /**
    * Stores a new entry; never overwrites. An entry that is there already with the same sealed bytes is this
    * very write, whose answer was lost: that is success.

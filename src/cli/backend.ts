@@ -10,7 +10,7 @@ export interface Backend {
   /** Creates the table or the vault. Whether it was not there. @param creating called before a wait */
   readonly setup: (creating: () => void) => Promise<boolean>;
   /** How a person calls it: `the vault /home/x/.local/share/credstash`. */
-  readonly name: string;
+  readonly location: string;
 }
 
 /**
@@ -38,7 +38,7 @@ export async function withBackend(
       await use({
         credstash: new Credstash(keys, entries),
         setup: () => Promise.resolve(vault.setup()),
-        name: `the vault ${settings.folder}`,
+        location: entries.location,
       });
     } finally {
       vault.close();
@@ -54,7 +54,7 @@ export async function withBackend(
     await use({
       credstash: new Credstash(aws.keys, aws.entries),
       setup: aws.setup,
-      name: `the table ${settings.table}`,
+      location: aws.entries.location,
     });
   } finally {
     aws.close();

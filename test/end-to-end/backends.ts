@@ -26,9 +26,7 @@ export interface Ended {
 
 /** One table or vault, and the command on it. */
 export interface Place {
-  /** `the vault /tmp/x`, `the table t`. */
-  readonly title: string;
-  /** As an error names it: with the region. */
+  /** As messages name it: `the vault /tmp/x`, `the table t in us-east-1`. */
   readonly where: string;
   readonly env: Readonly<Record<string, string>>;
   /** The options that choose it. */
@@ -134,7 +132,6 @@ export function vaultPlace(folder: string): Place {
   return {
     ...which,
     ...runners(which),
-    title: `the vault ${folder}`,
     where: `the vault ${folder}`,
     items: async () => {
       const { entries, vault } = openLocal(folder, { create: true });
@@ -158,7 +155,6 @@ export function awsPlace(dynamo: string, kms: string, table: string): Place {
   return {
     ...which,
     ...runners(which),
-    title: `the table ${table}`,
     where: `the table ${table} in us-east-1`,
     items: async () => (await scanRaw(dynamo, table)) as unknown as Item[],
     plant: (item) => putRaw(dynamo, table, item),

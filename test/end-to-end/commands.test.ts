@@ -37,16 +37,16 @@ describe.each(backends)('$name', ({ start }) => {
   describe('setup', () => {
     test('creates what is not there, and leaves alone what is', async () => {
       const fresh = running.absent();
-      const subject = fresh.title.replace('the', 'The');
+      const subject = fresh.where.replace('the', 'The');
       const created = await fresh.cs(['setup']);
       expect(created).toMatchObject({ status: 0, stdout: `${subject} has been created\n` });
-      expect(created.stderr).toBe(running.kms ? `waiting until ${fresh.title} is active\n` : '');
+      expect(created.stderr).toBe(running.kms ? `waiting until ${fresh.where} is active\n` : '');
       expect(await fresh.cs(['put', 'a', 'kept'])).toEqual(stored('a'));
       expect(await fresh.cs(['setup'])).toEqual(ok(`${subject} already exists\n`));
       expect(await fresh.cs(['get', 'a'])).toEqual(ok('kept\n'));
 
       if (running.dynamo === undefined) {
-        const path = fresh.title.replace('the vault ', '');
+        const path = fresh.where.replace('the vault ', '');
         expect(statSync(path).mode & 0o777).toBe(0o700);
         for (const each of readdirSync(path)) {
           expect(statSync(join(path, each)).mode & 0o777).toBe(0o600);
@@ -58,9 +58,7 @@ describe.each(backends)('$name', ({ start }) => {
           region: 'us-east-1',
           credentials: testCredential,
         });
-        const { Table } = await client.send(
-          new DescribeTableCommand({ TableName: fresh.title.replace('the table ', '') }),
-        );
+        const { Table } = await client.send(new DescribeTableCommand({ TableName: fresh.args[1] }));
         client.destroy();
         expect(Table).toMatchObject({
           TableStatus: 'ACTIVE',

@@ -128,7 +128,7 @@ test('no warning of Node.js or of the SDK reaches stderr', async () => {
       expect({ status, stderr }, args.join(' ')).toEqual({ status: 0, stderr: '' });
     }
     const { stderr } = await place.cs(['get', 'nothing']);
-    expect(stderr).toBe('credstash: error: there is no secret nothing\n');
+    expect(stderr).toBe(`credstash: error: there is no secret nothing in ${place.where}\n`);
   }
   // Two sources of credentials are a user's business.
   const config = join(folder.path, 'config');

@@ -89,7 +89,8 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     logger: QUIET,
   });
   const { roleArn } = settings;
-  if (roleArn === undefined) return { ...shared, credentials: translated(chain, region) };
+  if (roleArn === undefined)
+    return { ...shared, credentials: translated(chain, region, settings.profile) };
   // A profile without a role of its own may still say which MFA device its owner has.
   const serial =
     (await profileSetting(settings, 'role_arn')) === undefined
@@ -105,19 +106,20 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
     clientConfig: { ...shared, region },
   });
-  return { ...shared, credentials: translated(assumed, region) };
+  return { ...shared, credentials: translated(assumed, region, settings.profile) };
 }
 
 /** A failure to get credentials is told as such, and not as one of the request that needed them. */
 function translated<A extends unknown[], T>(
   provider: (...args: A) => Promise<T>,
   region: string,
+  profile: string | undefined,
 ): (...args: A) => Promise<T> {
   return async (...args) => {
     try {
       return await provider(...args);
     } catch (error) {
-      throw translate(error, { service: 'STS', region, resource: 'credentials' });
+      throw translate(error, { service: 'STS', region, resource: 'credentials', profile });
     }
   };
 }

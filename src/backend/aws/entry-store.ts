@@ -33,6 +33,7 @@ interface Page {
 
 /** Entries in a DynamoDB table. Every read is consistent and goes through all pages. */
 export class AwsEntryStore implements EntryStore {
+  readonly location: string;
   readonly #dynamodb: DynamoDBClient;
   readonly #table: string;
   readonly #region: string;
@@ -41,6 +42,7 @@ export class AwsEntryStore implements EntryStore {
     this.#dynamodb = dynamodb;
     this.#table = table;
     this.#region = region;
+    this.location = `the table ${table} in ${region}`;
   }
 
   async create(entry: Entry): Promise<void> {
@@ -56,7 +58,7 @@ export class AwsEntryStore implements EntryStore {
     const stored = await this.#conditional('dynamodb:PutItem', item, () =>
       this.#dynamodb.send(new PutItemCommand(input)),
     );
-    if (!stored) throw versionExists(entry, this.#where());
+    if (!stored) throw versionExists(entry, this.location);
   }
 
   async replace(entry: Entry, was: Entry): Promise<void> {
@@ -96,7 +98,7 @@ export class AwsEntryStore implements EntryStore {
     const replaced = await this.#conditional('dynamodb:UpdateItem', item, () =>
       this.#dynamodb.send(new UpdateItemCommand(input)),
     );
-    if (!replaced) throw conflict(was, this.#where());
+    if (!replaced) throw conflict(was, this.location);
   }
 
   async latest(name: string): Promise<Entry | undefined> {
@@ -233,16 +235,12 @@ export class AwsEntryStore implements EntryStore {
       region: this.#region,
     });
     if (nameOf(error) === 'ResourceNotFoundException') {
-      return new CredstashError('TABLE_NOT_FOUND', `there is no ${this.#where().slice(4)}`, {
+      return new CredstashError('TABLE_NOT_FOUND', `there is no table ${this.#table} in ${this.#region}`, {
         hint: 'create it with credstash setup, or name its region with -r and the table with -t',
         cause: general.cause,
       });
     }
     return general;
-  }
-
-  #where(): string {
-    return `the table ${this.#table} in ${this.#region}`;
   }
 }
 

@@ -9,6 +9,8 @@ export interface Where {
   /** What it was done on: `the table X`. */
   readonly resource?: string;
   readonly region?: string;
+  /** The profile that credentials were asked of. */
+  readonly profile?: string | undefined;
 }
 
 const NO_CREDENTIALS = [
@@ -73,7 +75,8 @@ export function translate(error: unknown, where: Where): CredstashError {
   };
 
   if (NO_CREDENTIALS.includes(name)) {
-    return make('NO_CREDENTIALS', 'no AWS credentials were found');
+    const of = where.profile === undefined ? '' : ` for the profile ${where.profile}`;
+    return make('NO_CREDENTIALS', `no AWS credentials were found${of}`);
   }
   if (EXPIRED.includes(name)) {
     return make(

@@ -23,9 +23,11 @@ const HEADER_PAGE = 1000;
  * keeps SQLite from shortening its log, and may write between two entries.
  */
 export class LocalEntryStore implements EntryStore {
+  readonly location: string;
   readonly #vault: Vault;
 
   constructor(vault: Vault) {
+    this.location = `the vault ${vault.folder}`;
     this.#vault = vault;
   }
 
@@ -38,7 +40,7 @@ export class LocalEntryStore implements EntryStore {
           ...values(entry),
         ),
       );
-      if (changed === 0) throw versionExists(entry, `the vault ${this.#vault.folder}`);
+      if (changed === 0) throw versionExists(entry, this.location);
     });
   }
 
@@ -52,7 +54,7 @@ export class LocalEntryStore implements EntryStore {
           ...values(was),
         ),
       );
-      if (changed === 0) throw conflict(was, `the vault ${this.#vault.folder}`);
+      if (changed === 0) throw conflict(was, this.location);
     });
   }
 

@@ -11,11 +11,11 @@ export function registerSetup(program: Command, io: Io): void {
       'Create the DynamoDB table, or with --local the vault. One that is there is left alone.',
     )
     .action(async (_: unknown, command: Command) => {
-      await withBackend(command, io, async ({ setup, name }) => {
+      await withBackend(command, io, async ({ setup, location }) => {
         const created = await setup(() => {
-          io.note(`waiting until ${name} is active`);
+          io.note(`waiting until ${location} is active`);
         });
-        const subject = visible(name.replace('the', 'The'));
+        const subject = visible(location.replace('the', 'The'));
         await io.write(created ? `${subject} has been created\n` : `${subject} already exists\n`);
       });
     });
