@@ -37,7 +37,7 @@ beforeAll(async () => {
   hanging = await startKmsServer();
   hanging.fault('hang');
   place = await running.place();
-  table = place.title.replace('the table ', '');
+  table = place.args[1] ?? '';
   // It takes most of a minute, in which the other tests run.
   waiting = run(['-t', table, 'put', 'waits', 'x'], {
     env: awsEnv(running.dynamo, hanging.url),

@@ -38,11 +38,11 @@ describe.each(backends)('$name', ({ start }) => {
 
 test('24 first writers of a fresh vault all succeed', async () => {
   const running = await vault.start();
-  const { cs, title } = running.absent();
+  const { cs, where } = running.absent();
   const put = (i: number): ReturnType<typeof cs> => cs(['put', `s${i}`, `of ${i}`], { timeoutMs });
   const all = await Promise.all(writers.map(put));
   expect(all).toEqual(writers.map((i) => stored(`s${i}`)));
   for (const i of writers) expect(await cs(['get', `s${i}`])).toEqual(ok(`of ${i}\n`));
-  expect(readdirSync(title.replace('the vault ', '')).sort()).toEqual(['master.key', 'vault.db']);
+  expect(readdirSync(where.replace('the vault ', '')).sort()).toEqual(['master.key', 'vault.db']);
   await running.close();
 });
