@@ -235,10 +235,14 @@ export class AwsEntryStore implements EntryStore {
       region: this.#region,
     });
     if (nameOf(error) === 'ResourceNotFoundException') {
-      return new CredstashError('TABLE_NOT_FOUND', `there is no table ${this.#table} in ${this.#region}`, {
-        hint: 'create it with credstash setup, or name its region with -r and the table with -t',
-        cause: general.cause,
-      });
+      return new CredstashError(
+        'TABLE_NOT_FOUND',
+        `there is no table ${this.#table} in ${this.#region}`,
+        {
+          hint: 'create it with credstash setup, or name its region with -r and the table with -t',
+          cause: general.cause,
+        },
+      );
     }
     return general;
   }
