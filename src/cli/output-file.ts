@@ -17,9 +17,10 @@ import { CredstashError } from '../errors.ts';
  * Checks, before anything is asked of a backend, that `path` can be replaced by a file: it is not there, or it is
  * a plain file. Renaming over a device or a link would remove that, which nobody means by `-o /dev/stdout`.
  *
+ * @returns what writes a secret to it, as `write` below does
  * @throws CredstashError USAGE
  */
-export function checkOutputFile(path: string): void {
+export function openOutputFile(path: string): (bytes: Uint8Array) => void {
   let found;
   try {
     found = lstatSync(path, { throwIfNoEntry: false });
@@ -32,6 +33,9 @@ export function checkOutputFile(path: string): void {
       hint: 'leave -o out to write to stdout',
     });
   }
+  return (bytes) => {
+    write(path, bytes);
+  };
 }
 
 /**
@@ -40,7 +44,7 @@ export function checkOutputFile(path: string): void {
  *
  * @throws CredstashError USAGE when the folder takes no file; IO when the disk is full and the like
  */
-export function writeOutputFile(path: string, bytes: Uint8Array): void {
+function write(path: string, bytes: Uint8Array): void {
   const draft = join(dirname(path), `.credstash-${randomBytes(8).toString('hex')}.tmp`);
   let fd: number;
   try {

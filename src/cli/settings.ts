@@ -36,7 +36,6 @@ const AWS_ONLY = {
  * @throws CredstashError USAGE when an option of AWS meets the local vault, or `~/.credstash` cannot be read
  */
 export function settingsOf(options: GlobalOptions & { readonly key?: string }): Settings {
-  const { env } = process;
   // An option that a script filled from an unset variable must not fall back to another table or role.
   for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
     if ((options as Record<string, unknown>)[name] === '') {
@@ -55,15 +54,14 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
     }
     return { backend: 'local', folder: vaultFolder(local) };
   }
-  const setting = (...values: (string | undefined)[]): string | undefined => values.find(Boolean);
   return {
     backend: 'aws',
-    region: setting(options.region),
-    kmsRegion: setting(options.kmsRegion) ?? configured('kms-region'),
-    profile: setting(options.profile),
-    roleArn: setting(options.arn),
-    table: setting(options.table, env['CREDSTASH_DEFAULT_TABLE']) ?? 'credential-store',
-    key: setting(options.key) ?? 'alias/credstash',
+    region: options.region,
+    kmsRegion: options.kmsRegion ?? configured('kms-region'),
+    profile: options.profile,
+    roleArn: options.arn,
+    table: options.table ?? (process.env['CREDSTASH_DEFAULT_TABLE'] || 'credential-store'),
+    key: options.key ?? 'alias/credstash',
   };
 }
 

@@ -207,8 +207,8 @@ export class AwsEntryStore implements EntryStore {
       return true;
     } catch (error) {
       if (nameOf(error) !== 'ConditionalCheckFailedException') throw this.#translate(error, action);
-      const { name, version } = item ?? {};
       if (!item) return attemptsOf(error) > 1;
+      const { name, version } = item;
       if (!name || !version || !('S' in name) || !('S' in version)) return false;
       const there = await this.#item(name.S, version.S).catch((denied: unknown) => {
         // A writer need not be allowed to read. Then it is taken for somebody else's.

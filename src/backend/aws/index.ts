@@ -5,7 +5,6 @@ import { type AwsSettings, clientConfig, regions } from './config.ts';
 import { AwsEntryStore } from './entry-store.ts';
 
 export type { AwsSettings };
-export { checkTable } from './config.ts';
 
 /** The table and the key of `settings`. No request is sent before the first use; files of AWS's settings are read. */
 export async function openAws(settings: AwsSettings): Promise<{

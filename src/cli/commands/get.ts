@@ -30,7 +30,11 @@ export function registerGet(program: Command, io: Io): void {
       const options = optionsOf(command) as GetOptions;
       const context = parseContext(pairs);
       const { version, output } = options;
-      const file = output === undefined ? undefined : await openOutputFile(output);
+      // Loaded where it is asked for: help and a usage error do without.
+      const write =
+        output === undefined
+          ? undefined
+          : (await import('../output-file.ts')).openOutputFile(output);
       await withBackend(command, io, async ({ credstash }) => {
         let secret: Uint8Array;
         try {
@@ -42,22 +46,11 @@ export function registerGet(program: Command, io: Io): void {
           if (options.default === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
           secret = Buffer.from(options.default, 'utf8');
         }
-        if (file) {
-          file.write(secret);
+        if (write) {
+          write(secret);
           return;
         }
         await io.write(options.noline ? secret : Buffer.concat([secret, Buffer.from('\n')]));
       });
     });
-}
-
-/** Loaded where it is asked for: help and a usage error do without. */
-async function openOutputFile(path: string): Promise<{ write: (bytes: Uint8Array) => void }> {
-  const { checkOutputFile, writeOutputFile } = await import('../output-file.ts');
-  checkOutputFile(path);
-  return {
-    write: (bytes) => {
-      writeOutputFile(path, bytes);
-    },
-  };
 }
