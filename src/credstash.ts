@@ -1,44 +1,49 @@
-import type { EntryStore } from './backend/entry-store.ts';
+import type { EntryStore, Found } from './backend/entry-store.ts';
 import type { KeyService } from './backend/key-service.ts';
-import { type Context, checkContext } from './context.ts';
-import {
-  checkItemSize,
-  type Cipher,
-  type Entry,
-  type EntryHeader,
-  tooLarge,
-  MAX_ITEM_BYTES,
-  WRITTEN_DIGESTS,
-} from './entry.ts';
-import { CredstashError, hasCode } from './errors.ts';
-import { checkName, matches } from './name.ts';
+import type { Context } from './context.ts';
+import type { Entry, EntryHeader, Secret } from './entry.ts';
+import { CredstashError, type Failure, hasCode, isOfOneSecret, together } from './errors.ts';
+import { checkName, literalPrefix, matches } from './name.ts';
+import { inParallel } from './parallel.ts';
+import { checked, type Plan, plan, type PutOptions } from './plan.ts';
+import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
-import { compareUtf8, isStorable } from './utf8.ts';
-import { checkVersion, FIRST_VERSION, nextVersion, padVersion, spellings } from './version.ts';
+import { compareUtf8 } from './utf8.ts';
+import { checkVersion, FIRST_VERSION, nextVersion, spellings } from './version.ts';
 
-/** Kept free in an item for the wrapped data key, whose length only the key service knows. KMS needs under 300 bytes. */
-const WRAPPED_KEY_BYTES = 512;
+/** How many data keys are unwrapped at once; the SDK has a connection for each. */
+const UNWRAPS_AT_ONCE = 32;
+/** How many secrets are stored at once. Each is two requests, and writes cost a table more than reads. */
+const PUTS_AT_ONCE = 16;
 
-export interface PutOptions {
-  /** The version to store; default `1`. */
-  readonly version?: string;
-  /** Store the version after the newest, whatever `version` says. */
-  readonly autoversion?: boolean;
-  /** The user's pairs of the encryption context; whoever reads the secret must give the same. */
-  readonly context?: Context;
-  readonly comment?: string;
-  /** `SHA256` (default), `SHA384` or `SHA512`. */
-  readonly digest?: string;
-  /** `AES-256-GCM` (default), or `AES-256-CTR`, which the original credstash can read. */
-  readonly cipher?: string;
-}
+export type { PutOptions };
 
 export interface GetOptions {
   /** Default: the newest version. */
-  readonly version?: string;
+  readonly version?: string | undefined;
   /** The same pairs that the secret was put with. */
-  readonly context?: Context;
+  readonly context?: Context | undefined;
 }
+
+export interface GetAllOptions extends GetOptions {
+  /** Which names, with `*` for any run of characters; default: all. */
+  readonly glob?: string | undefined;
+  /** Give what opens, and the rest as `leftOut`; default: anything that does not open is an error. */
+  readonly skipUndecryptable?: boolean | undefined;
+}
+
+export interface PutAllOptions extends PutOptions {
+  /** Leave a secret alone whose newest version, or the one that `version` says, has the same bytes already. */
+  readonly skipUnchanged?: boolean | undefined;
+}
+
+/** What became of one secret of several that were put. */
+export type PutOutcome =
+  | { readonly name: string; readonly done: 'stored' | 'unchanged' }
+  | ({ readonly done: 'failed' } & Failure);
+
+/** The entry to open of a name; undefined where the name lacks the version. */
+type Choice = readonly [name: string, found: Found | undefined];
 
 /**
  * Every flow, over a key service and an entry store. Errors are CredstashError, of the codes that each method
@@ -63,23 +68,17 @@ export class Credstash {
    * @throws CredstashError USAGE or TOO_LARGE for bad input; VERSION_EXISTS; VERSION_NOT_NUMERIC with `autoversion`
    */
   async put(name: string, value: Uint8Array, options: PutOptions = {}): Promise<EntryHeader> {
-    checkName(name);
-    const { digest = 'SHA256', cipher = 'AES-256-GCM', comment = '' } = options;
-    checkSealing(cipher, digest, comment);
-    const format = FORMATS[cipher];
-    const context = format.context(checked(options.context), name);
-    const { autoversion = false } = options;
-    const template = {
-      name,
-      version: padVersion(checkVersion(options.version ?? FIRST_VERSION)),
-      cipher,
-      digest,
-      // The original has no such attribute, and its format would not authenticate it.
-      ...(cipher === 'AES-256-CTR' ? {} : { created: now() }),
-      ...(comment === '' ? {} : { comment }),
-    };
-    checkSize(template, format.contentsLength(value.length));
+    return this.#store(plan(name, value.length, options), value, options);
+  }
 
+  async #store(
+    { header: template, context }: Plan,
+    value: Uint8Array,
+    options: PutOptions,
+  ): Promise<EntryHeader> {
+    const { autoversion = false } = options;
+    const { name } = template;
+    const format = FORMATS[template.cipher];
     let version = autoversion ? await this.#next(name) : template.version;
     const dataKey = await this.#keys.generate(context);
     try {
@@ -122,26 +121,32 @@ export class Credstash {
   }
 
   async #find(name: string, version: string | undefined): Promise<Entry> {
-    if (version === undefined) {
-      const entry = await this.#entries.latest(name);
-      if (entry) return entry;
-      throw this.#absent(name);
-    }
+    const entry = await this.#lookUp(name, version);
+    if (entry) return entry;
+    throw version === undefined ? this.#absent(name) : await this.#noVersion(name, version);
+  }
+
+  async #lookUp(name: string, version: string | undefined): Promise<Entry | undefined> {
+    if (version === undefined) return this.#entries.latest(name);
     for (const spelling of spellings(checkVersion(version))) {
       const entry = await this.#entries.at(name, spelling);
       if (entry) return entry;
     }
-    throw await this.#noVersion(name, version);
+    return undefined;
   }
 
   async #noVersion(name: string, version: string): Promise<CredstashError> {
     for await (const _ of this.#entries.headers(name)) {
-      return new CredstashError(
-        'VERSION_NOT_FOUND',
-        `${name} has no version ${version} in ${this.#entries.location}`,
-      );
+      return this.#lacks(name, version);
     }
     return this.#absent(name);
+  }
+
+  #lacks(name: string, version: string): CredstashError {
+    return new CredstashError(
+      'VERSION_NOT_FOUND',
+      `${name} has no version ${version} in ${this.#entries.location}`,
+    );
   }
 
   #absent(name: string): CredstashError {
@@ -162,6 +167,121 @@ export class Credstash {
     } finally {
       dataKey?.fill(0);
     }
+  }
+
+  /**
+   * The secrets whose name matches, by name: the newest version of each, or the one asked for. The entries are read
+   * once, and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
+   *
+   * @returns the secrets, and with `skipUndecryptable` what was left out, and why
+   * @throws CredstashError with `failures`: one for each secret that does not open or lacks that version; its code is
+   *   one of theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
+   */
+  async getAll(
+    options: GetAllOptions = {},
+  ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
+    const { glob = '*', version, skipUndecryptable = false } = options;
+    const context = checked(options.context);
+    const chosen = await this.#choose(
+      glob,
+      version === undefined ? undefined : checkVersion(version),
+    );
+    const secrets: Secret[] = [];
+    const leftOut: Failure[] = [];
+    const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
+      try {
+        if (!found) throw this.#lacks(name, String(version));
+        return { name, value: await this.#open(found.read(), context) };
+      } catch (error) {
+        if (isOfOneSecret(error)) return { name, error };
+        throw error;
+      }
+    };
+    for await (const each of inParallel(UNWRAPS_AT_ONCE, chosen, open)) {
+      if ('error' in each) leftOut.push(each);
+      else secrets.push(each);
+    }
+    if (leftOut.length === 0 || skipUndecryptable) return { secrets, leftOut };
+    throw together(
+      `${leftOut.length} of ${chosen.length} secrets in ${this.#entries.location} cannot be opened, so none is given`,
+      leftOut,
+      'give the encryption context that they share, or leave out what does not open with --skip-undecryptable',
+    );
+  }
+
+  /** What to open, by name. */
+  async #choose(glob: string, version: string | undefined): Promise<Choice[]> {
+    const spelled = version === undefined ? [] : spellings(version);
+    const chosen = new Map<string, Found | undefined>();
+    for await (const found of this.#entries.all(literalPrefix(glob))) {
+      if (!matches(glob, found.name)) continue;
+      const before = chosen.get(found.name);
+      if (version === undefined) {
+        if (!before || compareUtf8(before.version, found.version) < 0)
+          chosen.set(found.name, found);
+      } else {
+        // Padded comes first, as in a get.
+        const wanted = spelled.includes(found.version) && before?.version !== spelled[0];
+        chosen.set(found.name, wanted ? found : before);
+      }
+    }
+    return [...chosen].sort(([a], [b]) => compareUtf8(a, b));
+  }
+
+  /**
+   * Stores several secrets, each as `put` does, and yields what became of each, in their order. Everything is checked
+   * before the first request. One that fails stops none of the others, unless they would all meet the same error.
+   *
+   * @throws CredstashError USAGE or TOO_LARGE for bad input, before anything is stored
+   */
+  async *putAll(
+    secrets: readonly Secret[],
+    options: PutAllOptions = {},
+  ): AsyncGenerator<PutOutcome> {
+    const names = new Set<string>();
+    const planned = secrets.map((secret) => {
+      if (names.has(secret.name)) {
+        throw new CredstashError('USAGE', `the secret ${secret.name} is given twice`);
+      }
+      names.add(secret.name);
+      return { ...secret, plan: plan(secret.name, secret.value.length, options) };
+    });
+    let stopped: CredstashError | undefined;
+    yield* inParallel(PUTS_AT_ONCE, planned, async ({ name, value, plan }): Promise<PutOutcome> => {
+      if (stopped) {
+        return { name, done: 'failed', error: new CredstashError(stopped.code, 'was not tried') };
+      }
+      try {
+        if (options.skipUnchanged && (await this.#holds(name, value, options))) {
+          return { name, done: 'unchanged' };
+        }
+        await this.#store(plan, value, options);
+        return { name, done: 'stored' };
+      } catch (error) {
+        if (!(error instanceof CredstashError)) throw error;
+        if (!isOfOneSecret(error)) stopped = error;
+        return { name, done: 'failed', error };
+      }
+    });
+  }
+
+  /** Whether the version that a put would follow, or the very one that it names, has these bytes. */
+  async #holds(name: string, value: Uint8Array, options: PutOptions): Promise<boolean> {
+    const entry = await this.#lookUp(name, options.autoversion ? undefined : options.version);
+    if (!entry) return false;
+    const stored = await this.#open(entry, checked(options.context));
+    try {
+      return equal(stored, value);
+    } finally {
+      stored.fill(0);
+    }
+  }
+
+  /** The name of every secret, once, in order. */
+  async names(): Promise<string[]> {
+    const names = new Set<string>();
+    for await (const { name } of this.#entries.headers()) names.add(name);
+    return [...names].sort(compareUtf8);
   }
 
   /** The headers of every entry, or of those whose name matches `glob`, by name and then by version. */
@@ -214,42 +334,5 @@ function about(entry: Entry, error: unknown): unknown {
   return new CredstashError(code, `version ${entry.version} of ${entry.name}: ${message}`, {
     ...(hint === undefined ? {} : { hint }),
     cause,
-  });
-}
-
-/** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
-function checked(context: Context | undefined): Context {
-  return checkContext(Object.entries(context ?? {}));
-}
-
-function now(): string {
-  return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
-function checkSealing(cipher: string, digest: string, comment: string): asserts cipher is Cipher {
-  // Neither is quoted: -d and --cipher are where a value lands that was meant for another place.
-  if (!Object.hasOwn(FORMATS, cipher)) {
-    throw new CredstashError('USAGE', 'unknown cipher', {
-      hint: `known are ${Object.keys(FORMATS).join(' and ')}`,
-    });
-  }
-  if (!WRITTEN_DIGESTS.some((known) => known === digest)) {
-    throw new CredstashError('USAGE', 'secrets are not stored under that digest', {
-      hint: `take one of ${WRITTEN_DIGESTS.join(', ')}`,
-    });
-  }
-  if (!isStorable(comment)) {
-    throw new CredstashError('USAGE', 'a comment must be valid Unicode text without NUL');
-  }
-}
-
-function checkSize(header: EntryHeader & { cipher: Cipher }, contentsLength: number): void {
-  // What is over the limit by itself is not made into an entry, to be counted, first.
-  if (contentsLength > MAX_ITEM_BYTES) throw tooLarge(header.name, contentsLength);
-  checkItemSize({
-    ...header,
-    key: new Uint8Array(WRAPPED_KEY_BYTES),
-    contents: new Uint8Array(contentsLength),
-    hmac: new Uint8Array(64),
   });
 }

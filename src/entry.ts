@@ -4,6 +4,12 @@ import { byteLength } from './utf8.ts';
 /** The two formats: ours, and the original's (an item with no `cipher` attribute). */
 export type Cipher = 'AES-256-GCM' | 'AES-256-CTR';
 
+/** A secret's name and its bytes. */
+export interface Secret {
+  readonly name: string;
+  readonly value: Uint8Array;
+}
+
 /** What a listing tells of an entry. Nothing here is verified: only opening the entry verifies it. */
 export interface EntryHeader {
   readonly name: string;

@@ -31,6 +31,12 @@ const EXIT_STATUS = {
 /** The stable name of what went wrong. Branch on this, never on a message. */
 export type ErrorCode = keyof typeof EXIT_STATUS;
 
+/** Of several secrets, one that it did not work for. */
+export interface Failure {
+  readonly name: string;
+  readonly error: CredstashError;
+}
+
 /**
  * Everything that this project throws on purpose. Messages are lower case with no full stop, name what failed
  * and on which secret, table and region, and never hold a secret, a data key or a ciphertext.
@@ -40,11 +46,18 @@ export class CredstashError extends Error {
   readonly code: ErrorCode;
   /** What to do about it, as a sentence for a person; absent where the message says all. */
   readonly hint: string | undefined;
+  /** Which of several secrets it did not work for, and why; empty where it is about one thing. */
+  readonly failures: readonly Failure[];
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown; failures?: readonly Failure[] } = {},
+  ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.hint = options.hint;
+    this.failures = options.failures ?? [];
   }
 
   /** The exit status of the command. */
@@ -56,4 +69,36 @@ export class CredstashError extends Error {
 /** Whether `error` is of this family and has one of `codes`. */
 export function hasCode(error: unknown, ...codes: ErrorCode[]): error is CredstashError {
   return error instanceof CredstashError && codes.includes(error.code);
+}
+
+/** Errors that are not about one secret: the next one would meet them too. */
+const ABOUT_ALL: readonly ErrorCode[] = [
+  'UNEXPECTED',
+  'IO',
+  'USAGE',
+  'TABLE_NOT_FOUND',
+  'VAULT_NOT_FOUND',
+  'NO_CREDENTIALS',
+  'CREDENTIALS_REFUSED',
+  'VAULT_PERMISSIONS',
+  'THROTTLED',
+  'UNREACHABLE',
+];
+
+/** Whether `error` is about one secret, so that others may fare better. */
+export function isOfOneSecret(error: unknown): error is CredstashError {
+  return error instanceof CredstashError && !ABOUT_ALL.includes(error.code);
+}
+
+/**
+ * One error for all of `failures`, of which there is one at least. Its code is the first one's, unless an entry did
+ * not verify: nothing else may hide that.
+ */
+export function together(
+  message: string,
+  failures: readonly Failure[],
+  hint: string,
+): CredstashError {
+  const worst = failures.find(({ error }) => error.code === 'INTEGRITY') ?? failures[0];
+  return new CredstashError(worst?.error.code ?? 'UNEXPECTED', message, { failures, hint });
 }

@@ -44,3 +44,8 @@ export function matches(glob: string, name: string): boolean {
   }
   return name.length - last.length >= at && name.endsWith(last);
 }
+
+/** What every name that matches `glob` begins with. */
+export function literalPrefix(glob: string): string {
+  return glob.split('*', 1)[0] ?? '';
+}

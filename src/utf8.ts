@@ -5,6 +5,17 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text that has exactly these bytes; undefined when they are no UTF-8. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Length of `text` in UTF-8 bytes, the unit of every limit of DynamoDB and KMS. */
 export function byteLength(text: string): number {
   return Buffer.byteLength(text, 'utf8');

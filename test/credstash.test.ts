@@ -72,7 +72,12 @@ const entries: EntryStore = {
     return Promise.resolve(stored.get(`${name} ${version}`));
   },
   versions: (name) => each(of(name)),
-  all: () => each(of()),
+  all: async function* (prefix = '') {
+    calls.push(`all ${prefix}`);
+    for await (const entry of each(of())) {
+      if (entry.name.startsWith(prefix)) yield { ...entry, read: () => entry };
+    }
+  },
   headers: (name) => {
     calls.push('headers');
     return each(of(name));

@@ -1,6 +1,15 @@
 import type { Entry, EntryHeader } from '../entry.ts';
 import { CredstashError } from '../errors.ts';
 
+/** An entry as it was found. It is read when it is wanted, so that a broken one hides no other. */
+export interface Found {
+  readonly name: string;
+  /** As it stands in the table. */
+  readonly version: string;
+  /** @throws CredstashError INTEGRITY when it is broken */
+  readonly read: () => Entry;
+}
+
 /**
  * Holds entries by name and version, as a DynamoDB table does: versions order by their UTF-8 bytes, a write is
  * conditional and durable when its promise resolves, a read sees every write that finished before it.
@@ -26,8 +35,8 @@ export interface EntryStore {
   at(name: string, version: string): Promise<Entry | undefined>;
   /** Every version of a name, newest first; throws when it comes to a broken one. */
   versions(name: string): AsyncIterable<Entry>;
-  /** Every entry of every name, whole, in no order; throws when it comes to a broken one. */
-  all(): AsyncIterable<Entry>;
+  /** Every entry of every name that begins with `prefix`, whole, in no order; broken ones too. */
+  all(prefix?: string): AsyncIterable<Found>;
   /** What a listing needs of every entry, or of those of one name, in no order; broken ones too. */
   headers(name?: string): AsyncIterable<EntryHeader>;
   /** Removes one version, spelled as it stands in the table. Whether it was there. */

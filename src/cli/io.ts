@@ -14,6 +14,7 @@ export interface Streams {
 export class Io {
   readonly #streams: Streams;
   #outputClosed = false;
+  #statusShown = false;
 
   constructor(streams: Streams = process) {
     this.#streams = streams;
@@ -52,8 +53,22 @@ export class Io {
     });
   }
 
+  /**
+   * Shows a line on stderr until the next one, or until it is undefined. Where stderr is no terminal it is nothing
+   * that anybody waits for, and is not written.
+   */
+  status(line: string | undefined): void {
+    const { stderr } = this.#streams;
+    if (!('isTTY' in stderr) || stderr.isTTY !== true || (line === undefined && !this.#statusShown))
+      return;
+    // To the first column, and erase the line (ECMA-48, 8.3.15 and 8.3.41).
+    stderr.write(`\r\x1b[K${visible(line ?? '')}`);
+    this.#statusShown = line !== undefined;
+  }
+
   /** Writes a line to stderr, with control characters made visible. */
   note(line: string): void {
+    this.status(undefined);
     this.#streams.stderr.write(`${visible(line)}\n`);
   }
 
@@ -74,10 +89,7 @@ export class Io {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       length += bytes.length;
       if (length > limit) {
-        throw new CredstashError(
-          'TOO_LARGE',
-          `stdin holds more than the ${limit} bytes of an entry`,
-        );
+        throw tooLong('stdin', limit);
       }
       chunks.push(bytes);
     }
@@ -108,6 +120,14 @@ export class Io {
       if (terminal !== stdin) terminal.destroy();
     }
   }
+}
+
+/** The error of an input of more than `limit` bytes. */
+export function tooLong(input: string, limit: number): CredstashError {
+  return new CredstashError(
+    'TOO_LARGE',
+    `${input} holds more than the ${limit} bytes that are taken`,
+  );
 }
 
 function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {

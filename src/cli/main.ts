@@ -1,16 +1,31 @@
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError } from '../errors.ts';
+import { checkUtf8, Grammar, withLocalAttached } from './argv.ts';
 import { registerDelete } from './commands/delete.ts';
 import { registerGet } from './commands/get.ts';
+import { registerGetAll } from './commands/getall.ts';
+import { registerKeys } from './commands/keys.ts';
 import { registerList } from './commands/list.ts';
 import { registerPut } from './commands/put.ts';
+import { registerPutAll } from './commands/putall.ts';
 import { registerSetup } from './commands/setup.ts';
 import { Io } from './io.ts';
+import { type GlobalOptions, optionsOf } from './settings.ts';
 
-const COMMANDS = [registerSetup, registerPut, registerGet, registerList, registerDelete];
+const COMMANDS = [
+  registerSetup,
+  registerPut,
+  registerPutAll,
+  registerGet,
+  registerGetAll,
+  registerList,
+  registerKeys,
+  registerDelete,
+];
 
-const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
+/** Python's names, which the original takes. What is logged is errors, and with debug where they came from. */
+const LOG_LEVELS = ['notset', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'critical'];
 
 /**
  * Runs one command line.
@@ -20,9 +35,15 @@ const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
  */
 export async function main(argv: readonly string[], io = new Io()): Promise<number> {
   const output = { help: '', error: '' };
+  let log: Log | undefined;
   try {
     checkUtf8(argv);
-    await createProgram(io, output).parseAsync(withLocalAttached(argv), { from: 'user' });
+    const program = createProgram(io, output);
+    program.hook('preAction', async (_, command) => {
+      const { logFile, logLevel } = optionsOf(command) as GlobalOptions;
+      if (logFile !== undefined) log = await openLog(logFile, logLevel);
+    });
+    await program.parseAsync(withLocalAttached(argv), { from: 'user' });
     return 0;
   } catch (error) {
     // Help and version end in an error of commander's too. An empty command line gets help, as in the original.
@@ -31,13 +52,20 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       await io.write(help);
       return 0;
     }
-    return report(error, argv, io);
+    return report(error, argv, io, log);
   }
+}
+
+type Log = (lines: readonly string[]) => void;
+
+async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
+  if (level === 'critical' || level === 'fatal') return undefined;
+  return (await import('./output-file.ts')).openLogFile(path);
 }
 
 /** The command line's grammar. @param output takes what help and version print, asked for and not */
 function createProgram(io: Io, output: { help: string; error: string }): Command {
-  const program = new Command('credstash')
+  const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
     .enablePositionalOptions()
@@ -88,7 +116,8 @@ function addGlobalOptions(command: Command): void {
       '--local [folder]',
       'use the local vault, in FOLDER if given as --local=FOLDER (or CREDSTASH_LOCAL)',
     )
-    .option('--log-level <level>', 'debug shows where an error came from', logLevel);
+    .option('--log-level <level>', 'debug shows where an error came from', logLevel)
+    .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)');
 }
 
 function logLevel(level: string): string {
@@ -96,36 +125,21 @@ function logLevel(level: string): string {
   throw new CredstashError('USAGE', `the log level is one of ${LOG_LEVELS.join(', ')}`);
 }
 
-/**
- * `--local` takes its folder only behind a `=`. commander would take the next word, which is the command.
- */
-function withLocalAttached(argv: readonly string[]): string[] {
-  const end = argv.indexOf('--');
-  return argv.map((arg, i) => (arg === '--local' && (end === -1 || i < end) ? '--local=1' : arg));
-}
-
-/** Node.js reads arguments as UTF-8 and puts U+FFFD for what is none: another text than the one that was given. */
-function checkUtf8(argv: readonly string[]): void {
-  const at = argv.findIndex((arg) => arg.includes('\ufffd'));
-  if (at !== -1) {
-    throw new CredstashError('USAGE', `argument ${at + 1} is not valid UTF-8`, {
-      hint: 'give a secret of other bytes on stdin, or as @FILE',
-    });
-  }
-}
-
-/** Prints an error, and gives its exit status. */
-export function report(error: unknown, argv: readonly string[], io: Io): number {
+/** Prints an error, writes it to the log if there is one, and gives its exit status. */
+export function report(error: unknown, argv: readonly string[], io: Io, log?: Log): number {
   const failure = familiar(error, argv);
-  if (failure.code !== 'INTERRUPTED') {
-    io.note(`credstash: error: ${failure.message}`);
-    if (failure.hint !== undefined) io.note(`credstash: hint: ${failure.hint}`);
-  }
-  if (debugging(argv)) {
-    for (let at: unknown = failure; at instanceof Error; at = at.cause) {
-      for (const line of (at.stack ?? '').split('\n')) io.note(`credstash: debug: ${line}`);
+  const said = [`error: ${failure.message}`];
+  for (const each of failure.failures) said.push(`error: ${each.name}: ${each.error.message}`);
+  if (failure.hint !== undefined) said.push(`hint: ${failure.hint}`);
+  const origin: string[] = [];
+  for (const each of [failure, ...failure.failures.map((one) => one.error)]) {
+    for (let at: unknown = each; at instanceof Error; at = at.cause) {
+      for (const line of (at.stack ?? '').split('\n')) origin.push(`debug: ${line}`);
     }
   }
+  if (failure.code !== 'INTERRUPTED') for (const line of said) io.note(`credstash: ${line}`);
+  if (debugging(argv)) for (const line of origin) io.note(`credstash: ${line}`);
+  log?.([...said, ...origin]);
   return failure.exitStatus;
 }
 

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../errors.ts';
+import { visible } from '../format/visible.ts';
 
 /**
  * Checks, before anything is asked of a backend, that `path` can be replaced by a file: it is not there, or it is
@@ -35,6 +36,32 @@ export function openOutputFile(path: string): (bytes: Uint8Array) => void {
   }
   return (bytes) => {
     write(path, bytes);
+  };
+}
+
+/**
+ * Opens a file that messages are added to, and creates it for its owner alone.
+ *
+ * @returns what adds a line for each message, with the time before it; a log that is full fails silently, because
+ *   what it would report is on stderr already
+ * @throws CredstashError USAGE when it cannot be opened
+ */
+export function openLogFile(path: string): (lines: readonly string[]) => void {
+  let fd: number;
+  try {
+    fd = openSync(path, 'a', 0o600);
+  } catch (cause) {
+    throw new CredstashError('USAGE', `the log ${path} cannot be written (${codeOf(cause)})`, {
+      cause,
+    });
+  }
+  return (lines) => {
+    const at = new Date().toISOString();
+    try {
+      writeFileSync(fd, lines.map((line) => `${at} ${visible(line)}\n`).join(''));
+    } catch {
+      // See above.
+    }
   };
 }
 

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { AwsSettings } from '../backend/aws/index.ts';
 import { CredstashError } from '../errors.ts';
+import { checkRegion } from '../region.ts';
 
 /** The options that stand before or after every command. */
 export interface GlobalOptions {
@@ -15,6 +16,7 @@ export interface GlobalOptions {
   /** `1` for the default folder, which `--local` alone means. */
   readonly local?: string;
   readonly logLevel?: string;
+  readonly logFile?: string;
 }
 
 /** Which backend, and where: the options, then the environment, then `~/.credstash`, then the defaults. */
@@ -29,6 +31,8 @@ const AWS_ONLY = {
   profile: '-p',
   arn: '-n',
   key: '-k',
+  tags: '--tags',
+  saveKmsRegion: '--save-kms-region',
 } as const;
 
 /**
@@ -37,7 +41,8 @@ const AWS_ONLY = {
  */
 export function settingsOf(options: GlobalOptions & { readonly key?: string }): Settings {
   // An option that a script filled from an unset variable must not fall back to another table or role.
-  for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
+  const flags = { ...AWS_ONLY, local: '--local', logFile: '--log-file' };
+  for (const [name, flag] of Object.entries(flags)) {
     if ((options as Record<string, unknown>)[name] === '') {
       throw new CredstashError('USAGE', `the value of ${flag} is empty`);
     }
@@ -111,17 +116,30 @@ function vaultFolder(local: string): string {
   return join(isAbsolute(data) ? data : join(neededHome(), '.local', 'share'), 'credstash');
 }
 
-/** A setting of `~/.credstash`, a JSON object that need not be there. */
+/** The cipher of a put: the option, the environment, `~/.credstash`. */
+export function cipherOf(options: { readonly cipher?: string }): string | undefined {
+  return options.cipher ?? (process.env['CREDSTASH_CIPHER'] || configured('cipher'));
+}
+
+/** A setting of `~/.credstash`; empty or null is absent. */
 function configured(name: string): string | undefined {
+  const value = readConfig()[name];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string') return value;
+  throw new CredstashError('USAGE', `${name} in ~/.credstash is not a text`);
+}
+
+/** `~/.credstash`, a JSON object that need not be there. */
+function readConfig(): Readonly<Record<string, unknown>> {
   const folder = home();
-  if (folder === undefined) return undefined;
+  const none = Object.create(null) as Record<string, unknown>;
+  if (folder === undefined) return none;
   const path = join(folder, '.credstash');
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code)))
-      return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code))) return none;
     throw new CredstashError('USAGE', `${path} cannot be read`, { cause });
   }
   let config: unknown;
@@ -135,10 +153,19 @@ function configured(name: string): string | undefined {
       hint: 'it looks like {"kms-region": "eu-west-1"}',
     });
   }
-  const value: unknown = Object.hasOwn(config, name)
-    ? (config as Record<string, unknown>)[name]
-    : undefined;
-  if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value === 'string') return value;
-  throw new CredstashError('USAGE', `${name} in ${path} is not a text`);
+  return Object.assign(none, config);
+}
+
+/**
+ * Saves the KMS region in `~/.credstash`, and leaves alone what else is in it.
+ *
+ * @throws CredstashError USAGE when the region cannot be one, or the file is none that can be written
+ */
+export async function saveKmsRegion(region: string): Promise<void> {
+  checkRegion(region);
+  const path = join(neededHome(), '.credstash');
+  const text = `${JSON.stringify({ ...readConfig(), 'kms-region': region })}\n`;
+  const { openOutputFile } = await import('./output-file.ts');
+  // Where it is a link, as those who keep such files in a repository have it, what it points to is replaced.
+  openOutputFile(existsSync(path) ? realpathSync(path) : path)(Buffer.from(text));
 }

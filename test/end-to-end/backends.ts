@@ -136,7 +136,7 @@ export function vaultPlace(folder: string): Place {
     items: async () => {
       const { entries, vault } = openLocal(folder, { create: true });
       const items: Item[] = [];
-      for await (const entry of entries.all()) items.push(encodeItem(entry));
+      for await (const found of entries.all()) items.push(encodeItem(found.read()));
       vault.close();
       return items;
     },

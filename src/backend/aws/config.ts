@@ -1,7 +1,9 @@
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { loadSharedConfigFiles } from '@smithy/core/config';
 import { CredstashError } from '../../errors.ts';
+import { checkRegion } from '../../region.ts';
 import { translate } from './errors.ts';
+import type { Waiting } from './patience.ts';
 
 /** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
 export interface AwsSettings {
@@ -16,6 +18,8 @@ export interface AwsSettings {
   readonly table: string;
   /** The master key of new data keys: an alias with its `alias/`, a key id, or an ARN of either. */
   readonly key: string;
+  /** Told of the wait for a table that is throttled. */
+  readonly waiting?: Waiting;
   /** Asks the person for the code of the MFA device `serial`. */
   readonly mfaCode?: (serial: string) => Promise<string>;
 }
@@ -55,12 +59,6 @@ export async function regions(settings: AwsSettings): Promise<{ dynamodb: string
   };
 }
 
-/** A region becomes a part of a host's name. */
-function checkRegion(region: string): string {
-  if (/^[a-z0-9-]{1,63}$/.test(region)) return region;
-  throw new CredstashError('USAGE', 'the region is not a name such as eu-west-1');
-}
-
 /** With no logger the chain prints its notices, of several sources of credentials, to the user's terminal. */
 const QUIET = {
   debug: () => undefined,
@@ -73,8 +71,9 @@ const QUIET = {
 export async function clientConfig(settings: AwsSettings, region: string): Promise<ClientConfig> {
   const credentials = await import('@aws-sdk/credential-providers');
   const mfaCodeProvider = settings.mfaCode;
+  const profile = profileOf(settings);
   const shared = {
-    ...(settings.profile === undefined ? {} : { profile: settings.profile }),
+    ...(profile === undefined ? {} : { profile }),
     // A service that is not there must not hold a person up: all attempts together end within a minute.
     requestHandler: {
       connectionTimeout: 3000,
@@ -82,15 +81,22 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
       throwOnRequestTimeout: true,
     },
   };
-  const chain = credentials.fromNodeProviderChain({
-    ...(settings.profile === undefined ? {} : { profile: settings.profile }),
-    ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
-    clientConfig: { region },
-    logger: QUIET,
-  });
+  // As boto and the AWS command have it, keys in the environment come before a profile that the environment names;
+  // the SDK has it the other way round.
+  const keysInEnvironment =
+    settings.profile === undefined &&
+    process.env['AWS_ACCESS_KEY_ID'] &&
+    process.env['AWS_SECRET_ACCESS_KEY'];
+  const chain = keysInEnvironment
+    ? credentials.fromEnv({ logger: QUIET })
+    : credentials.fromNodeProviderChain({
+        ...(profile === undefined ? {} : { profile }),
+        ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
+        clientConfig: { region },
+        logger: QUIET,
+      });
   const { roleArn } = settings;
-  if (roleArn === undefined)
-    return { ...shared, credentials: translated(chain, region, settings.profile) };
+  if (roleArn === undefined) return { ...shared, credentials: translated(chain, region, profile) };
   // A profile without a role of its own may still say which MFA device its owner has.
   const serial =
     (await profileSetting(settings, 'role_arn')) === undefined
@@ -106,7 +112,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
     clientConfig: { ...shared, region },
   });
-  return { ...shared, credentials: translated(assumed, region, settings.profile) };
+  return { ...shared, credentials: translated(assumed, region, profile) };
 }
 
 /** A failure to get credentials is told as such, and not as one of the request that needed them. */
@@ -124,8 +130,16 @@ function translated<A extends unknown[], T>(
   };
 }
 
+/** AWS_DEFAULT_PROFILE is the older name, which boto takes as well and the SDK does not. */
+function profileOf(settings: AwsSettings): string | undefined {
+  return (
+    settings.profile ??
+    (process.env['AWS_PROFILE'] || process.env['AWS_DEFAULT_PROFILE'] || undefined)
+  );
+}
+
 async function profileSetting(settings: AwsSettings, name: string): Promise<string | undefined> {
-  const profile = settings.profile ?? (process.env['AWS_PROFILE'] || 'default');
+  const profile = profileOf(settings) ?? 'default';
   const { configFile, credentialsFile } = await loadSharedConfigFiles();
   return credentialsFile[profile]?.[name] ?? configFile[profile]?.[name];
 }

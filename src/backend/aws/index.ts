@@ -10,7 +10,10 @@ export type { AwsSettings };
 export async function openAws(settings: AwsSettings): Promise<{
   keys: KeyService;
   entries: EntryStore;
-  setup: (creating: () => void) => Promise<boolean>;
+  setup: (
+    tags: Readonly<Record<string, string>>,
+    creating: () => Promise<void>,
+  ) => Promise<boolean>;
   close: () => void;
 }> {
   const { table, key } = settings;
@@ -43,10 +46,10 @@ export async function openAws(settings: AwsSettings): Promise<{
 
   return {
     keys,
-    entries: new AwsEntryStore(dynamodb, table, region.dynamodb),
-    setup: async (creating) => {
+    entries: new AwsEntryStore(dynamodb, table, region.dynamodb, settings.waiting),
+    setup: async (tags, creating) => {
       const { createTable } = await import('./setup.ts');
-      return createTable(dynamodb, table, region.dynamodb, creating);
+      return createTable(dynamodb, table, region.dynamodb, tags, creating);
     },
     close: () => {
       for (const each of close) each();

@@ -6,7 +6,7 @@ import {
   parseHeader,
   parseItem,
 } from '../../entry.ts';
-import { conflict, type EntryStore, versionExists } from '../entry-store.ts';
+import { conflict, type EntryStore, type Found, versionExists } from '../entry-store.ts';
 import type { Row, Value } from './driver.ts';
 import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';
@@ -83,12 +83,20 @@ export class LocalEntryStore implements EntryStore {
     }
   }
 
-  async *all(): AsyncGenerator<Entry> {
-    for await (const row of this.#scan(COLUMNS, PAGE)) yield parseItem(item(row));
+  async *all(prefix = ''): AsyncGenerator<Found> {
+    // Names are in the order of their bytes: those with the prefix stand together, from the prefix on.
+    for await (const row of this.#scan(COLUMNS, PAGE, { from: prefix })) {
+      const found = item(row);
+      const { name, version } = parseHeader(found);
+      if (!name.startsWith(prefix)) return;
+      yield { name, version, read: () => parseItem(found) };
+    }
   }
 
   async *headers(name?: string): AsyncGenerator<EntryHeader> {
-    for await (const row of this.#scan(HEADER, HEADER_PAGE, name)) yield parseHeader(item(row));
+    for await (const row of this.#scan(HEADER, HEADER_PAGE, name === undefined ? {} : { name })) {
+      yield parseHeader(item(row));
+    }
   }
 
   remove(name: string, version: string): Promise<boolean> {
@@ -100,10 +108,16 @@ export class LocalEntryStore implements EntryStore {
     );
   }
 
-  async *#scan(columns: string[], page: number, name?: string): AsyncGenerator<Row> {
+  /** @param where the one name, or the first of the names */
+  async *#scan(
+    columns: string[],
+    page: number,
+    where: { readonly name?: string; readonly from?: string },
+  ): AsyncGenerator<Row> {
+    const { name, from = '' } = where;
     const after = `(name, version) > (?, ?) ${name === undefined ? '' : 'AND name = ?'}
                    ORDER BY name, version LIMIT ?`;
-    let last: Value[] = [name ?? '', ''];
+    let last: Value[] = [name ?? from, ''];
     for (;;) {
       const rows = await settle(() =>
         this.#select(columns, after, ...last, ...(name === undefined ? [] : [name]), page),

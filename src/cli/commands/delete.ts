@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { visible } from '../../format/visible.ts';
-import { withBackend } from '../backend.ts';
+import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { optionsOf } from '../settings.ts';
 
@@ -13,7 +13,8 @@ export function registerDelete(program: Command, io: Io): void {
     .option('-v, --version <version>', 'version to delete (default: all)')
     .action(async (name: string, _: unknown, command: Command) => {
       const { version } = optionsOf(command) as { version?: string };
-      await withBackend(command, io, async ({ credstash }) => {
+      const withBackend = chooseBackend(command, io);
+      await withBackend(async ({ credstash }) => {
         const removed = credstash.delete(name, version === undefined ? {} : { version });
         for await (const each of removed) {
           await io.write(`Deleting ${visible(each.name)} -- version ${visible(each.version)}\n`);

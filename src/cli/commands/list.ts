@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { listJson, listLines } from '../../format/list.ts';
-import { withBackend } from '../backend.ts';
+import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { optionsOf } from '../settings.ts';
 
@@ -13,7 +13,8 @@ export function registerList(program: Command, io: Io): void {
     .option('--json', 'as a JSON array')
     .action(async (glob: string | undefined, _: unknown, command: Command) => {
       const { json } = optionsOf(command) as { json?: true };
-      await withBackend(command, io, async ({ credstash }) => {
+      const withBackend = chooseBackend(command, io);
+      await withBackend(async ({ credstash }) => {
         const headers = await credstash.list(glob);
         await io.write(json ? listJson(headers) : listLines(headers));
       });

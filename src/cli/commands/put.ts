@@ -1,21 +1,16 @@
-import { constants, createReadStream, openSync } from 'node:fs';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { parseContext } from '../../context.ts';
 import { MAX_ITEM_BYTES } from '../../entry.ts';
 import { CredstashError } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
-import { withBackend } from '../backend.ts';
+import { chooseBackend } from '../backend.ts';
+import { readArgument } from '../input.ts';
 import type { Io } from '../io.ts';
-import { expandHome, optionsOf, settingsOf } from '../settings.ts';
+import { addSealOptions, sealOptions, type SealOptions } from '../seal-options.ts';
+import { optionsOf } from '../settings.ts';
 
-interface PutOptions {
-  readonly key?: string;
-  readonly comment?: string;
-  readonly version?: string;
-  readonly autoversion?: true;
-  readonly digest?: string;
+interface PutOptions extends SealOptions {
   readonly prompt?: true;
-  readonly cipher?: string;
   readonly literal?: true;
 }
 
@@ -30,68 +25,41 @@ A VALUE that begins with - stands behind --. One that begins with @ is taken as
 it stands with --literal.`;
 
 export function registerPut(program: Command, io: Io): void {
-  program
+  const put = program
     .command('put')
     .summary('store a secret')
     .description('Store a secret, as version 1 or the one that -v or -a says.')
     .argument('<name>', 'name of the secret')
     .argument('[value]', 'the secret, or where it is read from')
     .argument('[context...]', 'encryption context as KEY=VALUE; a get must give the same')
-    .option('-k, --key <key>', 'KMS key: alias, id or ARN (default: alias/credstash)')
-    .option('-c, --comment <comment>', 'a comment, which is not secret')
-    .option('-v, --version <version>', 'version to store (default: 1)')
-    .option('-a, --autoversion', 'store the version after the newest')
-    .option(
-      '-d, --digest <digest>',
-      'digest of the HMAC: SHA256, SHA384 or SHA512 (default: SHA256)',
-    )
     .option(
       '-P, --prompt',
       'ask for the value on the terminal; the context may follow NAME at once',
     )
-    .addOption(
-      new Option(
-        '--cipher <cipher>',
-        'AES-256-GCM, or AES-256-CTR, which the original credstash can read (default: CREDSTASH_CIPHER, else AES-256-GCM)',
-      ),
-    )
     .option('--literal', 'take VALUE as it stands, also - and @…')
-    .addHelpText('after', VALUE_HELP)
-    .action(
-      async (
-        name: string,
-        value: string | undefined,
-        pairs: string[],
-        _: unknown,
-        command: Command,
-      ) => {
-        const options = optionsOf(command) as PutOptions;
-        // With -P there is no VALUE to stand before the context; the original wanted one all the same.
-        const asksOnly = options.prompt === true && value !== undefined;
-        const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
-        const { comment, version, autoversion, digest } = options;
-        const cipher = options.cipher ?? (process.env['CREDSTASH_CIPHER'] || undefined);
-        // A setting that cannot be is told before anybody is asked.
-        settingsOf(options);
-        const secret = await readValue(io, name, value, options);
-        await withBackend(
-          command,
-          io,
-          async ({ credstash }) => {
-            await credstash.put(name, secret, {
-              context,
-              ...(comment === undefined ? {} : { comment }),
-              ...(version === undefined ? {} : { version }),
-              ...(autoversion === undefined ? {} : { autoversion }),
-              ...(digest === undefined ? {} : { digest }),
-              ...(cipher === undefined ? {} : { cipher }),
-            });
-            await io.write(`${visible(name)} has been stored\n`);
-          },
-          { create: true },
-        );
-      },
-    );
+    .addHelpText('after', VALUE_HELP);
+  addSealOptions(put).action(
+    async (
+      name: string,
+      value: string | undefined,
+      pairs: string[],
+      _: unknown,
+      command: Command,
+    ) => {
+      const options = optionsOf(command) as PutOptions;
+      // With -P there is no VALUE to stand before the context; the original wanted one all the same.
+      const asksOnly = options.prompt === true && value !== undefined;
+      const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
+      const seal = sealOptions(options, context);
+      // A setting that cannot be is told before anybody is asked.
+      const withBackend = chooseBackend(command, io, { create: true });
+      const secret = await readValue(io, name, value, options);
+      await withBackend(async ({ credstash }) => {
+        await credstash.put(name, secret, seal);
+        await io.write(`${visible(name)} has been stored\n`);
+      });
+    },
+  );
 }
 
 async function readValue(
@@ -116,32 +84,5 @@ async function readValue(
       hint: 'to store an empty secret on purpose, give the value "" or -',
     });
   }
-  if (!options.literal) {
-    if (value === '-') return io.readAll(MAX_ITEM_BYTES);
-    if (value.startsWith('@')) return readFile(value.slice(1));
-  }
-  return Buffer.from(value, 'utf8');
-}
-
-async function readFile(name: string): Promise<Uint8Array> {
-  const path = expandHome(name);
-  const chunks: Uint8Array[] = [];
-  try {
-    // One byte more than an entry can have: an endless file, and one that is too large, end there.
-    const fd = openSync(path, constants.O_RDONLY);
-    for await (const chunk of createReadStream(path, { fd, end: MAX_ITEM_BYTES })) {
-      chunks.push(chunk as Uint8Array);
-    }
-  } catch (error) {
-    // Neither the path nor the cause, which quotes it: it is a secret where somebody forgot --literal.
-    const code = String((error as NodeJS.ErrnoException).code);
-    throw new CredstashError(
-      'USAGE',
-      `the file that VALUE names after @ cannot be read (${code})`,
-      {
-        hint: 'a value that begins with @ is taken as it stands with --literal',
-      },
-    );
-  }
-  return Buffer.concat(chunks);
+  return options.literal ? Buffer.from(value, 'utf8') : readArgument(io, value, MAX_ITEM_BYTES);
 }

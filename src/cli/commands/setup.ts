@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { visible } from '../../format/visible.ts';
-import { withBackend } from '../backend.ts';
+import { CredstashError } from '../../errors.ts';
+import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
+import { optionsOf, saveKmsRegion } from '../settings.ts';
 
 export function registerSetup(program: Command, io: Io): void {
   program
@@ -10,13 +11,28 @@ export function registerSetup(program: Command, io: Io): void {
     .description(
       'Create the DynamoDB table, or with --local the vault. One that is there is left alone.',
     )
+    .option('--tags [pairs...]', 'tags of the new table as KEY=VALUE')
+    .option('--save-kms-region <region>', 'save the AWS region of the KMS key in ~/.credstash')
     .action(async (_: unknown, command: Command) => {
-      await withBackend(command, io, async ({ setup, location }) => {
-        const created = await setup(() => {
-          io.note(`waiting until ${location} is active`);
-        });
-        const subject = visible(location.replace('the', 'The'));
-        await io.write(created ? `${subject} has been created\n` : `${subject} already exists\n`);
-      });
+      const options = optionsOf(command) as { tags?: string[] | true; saveKmsRegion?: string };
+      const tags = parseTags(Array.isArray(options.tags) ? options.tags : []);
+      const { saveKmsRegion: region } = options;
+      // What cannot be is told before anything is written.
+      const withBackend = chooseBackend(command, io);
+      if (region !== undefined) {
+        await saveKmsRegion(region);
+        await io.write(`KMS region set to ${region}\n`);
+      }
+      await withBackend(({ setup }) => setup(tags));
     });
+}
+
+function parseTags(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at > 0 && at < pair.length - 1) return [pair.slice(0, at), pair.slice(at + 1)];
+      throw new CredstashError('USAGE', `the tag ${pair} is not of the form KEY=VALUE`);
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 import { DynamoDBClient, DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
 import { KMSClient, KMSServiceException } from '@aws-sdk/client-kms';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
 import { createTable } from '../../../src/backend/aws/setup.ts';
@@ -20,6 +20,11 @@ const CANARY = 'c2VjcmV0LWRhdGEta2V5';
 beforeEach(() => {
   dynamodb.reset();
   kms.reset();
+  // What is throttled is not waited for here.
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
 });
 
 /** An error of the service as the SDK throws it, whose text quotes what it should not. */
@@ -173,7 +178,9 @@ describe('an error', () => {
 
   it('of a setup by ARN says which name to give', async () => {
     const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/secrets';
-    expect(await failure(createTable(client, arn, region, () => undefined))).toMatchObject({
+    expect(
+      await failure(createTable(client, arn, region, {}, () => Promise.resolve())),
+    ).toMatchObject({
       code: 'USAGE',
       hint: '-t secrets -r eu-west-1',
     });

@@ -1,0 +1,94 @@
+import { Command } from 'commander';
+import { CredstashError } from '../errors.ts';
+
+/*
+ * Options of the original, before a command's name and after it. They alone can be abbreviated: no option that came
+ * later makes an old script ambiguous.
+ */
+const GLOBAL = ['region', 'kms-region', 'table', 'log-level', 'log-file', 'profile', 'arn'];
+const OWN = [
+  'noline',
+  'version',
+  'format',
+  'key',
+  'comment',
+  'autoversion',
+  'digest',
+  'prompt',
+].concat(['save-kms-region', 'tags']);
+
+/**
+ * commander's grammar, with what the original's had besides (Python's argparse): a long option can be abbreviated,
+ * and an argument that begins with a dash, has a space in it and is no option is a value, such as the text of a PEM
+ * file.
+ */
+export class Grammar extends Command {
+  override createCommand(name?: string): Grammar {
+    return new Grammar(name);
+  }
+
+  override parseOptions(argv: string[]): { operands: string[]; unknown: string[] } {
+    const isProgram = this.parent === null;
+    // What stands behind the name of a command is for that command to take apart.
+    const name = isProgram ? argv.findIndex((arg) => this.#isCommand(arg)) : -1;
+    const ends = [argv.indexOf('--'), name].filter((index) => index !== -1);
+    const end = Math.min(argv.length, ...ends);
+    const args = argv.map((arg, i) => (i < end ? this.#unabbreviated(arg) : arg));
+    const at = args.findIndex((arg, i) => i < end && this.#isValue(arg, args[i - 1]));
+    if (isProgram || at === -1) return super.parseOptions(args);
+    const before = super.parseOptions(args.slice(0, at));
+    const after = this.parseOptions(args.slice(at + 1));
+    return {
+      operands: [...before.operands, args[at] ?? '', ...after.operands],
+      unknown: [...before.unknown, ...after.unknown],
+    };
+  }
+
+  #isCommand(arg: string): boolean {
+    return this.commands.some((command) => command.name() === arg);
+  }
+
+  #has(long: string): boolean {
+    return this.options.some((option) => option.long === long);
+  }
+
+  #unabbreviated(arg: string): string {
+    const [typed = '', ...value] = arg.split('=');
+    if (!/^--./.test(typed) || this.#has(typed)) return arg;
+    const meant = (this.parent === null ? GLOBAL : OWN)
+      .map((option) => `--${option}`)
+      .filter((long) => long.startsWith(typed) && this.#has(long));
+    return meant.length === 1 ? [meant[0], ...value].join('=') : arg;
+  }
+
+  #isValue(arg: string, before: string | undefined): boolean {
+    if (!/^-.* /s.test(arg)) return false;
+    const [typed = ''] = arg.split('=');
+    const isOption = this.options.some(
+      ({ short, long }) => short === arg.slice(0, 2) || long?.startsWith(typed),
+    );
+    // Behind an option that takes a value, it is that value.
+    return (
+      !isOption &&
+      !this.options.some(({ short, long, required }) => required && [short, long].includes(before))
+    );
+  }
+}
+
+/**
+ * `--local` takes its folder only behind a `=`. commander would take the next word, which is the command.
+ */
+export function withLocalAttached(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((arg, i) => (arg === '--local' && (end === -1 || i < end) ? '--local=1' : arg));
+}
+
+/** Node.js reads arguments as UTF-8 and puts U+FFFD for what is none: another text than the one that was given. */
+export function checkUtf8(argv: readonly string[]): void {
+  const at = argv.findIndex((arg) => arg.includes('\ufffd'));
+  if (at !== -1) {
+    throw new CredstashError('USAGE', `argument ${at + 1} is not valid UTF-8`, {
+      hint: 'give a secret of other bytes on stdin, or as @FILE',
+    });
+  }
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { parseContext } from '../../context.ts';
+import { chooseBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+import { addSecretsOptions, formatSecrets, type SecretsOptions } from '../secrets.ts';
+import { optionsOf } from '../settings.ts';
+
+export function registerGetAll(program: Command, io: Io): void {
+  const command = program
+    .command('getall')
+    .summary('print all secrets')
+    .description('Print the newest version of every secret, or the one that -v says.')
+    .argument('[context...]', 'encryption context as KEY=VALUE, the same as the puts gave')
+    .option('-v, --version <version>', 'version to get (default: the newest of each)');
+  addSecretsOptions(command).action(async (pairs: string[], _: unknown, command: Command) => {
+    const options = optionsOf(command) as SecretsOptions;
+    const context = parseContext(pairs);
+    const withBackend = chooseBackend(command, io);
+    await withBackend(async ({ credstash }) => {
+      const text = await formatSecrets(credstash, io, { ...options, context });
+      // As Python's print ends what it is given.
+      await io.write(`${text}\n`);
+    });
+  });
+}

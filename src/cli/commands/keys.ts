@@ -1,0 +1,18 @@
+import type { Command } from 'commander';
+import { visible } from '../../format/visible.ts';
+import { chooseBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+
+export function registerKeys(program: Command, io: Io): void {
+  program
+    .command('keys')
+    .summary('list the names of secrets')
+    .description('List the name of every secret, each once.')
+    .action(async (_: unknown, command: Command) => {
+      const withBackend = chooseBackend(command, io);
+      await withBackend(async ({ credstash }) => {
+        const names = await credstash.names();
+        await io.write(names.map((name) => `${visible(name)}\n`).join(''));
+      });
+    });
+}

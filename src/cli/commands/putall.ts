@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { parseContext } from '../../context.ts';
+import { type Failure, together } from '../../errors.ts';
+import { visible } from '../../format/visible.ts';
+import { chooseBackend } from '../backend.ts';
+import { readArgument } from '../input.ts';
+import type { Io } from '../io.ts';
+import { addSealOptions, sealOptions, type SealOptions } from '../seal-options.ts';
+import { optionsOf } from '../settings.ts';
+
+/** Of what is read at once; under V8's longest text, about 512 MB. */
+const MAX_INPUT_BYTES = 256 * 1024 * 1024;
+
+const INPUT_HELP = `
+SECRETS is one of
+  -           what stands on stdin
+  @FILE       what stands in FILE
+  other text  the text itself: it shows in the process list of this machine and
+              stays in the shell's history, so prefer one of the above
+It is a JSON object or a YAML mapping of names to texts, as getall prints it; a
+value that is no text is {"base64": "…"} or !!binary.`;
+
+interface PutAllOptions extends SealOptions {
+  readonly skipUnchanged?: true;
+}
+
+export function registerPutAll(program: Command, io: Io): void {
+  const putAll = program
+    .command('putall')
+    .summary('store several secrets')
+    .description('Store several secrets, each as version 1 or the one that -v or -a says.')
+    .argument('<secrets>', 'the secrets, or where they are read from')
+    .argument('[context...]', 'encryption context as KEY=VALUE; a get must give the same')
+    .option('--skip-unchanged', 'leave alone what is there already with the same value')
+    .addHelpText('after', INPUT_HELP);
+  addSealOptions(putAll).action(
+    async (argument: string, pairs: string[], _: unknown, command: Command) => {
+      const options = optionsOf(command) as PutAllOptions;
+      const context = parseContext(pairs);
+      const seal = { ...sealOptions(options, context), skipUnchanged: options.skipUnchanged };
+      const withBackend = chooseBackend(command, io, { create: true });
+      const { parseSecrets } = await import('../../format/parse.ts');
+      const secrets = await parseSecrets(await readArgument(io, argument, MAX_INPUT_BYTES));
+      await withBackend(async ({ credstash, location }) => {
+        const failures: Failure[] = [];
+        for await (const each of credstash.putAll(secrets, seal)) {
+          if (each.done === 'failed') failures.push(each);
+          else if (each.done === 'stored')
+            await io.write(`${visible(each.name)} has been stored\n`);
+          else await io.write(`${visible(each.name)} is unchanged\n`);
+        }
+        if (failures.length === 0) return;
+        throw together(
+          `${failures.length} of ${secrets.length} secrets have not been stored in ${location}`,
+          failures,
+          'with --skip-unchanged the same command stores what is missing, and nothing twice',
+        );
+      });
+    },
+  );
+}

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import type { PutOptions } from '../credstash.ts';
+import { cipherOf } from './settings.ts';
+
+/** How a secret is sealed, and as which version: what the commands that store have in common. */
+export interface SealOptions {
+  readonly key?: string;
+  readonly comment?: string;
+  readonly version?: string;
+  readonly autoversion?: true;
+  readonly digest?: string;
+  readonly cipher?: string;
+}
+
+export function addSealOptions(command: Command): Command {
+  return command
+    .option('-k, --key <key>', 'KMS key: alias, id or ARN (default: alias/credstash)')
+    .option('-c, --comment <comment>', 'a comment, which is not secret')
+    .option('-v, --version <version>', 'version to store (default: 1)')
+    .option('-a, --autoversion', 'store the version after the newest')
+    .option(
+      '-d, --digest <digest>',
+      'digest of the HMAC: SHA256, SHA384 or SHA512 (default: SHA256)',
+    )
+    .option(
+      '--cipher <cipher>',
+      'AES-256-GCM, or AES-256-CTR, which the original credstash can read (default: CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM)',
+    );
+}
+
+/** The same for Credstash. @throws CredstashError USAGE when `~/.credstash` is not as it must be */
+export function sealOptions(options: SealOptions, context: Context): PutOptions {
+  const { comment, version, autoversion, digest } = options;
+  return { comment, version, autoversion, digest, context, cipher: cipherOf(options) };
+}

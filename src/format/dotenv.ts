@@ -1,0 +1,60 @@
+import type { Secret } from '../entry.ts';
+import { CredstashError, type Failure, together } from '../errors.ts';
+import { texts } from './csv.ts';
+
+/**
+ * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where
+ * the value needs them.
+ *
+ * @param options.rawNames names as they are, instead of those that an environment takes
+ * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
+ */
+export function dotenv(secrets: readonly Secret[], options: { rawNames?: boolean } = {}): string {
+  const failures: Failure[] = [];
+  const refuse = (name: string, why: string): void => {
+    failures.push({ name, error: new CredstashError('USAGE', why) });
+  };
+  const taken = new Map<string, string>();
+  const lines = texts('dotenv', secrets).map(([name, value]) => {
+    const variable = options.rawNames ? name : envName(name);
+    const other = taken.get(variable);
+    taken.set(variable, name);
+    if (other !== undefined) refuse(name, `its variable would be ${variable}, as that of ${other}`);
+    else if (!/^[\w.-]+$/.test(variable)) refuse(name, 'dotenv takes no such name for a variable');
+    const quoted = quote(value);
+    if (quoted === undefined) refuse(name, 'no quotes of dotenv can hold its value');
+    return `${variable}=${quoted ?? ''}\n`;
+  });
+  if (failures.length === 0) return lines.join('');
+  throw together(
+    `dotenv cannot hold ${failures.length} of the secrets`,
+    failures,
+    'json and yaml can; or choose other secrets with credstash get GLOB -f dotenv',
+  );
+}
+
+/** The environment variable of a secret: upper case, `_` for everything outside A-Z 0-9 _, and before a digit. */
+export function envName(name: string): string {
+  return name
+    .toUpperCase()
+    .replace(/[^A-Z0-9_]/gu, '_')
+    .replace(/^(?=[0-9])/, '_');
+}
+
+/*
+ * dotenv knows no escapes but \n and \r inside double quotes, so a value is put between quotes that it does not have.
+ * One that has all three kinds is not cut at its first quote, as long as it is one line without #: then dotenv takes
+ * the whole line and strips the outermost quotes.
+ */
+function quote(value: string): string | undefined {
+  if (value.includes('\0')) return undefined;
+  if (!/['\r]/.test(value)) return between("'", value);
+  if (!/"|\\[nr]/.test(value)) return between('"', value.replaceAll('\r', '\\r'));
+  if (!/[`\r]/.test(value)) return between('`', value);
+  return /[#\r\n\u2028\u2029]|\\$/.test(value) ? undefined : `'${value}'`;
+}
+
+function between(mark: string, value: string): string {
+  // A backslash before the closing quote makes dotenv look for a later one: this one, which ends nothing.
+  return `${mark}${value}${mark}${value.endsWith('\\') ? ` # ${mark}-` : ''}`;
+}

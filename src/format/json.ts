@@ -1,0 +1,26 @@
+import type { Secret } from '../entry.ts';
+import { textOf } from '../utf8.ts';
+
+/**
+ * A JSON object of the secrets, to the byte as the original prints it: an indent of 4, everything but ASCII escaped.
+ * A secret that is no UTF-8 is `{"base64": "…"}` (RFC 4648, section 4).
+ */
+export function json(secrets: readonly Secret[]): string {
+  if (secrets.length === 0) return '{}';
+  const rows = secrets.map(({ name, value }) => `    ${quoted(name)}: ${jsonValue(value)}`);
+  return `{\n${rows.join(',\n')}\n}`;
+}
+
+function jsonValue(value: Uint8Array): string {
+  const text = textOf(value);
+  if (text !== undefined) return quoted(text);
+  return `{\n        "base64": "${Buffer.from(value).toString('base64')}"\n    }`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(
+    // By UTF-16 unit, so that a character above U+FFFF is a pair of escapes (RFC 8259, section 7).
+    /[\x7f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,124 @@
+import type { Secret } from '../entry.ts';
+import { CredstashError, type Failure, together } from '../errors.ts';
+import { textOf, utf8 } from '../utf8.ts';
+import { isPlainText } from './yaml.ts';
+
+/** A value, or why it is none. */
+type Value = Uint8Array | string;
+
+const HINT = 'a value is a text in quotes, or in base64: {"base64": "…"} in JSON, !!binary in YAML';
+
+/**
+ * Reads the secrets of a flat JSON object or YAML mapping, as `json` and `yaml` write them: each value is a text, or
+ * bytes in base64. What begins with `{` is JSON and nothing else: YAML would fold a line break in quotes to a space.
+ *
+ * @param input UTF-8, with or without a byte order mark
+ * @throws CredstashError USAGE; no message quotes the input, which is secret, but for names
+ */
+export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
+  const text = textOf(input)?.replace(/^\ufeff/, '');
+  if (text === undefined) throw refused('is not UTF-8');
+  if (text.trim() === '') throw refused('is empty');
+  const read = /^\s*\{/.test(text) ? fromJson(text) : await fromYaml(text);
+  const secrets: Secret[] = [];
+  const failures: Failure[] = [];
+  for (const [name, value] of read) {
+    if (typeof value !== 'string') secrets.push({ name, value });
+    else failures.push({ name, error: new CredstashError('USAGE', value) });
+  }
+  if (failures.length === 0) return secrets;
+  throw together(`${failures.length} of the values cannot be stored`, failures, HINT);
+}
+
+function refused(why: string): CredstashError {
+  return new CredstashError('USAGE', `what was given to store ${why}`, {
+    hint: 'it is a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}',
+  });
+}
+
+function fromJson(text: string): [name: string, value: Value][] {
+  let object: Record<string, unknown>;
+  try {
+    // It begins with {, so it is an object if it is JSON at all.
+    object = JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    // Of the parser's message the place only: it quotes what stands there.
+    const at = /at position (\d+)/.exec(String(error))?.[1];
+    const line = at === undefined ? '' : ` (line ${text.slice(0, Number(at)).split('\n').length})`;
+    throw refused(`begins with { and is not valid JSON${line}`);
+  }
+  const twice = repeated(text);
+  if (twice !== undefined) throw refused(`has the name ${twice} twice`);
+  return Object.entries(object).map(([name, value]) => [name, jsonValue(value)]);
+}
+
+function jsonValue(value: unknown): Value {
+  if (typeof value === 'string') return bytesOf(value);
+  // Not the value itself: a number may be the secret.
+  if (value === null) return 'it is null';
+  if (typeof value !== 'object') return `it is a ${typeof value}, without quotes`;
+  if (Array.isArray(value)) return 'it is an array';
+  const [[key, base64] = [], ...more] = Object.entries(value);
+  if (key !== 'base64' || typeof base64 !== 'string' || more.length > 0) return 'it is an object';
+  return decoded(base64);
+}
+
+/** A name that a JSON object has twice: JSON.parse would drop the first of the two without a word. */
+function repeated(text: string): string | undefined {
+  const names = new Set<string>();
+  let depth = 0;
+  // The text is valid JSON, so this takes it apart: texts, each with the colon that makes it a name, and brackets.
+  for (const [token, quoted, colon] of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[[\]{}]/g)) {
+    if (token === '{' || token === '[') depth += 1;
+    else if (token === '}' || token === ']') depth -= 1;
+    else if (depth === 1 && colon !== undefined) {
+      const name = JSON.parse(quoted ?? '') as string;
+      if (names.has(name)) return name;
+      names.add(name);
+    }
+  }
+  return undefined;
+}
+
+async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
+  const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
+  const lineCounter = new LineCounter();
+  // failsafe: every scalar is a text, and the rule for what may stand without quotes is our own.
+  const document = parseDocument(text, { schema: 'failsafe', prettyErrors: false, lineCounter });
+  const place = (offset: number | undefined): string =>
+    offset === undefined ? '' : ` (line ${lineCounter.linePos(offset).line})`;
+  const [error] = document.errors;
+  if (error?.code === 'DUPLICATE_KEY') throw refused(`has a name twice${place(error.pos[0])}`);
+  if (error) throw refused(`is not valid YAML${place(error.pos[0])}`);
+  if (!isMap(document.contents)) throw refused('is neither a JSON object nor a YAML mapping');
+  return document.contents.items.map(({ key, value }) => {
+    // Nodes of the parser have a source and a range; those that a program makes need not.
+    if (!isScalar(key) || typeof key.value !== 'string')
+      throw refused('has a name that is no text');
+    const name = key.value;
+    if (key.type === 'PLAIN' && !isPlainText(name)) {
+      throw refused(`has a name that is no text without quotes${place(key.range[0])}`);
+    }
+    if (!isScalar(value)) return [name, 'it is no text'];
+    const { source } = value;
+    if (value.tag === 'tag:yaml.org,2002:binary') return [name, decoded(source.replace(/\s/g, ''))];
+    if (value.tag !== undefined && value.tag !== 'tag:yaml.org,2002:str') {
+      return [name, 'it has a tag'];
+    }
+    // yes, 007 and 2026-11-23 are a text to one parser and none to another.
+    const plain = value.type === 'PLAIN' && value.tag === undefined;
+    if (plain && !isPlainText(source))
+      return [name, 'it stands without quotes, and may be no text'];
+    return [name, bytesOf(source)];
+  });
+}
+
+function bytesOf(text: string): Value {
+  return text.isWellFormed() ? utf8(text) : 'it is not valid Unicode text';
+}
+
+/** Base64 in its one canonical form (RFC 4648, section 3.5), because Buffer drops what it cannot decode. */
+function decoded(base64: string): Value {
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.toString('base64') === base64 ? bytes : 'its base64 is not valid';
+}

@@ -1,0 +1,83 @@
+import type { Secret } from '../entry.ts';
+import { textOf } from '../utf8.ts';
+
+/**
+ * A YAML block mapping of the secrets, which parsers of YAML 1.1 and 1.2 read back as the same texts. Each value
+ * stands on one line; a secret that is no UTF-8 is `!!binary`.
+ */
+export function yaml(secrets: readonly Secret[]): string {
+  if (secrets.length === 0) return '{}\n';
+  return secrets
+    .map(({ name, value }) => {
+      const key = scalar(name);
+      const text = textOf(value);
+      const node =
+        text === undefined ? `!!binary "${Buffer.from(value).toString('base64')}"` : scalar(text);
+      // A parser need not look further than 1024 characters for the end of a key (YAML 1.2.2, 7.4.2); PyYAML
+      // writes 128.
+      return key.length > 128 ? `? ${key}\n: ${node}\n` : `${key}: ${node}\n`;
+    })
+    .join('');
+}
+
+/** A text in the plainest style that every parser reads as that text. */
+function scalar(text: string): string {
+  if (!/^[ -~]*$/.test(text)) return doubleQuoted(text);
+  return isPlain(text) ? text : `'${text.replaceAll("'", "''")}'`;
+}
+
+/** What would not be a text without quotes, in YAML 1.1, YAML 1.2 or PyYAML. */
+const OTHER_TYPES = [
+  // null, bool, merge and value: https://yaml.org/type/ ; YAML 1.2.2, 10.3.2. 1.1 has y and n, PyYAML has not.
+  /^(?:~|null|y|n|yes|no|on|off|true|false|<<|=)?$/i,
+  // int, in bases 2, 8, 10, 16 and 60
+  /^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-f_]+|[0-9][0-9_]*(?::[0-9]{1,2})*)$/i,
+  // float, in bases 10 and 60; 1.2 has no need of a dot before the exponent
+  /^[-+]?(?:[0-9][0-9_]*(?::[0-9]{1,2})*)?\.?[0-9_]*(?:e[-+]?[0-9]+)?$/i,
+  /^[-+]?\.(?:inf|nan)$/i,
+  // timestamp
+  /^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:$|[Tt \t])/,
+];
+
+/** Whether `text`, without quotes, is a text to every parser; the same rule for what is written and what is read. */
+export function isPlainText(text: string): boolean {
+  return !OTHER_TYPES.some((type) => type.test(text));
+}
+
+/** Whether `text`, printable ASCII, can stand without quotes (YAML 1.2.2, 7.3.3). */
+function isPlain(text: string): boolean {
+  return (
+    isPlainText(text) && !/^[ #,[\]{}&*!|>'"%@`]|^[-?:](?: |$)|^---|^\.\.\.|: |:$| #| $/.test(text)
+  );
+}
+
+/** YAML 1.2.2, 5.7. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\0': '0',
+  '\x07': 'a',
+  '\b': 'b',
+  '\t': 't',
+  '\n': 'n',
+  '\v': 'v',
+  '\f': 'f',
+  '\r': 'r',
+  '\x1b': 'e',
+  '"': '"',
+  '\\': '\\',
+  '\x85': 'N',
+  '\xa0': '_',
+  '\u2028': 'L',
+  '\u2029': 'P',
+};
+
+function doubleQuoted(text: string): string {
+  const escaped = text.replace(/["\\]|[^ -~]/gu, (character) => {
+    const short = ESCAPES[character];
+    if (short !== undefined) return `\\${short}`;
+    const code = character.codePointAt(0) ?? 0;
+    const hex = (digits: number): string => code.toString(16).toUpperCase().padStart(digits, '0');
+    if (code <= 0xff) return `\\x${hex(2)}`;
+    return code <= 0xffff ? `\\u${hex(4)}` : `\\U${hex(8)}`;
+  });
+  return `"${escaped}"`;
+}

@@ -1,0 +1,99 @@
+import { type Context, checkContext } from './context.ts';
+import {
+  checkItemSize,
+  type Cipher,
+  type EntryHeader,
+  MAX_ITEM_BYTES,
+  tooLarge,
+  WRITTEN_DIGESTS,
+} from './entry.ts';
+import { CredstashError } from './errors.ts';
+import { checkName } from './name.ts';
+import { FORMATS } from './seal/index.ts';
+import { isStorable } from './utf8.ts';
+import { checkVersion, FIRST_VERSION, padVersion } from './version.ts';
+
+/** Kept free in an item for the wrapped data key, whose length only the key service knows. KMS needs under 300 bytes. */
+const WRAPPED_KEY_BYTES = 512;
+
+export interface PutOptions {
+  /** The version to store; default `1`. */
+  readonly version?: string | undefined;
+  /** Store the version after the newest, whatever `version` says. */
+  readonly autoversion?: boolean | undefined;
+  /** The user's pairs of the encryption context; whoever reads the secret must give the same. */
+  readonly context?: Context | undefined;
+  readonly comment?: string | undefined;
+  /** `SHA256` (default), `SHA384` or `SHA512`. */
+  readonly digest?: string | undefined;
+  /** `AES-256-GCM` (default), or `AES-256-CTR`, which the original credstash can read. */
+  readonly cipher?: string | undefined;
+}
+
+/** A put of which everything has been checked: the header of its entry, and the context of its data key. */
+export interface Plan {
+  readonly header: EntryHeader & { readonly cipher: Cipher };
+  readonly context: Context;
+}
+
+/**
+ * Checks all that can be checked of a put before the first request.
+ *
+ * @param length of the secret, in bytes
+ * @throws CredstashError USAGE, TOO_LARGE
+ */
+export function plan(name: string, length: number, options: PutOptions): Plan {
+  checkName(name);
+  const { digest = 'SHA256', cipher = 'AES-256-GCM', comment = '' } = options;
+  checkSealing(cipher, digest, comment);
+  const format = FORMATS[cipher];
+  const header = {
+    name,
+    version: padVersion(checkVersion(options.version ?? FIRST_VERSION)),
+    cipher,
+    digest,
+    // The original has no such attribute, and its format would not authenticate it.
+    ...(cipher === 'AES-256-CTR' ? {} : { created: now() }),
+    ...(comment === '' ? {} : { comment }),
+  };
+  const context = format.context(checked(options.context), name);
+  checkSize(header, format.contentsLength(length));
+  return { header, context };
+}
+
+/** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
+export function checked(context: Context | undefined): Context {
+  return checkContext(Object.entries(context ?? {}));
+}
+
+function now(): string {
+  return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+function checkSealing(cipher: string, digest: string, comment: string): asserts cipher is Cipher {
+  // Neither is quoted: -d and --cipher are where a value lands that was meant for another place.
+  if (!Object.hasOwn(FORMATS, cipher)) {
+    throw new CredstashError('USAGE', 'unknown cipher', {
+      hint: `known are ${Object.keys(FORMATS).join(' and ')}`,
+    });
+  }
+  if (!WRITTEN_DIGESTS.some((known) => known === digest)) {
+    throw new CredstashError('USAGE', 'secrets are not stored under that digest', {
+      hint: `take one of ${WRITTEN_DIGESTS.join(', ')}`,
+    });
+  }
+  if (!isStorable(comment)) {
+    throw new CredstashError('USAGE', 'a comment must be valid Unicode text without NUL');
+  }
+}
+
+function checkSize(header: Plan['header'], contentsLength: number): void {
+  // What is over the limit by itself is not made into an entry, to be counted, first.
+  if (contentsLength > MAX_ITEM_BYTES) throw tooLarge(header.name, contentsLength);
+  checkItemSize({
+    ...header,
+    key: new Uint8Array(WRAPPED_KEY_BYTES),
+    contents: new Uint8Array(contentsLength),
+    hmac: new Uint8Array(64),
+  });
+}

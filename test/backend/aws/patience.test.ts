@@ -1,0 +1,146 @@
+import {
+  DeleteItemCommand,
+  DynamoDBClient,
+  DynamoDBServiceException,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
+import { encodeItem, type Entry } from '../../../src/entry.ts';
+
+const dynamodb = mockClient(DynamoDBClient);
+const waits: (number | undefined)[] = [];
+const store = new AwsEntryStore(
+  new DynamoDBClient({ region: 'eu-west-1' }),
+  'secrets',
+  'eu-west-1',
+  (seconds) => waits.push(seconds),
+);
+
+function refusal(name: string): DynamoDBServiceException {
+  return new DynamoDBServiceException({
+    name,
+    $fault: 'client',
+    $metadata: { httpStatusCode: 400, attempts: 1 },
+    message: '',
+  });
+}
+const throttled = refusal('ProvisionedThroughputExceededException');
+const conditionFailed = refusal('ConditionalCheckFailedException');
+
+const entry: Entry = {
+  name: 'n',
+  version: '0000000000000000001',
+  cipher: 'AES-256-GCM',
+  digest: 'SHA256',
+  created: '2026-11-23T00:00:00Z',
+  key: Uint8Array.of(1),
+  contents: Uint8Array.of(2),
+  hmac: Uint8Array.of(3),
+};
+
+beforeEach(() => {
+  dynamodb.reset();
+  waits.length = 0;
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '');
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.useRealTimers();
+});
+
+/** Runs every pause at once, and counts what passed on the clock. */
+async function settled<T>(promise: Promise<T>): Promise<{ value: T; seconds: number }> {
+  const start = Date.now();
+  const clock = { runs: true };
+  const stopped = promise.finally(() => {
+    clock.runs = false;
+  });
+  stopped.catch(() => undefined);
+  while (clock.runs) await vi.advanceTimersByTimeAsync(1000);
+  return { value: await stopped, seconds: (Date.now() - start) / 1000 };
+}
+
+describe('a table that is throttled', () => {
+  it('is waited for, and the wait is told, until it answers', async () => {
+    dynamodb
+      .on(QueryCommand)
+      .rejectsOnce(throttled)
+      .rejectsOnce(throttled)
+      .rejectsOnce(throttled)
+      .resolves({ Items: [encodeItem(entry)] });
+    const { value, seconds } = await settled(store.latest('n'));
+    expect(value).toMatchObject({ name: 'n' });
+    expect(waits).toHaveLength(4);
+    expect(waits[0]).toBe(0);
+    expect(waits.at(-1)).toBeUndefined();
+    expect(seconds).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is waited for over four minutes between two pages, as one read unit needs', async () => {
+    dynamodb.on(ScanCommand, { ExclusiveStartKey: undefined }).resolves({
+      Items: [encodeItem(entry)],
+      LastEvaluatedKey: { name: { S: 'n' }, version: { S: '1' } },
+    });
+    const open = Date.now() + 300_000;
+    dynamodb
+      .on(ScanCommand, { ExclusiveStartKey: { name: { S: 'n' }, version: { S: '1' } } })
+      .callsFake(() => {
+        if (Date.now() < open) throw throttled;
+        return { Items: [] };
+      });
+    const names: string[] = [];
+    const walk = async (): Promise<void> => {
+      for await (const { name } of store.all()) names.push(name);
+    };
+    const { seconds } = await settled(walk());
+    expect(names).toEqual(['n']);
+    expect(seconds).toBeGreaterThan(300);
+    expect(seconds).toBeLessThan(330);
+  });
+
+  it('is given up after ten minutes', async () => {
+    dynamodb.on(QueryCommand).rejects(throttled);
+    const start = Date.now();
+    await expect(settled(store.latest('n'))).rejects.toMatchObject({ code: 'THROTTLED' });
+    expect((Date.now() - start) / 60_000).toBeCloseTo(10, 0);
+    expect(waits.at(-1)).toBeUndefined();
+  });
+
+  it('is not waited for where AWS_MAX_ATTEMPTS says how often to try', async () => {
+    vi.stubEnv('AWS_MAX_ATTEMPTS', '2');
+    dynamodb.on(QueryCommand).rejects(throttled);
+    await expect(store.latest('n')).rejects.toMatchObject({ code: 'THROTTLED' });
+    expect(waits).toEqual([]);
+  });
+
+  it('is the only failure that is waited for', async () => {
+    dynamodb.on(QueryCommand).rejects(refusal('AccessDeniedException'));
+    await expect(store.latest('n')).rejects.toMatchObject({ code: 'ACCESS_DENIED' });
+    expect(waits).toEqual([]);
+  });
+
+  it('may have taken a write whose answer was lost: it is recognised by its bytes', async () => {
+    dynamodb.on(PutItemCommand).rejectsOnce(throttled).rejects(conditionFailed);
+    dynamodb.on(GetItemCommand).resolves({ Item: encodeItem(entry) });
+    await settled(store.create(entry));
+    dynamodb.on(PutItemCommand).rejects(conditionFailed);
+    dynamodb
+      .on(GetItemCommand)
+      .resolves({ Item: encodeItem({ ...entry, contents: Uint8Array.of(9) }) });
+    await expect(settled(store.create(entry))).rejects.toMatchObject({ code: 'VERSION_EXISTS' });
+  });
+
+  it('may have taken a removal whose answer was lost', async () => {
+    dynamodb.on(DeleteItemCommand).rejectsOnce(throttled).rejects(conditionFailed);
+    expect((await settled(store.remove('n', '1'))).value).toBe(true);
+    dynamodb.reset();
+    dynamodb.on(DeleteItemCommand).rejects(conditionFailed);
+    expect((await settled(store.remove('n', '1'))).value).toBe(false);
+  });
+});
