@@ -167,9 +167,10 @@ function familiar(error: unknown, argv: readonly string[]): CredstashError {
 
 function usageError(error: CommanderError, argv: readonly string[]): CredstashError {
   // commander quotes an option that it does not know: that may be a secret that begins with a dash.
-  if (error.code === 'commander.unknownOption' && argv.includes('put')) {
-    return new CredstashError('USAGE', 'put does not know one of the options given', {
-      hint: 'a value that begins with - stands behind --, or comes on stdin; see credstash put --help',
+  const writer = ['put', 'putall'].find((command) => argv.includes(command));
+  if (error.code === 'commander.unknownOption' && writer !== undefined) {
+    return new CredstashError('USAGE', `${writer} does not know one of the options given`, {
+      hint: `a value that begins with - stands behind --, or comes on stdin; see credstash ${writer} --help`,
     });
   }
   if (error.code === 'commander.help') {

@@ -126,15 +126,19 @@ function configured(name: string): string | undefined {
   const value = readConfig()[name];
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value === 'string') return value;
-  throw new CredstashError('USAGE', `${name} in ~/.credstash is not a text`);
+  throw new CredstashError('USAGE', `${name} in ${configPath() ?? ''} is not a text`);
+}
+
+function configPath(): string | undefined {
+  const folder = home();
+  return folder === undefined ? undefined : join(folder, '.credstash');
 }
 
 /** `~/.credstash`, a JSON object that need not be there. */
 function readConfig(): Readonly<Record<string, unknown>> {
-  const folder = home();
   const none = Object.create(null) as Record<string, unknown>;
-  if (folder === undefined) return none;
-  const path = join(folder, '.credstash');
+  const path = configPath();
+  if (path === undefined) return none;
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

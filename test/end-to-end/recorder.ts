@@ -8,6 +8,8 @@ export interface Recorded {
   /** Of the signature's credential scope. */
   readonly region: string | undefined;
   readonly accessKeyId: string | undefined;
+  /** What was sent. */
+  readonly sent: string;
   /** What was answered. */
   answer: string;
 }
@@ -18,7 +20,11 @@ interface Answer {
 }
 
 /** Answers in the place of the service, or changes what it answered; undefined leaves it as it is. */
-export type Meddle = (action: string, answer: () => Promise<Answer>) => Promise<Answer | undefined>;
+export type Meddle = (
+  action: string,
+  answer: () => Promise<Answer>,
+  sent: string,
+) => Promise<Answer | undefined>;
 
 /** What AWS_ENDPOINT_URL may point at: passes every request on to DynamoDB or KMS, and remembers it. */
 export interface Recorder {
@@ -65,13 +71,14 @@ export async function startRecorder(
     const action = service ? `${service}.${operation}` : '?';
     const [, accessKeyId, region] =
       /Credential=([^/]+)\/\d+\/([^/]+)\//.exec(headers.authorization ?? '') ?? [];
-    const recorded: Recorded = { action, region, accessKeyId, answer: '' };
+    const sent = body.toString();
+    const recorded: Recorded = { action, region, accessKeyId, sent, answer: '' };
     requests.push(recorded);
     const url = services[service as keyof typeof services];
     const onward = (): Promise<Answer> =>
       url ? pass(url, headers, body) : Promise.resolve(awsError('UnknownOperationException'));
     void (async () => {
-      const answer = (await recorder.meddle?.(action, onward)) ?? (await onward());
+      const answer = (await recorder.meddle?.(action, onward, sent)) ?? (await onward());
       recorded.answer = answer.body;
       response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' });
       response.end(answer.body);

@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { loadSharedConfigFiles } from '@smithy/core/config';
 import { CredstashError } from '../../errors.ts';
 import { checkRegion } from '../../region.ts';
-import { translate } from './errors.ts';
+import { proxyIsSet, translate } from './errors.ts';
 import type { Waiting } from './patience.ts';
 
 /** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
@@ -79,6 +82,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
       connectionTimeout: 3000,
       requestTimeout: 8000,
       throwOnRequestTimeout: true,
+      ...(await agents(settings)),
     },
   };
   // As boto and the AWS command have it, keys in the environment come before a profile that the environment names;
@@ -92,7 +96,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     : credentials.fromNodeProviderChain({
         ...(profile === undefined ? {} : { profile }),
         ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
-        clientConfig: { region },
+        clientConfig: { ...shared, region },
         logger: QUIET,
       });
   const { roleArn } = settings;
@@ -106,7 +110,8 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     masterCredentials: chain,
     params: {
       RoleArn: roleArn,
-      RoleSessionName: 'credstash',
+      // The original's: trust policies and CloudTrail filters may name it.
+      RoleSessionName: 'AssumeRoleCredstashSession1',
       ...(serial === undefined ? {} : { SerialNumber: serial }),
     },
     ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
@@ -127,6 +132,29 @@ function translated<A extends unknown[], T>(
     } catch (error) {
       throw translate(error, { service: 'STS', region, resource: 'credentials', profile });
     }
+  };
+}
+
+/**
+ * Agents for what boto takes from the environment and the SDK does not: a proxy, and certificates that replace the
+ * system's. Node.js before 22.21 has no `proxyEnv` and leaves it alone (https://nodejs.org/api/http.html#new-agentoptions).
+ */
+async function agents(
+  settings: AwsSettings,
+): Promise<{ httpAgent?: HttpAgent; httpsAgent?: HttpsAgent }> {
+  const bundle = process.env['AWS_CA_BUNDLE'] || (await profileSetting(settings, 'ca_bundle'));
+  if (bundle === undefined && !proxyIsSet()) return {};
+  // As many connections as the SDK's own agents have.
+  const common = { keepAlive: true, maxSockets: 50, proxyEnv: process.env };
+  let ca: Buffer | undefined;
+  try {
+    ca = bundle === undefined ? undefined : readFileSync(bundle);
+  } catch (cause) {
+    throw new CredstashError('USAGE', `the certificates ${bundle ?? ''} cannot be read`, { cause });
+  }
+  return {
+    httpAgent: new HttpAgent(common),
+    httpsAgent: new HttpsAgent({ ...common, ...(ca ? { ca } : {}) }),
   };
 }
 

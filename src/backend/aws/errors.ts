@@ -69,10 +69,8 @@ export function translate(error: unknown, where: Where): CredstashError {
   const cause = new Error(
     `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`,
   );
-  const make = (as: ErrorCode, text: string): CredstashError => {
-    const hint = HINTS[as];
-    return new CredstashError(as, text, { cause, ...(hint === undefined ? {} : { hint }) });
-  };
+  const make = (as: ErrorCode, text: string): CredstashError =>
+    new CredstashError(as, text, { cause, hint: hintOf(as) });
 
   if (NO_CREDENTIALS.includes(name)) {
     const of = where.profile === undefined ? '' : ` for the profile ${where.profile}`;
@@ -115,6 +113,21 @@ export function translate(error: unknown, where: Where): CredstashError {
   return make(
     'UNEXPECTED',
     `${where.service} refused the request on ${at} (${[name, status && `HTTP ${status}`].filter(Boolean).join(', ')})`,
+  );
+}
+
+function hintOf(code: ErrorCode): string | undefined {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const usesProxy = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+  return code === 'UNREACHABLE' && proxyIsSet() && !usesProxy
+    ? 'the proxy of the environment is used by Node.js 22.21, 24.5 and later, not by this one'
+    : HINTS[code];
+}
+
+/** Whether the environment names a proxy, as curl and boto understand it. */
+export function proxyIsSet(): boolean {
+  return ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some(
+    (name) => process.env[name],
   );
 }
 
