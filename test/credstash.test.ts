@@ -377,3 +377,126 @@ describe('delete', () => {
     expect(stored.size).toBe(1);
   });
 });
+
+describe('getAll', () => {
+  const all = async (options = {}): Promise<Record<string, string>> => {
+    const { secrets } = await credstash.getAll(options);
+    return Object.fromEntries(secrets.map(({ name, value }) => [name, text(value)]));
+  };
+
+  it('opens the newest version of each name, by name, and wipes the data keys', async () => {
+    for (const version of ['2', '10', '9']) await credstash.put('b', bytes(version), { version });
+    await credstash.put('a', bytes('one'));
+    await credstash.put('\u{10000}', bytes('last'));
+    await credstash.put('\uffff', bytes('before it'), { cipher: 'AES-256-CTR' });
+    calls = [];
+    handedOut = [];
+    const { secrets, leftOut } = await credstash.getAll();
+    expect(secrets.map(({ name, value }) => [name, text(value)])).toEqual([
+      ['a', 'one'],
+      ['b', '10'],
+      ['\uffff', 'before it'],
+      ['\u{10000}', 'last'],
+    ]);
+    expect(leftOut).toEqual([]);
+    expect(calls).toEqual(['all ', 'unwrap', 'unwrap', 'unwrap', 'unwrap']);
+    expect(handedOut).toHaveLength(4);
+    expect(handedOut.every((key) => key.every((byte) => byte === 0))).toBe(true);
+  });
+
+  it('reads what the glob begins with, and opens what matches', async () => {
+    for (const name of ['app.a', 'app.b', 'apple']) await credstash.put(name, bytes(name));
+    calls = [];
+    expect(await all({ glob: 'app.*' })).toEqual({ 'app.a': 'app.a', 'app.b': 'app.b' });
+    expect(calls).toEqual(['all app.', 'unwrap', 'unwrap']);
+    expect(await all({ glob: 'apple' })).toEqual({ apple: 'apple' });
+    expect(await all({ glob: 'x*' })).toEqual({});
+  });
+
+  it('takes the padded spelling of a version before the unpadded one, whatever comes first', async () => {
+    await credstash.put('n', bytes('padded'), { version: '3', cipher: 'AES-256-CTR' });
+    const padded = stored.get(`n ${v(3)}`);
+    if (!padded) throw new Error('not stored');
+    await credstash.put('m', bytes('unpadded'), { version: '3', cipher: 'AES-256-CTR' });
+    const unpadded = stored.get(`m ${v(3)}`);
+    if (!unpadded) throw new Error('not stored');
+    stored.delete(`m ${v(3)}`);
+    stored.set('m 3', { ...unpadded, version: '3' });
+    stored.set('n 3', { ...unpadded, name: 'n', version: '3' });
+    expect(await all({ version: '3' })).toEqual({ m: 'unpadded', n: 'padded' });
+    stored = new Map([...stored].reverse());
+    expect(await all({ version: '3' })).toEqual({ m: 'unpadded', n: 'padded' });
+  });
+
+  it('gives all or none, and names each that does not open', async () => {
+    await credstash.put('a', bytes('a'));
+    await credstash.put('b', bytes('b'), { context: checkContext([['env', 'prod']]) });
+    plant('c', v(1));
+    const error: unknown = await credstash.getAll().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'WRONG_CONTEXT', exitStatus: 6 });
+    expect((error as CredstashError).failures.map(({ name }) => name)).toEqual(['b', 'c']);
+    const { secrets, leftOut } = await credstash.getAll({ skipUndecryptable: true });
+    expect(secrets.map(({ name }) => name)).toEqual(['a']);
+    expect(leftOut.map(({ name, error: { code } }) => [name, code])).toEqual([
+      ['b', 'WRONG_CONTEXT'],
+      ['c', 'WRONG_CONTEXT'],
+    ]);
+  });
+
+  it('is told of a bad version or context before the first request', async () => {
+    await expect(credstash.getAll({ version: '' })).rejects.toMatchObject({ code: 'USAGE' });
+    const context = { '': 'x' };
+    await expect(credstash.getAll({ context })).rejects.toMatchObject({ code: 'USAGE' });
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('putAll', () => {
+  const secrets = ['a', 'b', 'c'].map((name) => ({ name, value: bytes(name) }));
+  const putAll = async (
+    ...args: Parameters<typeof credstash.putAll>
+  ): Promise<Record<string, string>> => {
+    const done: Record<string, string> = {};
+    for await (const each of credstash.putAll(...args)) done[each.name] = each.done;
+    return done;
+  };
+
+  it('stores each, and one that fails stops none of the others', async () => {
+    plant('b', v(1));
+    expect(await putAll(secrets)).toEqual({ a: 'stored', b: 'failed', c: 'stored' });
+    expect([...stored.keys()].sort()).toEqual(['a', 'b', 'c'].map((name) => `${name} ${v(1)}`));
+    expect(handedOut.every((key) => key.every((byte) => byte === 0))).toBe(true);
+  });
+
+  it('leaves alone what is there with the same bytes', async () => {
+    await credstash.put('a', bytes('a'));
+    await credstash.put('b', bytes('other'));
+    const options = { skipUnchanged: true, autoversion: true };
+    expect(await putAll(secrets, options)).toEqual({ a: 'unchanged', b: 'stored', c: 'stored' });
+    expect(await putAll(secrets, options)).toEqual({
+      a: 'unchanged',
+      b: 'unchanged',
+      c: 'unchanged',
+    });
+    expect(stored.size).toBe(4);
+  });
+
+  it('compares with the version that -v says', async () => {
+    await credstash.put('a', bytes('a'));
+    await credstash.put('a', bytes('newer'), { version: '2' });
+    const one = [{ name: 'a', value: bytes('a') }];
+    expect(await putAll(one, { skipUnchanged: true, version: '1' })).toEqual({ a: 'unchanged' });
+    expect(await putAll(one, { skipUnchanged: true, version: '2' })).toEqual({ a: 'failed' });
+    expect(await putAll(one, { skipUnchanged: true, version: '3' })).toEqual({ a: 'stored' });
+  });
+
+  it('checks all of them before the first request', async () => {
+    const bad = [...secrets, { name: '', value: bytes('x') }];
+    await expect(putAll(bad)).rejects.toMatchObject({ code: 'USAGE' });
+    const twice = [...secrets, { name: 'a', value: bytes('x') }];
+    await expect(putAll(twice)).rejects.toMatchObject({ code: 'USAGE' });
+    const large = [...secrets, { name: 'd', value: new Uint8Array(500_000) }];
+    await expect(putAll(large)).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    expect(calls).toEqual([]);
+  });
+});

@@ -29,7 +29,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
 
 describe('an error', () => {
   it.each(Object.entries(statuses) as [ErrorCode, number][])(
-    'of the code %s ends the command with %d',
+    'of the code %s ends the command with %d [compat 44]',
     (code, status) => {
       expect(new CredstashError(code, 'what failed').exitStatus).toBe(status);
     },

@@ -108,8 +108,17 @@ const commands: Case[] = [
   [['put', 'left-out'], 0, { input: canary }],
   [['put', 'file', `@${secretFile}`], 0],
   [['put', 'literal', canary, '--literal'], 0],
+  [['putall', JSON.stringify({ 'all.a': canary })], 0],
+  [['putall', JSON.stringify({ 'all.a': canary })], 4],
+  [['putall', JSON.stringify({ 'all.a': canary }), '--skip-unchanged'], 0],
   [['list'], 0],
   [['list', '--json'], 0],
+  [['keys'], 0],
+  [['getall'], 6],
+  [['getall', '-f', 'csv', '--skip-undecryptable'], 2],
+  [['getall', '-f', 'dotenv', '--skip-undecryptable'], 2],
+  [['get', 'te*', '--default', canary], 2],
+  [['--log-file', join(HOME, 'credstash.log'), 'put', 'text', canary], 4],
   [['get', 'context'], 6],
   [['get', 'context', 'a=c'], 6],
   [['get', 'text', '-v', '9'], 3],
@@ -133,7 +142,8 @@ const commands: Case[] = [
   [['put', 'bad', `-${canary}`], 2],
   [['put', 'bad', `--${canary}`], 2],
   [['put', 'bad', `--${canary}=${canary}`], 2],
-  [['put', 'bad', `-----BEGIN ${canary}`], 2],
+  [['put', 'bad', `-----BEGIN${canary}`], 2],
+  [['put', 'pem', `-----BEGIN ${canary}`], 0],
   [['put', 'bad', `-a${canary}`], 2],
   [['put', 'bad', `--literal=${canary}`], 2],
   [['put', 'bad', 'my', canary], 2],
@@ -145,6 +155,22 @@ const commands: Case[] = [
   [['put', 'bad', 'x', `k=${canary.repeat(400)}`], 2],
   [['put', 'bad', canary, '--log-level', canary], 2],
   [['put', 'bad', `${canary}\ufffd`], 2],
+  [['putall', canary], 2],
+  [['putall', `{"all.b": "${canary}`], 2],
+  [['putall', `{"all.b": ${canary}}`], 2],
+  [['putall', `{"all.b": {"${canary}": 1}}`], 2],
+  [['putall', `{"all.b": {"base64": "${canary}!"}}`], 2],
+  [['putall', `{"all.b": "x", "all.b": "${canary}"}`], 2],
+  [['putall', `all.b: [${canary}`], 2],
+  [['putall', `all.b: *${canary}`], 2],
+  [['putall', `all.b: !${canary} x`], 2],
+  [['putall', `all.b: x\nall.b: ${canary}`], 2],
+  [['putall', `all.b: !!binary ${canary}!`], 2],
+  [['putall', `- ${canary}`], 2],
+  [['putall', `@${canary}`], 2],
+  [['putall', `-${canary}`], 2],
+  [['putall', '{}', canary], 2],
+  [['putall', '-'], 2, { input: JSON.stringify({ 'all.b': canary.repeat(20_000) }) }],
   // In the wrong place. (get, list and delete name an option that they do not know: no secret is expected there.)
   [[`-${canary}`, 'put', 'bad'], 2],
   [['-a', 'put', 'bad', canary], 2],
@@ -169,6 +195,7 @@ const shown: [args: string[], secret: Uint8Array | string][] = [
   [['get', '-n', 'context', 'a=b'], canary],
   [['get', '-n', 'ctr'], canary],
   [['get', '-n', 'dash'], binary],
+  [['get', 'ct*'], JSON.stringify({ ctr: canary }, null, 4)],
   [['get', '-n', 'nothing', '--default', canary], canary],
 ];
 
@@ -191,7 +218,7 @@ async function everything(before: readonly string[], options: RunOptions): Promi
     await record([...before, ...debug, 'get', 'dash', '-o', output], options, 'nothing');
     expect(readFileSync(output)).toEqual(binary);
     // As it was, for the second round.
-    for (const name of ['text', 'context', 'ctr', 'dash', 'file', 'literal']) {
+    for (const name of ['text', 'context', 'ctr', 'dash', 'file', 'literal', 'pem', 'all.a']) {
       await record([...before, ...debug, 'delete', name], options, 'nothing');
     }
   }

@@ -96,7 +96,7 @@ describe.each(backends)('$name', ({ start }) => {
   });
 
   describe('put', () => {
-    test('version 1 unless told otherwise, and never over another', async () => {
+    test('version 1 unless told otherwise, and never over another [compat 21]', async () => {
       expect(await cs(['put', 'once', 'first'])).toEqual(stored('once'));
       const before = await place.items();
       const again = failed(4, `version ${v(1)} of once is already in ${place.where}`, / -a /);
@@ -106,7 +106,7 @@ describe.each(backends)('$name', ({ start }) => {
       expect(await cs(['list', 'once'])).toEqual(ok(`once -- version ${v(1)} -- comment \n`));
     });
 
-    test('-v stores any version, numbers padded; a version that is there is exit 4', async () => {
+    test('-v stores any version, numbers padded; a version that is there is exit 4 [compat 18]', async () => {
       for (const [version, value] of [
         ['7', 'seven'],
         ['12', 'twelve'],
@@ -124,7 +124,7 @@ describe.each(backends)('$name', ({ start }) => {
       expect(await cs(['put', 'versions', 'x', '-v', ''])).toEqual(empty);
     });
 
-    test('-a stores the version after the newest', async () => {
+    test('-a stores the version after the newest [compat 19]', async () => {
       expect(await cs(['put', 'auto', 'one', '-a'])).toEqual(stored('auto'));
       expect(await cs(['put', 'auto', 'nine', '-v', '9'])).toEqual(stored('auto'));
       expect(await cs(['put', 'auto', 'ten', '--autoversion'])).toEqual(stored('auto'));
@@ -219,7 +219,7 @@ describe.each(backends)('$name', ({ start }) => {
       await cs(['put', 'thing', 'new', '-v', '4']);
     });
 
-    test('the newest version, or the one that -v says, padded or not', async () => {
+    test('the newest version, or the one that -v says, padded or not [compat 22]', async () => {
       expect(await cs(['get', 'thing'])).toEqual(ok('new\n'));
       for (const version of ['3', '03', v(3)]) {
         expect(await cs(['get', 'thing', '-v', version])).toEqual(ok('old\n'));
@@ -227,7 +227,7 @@ describe.each(backends)('$name', ({ start }) => {
       }
     });
 
-    test('-v 3 finds the unpadded 3 of before 2015, and delete does', async () => {
+    test('-v 3 finds the unpadded 3 of before 2015, and delete does [compat 23]', async () => {
       await cs(['put', 'ancient', 'unpadded', '--cipher', 'AES-256-CTR']);
       const item = (await place.items()).find(
         ({ name }) => name && 'S' in name && name.S === 'ancient',
@@ -241,7 +241,7 @@ describe.each(backends)('$name', ({ start }) => {
       expect(await cs(['list', 'ancient'])).toEqual(ok(`ancient -- version ${v(1)} -- comment \n`));
     });
 
-    test('-n after get leaves the newline out; before it, it is the ARN of a role', async () => {
+    test('-n after get leaves the newline out; before it, it is the ARN of a role [compat 5] [compat 22]', async () => {
       expect(await cs(['get', '-n', 'thing'])).toEqual(ok('new'));
       expect(await cs(['get', 'thing', '--noline', '-v', '3'])).toEqual(ok('old'));
       if (!running.kms) {
@@ -296,7 +296,7 @@ describe.each(backends)('$name', ({ start }) => {
       expect(await cs(['get', 'thing', 'no=such', '--default', 'x'])).toEqual(context);
     });
 
-    test('absent is exit 3 and names what was looked for', async () => {
+    test('absent is exit 3 and names what was looked for [compat 34]', async () => {
       expect(await cs(['get', 'nothing'])).toEqual(failed(3, 'there is no secret nothing'));
       expect(await cs(['get', 'nothing', '-v', '1'])).toEqual(failed(3, 'no secret nothing'));
       expect(await cs(['get', 'thing', '-v', '1'])).toEqual(failed(3, 'thing has no version 1'));
@@ -326,7 +326,7 @@ describe.each(backends)('$name', ({ start }) => {
       },
     );
 
-    test('KEY=VALUE splits at the first =', async () => {
+    test('KEY=VALUE splits at the first = [compat 13]', async () => {
       expect(await cs(['put', 'url', 'x', 'query=a=b=', 'ü=ö'])).toEqual(stored('url'));
       if (running.kms) {
         expect(running.kms.requests.at(-1)?.body).toMatchObject({
@@ -356,7 +356,7 @@ describe.each(backends)('$name', ({ start }) => {
       expect(await few.cs(['list', '--json'])).toEqual(ok('[]\n'));
     });
 
-    test('aligned, by name and then version, GLOB and --json', async () => {
+    test('aligned, by name and then version, GLOB and --json [compat 33]', async () => {
       await few.cs(['put', 'web.key', 'x', '-c', 'a comment']);
       await few.cs(['put', 'web.key', 'x', '-v', '10']);
       await few.cs(['put', 'web.key', 'x', '-v', '9', '-c', 'ninth']);
@@ -389,7 +389,7 @@ describe.each(backends)('$name', ({ start }) => {
       expect(stdout.endsWith('}\n]\n')).toBe(true);
     });
 
-    test('control characters of names and comments never reach the terminal', async () => {
+    test('control characters of names and comments never reach the terminal [compat 32]', async () => {
       const name = 'esc\u001b[31m\u202ename';
       expect(await few.cs(['put', name, 'x', '-c', 'two\nlines\u0007'])).toEqual(
         stored('esc\\u001b[31m\\u202ename'),
@@ -408,7 +408,7 @@ describe.each(backends)('$name', ({ start }) => {
   });
 
   describe('delete', () => {
-    test('every version, the oldest first, and nothing of another name', async () => {
+    test('every version, the oldest first, and nothing of another name [compat 40]', async () => {
       for (const name of ['gone', 'gone2']) {
         for (const version of ['10', '9', 'x']) await cs(['put', name, 'x', '-v', version]);
       }
@@ -430,7 +430,7 @@ describe.each(backends)('$name', ({ start }) => {
       expect(await cs(['get', 'one-of'])).toEqual(ok('1\n'));
     });
 
-    test('absent is exit 3, a usage error exit 2', async () => {
+    test('absent is exit 3, a usage error exit 2 [compat 41]', async () => {
       expect(await cs(['delete', 'nothing'])).toEqual(failed(3, 'there is no secret nothing'));
       expect(await cs(['delete', 'nothing', '-v', '1'])).toEqual(failed(3, 'no secret nothing'));
       expect(await cs(['delete', ''])).toEqual(failed(2, 'cannot be empty'));
@@ -439,7 +439,7 @@ describe.each(backends)('$name', ({ start }) => {
     });
   });
 
-  test('global options stand before or after the command, and the nearer one wins', async () => {
+  test('global options stand before or after the command, and the nearer one wins [compat 1]', async () => {
     const other = await running.place();
     await other.cs(['put', 'where', 'other']);
     await cs(['put', 'where', 'first']);

@@ -136,7 +136,7 @@ describe('refused', () => {
     }
   });
 
-  test('no table: exit 3, with the region it looked in, and a hint at setup', async () => {
+  test('no table: exit 3, with the region it looked in, and a hint at setup [compat 45]', async () => {
     const missing = failed(
       3,
       'there is no table none-such in eu-west-3',

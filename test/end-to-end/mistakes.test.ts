@@ -36,7 +36,7 @@ async function expectUsage(outcome: Promise<Outcome>, said: string): Promise<voi
   expect(stderr).toContain(said);
 }
 
-describe('an empty option', () => {
+describe('an empty option [compat 12]', () => {
   it.each(['-r', '--kms-region', '-t', '-p', '--arn', '--local'])(
     '%s is no default',
     async (option) => {
@@ -72,7 +72,7 @@ describe('a vault', () => {
   });
 });
 
-describe('no value', () => {
+describe('no value [compat 16]', () => {
   it('and no stdin stores nothing', async () => {
     await expectUsage(cs(['put', 'cron']), 'stdin is empty');
     await expectUsage(cs(['put', 'cron'], ''), 'stdin is empty');

@@ -12,7 +12,7 @@ describe.each(backends)('$name', ({ start }) => {
   });
   afterAll(() => running.close());
 
-  test('24 processes that put -a on one name end in 24 versions', async () => {
+  test('24 processes that put -a on one name end in 24 versions [compat 19]', async () => {
     const { cs } = await running.place();
     const put = (i: number): ReturnType<typeof cs> =>
       cs(['put', 'raced', '-a', `of ${i}`, `-c${i}`], { timeoutMs });

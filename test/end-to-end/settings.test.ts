@@ -67,7 +67,7 @@ async function cs(args: readonly string[], env: Record<string, string> = {}): Pr
   return asText(await run(args, { env: { ...awsEnv(recorder.url, recorder.url), ...env } }));
 }
 
-describe('the region that DynamoDB and KMS are asked in', () => {
+describe('the region that DynamoDB and KMS are asked in [compat 2]', () => {
   const arn = 'arn:aws:dynamodb:eu-central-2:123456789012:table/credential-store';
   const AWS_REGION = 'eu-west-1';
   const AWS_DEFAULT_REGION = 'eu-west-2';
@@ -108,7 +108,7 @@ describe('the region that DynamoDB and KMS are asked in', () => {
     expect(recorder.requests[0]).toMatchObject({ region: 'eu-central-2' });
   });
 
-  test('kms-region of ~/.credstash, after --kms-region', async () => {
+  test('kms-region of ~/.credstash, after --kms-region [compat 3]', async () => {
     const HOME = join(folder.path, 'home');
     await mkdir(HOME);
     const config = join(HOME, '.credstash');
@@ -159,6 +159,22 @@ describe('who asks', () => {
     expect(recorder.requests).toEqual([]);
   });
 
+  test('AWS_DEFAULT_PROFILE too, and keys in the environment before both, but not before -p [compat 6]', async () => {
+    const named = { AWS_CONFIG_FILE, AWS_DEFAULT_PROFILE: 'other' };
+    const keys = awsEnv(recorder.url, recorder.url);
+    const { AWS_ACCESS_KEY_ID: _, AWS_SECRET_ACCESS_KEY: __, ...endpoints } = keys;
+    for (const [args, env, id] of [
+      [['get', 'db'], { ...endpoints, ...named }, other.accessKeyId],
+      [['get', 'db'], { ...keys, ...named }, testCredential.accessKeyId],
+      [['get', 'db'], { ...keys, ...named, AWS_PROFILE: 'other' }, testCredential.accessKeyId],
+      [['get', 'db', '-p', 'other'], { ...keys, ...named }, other.accessKeyId],
+    ] as const) {
+      recorder.requests.length = 0;
+      expect(asText(await run(args, { env }))).toEqual(ok('secret\n'));
+      expect(recorder.requests.map(({ accessKeyId }) => accessKeyId)).toEqual([id, id]);
+    }
+  });
+
   test('-n before a command and --arn anywhere assume a role, once for both services', async () => {
     const env = { AWS_ENDPOINT_URL_STS: sts.url };
     for (const args of [
@@ -183,7 +199,7 @@ describe('who asks', () => {
     expect(sts.requests).toHaveLength(2);
   });
 
-  test('-p and -n together, and a profile that has a role itself', async () => {
+  test('-p and -n together, and a profile that has a role itself [compat 5]', async () => {
     const env = { AWS_ENDPOINT_URL_STS: stsOfProfile.url, AWS_CONFIG_FILE: configFile };
     expect(await cs(['-p', 'other', '-n', role, 'get', 'db'], env)).toEqual(ok('secret\n'));
     expect(stsOfProfile.requests).toMatchObject([
@@ -228,7 +244,7 @@ describe('where it is', () => {
     expect(recorder.requests).toHaveLength(2);
   });
 
-  test('-t, CREDSTASH_DEFAULT_TABLE, credential-store', async () => {
+  test('-t, CREDSTASH_DEFAULT_TABLE, credential-store [compat 4]', async () => {
     await createTable(dynamo.url, 'second');
     await createTable(dynamo.url, 'third');
     await cs(['-t', 'second', 'put', 'db', 'of the second']);
@@ -328,7 +344,7 @@ describe('entries that the original credstash 1.17.1 wrote', () => {
     return value.S;
   };
 
-  test('every one opens, byte for byte, and lists', async () => {
+  test('every one opens, byte for byte, and lists [compat 47]', async () => {
     await createTable(dynamo.url, 'original');
     for (const { item, context, dataKey } of vectors) {
       await putRaw(dynamo.url, 'original', item);

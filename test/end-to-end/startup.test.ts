@@ -140,7 +140,7 @@ test('no warning of Node.js or of the SDK reaches stderr', async () => {
   expect(stderr).toBe('');
 });
 
-test('help and version', async () => {
+test('help and version [compat 11]', async () => {
   const help = asText(await run(['--help']));
   expect(help).toMatchObject({ status: 0, stderr: '' });
   expect(asText(await run([]))).toEqual(help);

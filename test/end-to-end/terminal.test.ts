@@ -45,7 +45,7 @@ async function types(name: string, typed: readonly string[], secret: Uint8Array 
   expect((await raw(['get', '-n', name])).stdout).toEqual(Buffer.from(secret));
 }
 
-describe('the prompt of put', () => {
+describe('the prompt of put [compat 16]', () => {
   test('asks on the terminal and echoes nothing', async () => {
     await types('typed', ['pass wörd 😀 "quoted" $HOME\r'], 'pass wörd 😀 "quoted" $HOME');
     await types('slowly', ['p', 'a', 's', 's', '\r'], 'pass');
@@ -111,7 +111,7 @@ describe('the prompt of put', () => {
   });
 });
 
-describe('-P', () => {
+describe('-P [compat 17]', () => {
   test('asks on the terminal whatever VALUE says', async () => {
     const { send, waitFor, done } = terminal(['put', 'prompted', '-', '-P', 'k=v']);
     await waitFor('prompted: ');

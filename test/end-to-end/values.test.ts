@@ -52,7 +52,7 @@ describe.each(backends)('$name', ({ start }) => {
     await survives('bytes.relative', everyByte, ['@bytes'], { cwd: folder.path });
   });
 
-  test('newlines at the end are part of what stdin and a file hold', async () => {
+  test('newlines at the end are part of what stdin and a file hold [compat 15]', async () => {
     const text = Buffer.from('\r\nline\n\n');
     writeFileSync(file('lines'), text);
     await survives('lines.dash', text, ['-'], { input: text });
@@ -68,7 +68,7 @@ describe.each(backends)('$name', ({ start }) => {
     await survives('empty.ctr', Buffer.of(), ['', '--cipher', 'AES-256-CTR']);
   });
 
-  test('text, and what --literal and -- make of it', async () => {
+  test('text, and what --literal and -- make of it [compat 10]', async () => {
     await survives('text', Buffer.from('pass wörd 😀'), ['pass wörd 😀']);
     await survives('text.literal', Buffer.from('plain'), ['plain', '--literal']);
     await survives('dash.literal', Buffer.from('-'), ['-', '--literal']);

@@ -1,0 +1,139 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import { type AddressInfo, connect, type Server as NetServer } from 'node:net';
+import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { nodeUnderTest } from '../support/run.ts';
+import {
+  awsPlace,
+  dynalite,
+  failed,
+  ok,
+  type Place,
+  type Running,
+  temporaryFolder,
+} from './backends.ts';
+
+/*
+ * What boto takes from the environment of a company's network: a proxy, and certificates of its own.
+ */
+
+const folder = temporaryFolder();
+const certificate = join(folder.path, 'certificate.pem');
+const through: string[] = [];
+let running: Running;
+let tls: NetServer;
+let proxy: Server;
+let table: string;
+/** On the services as they are, over HTTP. */
+let plain: Place;
+/** On DynamoDB behind TLS. */
+let secure: Place;
+
+const portOf = (server: NetServer): number => (server.address() as AddressInfo).port;
+
+async function listening<T extends NetServer>(server: T): Promise<T> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+beforeAll(async () => {
+  const key = join(folder.path, 'key.pem');
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=test'],
+      ...['-addext', 'subjectAltName=IP:127.0.0.1'],
+    ],
+    { stdio: 'ignore' },
+  );
+  running = await dynalite.start();
+  const place = await running.place();
+  table = place.args[1] ?? '';
+  const kms = running.kms?.url ?? '';
+  const dynamo = running.dynamo ?? '';
+  tls = await listening(
+    createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.pipe(connect(Number(new URL(dynamo).port), '127.0.0.1')).pipe(socket);
+    }),
+  );
+  proxy = createServer((request, response) => {
+    through.push(`${request.method ?? ''} ${request.url ?? ''}`);
+    const { method, headers } = request;
+    request.pipe(
+      httpRequest(request.url ?? '', { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      }),
+    );
+  });
+  proxy.on('connect', (request, socket) => {
+    through.push(`CONNECT ${request.url ?? ''}`);
+    socket.on('error', () => socket.destroy());
+    const onward = connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      onward.pipe(socket).pipe(onward);
+    });
+  });
+  await listening(proxy);
+  plain = awsPlace(dynamo, kms, table);
+  secure = awsPlace(`https://127.0.0.1:${portOf(tls)}`, kms, table);
+  expect((await plain.cs(['put', 'db', 'secret'])).status).toBe(0);
+});
+afterAll(async () => {
+  proxy.closeAllConnections();
+  proxy.close();
+  tls.close();
+  folder.remove();
+  await running.close();
+});
+beforeEach(() => {
+  through.length = 0;
+});
+
+const [major = 0, minor = 0] = execFileSync(nodeUnderTest(), ['-p', 'process.versions.node'])
+  .toString()
+  .split('.')
+  .map(Number);
+/** Whether the Node.js that runs the command has `proxyEnv`. */
+const usesProxy = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+
+test('AWS_CA_BUNDLE names the certificates to trust [compat 50]', async () => {
+  expect(await secure.cs(['get', 'db'])).toEqual(failed(7, 'DynamoDB cannot be reached', 'CERT'));
+  const env = { AWS_CA_BUNDLE: certificate };
+  expect(await secure.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
+  const missing = { env: { AWS_CA_BUNDLE: join(folder.path, 'none.pem') } };
+  expect(await secure.cs(['get', 'db'], missing)).toEqual(failed(2, 'none.pem cannot be read'));
+});
+
+test('a proxy of the environment is used where Node.js can, else told when nothing else is reached [compat 50]', async () => {
+  const url = `http://127.0.0.1:${portOf(proxy)}`;
+  const env = { HTTP_PROXY: url, HTTPS_PROXY: url, AWS_CA_BUNDLE: certificate };
+  const targets = [`CONNECT 127.0.0.1:${portOf(tls)}`, `POST ${running.kms?.url ?? ''}/`];
+  expect(await secure.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
+  expect(through).toEqual(usesProxy ? targets : []);
+  through.length = 0;
+  expect(await plain.cs(['get', 'db'], { env: { ...env, NO_PROXY: '127.0.0.1' } })).toEqual(
+    ok('secret\n'),
+  );
+  expect(through).toEqual([]);
+
+  // A port that nobody listens on: through the proxy, it is the proxy that cannot reach it.
+  const closed = await listening(createServer());
+  const nowhere = awsPlace(`http://127.0.0.1:${portOf(closed)}`, running.kms?.url ?? '', table);
+  await new Promise((resolve) => closed.close(resolve));
+  const dead = {
+    HTTP_PROXY: `http://127.0.0.1:${new URL(nowhere.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '').port}`,
+  };
+  expect(await nowhere.cs(['get', 'db'], { env: dead })).toEqual(
+    failed(
+      7,
+      'DynamoDB cannot be reached',
+      usesProxy ? 'check the network' : 'is used by Node.js 22.21',
+    ),
+  );
+});
