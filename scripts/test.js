@@ -57,7 +57,7 @@ for (const release of ['node22', 'node24']) {
   const node = join(root, '.cache', release, 'bin', 'node');
   if (existsSync(node)) {
     env.CREDSTASH_TEST_NODE = node;
-    const files = ['commands', 'startup', 'mistakes'].map(
+    const files = ['commands', 'compatibility', 'network', 'startup', 'mistakes'].map(
       (file) => `test/end-to-end/${file}.test.ts`,
     );
     if (step(`the command on ${release}`, ['vitest', 'run', ...files])) passed += 1;
