@@ -71,7 +71,8 @@ function createProgram(io: Io, output: { help: string; error: string }): Command
     .enablePositionalOptions()
     .configureHelp({
       subcommandTerm: (command) => command.name(),
-      optionTerm: (option) => option.flags.replace(' [', '[='),
+      // The one option that takes its value behind a = alone.
+      optionTerm: (option) => option.flags.replace(' [folder]', '[=folder]'),
     })
     .exitOverride()
     .configureOutput({

@@ -21,8 +21,8 @@ VALUE is one of
   left out    asked for on a terminal and not shown, else stdin
   other text  the text itself: it shows in the process list of this machine and
               stays in the shell's history, so prefer one of the above
-A VALUE that begins with - stands behind --. One that begins with @ is taken as
-it stands with --literal.`;
+A VALUE that begins with - and has no space in it stands behind --. One that
+begins with @ is taken as it stands with --literal.`;
 
 export function registerPut(program: Command, io: Io): void {
   const put = program
