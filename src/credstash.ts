@@ -251,15 +251,19 @@ export class Credstash {
       if (stopped) {
         return { name, done: 'failed', error: new CredstashError(stopped.code, 'was not tried') };
       }
+      let reading = options.skipUnchanged ?? false;
       try {
-        if (options.skipUnchanged && (await this.#holds(name, value, options))) {
+        if (reading && (await this.#holds(name, value, options))) {
           return { name, done: 'unchanged' };
         }
+        reading = false;
         await this.#store(plan, value, options);
         return { name, done: 'stored' };
       } catch (error) {
         if (!(error instanceof CredstashError)) throw error;
-        if (!isOfOneSecret(error)) stopped = error;
+        // An entry that is read has a master key of its own; what is stored has the same for all.
+        const ofTheKey = !reading && hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE');
+        if (ofTheKey || !isOfOneSecret(error)) stopped = error;
         return { name, done: 'failed', error };
       }
     });
@@ -332,7 +336,7 @@ function about(entry: Entry, error: unknown): unknown {
   if (!(error instanceof CredstashError)) return error;
   const { code, message, hint, cause } = error;
   return new CredstashError(code, `version ${entry.version} of ${entry.name}: ${message}`, {
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     cause,
   });
 }

@@ -5,17 +5,11 @@ import { CredstashError } from '../errors.ts';
  * Options of the original, before a command's name and after it. They alone can be abbreviated: no option that came
  * later makes an old script ambiguous.
  */
-const GLOBAL = ['region', 'kms-region', 'table', 'log-level', 'log-file', 'profile', 'arn'];
-const OWN = [
-  'noline',
-  'version',
-  'format',
-  'key',
-  'comment',
-  'autoversion',
-  'digest',
-  'prompt',
-].concat(['save-kms-region', 'tags']);
+const GLOBAL = '--region --kms-region --table --log-level --log-file --profile --arn'.split(' ');
+const OWN =
+  '--noline --version --format --key --comment --autoversion --digest --prompt --save-kms-region --tags'.split(
+    ' ',
+  );
 
 /**
  * commander's grammar, with what the original's had besides (Python's argparse): a long option can be abbreviated,
@@ -30,11 +24,12 @@ export class Grammar extends Command {
   override parseOptions(argv: string[]): { operands: string[]; unknown: string[] } {
     const isProgram = this.parent === null;
     // What stands behind the name of a command is for that command to take apart.
-    const name = isProgram ? argv.findIndex((arg) => this.#isCommand(arg)) : -1;
+    const name = argv.findIndex((arg, i) => this.#isCommand(arg) && !this.#takesValue(argv[i - 1]));
     const ends = [argv.indexOf('--'), name].filter((index) => index !== -1);
     const end = Math.min(argv.length, ...ends);
-    const args = argv.map((arg, i) => (i < end ? this.#unabbreviated(arg) : arg));
-    const at = args.findIndex((arg, i) => i < end && this.#isValue(arg, args[i - 1]));
+    const mine = argv.slice(0, end).flatMap((arg) => this.#inFull(arg));
+    const args = [...mine, ...argv.slice(end)];
+    const at = mine.findIndex((arg, i) => this.#isValue(arg, mine[i - 1]));
     if (isProgram || at === -1) return super.parseOptions(args);
     const before = super.parseOptions(args.slice(0, at));
     const after = this.parseOptions(args.slice(at + 1));
@@ -52,26 +47,41 @@ export class Grammar extends Command {
     return this.options.some((option) => option.long === long);
   }
 
-  #unabbreviated(arg: string): string {
+  /** The words of commander's grammar for an abbreviated option, and for `-v=3`. */
+  #inFull(arg: string): string[] {
     const [typed = '', ...value] = arg.split('=');
-    if (!/^--./.test(typed) || this.#has(typed)) return arg;
-    const meant = (this.parent === null ? GLOBAL : OWN)
-      .map((option) => `--${option}`)
-      .filter((long) => long.startsWith(typed) && this.#has(long));
-    return meant.length === 1 ? [meant[0], ...value].join('=') : arg;
+    if (
+      value.length > 0 &&
+      this.options.some(({ short, required }) => required && short === typed)
+    ) {
+      return [typed, value.join('=')];
+    }
+    if (!/^--./.test(typed) || this.#has(typed)) return [arg];
+    const meant = (this.parent === null ? GLOBAL : OWN).filter(
+      (long) => long.startsWith(typed) && this.#has(long),
+    );
+    return meant.length === 1 ? [[meant[0], ...value].join('=')] : [arg];
+  }
+
+  /** Whether the next word is the value of this option. */
+  #takesValue(arg = ''): boolean {
+    const [option, attached] = this.#inFull(arg);
+    return (
+      attached === undefined &&
+      this.options.some(
+        ({ short, long, required }) => required && (option === short || option === long),
+      )
+    );
   }
 
   #isValue(arg: string, before: string | undefined): boolean {
-    if (!/^-.* /s.test(arg)) return false;
     const [typed = ''] = arg.split('=');
+    // The original has the global options before the command's name alone, so that here they are none.
     const isOption = this.options.some(
-      ({ short, long }) => short === arg.slice(0, 2) || long?.startsWith(typed),
+      ({ short, long = '' }) =>
+        !GLOBAL.includes(long) && (short === arg.slice(0, 2) || long.startsWith(typed)),
     );
-    // Behind an option that takes a value, it is that value.
-    return (
-      !isOption &&
-      !this.options.some(({ short, long, required }) => required && [short, long].includes(before))
-    );
+    return /^-.* /s.test(arg) && !isOption && !this.#takesValue(before);
   }
 }
 

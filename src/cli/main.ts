@@ -46,8 +46,9 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     await program.parseAsync(withLocalAttached(argv), { from: 'user' });
     return 0;
   } catch (error) {
-    // Help and version end in an error of commander's too. An empty command line gets help, as in the original.
-    const help = argv.length === 0 ? output.error : output.help;
+    // Help and version end in an error of commander's too. No command at all gets help, as in the original.
+    const unasked = error instanceof CommanderError && error.code === 'commander.help';
+    const help = output.help || (unasked ? output.error : '');
     if (error instanceof CommanderError && help !== '') {
       await io.write(help);
       return 0;
@@ -64,7 +65,7 @@ async function openLog(path: string, level: string | undefined): Promise<Log | u
 }
 
 /** The command line's grammar. @param output takes what help and version print, asked for and not */
-function createProgram(io: Io, output: { help: string; error: string }): Command {
+export function createProgram(io: Io, output: { help: string; error: string }): Command {
   const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
@@ -173,9 +174,6 @@ function usageError(error: CommanderError, argv: readonly string[]): CredstashEr
     return new CredstashError('USAGE', `${writer} does not know one of the options given`, {
       hint: `a value that begins with - stands behind --, or comes on stdin; see credstash ${writer} --help`,
     });
-  }
-  if (error.code === 'commander.help') {
-    return new CredstashError('USAGE', 'no command was given', { hint: 'see credstash --help' });
   }
   const [message = ''] = error.message.replace(/^error: /, '').split('\n');
   return new CredstashError('USAGE', message, { hint: 'see credstash --help' });

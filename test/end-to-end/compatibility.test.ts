@@ -137,6 +137,7 @@ describe('the command line', () => {
       half: '-.5',
       dash: '-e b',
       two: '-- x',
+      global: '-t x',
     })) {
       expect(await cs(['put', name, value, '-c', '-x comment', 'k=v'])).toEqual(stored(name));
       expect(await cs(['get', '-n', name, 'k=v'])).toEqual(ok(value));
@@ -567,6 +568,16 @@ describe('putall', () => {
     expect(stderr.match(/^credstash: error: n\d+: /gm)).toHaveLength(90);
     expect(stderr.match(/: was not tried$/gm)?.length).toBeGreaterThan(50);
     expect(puts).toBeLessThan(50);
+    expect(stderr).toMatch(
+      /: error: n\d+: DynamoDB refused the AWS credentials: they have expired$/m,
+    );
+
+    // Nor would another key be found for the next secret.
+    recorder.requests.length = 0;
+    const noKey = await cs(['putall', '-', '-k', 'alias/none'], { input });
+    expect(noKey).toMatchObject({ status: 6, stdout: '' });
+    expect(noKey.stderr.match(/^credstash: error: n\d+: /gm)).toHaveLength(100);
+    expect(recorder.requests.length).toBeLessThan(20);
     recorder.meddle = undefined;
     const again = await cs(['putall', '-', '--skip-unchanged'], { input });
     expect(again.stdout.match(/is unchanged/g)).toHaveLength(10);
