@@ -143,8 +143,10 @@ test('no warning of Node.js or of the SDK reaches stderr', async () => {
 test('help and version [compat 11]', async () => {
   const help = asText(await run(['--help']));
   expect(help).toMatchObject({ status: 0, stderr: '' });
+  // No command at all.
   expect(asText(await run([]))).toEqual(help);
-  for (const command of ['setup', 'put', 'get', 'list', 'delete']) {
+  expect(asText(await run(['-r', 'eu-west-1']))).toEqual(help);
+  for (const command of ['setup', 'put', 'putall', 'get', 'getall', 'list', 'keys', 'delete']) {
     expect(help.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     const own = asText(await run([command, '--help']));
     expect(own).toMatchObject({ status: 0, stderr: '' });
