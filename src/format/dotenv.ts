@@ -11,18 +11,13 @@ import { texts } from './csv.ts';
  */
 export function dotenv(secrets: readonly Secret[], options: { rawNames?: boolean } = {}): string {
   const failures: Failure[] = [];
-  const refuse = (name: string, why: string): void => {
-    failures.push({ name, error: new CredstashError('USAGE', why) });
-  };
   const taken = new Map<string, string>();
   const lines = texts('dotenv', secrets).map(([name, value]) => {
     const variable = options.rawNames ? name : envName(name);
-    const other = taken.get(variable);
-    taken.set(variable, name);
-    if (other !== undefined) refuse(name, `its variable would be ${variable}, as that of ${other}`);
-    else if (!/^[\w.-]+$/.test(variable)) refuse(name, 'dotenv takes no such name for a variable');
     const quoted = quote(value);
-    if (quoted === undefined) refuse(name, 'no quotes of dotenv can hold its value');
+    const why = reason(variable, taken.get(variable), quoted);
+    taken.set(variable, name);
+    if (why !== undefined) failures.push({ name, error: new CredstashError('USAGE', why) });
     return `${variable}=${quoted ?? ''}\n`;
   });
   if (failures.length === 0) return lines.join('');
@@ -31,6 +26,18 @@ export function dotenv(secrets: readonly Secret[], options: { rawNames?: boolean
     failures,
     'json and yaml can; or choose other secrets with credstash get GLOB -f dotenv',
   );
+}
+
+/** Why there can be no such line. */
+function reason(
+  variable: string,
+  other: string | undefined,
+  quoted: string | undefined,
+): string | undefined {
+  if (other !== undefined) return `its variable would be ${variable}, as that of ${other}`;
+  // __proto__ is lost in the object that dotenv fills.
+  if (!/^(?!__proto__$)[\w.-]+$/.test(variable)) return 'dotenv takes no such name for a variable';
+  return quoted === undefined ? 'no quotes of dotenv can hold its value' : undefined;
 }
 
 /** The environment variable of a secret: upper case, `_` for everything outside A-Z 0-9 _, and before a digit. */

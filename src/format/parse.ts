@@ -63,21 +63,28 @@ function jsonValue(value: unknown): Value {
   return decoded(base64);
 }
 
-/** A name that a JSON object has twice: JSON.parse would drop the first of the two without a word. */
+/** A name that an object of this JSON has twice: JSON.parse would drop the first of the two without a word. */
 function repeated(text: string): string | undefined {
-  const names = new Set<string>();
-  let depth = 0;
-  // The text is valid JSON, so this takes it apart: texts, each with the colon that makes it a name, and brackets.
-  for (const [token, quoted, colon] of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[[\]{}]/g)) {
-    if (token === '{' || token === '[') depth += 1;
-    else if (token === '}' || token === ']') depth -= 1;
-    else if (depth === 1 && colon !== undefined) {
+  const open: Set<string>[] = [];
+  // The text is valid JSON, so this takes it apart: texts, each with the colon that makes it a name, and braces.
+  for (const [token, quoted, colon] of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '}') open.pop();
+    else if (colon !== undefined) {
       const name = JSON.parse(quoted ?? '') as string;
-      if (names.has(name)) return name;
-      names.add(name);
+      if (open.at(-1)?.has(name)) return name;
+      open.at(-1)?.add(name);
     }
   }
   return undefined;
+}
+
+/** The tags of YAML's own types: https://yaml.org/type/ */
+const TAG = 'tag:yaml.org,2002:';
+
+/** Whether a node has no tag, or that of its own type. */
+function isTagged({ tag }: { readonly tag?: string }, type: string): boolean {
+  return tag === undefined || tag === `${TAG}${type}`;
 }
 
 async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
@@ -90,21 +97,23 @@ async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
   const [error] = document.errors;
   if (error?.code === 'DUPLICATE_KEY') throw refused(`has a name twice${place(error.pos[0])}`);
   if (error) throw refused(`is not valid YAML${place(error.pos[0])}`);
-  if (!isMap(document.contents)) throw refused('is neither a JSON object nor a YAML mapping');
-  return document.contents.items.map(({ key, value }) => {
+  const { contents } = document;
+  if (!isMap(contents) || !isTagged(contents, 'map')) {
+    throw refused('is neither a JSON object nor a YAML mapping');
+  }
+  return contents.items.map(({ key, value }) => {
     // Nodes of the parser have a source and a range; those that a program makes need not.
-    if (!isScalar(key) || typeof key.value !== 'string')
+    if (!isScalar(key) || typeof key.value !== 'string' || !isTagged(key, 'str')) {
       throw refused('has a name that is no text');
+    }
     const name = key.value;
-    if (key.type === 'PLAIN' && !isPlainText(name)) {
+    if (key.type === 'PLAIN' && key.tag === undefined && !isPlainText(name)) {
       throw refused(`has a name that is no text without quotes${place(key.range[0])}`);
     }
     if (!isScalar(value)) return [name, 'it is no text'];
     const { source } = value;
-    if (value.tag === 'tag:yaml.org,2002:binary') return [name, decoded(source.replace(/\s/g, ''))];
-    if (value.tag !== undefined && value.tag !== 'tag:yaml.org,2002:str') {
-      return [name, 'it has a tag'];
-    }
+    if (value.tag === `${TAG}binary`) return [name, decoded(source.replace(/\s/g, ''))];
+    if (!isTagged(value, 'str')) return [name, 'it has a tag'];
     // yes, 007 and 2026-11-23 are a text to one parser and none to another.
     const plain = value.type === 'PLAIN' && value.tag === undefined;
     if (plain && !isPlainText(source))
