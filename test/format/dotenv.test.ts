@@ -132,6 +132,14 @@ describe('the variable of a secret', () => {
     ]);
   });
 
+  it('and its value are refused together, once', async () => {
+    expect(await refusal(() => dotenv(secrets({ a: 'x', A: 'x', b: 'zQ7\0', B: 'x' })))).toEqual([
+      'dotenv cannot hold 2 of the secrets',
+      'a: its variable would be A, as that of A',
+      'b: its variable would be B, as that of B',
+    ]);
+  });
+
   it('is the name itself with rawNames', () => {
     const values = {
       'a.b': '1',

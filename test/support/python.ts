@@ -53,6 +53,8 @@ export function describeWithPython(title: string, define: () => void): void {
   } else if (process.env['CI'] !== undefined) {
     throw new Error(`Python is missing: ${missing}`);
   } else {
-    process.stderr.write(`\n!!!! LEFT OUT: every test of “${title}”: ${missing}\n\n`);
+    process.stderr.write(
+      `\n!!!! LEFT OUT: every test of “${title}” that compares with Python: ${missing}\n\n`,
+    );
   }
 }

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { EntryStore } from '../src/backend/entry-store.ts';
+import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
+import { Credstash } from '../src/credstash.ts';
+import { parseItem, type Secret } from '../src/entry.ts';
+import { csv } from '../src/format/csv.ts';
+import { dotenv } from '../src/format/dotenv.ts';
+import { json } from '../src/format/json.ts';
+import { listLines } from '../src/format/list.ts';
+import { yaml } from '../src/format/yaml.ts';
+import { fromJson, originals } from './seal/vectors.ts';
+
+/*
+ * What 1.17.1 prints for a table that it wrote (test/golden/make.py) is what our flows and formats make of that table.
+ */
+
+const golden = (file: string): string =>
+  readFileSync(join(import.meta.dirname, 'golden', file), 'utf8');
+
+/** As Python's print ends what it is given. */
+const printed = (text: string): string => `${text}\n`;
+
+const table = originals
+  .map(({ item, context, dataKey }) => ({ entry: parseItem(fromJson(item)), context, dataKey }))
+  .filter(({ entry }) => entry.name !== 'large');
+
+async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+  for (const item of items) yield await Promise.resolve(item);
+}
+
+const entries = table.map(({ entry }) => entry);
+const credstash = new Credstash(
+  {
+    unwrap: (wrapped, context) => {
+      const row = table.find(({ entry }) => Buffer.compare(entry.key, wrapped) === 0);
+      return JSON.stringify(row?.context) === JSON.stringify(context)
+        ? Promise.resolve(new Uint8Array(Buffer.from(row?.dataKey ?? '', 'base64')))
+        : Promise.reject(wrongContext('the fake', context));
+    },
+  } as Partial<KeyService> as KeyService,
+  {
+    all: () => each(entries.map((entry) => ({ ...entry, read: () => entry }))),
+    headers: () => each(entries),
+  } as Partial<EntryStore> as EntryStore,
+);
+
+describe('getall', () => {
+  let secrets: readonly Secret[];
+  beforeAll(async () => {
+    const all = await credstash.getAll({ skipUndecryptable: true });
+    ({ secrets } = all);
+    expect(all.leftOut.map(({ error }) => error.code)).toEqual(Array(7).fill('WRONG_CONTEXT'));
+  });
+
+  it('-f json is the same bytes', () => {
+    expect(printed(json(secrets))).toBe(golden('getall.json'));
+  });
+
+  it('-f csv is the same bytes', () => {
+    expect(printed(csv(secrets))).toBe(golden('getall.csv'));
+  });
+
+  it('-f yaml is the same lines, and the same values where PyYAML writes several lines', () => {
+    // PyYAML breaks a long value after 80 columns; ours stands on one line, which is easier to cut out and to diff.
+    const rows = (text: string): string[] => text.split(/^(?=\S)/m);
+    const ours = rows(printed(yaml(secrets)));
+    const theirs = rows(golden('getall.yaml'));
+    expect(ours).toHaveLength(secrets.length);
+    expect(theirs).toHaveLength(secrets.length);
+    let broken = 0;
+    for (const [i, row] of theirs.entries()) {
+      if (/\n +/.test(row)) {
+        broken += 1;
+        expect(parse(ours[i] ?? '')).toEqual(parse(row));
+      } else {
+        expect(ours[i]).toBe(row);
+      }
+    }
+    expect(broken).toBe(3);
+  });
+
+  it('-f dotenv is the same bytes for names and values that need no escape', () => {
+    const simple = secrets.filter(
+      ({ name, value }) => /^\w+$/.test(name) && !/['\r\n]/.test(Buffer.from(value).toString()),
+    );
+    expect(printed(dotenv(simple))).toBe(golden('getall.dotenv'));
+  });
+});
+
+it('list is the same bytes', async () => {
+  expect(listLines(await credstash.list())).toBe(golden('list.txt'));
+});
+
+it('keys is the same bytes', async () => {
+  expect((await credstash.names()).map(printed).join('')).toBe(golden('keys.txt'));
+});
