@@ -66,18 +66,26 @@ function jsonValue(value: unknown): Value {
 /** A name that an object of this JSON has twice: JSON.parse would drop the first of the two without a word. */
 function repeated(text: string): string | undefined {
   const open: Set<string>[] = [];
-  // The text is valid JSON, so this takes it apart: texts, each with the colon that makes it a name, and braces.
-  for (const [token, quoted, colon] of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g)) {
-    if (token === '{') open.push(new Set());
-    else if (token === '}') open.pop();
-    else if (colon !== undefined) {
-      const name = JSON.parse(quoted ?? '') as string;
+  // The text is valid JSON, so braces and quotes are all that takes it apart. No regular expression for the texts:
+  // a long one would exhaust its stack.
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] === '{') open.push(new Set());
+    else if (text[at] === '}') open.pop();
+    else if (text[at] === '"') {
+      const start = at;
+      for (at += 1; text[at] !== '"'; at += 1) if (text[at] === '\\') at += 1;
+      COLON.lastIndex = at + 1;
+      if (!COLON.test(text)) continue;
+      const name = JSON.parse(text.slice(start, at + 1)) as string;
       if (open.at(-1)?.has(name)) return name;
       open.at(-1)?.add(name);
     }
   }
   return undefined;
 }
+
+/** Behind a text, it makes that a name (RFC 8259, section 2). */
+const COLON = /[ \t\r\n]*:/y;
 
 /** The tags of YAML's own types: https://yaml.org/type/ */
 const TAG = 'tag:yaml.org,2002:';
@@ -88,6 +96,9 @@ function isTagged({ tag }: { readonly tag?: string }, type: string): boolean {
 }
 
 async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
+  if (/[\x85\u2028\u2029]/.test(text)) {
+    throw refused('has a U+0085, U+2028 or U+2029, a line break in YAML 1.1 and none in 1.2');
+  }
   const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
   const lineCounter = new LineCounter();
   // failsafe: every scalar is a text, and the rule for what may stand without quotes is our own.

@@ -30,9 +30,9 @@ function scalar(text: string): string {
 const OTHER_TYPES = [
   // null, bool, merge and value: https://yaml.org/type/ ; YAML 1.2.2, 10.3.2. 1.1 has y and n, PyYAML has not.
   /^(?:~|null|y|n|yes|no|on|off|true|false|<<|=)?$/i,
-  // int, in bases 2, 8, 10, 16 and 60
-  /^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-f_]+|[0-9][0-9_]*(?::[0-9]{1,2})*)$/i,
-  // float, in bases 10 and 60; 1.2 has no need of a dot before the exponent
+  // int, in bases 2, 8 and 16
+  /^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-f_]+)$/i,
+  // int and float, in bases 10 and 60; 1.2 has no need of a dot before the exponent
   /^[-+]?(?:[0-9][0-9_]*(?::[0-9]{1,2})*)?\.?[0-9_]*(?:e[-+]?[0-9]+)?$/i,
   /^[-+]?\.(?:inf|nan)$/i,
   // timestamp
