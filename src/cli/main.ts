@@ -60,6 +60,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
 type Log = (lines: readonly string[]) => void;
 
 async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
+  if (path === '') throw new CredstashError('USAGE', 'the value of --log-file is empty');
   if (level === 'critical' || level === 'fatal') return undefined;
   return (await import('./output-file.ts')).openLogFile(path);
 }

@@ -41,8 +41,7 @@ const AWS_ONLY = {
  */
 export function settingsOf(options: GlobalOptions & { readonly key?: string }): Settings {
   // An option that a script filled from an unset variable must not fall back to another table or role.
-  const flags = { ...AWS_ONLY, local: '--local', logFile: '--log-file' };
-  for (const [name, flag] of Object.entries(flags)) {
+  for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
     if ((options as Record<string, unknown>)[name] === '') {
       throw new CredstashError('USAGE', `the value of ${flag} is empty`);
     }

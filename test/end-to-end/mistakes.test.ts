@@ -37,7 +37,7 @@ async function expectUsage(outcome: Promise<Outcome>, said: string): Promise<voi
 }
 
 describe('an empty option [compat 12]', () => {
-  it.each(['-r', '--kms-region', '-t', '-p', '--arn', '--local'])(
+  it.each(['-r', '--kms-region', '-t', '-p', '--arn', '--local', '--log-file'])(
     '%s is no default',
     async (option) => {
       const outcome = run(['list', ...(option === '--local' ? ['--local='] : [option, ''])]);
