@@ -1,5 +1,5 @@
 import { fstatSync, openSync, writeFileSync } from 'node:fs';
-import { ReadStream } from 'node:tty';
+import { ReadStream, type WriteStream } from 'node:tty';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
 
@@ -59,10 +59,11 @@ export class Io {
    */
   status(line: string | undefined): void {
     const { stderr } = this.#streams;
-    if (!('isTTY' in stderr) || stderr.isTTY !== true || (line === undefined && !this.#statusShown))
-      return;
-    // To the first column, and erase the line (ECMA-48, 8.3.15 and 8.3.41).
-    stderr.write(`\r\x1b[K${visible(line ?? '')}`);
+    const isTerminal = 'isTTY' in stderr && stderr.isTTY === true;
+    if (!isTerminal || (line === undefined && !this.#statusShown)) return;
+    // No longer than a row: only one is erased. To its first column, and erase it (ECMA-48, 8.3.15 and 8.3.41).
+    const columns = (stderr as Partial<WriteStream>).columns ?? 80;
+    stderr.write(`\r\x1b[K${visible(line ?? '').slice(0, columns - 1)}`);
     this.#statusShown = line !== undefined;
   }
 
