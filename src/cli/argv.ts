@@ -27,7 +27,10 @@ export class Grammar extends Command {
     const name = argv.findIndex((arg, i) => this.#isCommand(arg) && !this.#takesValue(argv[i - 1]));
     const ends = [argv.indexOf('--'), name].filter((index) => index !== -1);
     const end = Math.min(argv.length, ...ends);
-    const mine = argv.slice(0, end).flatMap((arg) => this.#inFull(arg));
+    // The value of an option is left as it is.
+    const mine = argv
+      .slice(0, end)
+      .flatMap((arg, i) => (this.#takesValue(argv[i - 1]) ? [arg] : this.#inFull(arg)));
     const args = [...mine, ...argv.slice(end)];
     const at = mine.findIndex((arg, i) => this.#isValue(arg, mine[i - 1]));
     if (isProgram || at === -1) return super.parseOptions(args);
@@ -47,8 +50,10 @@ export class Grammar extends Command {
     return this.options.some((option) => option.long === long);
   }
 
-  /** The words of commander's grammar for an abbreviated option, and for `-v=3`. */
+  /** The words of commander's grammar for an abbreviated option, for `-v=3`, and for `--local`. */
   #inFull(arg: string): string[] {
+    // It takes its folder only behind a `=`. commander would take the next word, which is the command.
+    if (arg === '--local') return ['--local=1'];
     const [typed = '', ...value] = arg.split('=');
     if (
       value.length > 0 &&
@@ -83,14 +88,6 @@ export class Grammar extends Command {
     );
     return /^-.* /s.test(arg) && !isOption && !this.#takesValue(before);
   }
-}
-
-/**
- * `--local` takes its folder only behind a `=`. commander would take the next word, which is the command.
- */
-export function withLocalAttached(argv: readonly string[]): string[] {
-  const end = argv.indexOf('--');
-  return argv.map((arg, i) => (arg === '--local' && (end === -1 || i < end) ? '--local=1' : arg));
 }
 
 /** Node.js reads arguments as UTF-8 and puts U+FFFD for what is none: another text than the one that was given. */

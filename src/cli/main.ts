@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError } from '../errors.ts';
-import { checkUtf8, Grammar, withLocalAttached } from './argv.ts';
+import { checkUtf8, Grammar } from './argv.ts';
 import { registerDelete } from './commands/delete.ts';
 import { registerGet } from './commands/get.ts';
 import { registerGetAll } from './commands/getall.ts';
@@ -43,7 +43,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       const { logFile, logLevel } = optionsOf(command) as GlobalOptions;
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
     });
-    await program.parseAsync(withLocalAttached(argv), { from: 'user' });
+    await program.parseAsync(argv, { from: 'user' });
     return 0;
   } catch (error) {
     // Help and version end in an error of commander's too. No command at all gets help, as in the original.

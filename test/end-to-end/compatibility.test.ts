@@ -117,6 +117,11 @@ describe('the command line', () => {
     expect(await bare('--t', table, 'put', '--auto', '--com=c', 'n', 'two')).toEqual(stored('n'));
     expect(await bare('--t', table, 'get', 'n', '--v', '1', '--no')).toEqual(ok('one'));
     expect(await bare('--t', table, 'getall', '--form', 'csv')).toEqual(ok('n,two\n\n'));
+    // The value of another option is none.
+    for (const value of ['--n', '--local', '--no-such']) {
+      const none = await bare('--t', table, 'get', 'none', '--default', value);
+      expect(none).toEqual(ok(`${value}\n`));
+    }
     // --log is two options, --lit none of the original's, and behind -- there is none at all.
     expect(await bare('--log', 'debug', 'list')).toMatchObject({ status: 2 });
     expect(await bare('--t', table, 'put', 'm', 'v', '--lit')).toMatchObject({ status: 2 });
