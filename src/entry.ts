@@ -62,6 +62,9 @@ export const WRITTEN_DIGESTS = ['SHA256', 'SHA384', 'SHA512'] as const;
 /** DynamoDB's limit for an item: names and values of its attributes, in bytes (400 KB). */
 export const MAX_ITEM_BYTES = 409_600;
 
+/** KMS takes from 1 byte to this many: https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html */
+const MAX_WRAPPED_BYTES = 6144;
+
 const CREATED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 /** The table item of an entry: the exact inverse of `parseItem` on the attributes that the format has. */
@@ -105,6 +108,11 @@ export function parseItem(item: Readonly<Record<string, unknown>>): Entry {
     if (value === undefined) throw broken(`its attribute ${name} is missing or not as it must be`);
     return value;
   };
+  const wrappedKey = (read: typeof bytes): Uint8Array => {
+    const key = required('key', read);
+    if (key.length > 0 && key.length <= MAX_WRAPPED_BYTES) return key;
+    throw broken(`its attribute key has ${key.length} bytes`);
+  };
   const optional = (name: string): string | undefined =>
     item[name] === undefined ? undefined : required(name, text);
 
@@ -123,7 +131,7 @@ export function parseItem(item: Readonly<Record<string, unknown>>): Entry {
       ...common,
       cipher: 'AES-256-CTR',
       ...(digest === undefined ? {} : { digest }),
-      key: required('key', base64),
+      key: wrappedKey(base64),
       contents: required('contents', base64),
       hmac: required('hmac', asText ? hexText : hexBytes),
       ...(asText ? { hmacAsText: true } : {}),
@@ -138,7 +146,7 @@ export function parseItem(item: Readonly<Record<string, unknown>>): Entry {
     cipher,
     digest: required('digest', text),
     created,
-    key: required('key', bytes),
+    key: wrappedKey(bytes),
     contents: required('contents', bytes),
     hmac: required('hmac', bytes),
   };

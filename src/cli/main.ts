@@ -11,7 +11,7 @@ import { registerPut } from './commands/put.ts';
 import { registerPutAll } from './commands/putall.ts';
 import { registerSetup } from './commands/setup.ts';
 import { Io } from './io.ts';
-import { type GlobalOptions, optionsOf } from './settings.ts';
+import { expandHome, type GlobalOptions, optionsOf } from './settings.ts';
 
 const COMMANDS = [
   registerSetup,
@@ -36,11 +36,13 @@ const LOG_LEVELS = ['notset', 'debug', 'info', 'warn', 'warning', 'error', 'fata
 export async function main(argv: readonly string[], io = new Io()): Promise<number> {
   const output = { help: '', error: '' };
   let log: Log | undefined;
+  let debug: boolean | undefined;
   try {
     checkUtf8(argv);
     const program = createProgram(io, output);
     program.hook('preAction', async (_, command) => {
       const { logFile, logLevel } = optionsOf(command) as GlobalOptions;
+      debug = logLevel === 'debug';
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
     });
     await program.parseAsync(argv, { from: 'user' });
@@ -53,7 +55,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       await io.write(help);
       return 0;
     }
-    return report(error, argv, io, log);
+    return report(error, argv, io, { log, debug });
   }
 }
 
@@ -62,7 +64,7 @@ type Log = (lines: readonly string[]) => void;
 async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
   if (path === '') throw new CredstashError('USAGE', 'the value of --log-file is empty');
   if (level === 'critical' || level === 'fatal') return undefined;
-  return (await import('./output-file.ts')).openLogFile(path);
+  return (await import('./output-file.ts')).openLogFile(expandHome(path));
 }
 
 /** The command line's grammar. @param output takes what help and version print, asked for and not */
@@ -129,7 +131,12 @@ function logLevel(level: string): string {
 }
 
 /** Prints an error, writes it to the log if there is one, and gives its exit status. */
-export function report(error: unknown, argv: readonly string[], io: Io, log?: Log): number {
+export function report(
+  error: unknown,
+  argv: readonly string[],
+  io: Io,
+  options: { readonly log?: Log | undefined; readonly debug?: boolean | undefined } = {},
+): number {
   const failure = familiar(error, argv);
   const said = [`error: ${failure.message}`];
   for (const each of failure.failures) said.push(`error: ${each.name}: ${each.error.message}`);
@@ -141,8 +148,9 @@ export function report(error: unknown, argv: readonly string[], io: Io, log?: Lo
     }
   }
   if (failure.code !== 'INTERRUPTED') for (const line of said) io.note(`credstash: ${line}`);
-  if (debugging(argv)) for (const line of origin) io.note(`credstash: ${line}`);
-  log?.([...said, ...origin]);
+  // Where the command line could not be taken apart, what stands there has to do.
+  if (options.debug ?? debugging(argv)) for (const line of origin) io.note(`credstash: ${line}`);
+  options.log?.([...said, ...origin]);
   return failure.exitStatus;
 }
 
@@ -176,7 +184,10 @@ function usageError(error: CommanderError, argv: readonly string[]): CredstashEr
       hint: `a value that begins with - stands behind --, or comes on stdin; see credstash ${writer} --help`,
     });
   }
-  const [message = ''] = error.message.replace(/^error: /, '').split('\n');
+  // Of an option that nobody knows its name alone: its value may be meant for --default.
+  const said =
+    error.code === 'commander.unknownOption' ? error.message.replace(/=[^]*/, "'") : error.message;
+  const [message = ''] = said.replace(/^error: /, '').split('\n');
   return new CredstashError('USAGE', message, { hint: 'see credstash --help' });
 }
 

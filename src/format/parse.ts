@@ -87,6 +87,9 @@ function repeated(text: string): string | undefined {
 /** Behind a text, it makes that a name (RFC 8259, section 2). */
 const COLON = /[ \t\r\n]*:/y;
 
+/** A document takes about 35 times its size in memory while it is parsed. */
+const MAX_YAML_LENGTH = 16 * 1024 * 1024;
+
 /** The tags of YAML's own types: https://yaml.org/type/ */
 const TAG = 'tag:yaml.org,2002:';
 
@@ -96,8 +99,14 @@ function isTagged({ tag }: { readonly tag?: string }, type: string): boolean {
 }
 
 async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
-  if (/[\x85\u2028\u2029]/.test(text)) {
-    throw refused('has a U+0085, U+2028 or U+2029, a line break in YAML 1.1 and none in 1.2');
+  if (text.length > MAX_YAML_LENGTH) {
+    throw new CredstashError('TOO_LARGE', `YAML can have ${MAX_YAML_LENGTH} characters here`, {
+      hint: 'give it as JSON, as getall prints it by default',
+    });
+  }
+  // Not every parser takes these for line breaks.
+  if (/\r(?!\n)|[\x85\u2028\u2029]/.test(text)) {
+    throw refused('has a line break that is neither LF nor CR LF');
   }
   const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
   const lineCounter = new LineCounter();
@@ -112,7 +121,7 @@ async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
   if (!isMap(contents) || !isTagged(contents, 'map')) {
     throw refused('is neither a JSON object nor a YAML mapping');
   }
-  return contents.items.map(({ key, value }) => {
+  return contents.items.map(({ key, value }, i) => {
     // Nodes of the parser have a source and a range; those that a program makes need not.
     if (!isScalar(key) || typeof key.value !== 'string' || !isTagged(key, 'str')) {
       throw refused('has a name that is no text');
@@ -123,13 +132,16 @@ async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
     }
     if (!isScalar(value)) return [name, 'it is no text'];
     const { source } = value;
-    if (value.tag === `${TAG}binary`) return [name, decoded(source.replace(/\s/g, ''))];
+    if (value.tag === `${TAG}binary`) return [name, decoded(source.replace(/[ \t\r\n]/g, ''))];
     if (!isTagged(value, 'str')) return [name, 'it has a tag'];
     // yes, 007 and 2026-11-23 are a text to one parser and none to another.
     const plain = value.type === 'PLAIN' && value.tag === undefined;
     if (plain && !isPlainText(source))
       return [name, 'it stands without quotes, and may be no text'];
-    return [name, bytesOf(source)];
+    // The parser ends a block that the end of the text cuts off with a line break that is not there.
+    const isCutOff =
+      i === contents.items.length - 1 && /^BLOCK/.test(value.type ?? '') && !text.endsWith('\n');
+    return [name, bytesOf(isCutOff ? source.replace(/\n$/, '') : source)];
   });
 }
 

@@ -19,6 +19,7 @@ import {
   v,
 } from './backends.ts';
 import { awsError, type Recorder, startRecorder } from './recorder.ts';
+import { shell } from './shell.ts';
 
 /*
  * docs/compatibility.md, row by row, on KMS and DynamoDB: what a script of the original meets. Rows that other tests
@@ -323,7 +324,8 @@ describe('get with a *, and getall', () => {
     await cs(['put', 'd', 'changed']);
     const changed = (await place.items()).find(({ name }) => name && 'S' in name && name.S === 'd');
     await place.plant({ ...changed, contents: { B: randomBytes(40) } });
-    await place.plant({ ...changed, name: { S: 'e' }, hmac: { S: 'no hmac' } });
+    // KMS would refuse the request, and not the entry.
+    await place.plant({ ...changed, name: { S: 'e' }, key: { B: randomBytes(6145) } });
     const failed = await cs(['getall']);
     // An entry that does not verify is the worst of them.
     expect(failed).toMatchObject({ status: 5, stdout: '' });
@@ -555,6 +557,16 @@ describe('putall', () => {
     expect(await cs(['putall', '{"a": "1"}', '--skip-unchanged', '-v', '1'])).toEqual(
       ok('a is unchanged\n'),
     );
+  });
+
+  test('a stdout that is full stops nothing, and is told at the end [compat 39]', async () => {
+    const all = JSON.stringify(
+      Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`n${i}`, 'x'])),
+    );
+    const ended = await shell(place, `credstash putall '${all}' > /dev/full`);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toBe('credstash: error: stdout cannot be written (ENOSPC)\n');
+    expect(await place.items()).toHaveLength(60);
   });
 
   test('an error that all would meet ends it, and what was not tried is listed [compat 39]', async () => {

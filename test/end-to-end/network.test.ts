@@ -137,3 +137,14 @@ test('a proxy of the environment is used where Node.js can, else told when nothi
     ),
   );
 });
+
+test('a proxy without a scheme is one of HTTP, and any other is told [compat 50]', async () => {
+  const address = `127.0.0.1:${portOf(proxy)}`;
+  const without = { HTTP_PROXY: address, AWS_CA_BUNDLE: certificate };
+  expect(await plain.cs(['get', 'db'], { env: without })).toEqual(ok('secret\n'));
+  expect(through).toHaveLength(usesProxy ? 2 : 0);
+  const other = { HTTPS_PROXY: `socks5://me:p4ss@${address}` };
+  const refused = await plain.cs(['get', 'db'], { env: other });
+  expect(refused).toEqual(failed(2, 'HTTPS_PROXY names a proxy that is none of HTTP'));
+  expect(refused.stderr).not.toContain('p4ss');
+});

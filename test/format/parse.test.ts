@@ -328,3 +328,28 @@ for pairs in data:
     }
   });
 });
+
+it('a block that the end of the text cuts off has no line break there, as PyYAML has it', async () => {
+  for (const [text, value] of [
+    ['k: |\n  secret', 'secret'],
+    ['k: |\n  secret\n', 'secret\n'],
+    ['k: >\n  two\n  lines', 'two lines'],
+    ['k: |-\n  secret', 'secret'],
+  ] as const) {
+    expect(await parseSecrets(Buffer.from(text)), text).toEqual([
+      { name: 'k', value: new Uint8Array(Buffer.from(value)) },
+    ]);
+  }
+});
+
+it.each(['k: yes\r', 'k: \r', 'k: "a\rb"', 'k: "a\u2028b"'])(
+  'a line break that not every parser takes for one is refused: %j',
+  async (text) => {
+    await expect(parseSecrets(Buffer.from(text))).rejects.toMatchObject({ code: 'USAGE' });
+  },
+);
+
+it('YAML of over 16 MB is refused before it fills the memory', async () => {
+  const large = parseSecrets(Buffer.from(`k: "${'x'.repeat(17_000_000)}"`));
+  await expect(large).rejects.toMatchObject({ code: 'TOO_LARGE' });
+});

@@ -279,8 +279,15 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
     }
   });
 
+  it('is written at once for 400 KB that are nearly a number', { timeout: 5000 }, () => {
+    for (const run of ['1', '_', '1_', '0', '1:1']) {
+      const value = `1${run.repeat(399_000 / run.length)}x`;
+      expect(ours(value)).toBe(`k: ${value}\n`);
+    }
+  });
+
   it('differs from what PyYAML writes in this', () => {
-    const quoted = [...'y N 1e3 -1E3 0o7 08 e3 . 0X1F 1:99 _ +'.split(' '), '2026-11-23 note'];
+    const quoted = [...'y N 1e3 -1E3 0o7 08 e3 . 0X1F 1:99 +'.split(' '), '2026-11-23 note'];
     expect(dumped(quoted)).toEqual(quoted.map((value) => `k: ${value}\n`));
     expect(quoted.map(ours)).toEqual(quoted.map((value) => `k: '${value}'\n`));
     // Text of several lines, unless something in it must be escaped.

@@ -5,7 +5,7 @@ import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { loadSharedConfigFiles } from '@smithy/core/config';
 import { CredstashError } from '../../errors.ts';
 import { checkRegion } from '../../region.ts';
-import { proxyIsSet, translate } from './errors.ts';
+import { PROXIES, proxyIsSet, translate } from './errors.ts';
 import type { Waiting } from './patience.ts';
 
 /** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
@@ -145,7 +145,7 @@ async function agents(
   const bundle = process.env['AWS_CA_BUNDLE'] || (await profileSetting(settings, 'ca_bundle'));
   if (bundle === undefined && !proxyIsSet()) return {};
   // As many connections as the SDK's own agents have.
-  const common = { keepAlive: true, maxSockets: 50, proxyEnv: process.env };
+  const common = { keepAlive: true, maxSockets: 50, proxyEnv: proxyEnvironment() };
   let ca: Buffer | undefined;
   try {
     ca = bundle === undefined ? undefined : readFileSync(bundle);
@@ -156,6 +156,21 @@ async function agents(
     httpAgent: new HttpAgent(common),
     httpsAgent: new HttpsAgent({ ...common, ...(ca ? { ca } : {}) }),
   };
+}
+
+/** The environment with its proxies as URLs: Node.js goes directly, without a word, where one is none. */
+function proxyEnvironment(): NodeJS.ProcessEnv {
+  const environment = { ...process.env };
+  for (const name of PROXIES) {
+    const proxy = environment[name];
+    if (!proxy || /^https?:\/\//i.test(proxy)) continue;
+    // Not quoted: it may have a password.
+    if (proxy.includes('://')) {
+      throw new CredstashError('USAGE', `${name} names a proxy that is none of HTTP`);
+    }
+    environment[name] = `http://${proxy}`;
+  }
+  return environment;
 }
 
 /** AWS_DEFAULT_PROFILE is the older name, which boto takes as well and the SDK does not. */

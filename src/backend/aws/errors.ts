@@ -124,11 +124,12 @@ function hintOf(code: ErrorCode): string | undefined {
     : HINTS[code];
 }
 
+/** The variables that name a proxy. */
+export const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
+
 /** Whether the environment names a proxy, as curl and boto understand it. */
 export function proxyIsSet(): boolean {
-  return ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some(
-    (name) => process.env[name],
-  );
+  return PROXIES.some((name) => process.env[name]);
 }
 
 /** The name of an SDK error: what a caller may branch on. */

@@ -43,17 +43,26 @@ export function registerPutAll(program: Command, io: Io): void {
       const secrets = await parseSecrets(await readArgument(io, argument, MAX_INPUT_BYTES));
       await withBackend(async ({ credstash, location }) => {
         const failures: Failure[] = [];
+        // An output that takes no more must not leave the rest unsaid.
+        let unwritten: Error | undefined;
+        const say = async (line: string): Promise<void> => {
+          await io.write(line).catch((error: unknown) => {
+            unwritten ??= error as Error;
+          });
+        };
         for await (const each of credstash.putAll(secrets, seal)) {
           if (each.done === 'failed') failures.push(each);
-          else if (each.done === 'stored')
-            await io.write(`${visible(each.name)} has been stored\n`);
-          else await io.write(`${visible(each.name)} is unchanged\n`);
+          else if (each.done === 'stored') await say(`${visible(each.name)} has been stored\n`);
+          else await say(`${visible(each.name)} is unchanged\n`);
         }
+        if (failures.length === 0 && unwritten !== undefined) throw unwritten;
         if (failures.length === 0) return;
         throw together(
           `${failures.length} of ${secrets.length} secrets have not been stored in ${location}`,
           failures,
-          'with --skip-unchanged the same command stores what is missing, and nothing twice',
+          options.skipUnchanged
+            ? 'what is there with another value is stored as the next version with -a'
+            : 'with --skip-unchanged the same command stores what is missing, and nothing twice',
         );
       });
     },
