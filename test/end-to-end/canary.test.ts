@@ -9,7 +9,7 @@ import { createTable, putRaw, scanRaw, startDynalite } from '../support/dynamo.t
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Outcome, pty, run, type RunOptions } from '../support/run.ts';
 import { awsEnv, temporaryFolder } from './backends.ts';
-import { awsError, type Recorder, startRecorder } from './recorder.ts';
+import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 
 /*
  * A secret that stands nowhere else is put, read, mistyped and lost in every way; then it, the data keys and the

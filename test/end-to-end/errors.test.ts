@@ -18,7 +18,7 @@ import {
   temporaryFolder,
   v,
 } from './backends.ts';
-import { awsError, type Recorder, startRecorder } from './recorder.ts';
+import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 
 let running: Running;
 let kms: KmsServer;

@@ -8,7 +8,7 @@ import { run } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { startStsServer, type StsServer } from '../support/sts-server.ts';
 import { asText, awsEnv, type Ended, failed, ok, stored, temporaryFolder, v } from './backends.ts';
-import { type Recorder, startRecorder } from './recorder.ts';
+import { type Recorder, startRecorder } from '../support/recorder.ts';
 
 const other = { accessKeyId: 'AKIDPROFILE', secretAccessKey: 'secret-key-of-the-profile' };
 const role = 'arn:aws:iam::123456789012:role/reader';

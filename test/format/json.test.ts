@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { json } from '../../src/format/json.ts';
 import { describeWithPython, python } from '../support/python.ts';
-import { anyText, binary, examples, pairsOf, secrets, seed, textFrom } from './secrets.ts';
+import { anyText, binary, examples, pairsOf, secrets, textFrom } from './secrets.ts';
+import { seed } from '../support/seed.ts';
 
 /** What a value is in JSON. */
 const plain = (value: string | Buffer): unknown =>
@@ -57,7 +58,7 @@ describeWithPython('json', () => {
     );
     expect(
       all.map((pairs) => json(secrets(pairs))),
-      `FC_SEED=${seed}`,
+      `SEED=${seed}`,
     ).toEqual(dumped);
   });
 });

@@ -13,9 +13,9 @@ import {
   pairsOf,
   refusal,
   secrets,
-  seed,
   textFrom,
 } from './secrets.ts';
+import { seed } from '../support/seed.ts';
 
 /** What is read, in the order and the kind of bytes of `secrets`. */
 async function read(input: string | Uint8Array): Promise<Secret[]> {
@@ -319,11 +319,11 @@ for pairs in data:
     // Base64 in a block, a name after `?`, and text that is folded in double quotes, in single quotes and in none
     const [double, single, none] = [/\\\n/, /: '.*\n\n/, /: [A-Z][a-z ]+\n +[a-z]/];
     for (const form of [/: !!binary \|\n/, /^\? /m, double, single, none]) {
-      expect(form.test(dumped.join()), `FC_SEED=${seed} ${form.source}`).toBe(true);
+      expect(form.test(dumped.join()), `SEED=${seed} ${form.source}`).toBe(true);
     }
     for (const [i, pairs] of all.entries()) {
       for (const document of dumped[i] ?? []) {
-        expect(await read(document), `FC_SEED=${seed}\n${document}`).toEqual(secrets(pairs));
+        expect(await read(document), `SEED=${seed}\n${document}`).toEqual(secrets(pairs));
       }
     }
   });

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import type { Secret } from '../../src/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { compareUtf8 } from '../../src/utf8.ts';
+import { seed } from '../support/seed.ts';
 
 /** Secrets of these names and values, in the order in which Credstash.getAll gives them. */
 export function secrets(
@@ -44,9 +45,6 @@ export function pairsOf<Value>(
 ): fc.Arbitrary<[string, Value][]> {
   return fc.uniqueArray(fc.tuple(name, value), { selector: ([name]) => name });
 }
-
-/** What chose the examples: FC_SEED=… gives the same again. */
-export const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
 
 /** A batch of examples, for what would start Python once for each. */
 export function examples<T>(arbitrary: fc.Arbitrary<T>, count: number): T[] {

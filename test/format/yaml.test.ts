@@ -3,16 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { yaml } from '../../src/format/yaml.ts';
 import { describeWithPython, python } from '../support/python.ts';
-import {
-  anyText,
-  binary,
-  examples,
-  isOtherType,
-  numbered,
-  secrets,
-  seed,
-  textFrom,
-} from './secrets.ts';
+import { anyText, binary, examples, isOtherType, numbered, secrets, textFrom } from './secrets.ts';
+import { seed } from '../support/seed.ts';
 
 /** What the npm package yaml reads. A Map, so that a name that it takes for another type is seen. */
 function read(document: string, version: '1.1' | '1.2'): [unknown, unknown][] {
@@ -242,7 +234,7 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
   ])('%s are those texts to PyYAML', (_, pairs) => {
     const given = secrets(pairs);
     const texts = given.map(({ name, value }) => [name, Buffer.from(value).toString()]);
-    expect(python(load, yaml(given)), `FC_SEED=${seed}`).toEqual([texts, texts]);
+    expect(python(load, yaml(given)), `SEED=${seed}`).toEqual([texts, texts]);
   });
 
   it('any bytes are those bytes to PyYAML', () => {
@@ -251,7 +243,7 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
       name,
       { base64: Buffer.from(value).toString('base64') },
     ]);
-    expect(python(load, yaml(given)), `FC_SEED=${seed}`).toEqual([bytes, bytes]);
+    expect(python(load, yaml(given)), `SEED=${seed}`).toEqual([bytes, bytes]);
   });
 
   /** What the original writes, but on one line. */
@@ -275,7 +267,7 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
     for (const [i, value] of oneLine.entries()) {
       const mayBeQuoted = theirs[i] === `k: ${value}\n` && isOtherType(value);
       const right = mayBeQuoted ? [theirs[i], `k: '${value}'\n`] : [theirs[i]];
-      expect(right, `FC_SEED=${seed}`).toContain(ours(value));
+      expect(right, `SEED=${seed}`).toContain(ours(value));
     }
   });
 

@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { startHttpServer } from '../support/http-server.ts';
+import { startHttpServer } from './http-server.ts';
 
 /** A request as it passed by. */
 export interface Recorded {
