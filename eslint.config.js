@@ -50,7 +50,7 @@ export default defineConfig(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js', 'scripts/*.js'] },
+        projectService: true,
         tsconfigRootDir: import.meta.dirname,
       },
     },

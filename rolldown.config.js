@@ -1,8 +1,7 @@
-import { defineConfig } from 'rolldown';
-
 // One CommonJS bundle, split at each dynamic import: what a command line does not need is not even read
 // from disk. CommonJS starts faster than ESM here, and a code cache can be laid over it later.
-export default defineConfig({
+/** @type {import('rolldown').InputOptions & { output: import('rolldown').OutputOptions }} */
+export default {
   input: 'bin/credstash.ts',
   platform: 'node',
   // The embedded store's native driver cannot be bundled, and is needed only where node:sqlite is missing.
@@ -15,4 +14,4 @@ export default defineConfig({
     chunkFileNames: 'chunks/[name]-[hash].cjs',
     minify: false,
   },
-});
+};

@@ -8,6 +8,7 @@ import { join } from 'node:path';
  * one run tells everything; each of the first four counts as one test in the closing line.
  */
 const root = join(import.meta.dirname, '..');
+/** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
 let passed = 0;
 let failed = 0;
