@@ -20,7 +20,7 @@ import {
 import { CredstashError, hasCode } from '../../errors.ts';
 import { conflict, type EntryStore, type Found, versionExists } from '../entry-store.ts';
 import { nameOf, translate } from './errors.ts';
-import { patiently, type Waiting } from './patience.ts';
+import { Patience } from './patience.ts';
 
 /** Every attribute of an entry but its keys, with a placeholder each: several are reserved words of DynamoDB. */
 const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'contents', 'hmac'];
@@ -38,19 +38,13 @@ export class AwsEntryStore implements EntryStore {
   readonly #dynamodb: DynamoDBClient;
   readonly #table: string;
   readonly #region: string;
-  readonly #waiting: Waiting;
+  readonly #patience: Patience;
 
-  /** @param waiting told of the wait for a table that is throttled */
-  constructor(
-    dynamodb: DynamoDBClient,
-    table: string,
-    region: string,
-    waiting: Waiting = () => undefined,
-  ) {
+  constructor(dynamodb: DynamoDBClient, table: string, region: string, patience = new Patience()) {
     this.#dynamodb = dynamodb;
     this.#table = table;
     this.#region = region;
-    this.#waiting = waiting;
+    this.#patience = patience;
     this.location = `the table ${table} in ${region}`;
   }
 
@@ -245,13 +239,13 @@ export class AwsEntryStore implements EntryStore {
   }
 
   #call<T>(action: string, send: () => Promise<T>): Promise<T> {
-    return patiently(async () => {
+    return this.#patience.send(`the table ${this.#table}`, async () => {
       try {
         return await send();
       } catch (error) {
         throw this.#translate(error, action);
       }
-    }, this.#waiting);
+    });
   }
 
   #translate(error: unknown, action: string): CredstashError {
