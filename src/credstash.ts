@@ -309,21 +309,13 @@ export class Credstash {
   ): AsyncGenerator<{ name: string; version: string }> {
     checkName(name);
     const { version } = options;
-    if (version !== undefined) {
-      for (const spelling of spellings(checkVersion(version))) {
-        if (await this.#entries.remove(name, spelling)) {
-          yield { name, version: spelling };
-          return;
-        }
-      }
-      throw await this.#noVersion(name, version);
-    }
+    const wanted = version === undefined ? undefined : spellings(checkVersion(version));
     const versions: string[] = [];
     for await (const header of this.#entries.headers(name)) versions.push(header.version);
-    if (versions.length === 0) {
-      throw this.#absent(name);
-    }
-    for (const each of versions.sort(compareUtf8)) {
+    if (versions.length === 0) throw this.#absent(name);
+    const padded = wanted?.find((each) => versions.includes(each));
+    if (wanted && padded === undefined) throw this.#lacks(name, String(version));
+    for (const each of padded === undefined ? versions.sort(compareUtf8) : [padded]) {
       // Whether it was still there or another delete was quicker: it is gone.
       await this.#entries.remove(name, each);
       yield { name, version: each };

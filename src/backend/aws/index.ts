@@ -51,7 +51,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     entries: new AwsEntryStore(dynamodb, table, region.dynamodb, patience),
     setup: async (tags, creating) => {
       const { createTable } = await import('./setup.ts');
-      return createTable(dynamodb, table, region.dynamodb, tags, creating);
+      return createTable(dynamodb, table, region.dynamodb, tags, patience, creating);
     },
     close: () => {
       for (const each of close) each();

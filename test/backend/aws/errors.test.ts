@@ -1,9 +1,15 @@
-import { DynamoDBClient, DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  DynamoDBServiceException,
+} from '@aws-sdk/client-dynamodb';
 import { KMSClient, KMSServiceException } from '@aws-sdk/client-kms';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
+import { Patience } from '../../../src/backend/aws/patience.ts';
 import { createTable } from '../../../src/backend/aws/setup.ts';
 import { checkContext } from '../../../src/context.ts';
 import { CredstashError } from '../../../src/errors.ts';
@@ -179,11 +185,24 @@ describe('an error', () => {
   it('of a setup by ARN says which name to give', async () => {
     const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/secrets';
     expect(
-      await failure(createTable(client, arn, region, {}, () => Promise.resolve())),
+      await failure(createTable(client, arn, region, {}, new Patience(), () => Promise.resolve())),
     ).toMatchObject({
       code: 'USAGE',
       hint: '-t secrets -r eu-west-1',
     });
     expect(dynamodb.calls()).toHaveLength(0);
+  });
+
+  it('of a setup that may not look at the table comes at once, not after a wait', async () => {
+    dynamodb.on(CreateTableCommand).resolves({});
+    dynamodb.on(DescribeTableCommand).rejects(service('AccessDeniedException'));
+    const setup = createTable(client, 'secrets', region, {}, new Patience(), () =>
+      Promise.resolve(),
+    );
+    expect(await failure(setup)).toMatchObject({
+      code: 'ACCESS_DENIED',
+      message: expect.stringContaining('dynamodb:DescribeTable') as unknown,
+    });
+    expect(dynamodb.commandCalls(DescribeTableCommand)).toHaveLength(1);
   });
 });
