@@ -253,7 +253,7 @@ class Lane {
     this.#truth = new Map(this.#names.map((name) => [name, new Map()]));
   }
 
-  /** Does one thing of each kind, in an order that chance gives. */
+  /** Does one thing of each kind at least, in an order that chance gives. */
   async round(): Promise<void> {
     const kinds = [
       () => this.#put(),
@@ -264,6 +264,8 @@ class Lane {
       () => this.#putAll('-a'),
       () => this.#get(),
       () => this.#getVersion(),
+      () => this.#getAll(),
+      () => this.#getAll(),
       () => this.#getAll(),
       () => this.#list(),
       () => this.#keys(),
