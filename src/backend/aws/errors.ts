@@ -65,7 +65,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 export function translate(error: unknown, where: Where): CredstashError {
   if (error instanceof CredstashError) return error;
   const { name, code, status, message } = facts(error);
-  const at = `${where.resource ? `${where.resource} in ` : ''}${where.region ?? where.service}`;
+  const at = placeOf(where);
   const cause = new Error(
     `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`,
   );
@@ -95,8 +95,9 @@ export function translate(error: unknown, where: Where): CredstashError {
       `${where.service} throttled the request on ${at} (${name}), after retries`,
     );
   }
-  if (error instanceof SyntaxError) {
-    return make('UNREACHABLE', `${where.service} sent an answer that cannot be read, for ${at}`);
+  // An error with the status of a success is one of reading the answer: it is cut off, or nested too deep.
+  if (error instanceof SyntaxError || (status !== undefined && status < 300)) {
+    return unreadable(where, cause);
   }
   if (status !== undefined && status >= 500) {
     return make(
@@ -114,6 +115,19 @@ export function translate(error: unknown, where: Where): CredstashError {
     'UNEXPECTED',
     `${where.service} refused the request on ${at} (${[name, status && `HTTP ${status}`].filter(Boolean).join(', ')})`,
   );
+}
+
+/** The error of an answer that is none of the service's. */
+export function unreadable(where: Where, cause?: Error): CredstashError {
+  return new CredstashError(
+    'UNREACHABLE',
+    `${where.service} sent an answer that cannot be read, for ${placeOf(where)}`,
+    { hint: hintOf('UNREACHABLE'), cause },
+  );
+}
+
+function placeOf({ resource, region, service }: Where): string {
+  return `${resource ? `${resource} in ` : ''}${region ?? service}`;
 }
 
 function hintOf(code: ErrorCode): string | undefined {

@@ -144,6 +144,8 @@ describe('an error', () => {
     ['InvalidKeyUsageException', 'KEY_UNUSABLE'],
     ['InvalidCiphertextException', 'WRONG_CONTEXT'],
     ['IncorrectKeyException', 'WRONG_CONTEXT'],
+    // What of a Decrypt can be invalid is the entry's.
+    ['ValidationException', 'WRONG_CONTEXT'],
   ])('%s of KMS is %s', async (name, code) => {
     kms.onAnyCommand().rejects(
       new KMSServiceException({
@@ -158,9 +160,27 @@ describe('an error', () => {
     expect(everything(error)).not.toContain(CANARY);
   });
 
-  it('of an answer without a data key says so', async () => {
-    kms.onAnyCommand().resolves({});
+  it.each<[what: string, answer: object]>([
+    ['nothing', {}],
+    ['a number', { Plaintext: 5 }],
+    ['a data key that is not wrapped', { Plaintext: new Uint8Array(64) }],
+    [
+      'a wrapped key of no bytes',
+      { Plaintext: new Uint8Array(64), CiphertextBlob: new Uint8Array(0) },
+    ],
+  ])('of an answer without a data key, but %s, says so', async (_, answer) => {
+    kms.onAnyCommand().resolves(answer);
     expect(await failure(keys.generate(checkContext([])))).toMatchObject({ code: 'UNREACHABLE' });
+  });
+
+  it('of an answer that the SDK cannot take apart is none of the request', async () => {
+    // As the SDK has it for one that is nested too deep, or whose base64 is none.
+    const error = Object.assign(new RangeError(CANARY), { $metadata: { httpStatusCode: 200 } });
+    dynamodb.onAnyCommand().rejects(error);
+    const said = await failure(store.latest('n'));
+    expect(said).toMatchObject({ code: 'UNREACHABLE', exitStatus: 7 });
+    expect(said.message).toContain('an answer that cannot be read');
+    expect(everything(said)).not.toContain(CANARY);
   });
 
   it('of an entry that is too large, with its real wrapped key, comes before the request', async () => {
