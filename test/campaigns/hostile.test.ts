@@ -12,7 +12,7 @@ import {
 import { openDatabase, type Value } from '../../src/backend/local/driver.ts';
 import { join } from 'node:path';
 import { originals, vectors } from '../seal/vectors.ts';
-import { type Ended, inProcess } from '../support/in-process.ts';
+import { canary as CANARY, type Ended, expectTame, inProcess } from '../support/in-process.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { Random, seed } from '../support/seed.ts';
@@ -31,9 +31,6 @@ import {
  * A writer of the table makes items of every kind. Whatever they make: no crash, no hang, no stack trace, no byte of a
  * secret; status 5 or 6 with the entry named; and no other entry is hidden by it.
  */
-
-/** Stands in every secret, and nowhere else. */
-const CANARY = 'canary-';
 
 /** The entry that nobody touched; the others are told apart by it. */
 const HONEST = 'honest';
@@ -139,30 +136,6 @@ async function cs(
   tally.add('commands in this process');
   expectTame(foreign && ended.status === 1 ? { ...ended, status: 7 } : ended, args);
   return ended;
-}
-
-// What a terminal obeys, and what turns text around. A line break ends a line of ours.
-const DRIVES_A_TERMINAL =
-  // eslint-disable-next-line no-control-regex -- what must not be there
-  /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Cs}/u;
-
-/** What holds for every command, whatever the table has in it. */
-function expectTame(
-  { status, stdout, stderr }: Pick<Ended, 'stdout' | 'stderr'> & { status: number | null },
-  args: readonly string[],
-): void {
-  const what = JSON.stringify({ args, status, stderr: stderr.slice(0, 3000) });
-  if (![0, 2, 3, 4, 5, 6, 7].includes(status ?? -1)) expect.unreachable(`status: ${what}`);
-  if (stderr !== '' && !/^(credstash: (error|warning|hint): [^\n]*\n)+$/.test(stderr)) {
-    expect.unreachable(`no message of ours: ${what}`);
-  }
-  if (/unexpected|\bat .*:\d+:\d+/.test(stderr)) expect.unreachable(`a crash: ${what}`);
-  if (stderr.includes(CANARY)) expect.unreachable(`a secret on stderr: ${what}`);
-  if (DRIVES_A_TERMINAL.test(stderr)) expect.unreachable(`drives a terminal: ${what}`);
-  if (status === 0 && args.includes('get')) return;
-  const said = stdout.toString();
-  if (DRIVES_A_TERMINAL.test(said)) expect.unreachable(`stdout drives a terminal: ${what}`);
-  if (status !== 0 && said.includes(CANARY)) expect.unreachable(`a secret on stdout: ${what}`);
 }
 
 /** Secrets of both formats, with every digest, with a comment and without, in two versions or one. */

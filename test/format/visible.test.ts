@@ -34,7 +34,9 @@ describe('making text visible', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(visible(visible(text))).toBe(visible(text));
-        expect(visible(text)).not.toMatch(/[\p{Cc}\p{Cs}\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
+        expect(visible(text)).not.toMatch(
+          /[\p{Cc}\p{Cs}\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069]/u,
+        );
       }),
     );
   });

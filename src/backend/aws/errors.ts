@@ -105,10 +105,23 @@ export function translate(error: unknown, where: Where): CredstashError {
       `${where.service} failed on ${at} (${name}, HTTP ${status}), after retries`,
     );
   }
+  if (code === 'ERR_INVALID_CHAR') {
+    return make(
+      'CREDENTIALS_REFUSED',
+      'the AWS credentials have a character in them that no request can carry, such as a line break',
+    );
+  }
   if (code !== undefined || name === 'TimeoutError') {
     return make(
       'UNREACHABLE',
       `${where.service} cannot be reached, for ${at} (${code ?? name}), after retries`,
+    );
+  }
+  if (isOfSettings(error)) {
+    return new CredstashError(
+      'USAGE',
+      `no request to ${where.service} can be made for ${at}: a setting of AWS is not as it must be (${name})`,
+      { cause, hint: 'see the variables that begin with AWS_, and the files in ~/.aws' },
     );
   }
   return make(
@@ -149,6 +162,11 @@ export function proxyIsSet(): boolean {
 /** The name of an SDK error: what a caller may branch on. */
 export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
+}
+
+/** What the SDK throws of a setting comes before there is a request, and is of no class that a mistake of ours has. */
+function isOfSettings(error: unknown): boolean {
+  return ['Error', 'EndpointError'].includes(nameOf(error)) && !('$metadata' in Object(error));
 }
 
 function facts(error: unknown): {

@@ -85,6 +85,11 @@ describe.each([
   [new SyntaxError(`Unexpected token in JSON: {"Plaintext":"${CANARY}`), 'UNREACHABLE', 7],
   [service('ValidationException'), 'UNEXPECTED', 1],
   [new TypeError(CANARY), 'UNEXPECTED', 1],
+  // As the SDK has it for AWS_DEFAULTS_MODE=x, and for AWS_USE_FIPS_ENDPOINT with an endpoint.
+  [new Error(CANARY), 'USAGE', 2],
+  [Object.assign(new Error(CANARY), { name: 'EndpointError' }), 'USAGE', 2],
+  // A line break at the end of a session token.
+  [system('ERR_INVALID_CHAR'), 'CREDENTIALS_REFUSED', 6],
 ])('%s', (thrown, code, exitStatus) => {
   it(`is ${code} from DynamoDB, with the table and the region, and quotes nothing`, async () => {
     dynamodb.onAnyCommand().rejects(thrown);
