@@ -169,6 +169,8 @@ function genuineOf(items: readonly Wire[], secrets: ReadonlyMap<string, Buffer>)
   });
 }
 
+const isHandy = ({ length }: Buffer): boolean => length > 0 && length < 10_000;
+
 /** The vectors that others wrote, with their data keys in this KMS. */
 function fromVectors(): Genuine[] {
   const keys = new Set<string>();
@@ -176,7 +178,8 @@ function fromVectors(): Genuine[] {
     const plaintext = Buffer.from(secret ?? '', 'base64');
     const name = text(item, 'name') ?? '';
     const key = Buffer.from(String(item['key']?.['B']), 'base64');
-    if (secret === undefined || plaintext.length === 0 || !('cipher' in item)) return [];
+    // Large ones would take most of the time.
+    if (secret === undefined || !isHandy(plaintext) || !('cipher' in item)) return [];
     // Vectors share wrapped keys that a key service would not.
     if (keys.has(key.toString('hex'))) return [];
     keys.add(key.toString('hex'));
@@ -184,7 +187,7 @@ function fromVectors(): Genuine[] {
     return [{ item, secret: plaintext }];
   });
   const others = originals.flatMap(({ item, context, dataKey, secret }) => {
-    if (Object.keys(context).length > 0 || secret === '') return [];
+    if (Object.keys(context).length > 0 || !isHandy(Buffer.from(secret))) return [];
     const key = Buffer.from(String(item['key']?.['S']), 'base64');
     kms.importDataKey(key, {}, Buffer.from(dataKey, 'base64'));
     return [{ item, secret: Buffer.from(secret) }];
@@ -518,9 +521,9 @@ describe('answers of every kind', () => {
 /** An item as a table gives it to the SDK, in DynamoDB JSON. */
 function wire(item: object): Wire {
   return Object.fromEntries(
-    Object.entries(item).map(([name, value]: [string, { B?: Uint8Array }]) => [
+    Object.entries(item).map(([name, value]: [string, { B?: Uint8Array } | undefined]) => [
       name,
-      value.B ? { B: Buffer.from(value.B).toString('base64') } : value,
+      value?.B ? { B: Buffer.from(value.B).toString('base64') } : value,
     ]),
   );
 }
