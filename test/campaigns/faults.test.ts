@@ -5,7 +5,7 @@ import { Credstash } from '../../src/credstash.ts';
 import { compareUtf8 } from '../../src/utf8.ts';
 import { awsEnv } from '../end-to-end/backends.ts';
 import { createTable, type Dynamo, startDynalite } from '../support/dynamo.ts';
-import { inProcess } from '../support/in-process.ts';
+import { expectTame, inProcess } from '../support/in-process.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Answer, awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { run } from '../support/run.ts';
@@ -305,10 +305,9 @@ class Lane {
         : await inProcess(words, options);
     const { status, stderr } = ended;
     const what = `${args.join(' ').slice(0, 200)}\n${stderr}`;
+    expectTame(ended, args);
     if (status === 0) expect(stderr, what).toBe('');
     else {
-      expect(stderr, what).toMatch(/^credstash: error: [^\n]+\n/);
-      expect(stderr, what).not.toMatch(/^\s+at /m);
       expect([3, 4, 7], what).toContain(status);
       if (status === 7) expect(this.#mix.mayFail, what).toBe(true);
     }

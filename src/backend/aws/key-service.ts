@@ -78,6 +78,9 @@ export class AwsKeyService implements KeyService {
       case 'InvalidCiphertextException':
       case 'IncorrectKeyException':
         return wrongContext('KMS', context, general.cause);
+      case 'ValidationException':
+        // What a Decrypt sends is the entry's, which anybody may have written: it must not stop the others.
+        return action === 'kms:Decrypt' ? wrongContext('KMS', context, general.cause) : general;
       case 'NotFoundException':
         return new CredstashError(
           'KEY_NOT_FOUND',
@@ -115,7 +118,7 @@ function take(plaintext: Uint8Array | undefined): Uint8Array {
   return copy;
 }
 
-function present(bytes: Uint8Array | undefined): Uint8Array {
-  if (bytes) return bytes;
+function present(bytes: unknown): Uint8Array {
+  if (bytes instanceof Uint8Array && bytes.length > 0) return bytes;
   throw new CredstashError('UNREACHABLE', 'KMS sent an answer without a data key');
 }

@@ -109,7 +109,7 @@ function libsql(): new (path: string) => Driver {
   }
 }
 
-function guard<T>(call: () => T, otherwise = 1): T {
+function guard<T>(call: () => T, otherwise = 0): T {
   try {
     return call();
   } catch (error) {

@@ -59,6 +59,7 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
           cause,
         },
       );
+    case 1: // SQLITE_ERROR: there is no such table, or column
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
       return new CredstashError('INTEGRITY', `the vault ${folder} is damaged: ${cause.message}`, {

@@ -91,6 +91,11 @@ describe.each([
   [new SyntaxError(`Unexpected token in JSON: {"Plaintext":"${CANARY}`), 'UNREACHABLE', 7],
   [service('ValidationException'), 'UNEXPECTED', 1],
   [new TypeError(CANARY), 'UNEXPECTED', 1],
+  // As the SDK has it for AWS_DEFAULTS_MODE=x, and for AWS_USE_FIPS_ENDPOINT with an endpoint.
+  [new Error(CANARY), 'USAGE', 2],
+  [Object.assign(new Error(CANARY), { name: 'EndpointError' }), 'USAGE', 2],
+  // A line break at the end of a session token.
+  [system('ERR_INVALID_CHAR'), 'CREDENTIALS_REFUSED', 6],
 ])('%s', (thrown, code, exitStatus) => {
   it(`is ${code} from DynamoDB, with the table and the region, and quotes nothing`, async () => {
     dynamodb.onAnyCommand().rejects(thrown);
@@ -150,6 +155,8 @@ describe('an error', () => {
     ['InvalidKeyUsageException', 'KEY_UNUSABLE'],
     ['InvalidCiphertextException', 'WRONG_CONTEXT'],
     ['IncorrectKeyException', 'WRONG_CONTEXT'],
+    // What of a Decrypt can be invalid is the entry's.
+    ['ValidationException', 'WRONG_CONTEXT'],
   ])('%s of KMS is %s', async (name, code) => {
     kms.onAnyCommand().rejects(
       new KMSServiceException({
@@ -164,9 +171,27 @@ describe('an error', () => {
     expect(everything(error)).not.toContain(CANARY);
   });
 
-  it('of an answer without a data key says so', async () => {
-    kms.onAnyCommand().resolves({});
+  it.each<[what: string, answer: object]>([
+    ['nothing', {}],
+    ['a number', { Plaintext: 5 }],
+    ['a data key that is not wrapped', { Plaintext: new Uint8Array(64) }],
+    [
+      'a wrapped key of no bytes',
+      { Plaintext: new Uint8Array(64), CiphertextBlob: new Uint8Array(0) },
+    ],
+  ])('of an answer without a data key, but %s, says so', async (_, answer) => {
+    kms.onAnyCommand().resolves(answer);
     expect(await failure(keys.generate(checkContext([])))).toMatchObject({ code: 'UNREACHABLE' });
+  });
+
+  it('of an answer that the SDK cannot take apart is none of the request', async () => {
+    // As the SDK has it for one that is nested too deep, or whose base64 is none.
+    const error = Object.assign(new RangeError(CANARY), { $metadata: { httpStatusCode: 200 } });
+    dynamodb.onAnyCommand().rejects(error);
+    const said = await failure(store.latest('n'));
+    expect(said).toMatchObject({ code: 'UNREACHABLE', exitStatus: 7 });
+    expect(said.message).toContain('an answer that cannot be read');
+    expect(everything(said)).not.toContain(CANARY);
   });
 
   it('of an entry that is too large, with its real wrapped key, comes before the request', async () => {

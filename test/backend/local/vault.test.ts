@@ -190,4 +190,58 @@ describe('the vault', () => {
     expect(database.all('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
     database.close();
   });
+
+  /** Changes the vault past the store. */
+  const tamper = (sql: string): void => {
+    const database = openDatabase(join(folder, 'vault.db'));
+    database.exec(sql);
+    database.close();
+  };
+  const versions = (): Promise<string[]> =>
+    using(async (credstash) => (await credstash.list()).map(({ version }) => version));
+
+  it('has rows that a driver cannot give back: a text that is no UTF-8, a number over 2^53', async () => {
+    await put();
+    for (const value of ["CAST(x'ff41' AS TEXT)", '9223372036854775807', '-1e300']) {
+      for (const column of ['version', 'comment', 'hmac']) {
+        tamper("DELETE FROM entries WHERE name = 'm'");
+        tamper(
+          `INSERT INTO entries (name, version, ${column === 'version' ? 'cipher' : column})
+           VALUES ('m', ${column === 'version' ? `${value}, NULL` : `'1', ${value}`})`,
+        );
+        expect(await versions()).toHaveLength(2);
+        const found = using((credstash) => credstash.get('m'));
+        await expect(found).rejects.toMatchObject({ code: 'INTEGRITY' });
+        expect(await get()).toBe('secret');
+      }
+    }
+  });
+
+  it('takes a number where a text may be absent for no absent one', async () => {
+    await put();
+    tamper('UPDATE entries SET comment = 5');
+    await expect(get()).rejects.toMatchObject({ code: 'INTEGRITY', exitStatus: 5 });
+  });
+
+  it('lists each row once, however alike, and comes to an end', async () => {
+    await put();
+    // A NUL is where a driver may end a text, so that these are one name. More than two pages.
+    tamper(
+      `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 2500)
+       INSERT INTO entries (name, version) SELECT 'a' || char(0) || n, n FROM i`,
+    );
+    expect(await versions()).toHaveLength(2501);
+    const all = using((credstash) => credstash.getAll());
+    await expect(all).rejects.toMatchObject({ code: 'INTEGRITY' });
+  });
+
+  it.each(['DROP TABLE entries', 'ALTER TABLE entries RENAME COLUMN hmac TO mac'])(
+    'that is none any more, by %s, says so',
+    async (sql) => {
+      await put();
+      tamper(sql);
+      await expect(get()).rejects.toMatchObject({ code: 'INTEGRITY', exitStatus: 5 });
+      await expect(put()).rejects.toMatchObject({ code: 'INTEGRITY', exitStatus: 5 });
+    },
+  );
 });
