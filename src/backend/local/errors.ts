@@ -50,7 +50,7 @@ export function access<T>(folder: string, use: () => T): T {
 
 function noSpace(folder: string, cause: unknown): CredstashError {
   return new CredstashError('IO', `there is no space left for the vault ${folder}`, {
-    hint: 'make room; to delete from the vault takes a little, too',
+    hint: 'make room elsewhere: a delete takes, for a moment, as much as it frees',
     cause,
   });
 }
