@@ -178,6 +178,18 @@ describe('the vault', () => {
     expect(readFileSync(join(folder, 'vault.db')).includes('a-marker')).toBe(false);
   });
 
+  it('keeps no writer waiting between two entries that a reader takes', async () => {
+    for (let i = 0; i < 40; i += 1) await put();
+    const { entries, vault } = openLocal(folder, { create: false });
+    const reader = entries.all()[Symbol.asyncIterator]();
+    expect((await reader.next()).value).toMatchObject({ name: 'n' });
+    expect(await entries.latest('n')).toMatchObject({ name: 'n' });
+    // On a connection of its own, where a lock of the reader's would be in the way for 30 seconds.
+    await put();
+    expect((await reader.next()).value).toMatchObject({ name: 'n' });
+    vault.close();
+  });
+
   it('removes the drafts of killed first writers with the next put, and no other file', async () => {
     await put();
     const drafts = ['master.key.00112233aabbccdd.tmp', 'vault.db.00112233aabbccdd.tmp-journal'];
