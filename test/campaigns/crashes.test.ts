@@ -44,7 +44,7 @@ const AT_ONCE = 8;
 /** A value that no other put has; sometimes one that takes many pages. */
 let values = 0;
 function newValue(): string {
-  return `value ${++values} ${'x'.repeat(random.of([0, 10, 300, 3000, 3000, 9000, 60_000]))}`;
+  return `value ${++values} ${'x'.repeat(random.of([0, 10, 300, 1000, 3000, 3000, 3000, 30_000]))}`;
 }
 
 /** Every entry, opened: `name version` and its value. */
@@ -160,10 +160,14 @@ function expectKept(
       const all = job.puts.length + job.deletes.length;
       tally.add('kills');
       tally.add(
-        changes === 0 ? '  before it wrote' : changes < all ? '  half way' : '  after it wrote',
+        changes === 0
+          ? 'kills before the first write'
+          : changes < all
+            ? 'kills half way'
+            : 'kills after the last write',
       );
       if (changes > saidStored.length + saidDeleted.length)
-        tally.add('  between a write and its report');
+        tally.add('kills between a write and its report');
     } else {
       expect(outcome, job.kind).toMatchObject({ status: 0, stderr: '' });
       expect([saidStored.length, saidDeleted.length]).toEqual([
@@ -260,7 +264,7 @@ test('writers that are killed lose nothing and leave nothing half done', { timeo
       case 'put -a':
         return put(random.of(SHARED), '-a');
       case 'putall':
-        return putAll(fresh(12));
+        return putAll(fresh(20));
       case 'putall -a':
         return putAll(SHARED, '-a');
       default: {
@@ -293,10 +297,12 @@ test('writers that are killed lose nothing and leave nothing half done', { timeo
     await prepare(round === 0 ? [...SHARED, ...SHARED, ...SHARED, ...doomed] : doomed);
     // First without a kill, to see how long they take.
     const style = round === 0 ? 'none' : random.of(['any', 'late', 'journal', 'journal']);
+    // With those that write for long, one of them is in the middle of a commit at nearly every moment.
+    const kinds = style === 'journal' ? KINDS.slice(4, -1) : KINDS;
     const used = new Set<string>();
     const jobs: Job[] = [];
     while (jobs.length < AT_ONCE) {
-      const next = job(round === 0 ? (KINDS[jobs.length] ?? '') : random.of(KINDS));
+      const next = job(round === 0 ? (KINDS[jobs.length] ?? '') : random.of(kinds));
       if (next.deletes.some((at) => used.has(at))) continue;
       for (const at of next.deletes) used.add(at);
       jobs.push(next);
@@ -307,7 +313,7 @@ test('writers that are killed lose nothing and leave nothing half done', { timeo
     for (const { puts } of [...jobs, survivor]) {
       for (const [name, value] of puts) ever.add(`${name} ${value}`);
     }
-    const journal = moment(folder, /^vault\.db-journal$/, random.below(60));
+    const journal = moment(folder, /^vault\.db-journal$/, random.below(200));
     const start = performance.now();
     const [done, all, listing] = await Promise.all([
       runAll(place, [...jobs, survivor], (job) => {
@@ -354,7 +360,7 @@ test('first writers that are killed leave a vault that works, or none', { timeou
     if (style === 'draft') {
       // Only a folder that is there can be watched.
       mkdirSync(folder, { mode: 0o700 });
-      draft = moment(folder, /^(master\.key|vault\.db)/, random.below(100));
+      draft = moment(folder, /^(master\.key|vault\.db)/, random.below(24));
     }
     const start = performance.now();
     const done = await runAll(place, jobs, (job) => {
