@@ -13,8 +13,8 @@ const PAGE = 32;
 const HEADER_PAGE = 1000;
 
 /**
- * The entries of a vault. Reads go page by page and hold no cursor between pages, so that a slow reader never
- * keeps SQLite from shortening its log, and may write between two entries.
+ * The entries of a vault. Each statement is a transaction of its own. Reads go page by page and hold no cursor, and
+ * so no lock, between pages: a slow reader never keeps a writer waiting, and may write between two entries.
  */
 export class LocalEntryStore implements EntryStore {
   readonly location: string;
