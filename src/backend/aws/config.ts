@@ -27,10 +27,16 @@ export interface AwsSettings {
   readonly mfaCode?: (serial: string) => Promise<string>;
 }
 
-type ClientConfig = Pick<DynamoDBClientConfig, 'profile' | 'credentials' | 'requestHandler'>;
+type ClientConfig = Pick<
+  DynamoDBClientConfig,
+  'profile' | 'credentials' | 'requestHandler' | 'logger'
+>;
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html */
 const TABLE = /^(?:arn:[^:]+:dynamodb:([^:]+):\d+:table\/)?[A-Za-z0-9_.-]{3,255}$/;
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */
+const ROLE = /^arn:[^:]+:iam::\d{12}:role\/[\w+=,.@/-]+$/;
 
 /** The table, and the region to find it in. @throws CredstashError USAGE when it can be no table's name or ARN */
 export function checkTable(table: string): { table: string; region: string | undefined } {
@@ -62,7 +68,7 @@ export async function regions(settings: AwsSettings): Promise<{ dynamodb: string
   };
 }
 
-/** With no logger the chain prints its notices, of several sources of credentials, to the user's terminal. */
+/** With no logger the SDK prints its notices, such as of several sources of credentials, to the user's terminal. */
 const QUIET = {
   debug: () => undefined,
   info: () => undefined,
@@ -77,6 +83,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
   const profile = profileOf(settings);
   const shared = {
     ...(profile === undefined ? {} : { profile }),
+    logger: QUIET,
     // A service that is not there must not hold a person up: all attempts together end within a minute.
     requestHandler: {
       connectionTimeout: 3000,
@@ -101,6 +108,13 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
       });
   const { roleArn } = settings;
   if (roleArn === undefined) return { ...shared, credentials: translated(chain, region, profile) };
+  // STS would say that it is invalid, in words that are not kept.
+  if (!ROLE.test(roleArn)) {
+    throw new CredstashError(
+      'USAGE',
+      'the role is not an ARN such as arn:aws:iam::123456789012:role/NAME',
+    );
+  }
   // A profile without a role of its own may still say which MFA device its owner has.
   const serial =
     (await profileSetting(settings, 'role_arn')) === undefined

@@ -2,7 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type AwsSettings, checkTable, regions } from '../../../src/backend/aws/config.ts';
+import {
+  type AwsSettings,
+  checkTable,
+  clientConfig,
+  regions,
+} from '../../../src/backend/aws/config.ts';
 
 let folder: string;
 
@@ -63,13 +68,34 @@ describe('the region', () => {
 });
 
 describe('a region', () => {
-  it.each(['foo bar', 'evil.com/', '', 'x'.repeat(64)])('cannot be %j', async (region) => {
-    const refused = expect.objectContaining({ code: 'USAGE' }) as Error;
-    await expect(regions({ table: 'secrets', key: 'k', region })).rejects.toThrow(refused);
-    await expect(regions({ table: 'secrets', key: 'k', kmsRegion: region })).rejects.toThrow(
-      refused,
-    );
-  });
+  it.each(['foo bar', 'evil.com/', '', 'x'.repeat(64), '-1', 'eu-'])(
+    'cannot be %j',
+    async (region) => {
+      const refused = expect.objectContaining({ code: 'USAGE' }) as Error;
+      await expect(regions({ table: 'secrets', key: 'k', region })).rejects.toThrow(refused);
+      await expect(regions({ table: 'secrets', key: 'k', kmsRegion: region })).rejects.toThrow(
+        refused,
+      );
+    },
+  );
+});
+
+describe('a role', () => {
+  it.each(['-r', 'reader', 'arn:aws:iam::123456789012:user/x', 'arn:aws:iam::1:role/r', 'a\x1b'])(
+    'cannot be %j, which is told before any request',
+    async (roleArn) => {
+      const config = clientConfig({ table: 'secrets', key: 'k', roleArn }, 'us-east-1');
+      await expect(config).rejects.toMatchObject({ code: 'USAGE' });
+    },
+  );
+
+  it.each(['arn:aws:iam::123456789012:role/a', 'arn:aws-cn:iam::123456789012:role/p/a+=,.@_-'])(
+    'can be %j',
+    async (roleArn) => {
+      const config = clientConfig({ table: 'secrets', key: 'k', roleArn }, 'us-east-1');
+      await expect(config).resolves.toHaveProperty('credentials');
+    },
+  );
 });
 
 describe('a table', () => {
