@@ -243,33 +243,6 @@ describe('put', () => {
   });
 });
 
-describe('data keys', () => {
-  const wiped = (): boolean =>
-    handedOut.length > 0 && handedOut.every((key) => key.every((byte) => byte === 0));
-
-  it('are zeroed after a put and a get', async () => {
-    await credstash.put('n', bytes('s'));
-    expect(wiped()).toBe(true);
-    await credstash.get('n');
-    expect(handedOut).toHaveLength(2);
-    expect(wiped()).toBe(true);
-  });
-
-  it('are zeroed after a put that fails', async () => {
-    plant('n', v(1));
-    await expect(credstash.put('n', bytes('s'))).rejects.toThrow(CredstashError);
-    expect(wiped()).toBe(true);
-  });
-
-  it('are zeroed after an entry that does not verify', async () => {
-    await credstash.put('n', bytes('s'));
-    const [[id, entry] = []] = stored;
-    if (id !== undefined && entry) stored.set(id, { ...entry, comment: 'tampered' });
-    await expect(credstash.get('n')).rejects.toMatchObject({ code: 'INTEGRITY', exitStatus: 5 });
-    expect(wiped()).toBe(true);
-  });
-});
-
 describe('get', () => {
   it('finds a version padded and not padded [rule 5]', async () => {
     await credstash.put('n', bytes('three'), { version: '3' });
