@@ -5,7 +5,7 @@ import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { type Context, checkContext, encodeContext } from '../src/context.ts';
 import { Credstash } from '../src/credstash.ts';
 import { type Entry, itemSize, MAX_ITEM_BYTES } from '../src/entry.ts';
-import { CredstashError } from '../src/errors.ts';
+import type { CredstashError } from '../src/errors.ts';
 import { compareUtf8 } from '../src/utf8.ts';
 
 /** Every data key that was handed out, to see that it was wiped. */

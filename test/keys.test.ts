@@ -474,7 +474,9 @@ describe('bad input asks neither the key service nor the store anything', () => 
     ...badVersions.map((version) => ({ version })),
     ...badContexts.map((context) => ({ context })),
   ];
-  const puts = [...ofEach, ...options, ...badSealing];
+  // With the name it is too long, which getAll cannot know before it has read the names.
+  const longContext = { context: { k: 'v'.repeat(8191) } };
+  const puts = [...ofEach, ...options, longContext, ...badSealing];
   const describedAs = (bad: object): string => JSON.stringify(bad).slice(0, 60);
   const cases: [method: string, bad: object, call: () => Promise<unknown>][] = [
     ...puts.flatMap((bad): typeof cases => {
@@ -489,7 +491,7 @@ describe('bad input asks neither the key service nor the store anything', () => 
     }),
     ['put', { value: 'of 410 KB' }, () => credstash.put('n', Buffer.alloc(410_000))],
     ['putAll', { name: 'twice' }, () => outcomes({}, [...many, ...many])],
-    ...[...ofEach, ...options].map((bad): (typeof cases)[number] => {
+    ...[...ofEach, ...options, longContext].map((bad): (typeof cases)[number] => {
       const { name, ...rest } = { name: 'n', ...bad };
       return ['get', bad, () => credstash.get(name, rest)];
     }),

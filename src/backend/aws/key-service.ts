@@ -28,13 +28,9 @@ export class AwsKeyService implements KeyService {
     const answer = await this.#call('kms:GenerateDataKey', `the key ${this.#key}`, context, () =>
       this.#kms.send(new GenerateDataKeyCommand(input)),
     );
-    const plaintext = take(answer.Plaintext);
-    try {
-      return { plaintext, wrapped: present(answer.CiphertextBlob) };
-    } catch (error) {
-      plaintext.fill(0);
-      throw error;
-    }
+    // A data key that nothing will ever unwrap again is of no use: it is not even copied.
+    if (!answer.CiphertextBlob) answer.Plaintext?.fill(0);
+    return { wrapped: present(answer.CiphertextBlob), plaintext: take(answer.Plaintext) };
   }
 
   async unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
