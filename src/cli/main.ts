@@ -1,3 +1,4 @@
+import { debuglog } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError } from '../errors.ts';
@@ -43,6 +44,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     program.hook('preAction', async (_, command) => {
       const { logFile, logLevel } = optionsOf(command) as GlobalOptions;
       debug = logLevel === 'debug';
+      refuseNodeDebug();
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
     });
     await program.parseAsync(argv, { from: 'user' });
@@ -60,6 +62,33 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
 }
 
 type Log = (lines: readonly string[]) => void;
+
+/** Sections of NODE_DEBUG that print what is typed, read and sent, signed requests, or the environment. */
+const TELLTALE = [
+  'child_process',
+  'fetch',
+  'http',
+  'http2',
+  'https',
+  'net',
+  'stream',
+  'tls',
+  'undici',
+];
+
+/**
+ * @throws CredstashError USAGE. Refused, because Node.js has read the variable before anything of ours runs, and
+ *   nothing turns it off again
+ */
+function refuseNodeDebug(): void {
+  const section = TELLTALE.find((each) => debuglog(each).enabled);
+  if (section === undefined) return;
+  throw new CredstashError(
+    'USAGE',
+    `with ${section} in NODE_DEBUG, Node.js would print secrets, data keys and credentials`,
+    { hint: 'run it without: env -u NODE_DEBUG credstash …' },
+  );
+}
 
 async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
   if (path === '') throw new CredstashError('USAGE', 'the value of --log-file is empty');
@@ -158,22 +187,20 @@ export function report(
 function familiar(error: unknown, argv: readonly string[]): CredstashError {
   if (error instanceof CredstashError) return error;
   if (error instanceof CommanderError) return usageError(error, argv);
-  // Nobody chose this message, so nobody made sure what stands in it: the stack's lines have to do.
+  // Nobody chose this message, so nobody made sure what stands in it, nor in the name that a library gave it: what can
+  // be no name of an error and no line of a stack is left out.
   const cause = new Error();
+  const name =
+    error instanceof Error && /^[A-Za-z]{1,60}$/.test(error.name) ? error.name : typeof error;
   if (error instanceof Error) {
-    cause.stack = `${error.name}\n${(error.stack ?? '')
-      .split('\n')
-      .filter((line) => /^\s+at /.test(line))
-      .join('\n')}`;
+    // Without the message first: it may have lines that look like those of a stack.
+    const lines = (error.stack ?? '').replace(error.message, () => '').split('\n');
+    cause.stack = [name, ...lines.filter((line) => /^ {4}at .+:\d+:\d+\)?$/.test(line))].join('\n');
   }
-  return new CredstashError(
-    'UNEXPECTED',
-    `unexpected failure (${error instanceof Error ? error.name : typeof error})`,
-    {
-      hint: 'run it again with --log-level debug, and report what it prints',
-      cause,
-    },
-  );
+  return new CredstashError('UNEXPECTED', `unexpected failure (${name})`, {
+    hint: 'run it again with --log-level debug, and report what it prints',
+    cause,
+  });
 }
 
 function usageError(error: CommanderError, argv: readonly string[]): CredstashError {

@@ -109,6 +109,8 @@ async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
     throw refused('has a line break that is neither LF nor CR LF');
   }
   const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
+  // Where one of these is set, the library prints all that it reads to stdout (its Parser and its Composer).
+  for (const name of ['LOG_TOKENS', 'LOG_STREAM']) Reflect.deleteProperty(process.env, name);
   const lineCounter = new LineCounter();
   // failsafe: every scalar is a text, and the rule for what may stand without quotes is our own.
   const document = parseDocument(text, { schema: 'failsafe', prettyErrors: false, lineCounter });

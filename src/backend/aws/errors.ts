@@ -59,7 +59,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 /**
  * The one translation of what the SDK throws into the project's errors, by its class or code.
  *
- * Of the SDK's error only names, numbers and a denial's text are kept. It carries the whole answer along, its
+ * Of the SDK's error only names, numbers and the words of a denial are kept. It carries the whole answer along, its
  * other texts can quote the request, and a parser's error quotes the answer: a data key could stand there.
  */
 export function translate(error: unknown, where: Where): CredstashError {
@@ -87,7 +87,7 @@ export function translate(error: unknown, where: Where): CredstashError {
   }
   if (DENIED.includes(name)) {
     const denied = `access denied: ${where.action ?? where.service} on ${at}`;
-    return make('ACCESS_DENIED', message === '' ? denied : `${denied}: ${message}`);
+    return make('ACCESS_DENIED', message === '' ? denied : `${denied}: ${words(message)}`);
   }
   if (THROTTLED.includes(name) || status === 429) {
     return make(
@@ -137,6 +137,18 @@ export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
+/** A word, an action of IAM or an ARN. */
+const DENIAL_WORD =
+  /^["'(]*(?:[A-Za-z'-]{1,40}|[a-z0-9-]+:[A-Za-z*]{1,60}|arn:[^"'()]+)["')]*[.,:;]*$/;
+
+/** A denial's text, which says who lacks what and why; what else a service may quote there is left out. */
+function words(message: string): string {
+  return message
+    .split(/\s+/)
+    .map((word) => (DENIAL_WORD.test(word) ? word : '…'))
+    .join(' ');
+}
+
 function facts(error: unknown): {
   name: string;
   code: string | undefined;
@@ -150,8 +162,8 @@ function facts(error: unknown): {
   };
   const status = $metadata?.httpStatusCode;
   return {
-    // It is taken from the answer: what can be no name of an error is not repeated.
-    name: /^\w{1,60}$/.test(nameOf(error)) ? nameOf(error) : 'Error',
+    // It is taken from the answer: what can be no name of an error, which has letters alone, is not repeated.
+    name: /^[A-Za-z]{1,60}$/.test(nameOf(error)) ? nameOf(error) : 'Error',
     // Of the system or of TLS: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED.
     code: typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code) ? code : undefined,
     status: typeof status === 'number' ? status : undefined,

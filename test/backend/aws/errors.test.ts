@@ -122,6 +122,32 @@ describe('an error', () => {
     );
   });
 
+  it('of a denial leaves out what is neither a word, an action nor an ARN', async () => {
+    const key = Buffer.alloc(64, 'k').toString('base64');
+    const said = [
+      'User: arn:aws:sts::123456789012:assumed-role/app/i-0abc is not authorized to perform: kms:Decrypt on resource:',
+      'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab with an explicit deny in a service control policy',
+    ].join(' ');
+    kms
+      .onAnyCommand()
+      .rejects(
+        service('AccessDeniedException', 400, `${said} {"Plaintext":"${key}"} ${key} (x:${key})`),
+      );
+    expect((await failure(keys.unwrap(Uint8Array.of(1), checkContext([])))).message).toBe(
+      `access denied: kms:Decrypt on the entry's key in eu-west-1: ${said} … … …`,
+    );
+  });
+
+  it('repeats no name that is none of an error', async () => {
+    for (const name of ['x'.repeat(61), 'K9k4mQ2', 'a.b', 'a_b', 'a b']) {
+      for (const status of [400, 429, 500]) {
+        kms.onAnyCommand().rejects(service(name, status));
+        const error = await failure(keys.generate(checkContext([])));
+        expect(everything(error)).not.toContain(name);
+      }
+    }
+  });
+
   it('of an absent table says where it looked and how to create it', async () => {
     dynamodb.onAnyCommand().rejects(service('ResourceNotFoundException'));
     expect(await failure(store.latest('n'))).toMatchObject({
