@@ -2,8 +2,15 @@ import type { EntryStore, Found } from './backend/entry-store.ts';
 import type { KeyService } from './backend/key-service.ts';
 import type { Context } from './context.ts';
 import type { Entry, EntryHeader, Secret } from './entry.ts';
-import { CredstashError, type Failure, hasCode, isOfOneSecret, together } from './errors.ts';
-import { checkName, literalPrefix, matches } from './name.ts';
+import {
+  CredstashError,
+  type ErrorCode,
+  type Failure,
+  hasCode,
+  isOfOneSecret,
+  together,
+} from './errors.ts';
+import { checkGlob, checkName, literalPrefix, matches } from './name.ts';
 import { inParallel } from './parallel.ts';
 import { checked, type Plan, plan, type PutOptions } from './plan.ts';
 import { equal } from './seal/data-key.ts';
@@ -160,7 +167,7 @@ export class Credstash {
     const format = FORMATS[entry.cipher];
     let dataKey: Uint8Array | undefined;
     try {
-      dataKey = await this.#keys.unwrap(entry.key, format.context(context, entry.name));
+      dataKey = await this.#keys.unwrap(entry.key, contextOf(entry, context));
       return format.open(entry, dataKey);
     } catch (error) {
       throw about(entry, error);
@@ -174,13 +181,14 @@ export class Credstash {
    * once, and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
    *
    * @returns the secrets, and with `skipUndecryptable` what was left out, and why
-   * @throws CredstashError with `failures`: one for each secret that does not open or lacks that version; its code is
-   *   one of theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
+   * @throws CredstashError USAGE for a glob that no name can match; with `failures`, one for each secret that does not
+   *   open or lacks that version: its code is one of theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
    */
   async getAll(
     options: GetAllOptions = {},
   ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
-    const { glob = '*', version, skipUndecryptable = false } = options;
+    const { version, skipUndecryptable = false } = options;
+    const glob = checkGlob(options.glob ?? '*');
     const context = checked(options.context);
     const chosen = await this.#choose(
       glob,
@@ -205,7 +213,7 @@ export class Credstash {
     throw together(
       `${leftOut.length} of ${chosen.length} secrets in ${this.#entries.location} cannot be opened, so none is given`,
       leftOut,
-      'give the encryption context that they share, or leave out what does not open with --skip-undecryptable',
+      wayOut(leftOut),
     );
   }
 
@@ -288,11 +296,16 @@ export class Credstash {
     return [...names].sort(compareUtf8);
   }
 
-  /** The headers of every entry, or of those whose name matches `glob`, by name and then by version. */
+  /**
+   * The headers of every entry, or of those whose name matches `glob`, by name and then by version.
+   *
+   * @throws CredstashError USAGE for a glob that no name can match
+   */
   async list(glob = '*'): Promise<EntryHeader[]> {
+    const wanted = checkGlob(glob);
     const headers: EntryHeader[] = [];
     for await (const header of this.#entries.headers()) {
-      if (matches(glob, header.name)) headers.push(header);
+      if (matches(wanted, header.name)) headers.push(header);
     }
     return headers.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
   }
@@ -309,26 +322,38 @@ export class Credstash {
   ): AsyncGenerator<{ name: string; version: string }> {
     checkName(name);
     const { version } = options;
-    if (version !== undefined) {
-      for (const spelling of spellings(checkVersion(version))) {
-        if (await this.#entries.remove(name, spelling)) {
-          yield { name, version: spelling };
-          return;
-        }
-      }
-      throw await this.#noVersion(name, version);
-    }
+    const wanted = version === undefined ? undefined : spellings(checkVersion(version));
     const versions: string[] = [];
     for await (const header of this.#entries.headers(name)) versions.push(header.version);
-    if (versions.length === 0) {
-      throw this.#absent(name);
-    }
-    for (const each of versions.sort(compareUtf8)) {
+    if (versions.length === 0) throw this.#absent(name);
+    const padded = wanted?.find((each) => versions.includes(each));
+    if (wanted && padded === undefined) throw this.#lacks(name, String(version));
+    for (const each of padded === undefined ? versions.sort(compareUtf8) : [padded]) {
       // Whether it was still there or another delete was quicker: it is gone.
       await this.#entries.remove(name, each);
       yield { name, version: each };
     }
   }
+}
+
+/** The context of an entry that was found. One that could not have been put with these pairs is no error of usage. */
+function contextOf(entry: Entry, pairs: Context): Context {
+  try {
+    return FORMATS[entry.cipher].context(pairs, entry.name);
+  } catch (error) {
+    if (!(error instanceof CredstashError)) throw error;
+    throw new CredstashError('WRONG_CONTEXT', error.message, { hint: error.hint });
+  }
+}
+
+/** The hint of a getall that failed. */
+function wayOut(failures: readonly Failure[]): string {
+  const has = (code: ErrorCode): boolean => failures.some(({ error }) => error.code === code);
+  return [
+    ...(has('WRONG_CONTEXT') ? ['give the encryption context that they share'] : []),
+    ...(has('INTEGRITY') ? ['find out who wrote what does not verify'] : []),
+    'leave out what does not open with --skip-undecryptable',
+  ].join(', or ');
 }
 
 /** An error of opening an entry, with the entry named. */

@@ -28,6 +28,17 @@ export function checkName(name: string): string {
 }
 
 /**
+ * Checks a glob, before a table is read for nothing, and gives it in short: with one `*` for each run of them.
+ *
+ * @throws CredstashError USAGE when no name can match it: it has over 2048 bytes besides `*`, or is no storable text
+ */
+export function checkGlob(glob: string): string {
+  const literal = glob.replaceAll('*', '');
+  if (literal !== '') checkName(literal);
+  return glob.replace(/\*+/g, '*');
+}
+
+/**
  * Whether `name` matches `glob`, in which `*` stands for any run of characters, the empty one too, and nothing
  * else is special. Linear in the length of the name for each `*`, with no backtracking to exploit.
  */

@@ -1,6 +1,6 @@
 /**
  * Runs `work` on each of `items`, up to `limit` at once, and yields what it gives in the order of the items. Once
- * one rejects, or the caller stops, no more are started.
+ * one rejects, this does so at once, and starts no more; nor once the caller stops. What is under way then is let go.
  */
 export async function* inParallel<T, R>(
   limit: number,
@@ -8,12 +8,19 @@ export async function* inParallel<T, R>(
   work: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
   const running: Promise<R>[] = [];
+  let fail: (reason: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // It is awaited below, with what is under way; until then it may reject without that being an unhandled rejection.
+  failed.catch(() => undefined);
+  // In this order: of two that have settled, the failure comes first.
+  const next = (): Promise<R> => Promise.race([failed, running.shift() as Promise<R>]);
   for (const item of items) {
     const started = work(item);
-    // It is awaited below; until then it may reject without that being an unhandled rejection.
-    started.catch(() => undefined);
+    started.catch(fail);
     running.push(started);
-    if (running.length === limit) yield await (running.shift() as Promise<R>);
+    if (running.length === limit) yield await next();
   }
-  for (const started of running) yield await started;
+  while (running.length > 0) yield await next();
 }

@@ -416,7 +416,39 @@ describe('getAll', () => {
     ]);
   });
 
+  it('hints at what failed', async () => {
+    const hint = (options = {}): Promise<unknown> =>
+      credstash.getAll(options).then(
+        () => undefined,
+        (error: unknown) => (error as CredstashError).hint,
+      );
+    const leave = 'leave out what does not open with --skip-undecryptable';
+    await credstash.put('a', bytes('a'));
+    expect(await hint({ version: '2' })).toBe(leave);
+    const entry = stored.get(`a ${v(1)}`);
+    if (entry) stored.set(`a ${v(1)}`, { ...entry, comment: 'tampered' });
+    expect(await hint()).toBe(`find out who wrote what does not verify, or ${leave}`);
+    await credstash.put('b', bytes('b'), { context: checkContext([['env', 'prod']]) });
+    expect(await hint()).toBe(
+      `give the encryption context that they share, or find out who wrote what does not verify, or ${leave}`,
+    );
+  });
+
+  it('is stopped by no entry whose name is too long for the context', async () => {
+    await credstash.put('a', bytes('a'), { context: { k: 'x'.repeat(7000) } });
+    const [entry] = stored.values();
+    const name = 'n'.repeat(2048);
+    if (entry) stored.set(`${name} ${v(1)}`, { ...entry, name });
+    const options = { context: { k: 'x'.repeat(7000) }, skipUndecryptable: true };
+    const { secrets, leftOut } = await credstash.getAll(options);
+    expect(secrets.map((each) => each.name)).toEqual(['a']);
+    expect(leftOut).toMatchObject([{ name, error: { code: 'WRONG_CONTEXT' } }]);
+  });
+
   it('is told of a bad version or context before the first request', async () => {
+    const glob = 'x'.repeat(2049);
+    await expect(credstash.getAll({ glob })).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(credstash.list(glob)).rejects.toMatchObject({ code: 'USAGE' });
     await expect(credstash.getAll({ version: '' })).rejects.toMatchObject({ code: 'USAGE' });
     const context = { '': 'x' };
     await expect(credstash.getAll({ context })).rejects.toMatchObject({ code: 'USAGE' });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkName, matches } from '../src/name.ts';
+import { checkGlob, checkName, matches } from '../src/name.ts';
 
 describe('the name of a secret [rule 1]', () => {
   it.each(['', 'a\0b', '\ud800', 'x'.repeat(2049), 'ü'.repeat(1025)])('%j is refused', (name) => {
@@ -48,6 +48,16 @@ describe('a glob', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('that no name can match is refused before anything is read', () => {
+    const usage = expect.objectContaining({ code: 'USAGE' }) as Error;
+    for (const glob of [`*${'x'.repeat(2049)}`, 'ü*'.repeat(1025), 'a\ud800*', '*\0']) {
+      expect(() => checkGlob(glob)).toThrow(usage);
+    }
+    expect(checkGlob(`${'x'.repeat(2048)}*`)).toHaveLength(2049);
+    expect(checkGlob('*'.repeat(100_000))).toBe('*');
+    expect(checkGlob('a**b***')).toBe('a*b*');
   });
 
   it('of many stars does not stall', () => {

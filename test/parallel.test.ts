@@ -58,7 +58,21 @@ describe('work in parallel', () => {
       }),
     );
     await expect(all).rejects.toThrow('2');
+    // The third began as the first ended, in the same moment.
     expect(started).toEqual([1, 2, 3]);
+  });
+
+  it('rejects at once, whatever is under way before the one that failed', async () => {
+    const { started, end, work } = controlled();
+    const all = collect(
+      inParallel(3, [1, 2, 3, 4, 5], (i) => (i === 3 ? Promise.reject(new Error('3')) : work(i))),
+    );
+    await expect(all).rejects.toThrow('3');
+    expect(started).toEqual([1, 2]);
+    end(1);
+    end(2);
+    await new Promise(setImmediate);
+    expect(started).toEqual([1, 2]);
   });
 
   it('starts no more once the caller stops', async () => {

@@ -74,9 +74,10 @@ async function onAws(
   const aws = await openAws({
     ...settings,
     mfaCode: (serial) => askMfaCode(io, serial),
-    waiting: (seconds) => {
-      const line = `credstash: the table ${settings.table} is throttled: ${seconds ?? 0} s, trying again`;
-      io.status(seconds === undefined ? undefined : line);
+    waiting: (wait) => {
+      io.status(
+        wait && `credstash: ${wait.resource} is throttled: ${wait.seconds} s, trying again`,
+      );
     },
   });
   try {

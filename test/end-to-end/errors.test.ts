@@ -187,9 +187,18 @@ describe('retries', () => {
     expect(kms.requests.map(({ action }) => action)).toEqual(['Decrypt', 'Decrypt', 'Decrypt']);
   });
 
+  test('throttled for longer than the SDK tries: waited for', async () => {
+    kms.fault('throttle', { times: 3 });
+    expect(await place.cs(['get', 'db'])).toEqual(ok('secret\n'));
+    expect(kms.requests).toHaveLength(4);
+  });
+
   test('throttled for good: exit 7', async () => {
     kms.fault('throttle');
-    expect(await place.cs(['get', 'db'])).toEqual(failed(7, 'KMS throttled', 'hint: try again'));
+    const thrice = { env: { AWS_MAX_ATTEMPTS: '3' } };
+    expect(await place.cs(['get', 'db'], thrice)).toEqual(
+      failed(7, 'KMS throttled', 'hint: try again'),
+    );
     expect(kms.requests).toHaveLength(3);
     const once = { env: { AWS_MAX_ATTEMPTS: '1' } };
     expect(await place.cs(['get', 'db'], once)).toEqual(failed(7, 'KMS throttled'));

@@ -1,4 +1,5 @@
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type IncomingHttpHeaders, request, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startHttpServer } from './http-server.ts';
 
 /** A request as it passed by. */
@@ -14,9 +15,19 @@ export interface Recorded {
   answer: string;
 }
 
-interface Answer {
+/**
+ * How an answer goes over the wire: whole; half of it, and then the connection breaks; byte by byte, in about a second;
+ * not at all, and the connection is reset; not at all, and the connection stays.
+ */
+export type Delivery = 'whole' | 'half' | 'slow' | 'reset' | 'never';
+
+export interface Answer {
   readonly status: number;
   readonly body: string;
+  /** Whole unless given. */
+  readonly delivery?: Delivery;
+  /** What the service says the time is; the time unless given. */
+  readonly date?: Date;
 }
 
 /** Answers in the place of the service, or changes what it answered; undefined leaves it as it is. */
@@ -24,6 +35,7 @@ export type Meddle = (
   action: string,
   answer: () => Promise<Answer>,
   sent: string,
+  headers: IncomingHttpHeaders,
 ) => Promise<Answer | undefined>;
 
 /** What AWS_ENDPOINT_URL may point at: passes every request on to DynamoDB or KMS, and remembers it. */
@@ -60,6 +72,35 @@ function pass(url: string, headers: IncomingHttpHeaders, body: Buffer): Promise<
   });
 }
 
+async function deliver(response: ServerResponse, answer: Answer): Promise<void> {
+  const { status, delivery = 'whole', date } = answer;
+  const body = Buffer.from(answer.body);
+  if (delivery === 'never') return;
+  if (delivery === 'reset') {
+    response.socket?.resetAndDestroy();
+    return;
+  }
+  response.writeHead(status, {
+    'content-type': 'application/x-amz-json-1.0',
+    'content-length': body.length,
+    ...(date ? { date: date.toUTCString() } : {}),
+  });
+  if (delivery === 'half') {
+    response.write(body.subarray(0, body.length >> 1), () => response.socket?.destroy());
+    return;
+  }
+  if (delivery === 'slow') {
+    const step = Math.ceil(body.length / 20);
+    for (let at = 0; at < body.length; at += step) {
+      response.write(body.subarray(at, at + step));
+      await sleep(50);
+    }
+    response.end();
+    return;
+  }
+  response.end(body);
+}
+
 /** Starts a recorder in front of these services; what a test does not name is never reached. */
 export async function startRecorder(
   services: { readonly DynamoDB?: string; readonly KMS?: string } = {},
@@ -78,10 +119,9 @@ export async function startRecorder(
     const onward = (): Promise<Answer> =>
       url ? pass(url, headers, body) : Promise.resolve(awsError('UnknownOperationException'));
     void (async () => {
-      const answer = (await recorder.meddle?.(action, onward, sent)) ?? (await onward());
+      const answer = (await recorder.meddle?.(action, onward, sent, headers)) ?? (await onward());
       recorded.answer = answer.body;
-      response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' });
-      response.end(answer.body);
+      await deliver(response, answer);
     })().catch(() => response.destroy()); // as the service broke the connection
   });
   const recorder: Recorder = {

@@ -20,19 +20,21 @@ export interface RunOptions extends Program {
   readonly input?: string | Uint8Array | typeof silence;
   /** When the process is killed and the run rejects (default 30 s). */
   readonly timeoutMs?: number;
+  /** When it resolves the process is killed (SIGKILL), if it has not ended. */
+  readonly kill?: Promise<unknown>;
 }
 
 /** Runs the built command to its end, whatever its exit status. */
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { cwd, env, command, remove } = sandbox(args, options);
-  const [node, ...rest] = command;
+  const [program, ...rest] = command;
   const { input, timeoutMs = 30_000 } = options;
   try {
     return await new Promise<Outcome>((resolve, reject) => {
       const stdin = input === undefined ? 'ignore' : 'pipe';
       // Detached, it has no terminal that it could ask on, also where a person runs the tests in one.
       const stdio = [stdin, 'pipe', 'pipe'] as const;
-      const child = spawn(node, rest, { cwd, env, stdio: [...stdio], detached: true });
+      const child = spawn(program, rest, { cwd, env, stdio: [...stdio], detached: true });
       const stdout: Buffer[] = [];
       const stderr: Buffer[] = [];
       child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -47,6 +49,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
         const what = `credstash ${args.join(' ')} did not end in ${timeoutMs} ms`;
         reject(new Error(`${what}\nstdout: ${stdout.toString()}\nstderr: ${stderr}`));
       }, timeoutMs);
+      void options.kill?.then(() => child.kill('SIGKILL'));
       child.on('error', reject);
       child.on('close', (status, signal) => {
         clearTimeout(timer);

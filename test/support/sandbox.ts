@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path';
 export interface Program {
   /** The script that node runs. */
   readonly executable?: string;
+  /** A command that runs the one that follows it, in circumstances of its own: `nsenter …`. */
+  readonly under?: readonly [string, ...string[]];
   /** What is added to an environment that has nothing of the developer's but PATH. */
   readonly env?: Readonly<Record<string, string>>;
   /** The working folder: an empty temporary one unless given. */
@@ -16,7 +18,7 @@ export interface Program {
 export interface Sandbox {
   readonly cwd: string;
   readonly env: Record<string, string>;
-  readonly command: [node: string, ...args: string[]];
+  readonly command: [program: string, ...args: string[]];
   readonly remove: () => void;
 }
 
@@ -30,6 +32,7 @@ export function nodeUnderTest(): string {
 
 /** Prepares to run a program; HOME is an empty temporary folder unless env names one. */
 export function sandbox(args: readonly string[], program: Program): Sandbox {
+  const command = [nodeUnderTest(), program.executable ?? builtCommand, ...args] as const;
   const home = mkdtempSync(join(tmpdir(), 'credstash-test-'));
   return {
     cwd: program.cwd ?? home,
@@ -39,7 +42,7 @@ export function sandbox(args: readonly string[], program: Program): Sandbox {
       AWS_EC2_METADATA_DISABLED: 'true',
       ...program.env,
     },
-    command: [nodeUnderTest(), program.executable ?? builtCommand, ...args],
+    command: program.under ? [...program.under, ...command] : [...command],
     remove: () => {
       rmSync(home, { recursive: true, force: true });
     },

@@ -21,7 +21,7 @@ export interface AwsSettings {
   readonly table: string;
   /** The master key of new data keys: an alias with its `alias/`, a key id, or an ARN of either. */
   readonly key: string;
-  /** Told of the wait for a table that is throttled. */
+  /** Told of the wait for a table or a KMS that throttles. */
   readonly waiting?: Waiting;
   /** Asks the person for the code of the MFA device `serial`. */
   readonly mfaCode?: (serial: string) => Promise<string>;

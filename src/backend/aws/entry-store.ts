@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type AttributeValue,
   DeleteItemCommand,
@@ -19,8 +20,8 @@ import {
 } from '../../entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { conflict, type EntryStore, type Found, versionExists } from '../entry-store.ts';
-import { nameOf, translate } from './errors.ts';
-import { patiently, type Waiting } from './patience.ts';
+import { nameOf, translate, unreadable } from './errors.ts';
+import { Patience } from './patience.ts';
 
 /** Every attribute of an entry but its keys, with a placeholder each: several are reserved words of DynamoDB. */
 const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'contents', 'hmac'];
@@ -38,19 +39,13 @@ export class AwsEntryStore implements EntryStore {
   readonly #dynamodb: DynamoDBClient;
   readonly #table: string;
   readonly #region: string;
-  readonly #waiting: Waiting;
+  readonly #patience: Patience;
 
-  /** @param waiting told of the wait for a table that is throttled */
-  constructor(
-    dynamodb: DynamoDBClient,
-    table: string,
-    region: string,
-    waiting: Waiting = () => undefined,
-  ) {
+  constructor(dynamodb: DynamoDBClient, table: string, region: string, patience = new Patience()) {
     this.#dynamodb = dynamodb;
     this.#table = table;
     this.#region = region;
-    this.#waiting = waiting;
+    this.#patience = patience;
     this.location = `the table ${table} in ${region}`;
   }
 
@@ -163,17 +158,27 @@ export class AwsEntryStore implements EntryStore {
 
   async #item(name: string, version: string): Promise<RawItem | undefined> {
     const input = { TableName: this.#table, Key: keyOf(name, version), ConsistentRead: true };
-    const answer = await this.#call('dynamodb:GetItem', () =>
+    const { Item } = await this.#call('dynamodb:GetItem', () =>
       this.#dynamodb.send(new GetItemCommand(input)),
     );
-    return answer.Item;
+    return Item && this.#asked(Item, name, version);
   }
 
-  #query(
+  /** What came for a name, and for a version: nothing else is ever opened, or deleted, in its place. */
+  #asked(item: RawItem, name: string, version = item['version']?.S): RawItem {
+    const found = isRecord(item) ? parseHeader(item) : undefined;
+    if (found?.name === name && found.version === version) return item;
+    throw new CredstashError(
+      'INTEGRITY',
+      `${this.location} answered with another entry than one of ${name}`,
+    );
+  }
+
+  async *#query(
     name: string,
     options: Partial<ConstructorParameters<typeof QueryCommand>[0]>,
   ): AsyncGenerator<RawItem> {
-    return this.#pages('dynamodb:Query', (start) =>
+    const items = this.#pages('dynamodb:Query', (start) =>
       this.#dynamodb.send(
         new QueryCommand({
           TableName: this.#table,
@@ -186,6 +191,7 @@ export class AwsEntryStore implements EntryStore {
         }),
       ),
     );
+    for await (const item of items) yield this.#asked(item, name);
   }
 
   #scan(options: Partial<ConstructorParameters<typeof ScanCommand>[0]>): AsyncGenerator<RawItem> {
@@ -202,11 +208,16 @@ export class AwsEntryStore implements EntryStore {
   ): AsyncGenerator<RawItem> {
     let start: { ExclusiveStartKey?: RawItem } = {};
     for (;;) {
-      const page = await this.#call(action, () => send(start));
-      yield* page.Items ?? [];
+      const { Items, LastEvaluatedKey } = await this.#call(action, () => send(start));
+      // A page without the list is no empty page: a reader must not take it for a table that has nothing.
+      if (!Array.isArray(Items) || !Items.every(isRecord)) throw this.#unreadable();
+      yield* Items;
       // A page may be empty and still not be the last (API reference, Query, LastEvaluatedKey).
-      if (!page.LastEvaluatedKey) return;
-      start = { ExclusiveStartKey: page.LastEvaluatedKey };
+      if (LastEvaluatedKey === undefined) return;
+      if (!isRecord(LastEvaluatedKey)) throw this.#unreadable();
+      // It would go on for ever.
+      if (isDeepStrictEqual(LastEvaluatedKey, start.ExclusiveStartKey)) throw this.#unreadable();
+      start = { ExclusiveStartKey: LastEvaluatedKey };
     }
   }
 
@@ -245,13 +256,21 @@ export class AwsEntryStore implements EntryStore {
   }
 
   #call<T>(action: string, send: () => Promise<T>): Promise<T> {
-    return patiently(async () => {
+    return this.#patience.send(`the table ${this.#table}`, async () => {
       try {
         return await send();
       } catch (error) {
         throw this.#translate(error, action);
       }
-    }, this.#waiting);
+    });
+  }
+
+  #unreadable(): CredstashError {
+    return unreadable({
+      service: 'DynamoDB',
+      resource: `the table ${this.#table}`,
+      region: this.#region,
+    });
   }
 
   #translate(error: unknown, action: string): CredstashError {
@@ -277,6 +296,10 @@ export class AwsEntryStore implements EntryStore {
 
 function attemptsOf(error: unknown): number {
   return (error as { $metadata?: { attempts?: number } }).$metadata?.attempts ?? 1;
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function keyOf(name: string, version: string): RawItem {

@@ -65,7 +65,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 export function translate(error: unknown, where: Where): CredstashError {
   if (error instanceof CredstashError) return error;
   const { name, code, status, message } = facts(error);
-  const at = `${where.resource ? `${where.resource} in ` : ''}${where.region ?? where.service}`;
+  const at = placeOf(where);
   const cause = new Error(
     `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`,
   );
@@ -95,13 +95,20 @@ export function translate(error: unknown, where: Where): CredstashError {
       `${where.service} throttled the request on ${at} (${name}), after retries`,
     );
   }
-  if (error instanceof SyntaxError) {
-    return make('UNREACHABLE', `${where.service} sent an answer that cannot be read, for ${at}`);
+  // An error with the status of a success is one of reading the answer: it is cut off, or nested too deep.
+  if (error instanceof SyntaxError || (status !== undefined && status < 300)) {
+    return unreadable(where, cause);
   }
   if (status !== undefined && status >= 500) {
     return make(
       'UNREACHABLE',
       `${where.service} failed on ${at} (${name}, HTTP ${status}), after retries`,
+    );
+  }
+  if (code === 'ERR_INVALID_CHAR') {
+    return make(
+      'CREDENTIALS_REFUSED',
+      'the AWS credentials have a character in them that no request can carry, such as a line break',
     );
   }
   if (code !== undefined || name === 'TimeoutError') {
@@ -110,10 +117,30 @@ export function translate(error: unknown, where: Where): CredstashError {
       `${where.service} cannot be reached, for ${at} (${code ?? name}), after retries`,
     );
   }
+  if (isOfSettings(error)) {
+    return new CredstashError(
+      'USAGE',
+      `no request to ${where.service} can be made for ${at}: a setting of AWS is not as it must be (${name})`,
+      { cause, hint: 'see the variables that begin with AWS_, and the files in ~/.aws' },
+    );
+  }
   return make(
     'UNEXPECTED',
     `${where.service} refused the request on ${at} (${[name, status && `HTTP ${status}`].filter(Boolean).join(', ')})`,
   );
+}
+
+/** The error of an answer that is none of the service's. */
+export function unreadable(where: Where, cause?: Error): CredstashError {
+  return new CredstashError(
+    'UNREACHABLE',
+    `${where.service} sent an answer that cannot be read, for ${placeOf(where)}`,
+    { hint: hintOf('UNREACHABLE'), cause },
+  );
+}
+
+function placeOf({ resource, region, service }: Where): string {
+  return `${resource ? `${resource} in ` : ''}${region ?? service}`;
 }
 
 function hintOf(code: ErrorCode): string | undefined {
@@ -135,6 +162,11 @@ export function proxyIsSet(): boolean {
 /** The name of an SDK error: what a caller may branch on. */
 export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
+}
+
+/** What the SDK throws of a setting comes before there is a request, and is of no class that a mistake of ours has. */
+function isOfSettings(error: unknown): boolean {
+  return ['Error', 'EndpointError'].includes(nameOf(error)) && !('$metadata' in Object(error));
 }
 
 /** A word, an action of IAM or an ARN. */

@@ -3,6 +3,7 @@ import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import { type AwsSettings, clientConfig, regions } from './config.ts';
 import { AwsEntryStore } from './entry-store.ts';
+import { Patience } from './patience.ts';
 
 export type { AwsSettings };
 
@@ -20,6 +21,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   const region = await regions(settings);
   const shared = await clientConfig(settings, region.dynamodb);
   const dynamodb = new DynamoDBClient({ ...shared, region: region.dynamodb });
+  const patience = new Patience(settings.waiting);
   const close = [
     () => {
       dynamodb.destroy();
@@ -41,15 +43,15 @@ export async function openAws(settings: AwsSettings): Promise<{
     close.push(() => {
       kms.destroy();
     });
-    return new AwsKeyService(kms, key, region.kms);
+    return new AwsKeyService(kms, key, region.kms, patience);
   });
 
   return {
     keys,
-    entries: new AwsEntryStore(dynamodb, table, region.dynamodb, settings.waiting),
+    entries: new AwsEntryStore(dynamodb, table, region.dynamodb, patience),
     setup: async (tags, creating) => {
       const { createTable } = await import('./setup.ts');
-      return createTable(dynamodb, table, region.dynamodb, tags, creating);
+      return createTable(dynamodb, table, region.dynamodb, tags, patience, creating);
     },
     close: () => {
       for (const each of close) each();

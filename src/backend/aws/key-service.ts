@@ -8,6 +8,7 @@ import { type Context } from '../../context.ts';
 import { CredstashError } from '../../errors.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { nameOf, translate } from './errors.ts';
+import { Patience } from './patience.ts';
 
 const DATA_KEY_BYTES = 64;
 
@@ -16,11 +17,13 @@ export class AwsKeyService implements KeyService {
   readonly #kms: KMSClient;
   readonly #key: string;
   readonly #region: string;
+  readonly #patience: Patience;
 
-  constructor(kms: KMSClient, key: string, region: string) {
+  constructor(kms: KMSClient, key: string, region: string, patience = new Patience()) {
     this.#kms = kms;
     this.#key = key;
     this.#region = region;
+    this.#patience = patience;
   }
 
   async generate(context: Context): Promise<DataKey> {
@@ -55,46 +58,50 @@ export class AwsKeyService implements KeyService {
     return present(answer.CiphertextBlob);
   }
 
-  async #call<T>(
-    action: string,
-    resource: string,
-    context: Context,
-    send: () => Promise<T>,
-  ): Promise<T> {
-    try {
-      return await send();
-    } catch (error) {
-      const general = translate(error, { service: 'KMS', action, resource, region: this.#region });
-      switch (nameOf(error)) {
-        case 'InvalidCiphertextException':
-        case 'IncorrectKeyException':
-          throw wrongContext('KMS', context, general.cause);
-        case 'NotFoundException':
-          throw new CredstashError(
-            'KEY_NOT_FOUND',
-            `KMS cannot find ${resource} in ${this.#region}`,
-            {
-              hint: 'name a key with -k and its region with --kms-region, or create one with that alias',
-              cause: general.cause,
-            },
-          );
-        case 'DisabledException':
-        case 'KMSInvalidStateException':
-        case 'KeyUnavailableException':
-        case 'InvalidKeyUsageException':
-        case 'InvalidGrantTokenException':
-        case 'InvalidArnException':
-          throw new CredstashError(
-            'KEY_UNUSABLE',
-            `KMS cannot use ${resource} in ${this.#region} (${nameOf(error)})`,
-            {
-              hint: 'the key must be a symmetric one that is enabled and not about to be deleted',
-              cause: general.cause,
-            },
-          );
-        default:
-          throw general;
+  #call<T>(action: string, resource: string, context: Context, send: () => Promise<T>): Promise<T> {
+    return this.#patience.send(`KMS in ${this.#region}`, async () => {
+      try {
+        return await send();
+      } catch (error) {
+        throw this.#translate(error, action, resource, context);
       }
+    });
+  }
+
+  #translate(error: unknown, action: string, resource: string, context: Context): CredstashError {
+    const general = translate(error, { service: 'KMS', action, resource, region: this.#region });
+    switch (nameOf(error)) {
+      case 'InvalidCiphertextException':
+      case 'IncorrectKeyException':
+        return wrongContext('KMS', context, general.cause);
+      case 'ValidationException':
+        // What a Decrypt sends is the entry's, which anybody may have written: it must not stop the others.
+        return action === 'kms:Decrypt' ? wrongContext('KMS', context, general.cause) : general;
+      case 'NotFoundException':
+        return new CredstashError(
+          'KEY_NOT_FOUND',
+          `KMS cannot find ${resource} in ${this.#region}`,
+          {
+            hint: 'name a key with -k and its region with --kms-region, or create one with that alias',
+            cause: general.cause,
+          },
+        );
+      case 'DisabledException':
+      case 'KMSInvalidStateException':
+      case 'KeyUnavailableException':
+      case 'InvalidKeyUsageException':
+      case 'InvalidGrantTokenException':
+      case 'InvalidArnException':
+        return new CredstashError(
+          'KEY_UNUSABLE',
+          `KMS cannot use ${resource} in ${this.#region} (${nameOf(error)})`,
+          {
+            hint: 'the key must be a symmetric one that is enabled and not about to be deleted',
+            cause: general.cause,
+          },
+        );
+      default:
+        return general;
     }
   }
 }
@@ -107,7 +114,7 @@ function take(plaintext: Uint8Array | undefined): Uint8Array {
   return copy;
 }
 
-function present(bytes: Uint8Array | undefined): Uint8Array {
-  if (bytes) return bytes;
+function present(bytes: unknown): Uint8Array {
+  if (bytes instanceof Uint8Array && bytes.length > 0) return bytes;
   throw new CredstashError('UNREACHABLE', 'KMS sent an answer without a data key');
 }

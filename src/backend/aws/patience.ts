@@ -9,36 +9,56 @@ const PATIENCE_MS = 600_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** Told the seconds waited so far before each pause, and undefined at the end of the wait. */
-export type Waiting = (seconds: number | undefined) => void;
+/** What throttles, and for how many seconds it has been waited for; undefined at the end of the wait. */
+export type Waiting = (
+  wait: { readonly resource: string; readonly seconds: number } | undefined,
+) => void;
 
 /**
- * Sends a request again, after the SDK has given up on it, for as long as it is throttled. Not where the user has
- * said with AWS_MAX_ATTEMPTS how often to try.
- *
- * @param send throws CredstashError
+ * Sends requests again that are throttled, after the SDK has given up on them. One for both services, so that many
+ * requests that wait at once are told as one wait.
  */
-export async function patiently<T>(send: () => Promise<T>, waiting: Waiting): Promise<T> {
-  const start = Date.now();
-  let pause = FIRST_PAUSE_MS;
-  let waited = false;
-  try {
-    for (;;) {
-      try {
-        return await send();
-      } catch (error) {
-        const elapsed = Date.now() - start;
-        const impatient = process.env['AWS_MAX_ATTEMPTS'] || elapsed + pause > PATIENCE_MS;
-        if (impatient || !hasCode(error, 'THROTTLED')) throw error;
-        waited = true;
-        waiting(Math.round(elapsed / 1000));
-        // With jitter: others wait for the same table.
-        await sleep(pause * (0.5 + Math.random() / 2));
-        pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+export class Patience {
+  readonly #tell: Waiting;
+  /** How many requests wait, and since when there was one at any time. */
+  #waiting = 0;
+  #since = 0;
+
+  /** @param tell told before each pause, and once when none waits any more */
+  constructor(tell: Waiting = () => undefined) {
+    this.#tell = tell;
+  }
+
+  /**
+   * Sends a request again for as long as it is throttled, but not where the user has said with AWS_MAX_ATTEMPTS how
+   * often to try.
+   *
+   * @param resource what it is about: `the table X`
+   * @param send throws CredstashError
+   */
+  async send<T>(resource: string, send: () => Promise<T>): Promise<T> {
+    const start = Date.now();
+    let pause = FIRST_PAUSE_MS;
+    let waits = false;
+    try {
+      for (;;) {
+        try {
+          return await send();
+        } catch (error) {
+          const now = Date.now();
+          const impatient = process.env['AWS_MAX_ATTEMPTS'] || now + pause > start + PATIENCE_MS;
+          if (impatient || !hasCode(error, 'THROTTLED')) throw error;
+          if (!waits && this.#waiting++ === 0) this.#since = start;
+          waits = true;
+          this.#tell({ resource, seconds: Math.round((now - this.#since) / 1000) });
+          // With jitter: others wait for the same table.
+          await sleep(pause * (0.5 + Math.random() / 2));
+          pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+        }
       }
+    } finally {
+      if (waits && --this.#waiting === 0) this.#tell(undefined);
     }
-  } finally {
-    if (waited) waiting(undefined);
   }
 }
 

@@ -19,14 +19,17 @@ export interface Database {
   close(): void;
 }
 
-/** A failure of SQLite. `code` is the primary result code (https://www.sqlite.org/rescode.html). */
+/** A failure of SQLite (https://www.sqlite.org/rescode.html). */
 export class SqliteError extends Error {
   override readonly name = 'SqliteError';
+  /** The primary result code: the low byte of the extended one. */
   readonly code: number;
+  readonly extendedCode: number;
 
-  constructor(code: number, message: string) {
+  constructor(extendedCode: number, message: string) {
     super(message);
-    this.code = code;
+    this.code = extendedCode & 0xff;
+    this.extendedCode = extendedCode;
   }
 }
 
@@ -40,7 +43,7 @@ interface Driver {
 }
 
 /**
- * Opens a database file.
+ * Opens a database file; read-only where the system lets it be read and not written, which is SQLite's own rule.
  *
  * @throws SqliteError, here and in every method
  * @throws CredstashError UNEXPECTED when this runtime has no SQLite and `libsql` is not installed
@@ -109,15 +112,15 @@ function libsql(): new (path: string) => Driver {
   }
 }
 
-function guard<T>(call: () => T, otherwise = 1): T {
+function guard<T>(call: () => T, otherwise = 0): T {
   try {
     return call();
   } catch (error) {
-    // node:sqlite has `errcode`, libsql `rawCode`: the extended result code, whose low byte is the primary one.
+    // node:sqlite has `errcode`, libsql `rawCode`: the extended result code.
     const { errcode, rawCode } = error as { errcode?: unknown; rawCode?: unknown };
     const code = typeof errcode === 'number' ? errcode : rawCode;
     throw new SqliteError(
-      typeof code === 'number' ? code & 0xff : otherwise,
+      typeof code === 'number' ? code : otherwise,
       error instanceof Error ? error.message : String(error),
     );
   }

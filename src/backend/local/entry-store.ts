@@ -1,12 +1,6 @@
-import {
-  type Attribute,
-  encodeItem,
-  type Entry,
-  type EntryHeader,
-  parseHeader,
-  parseItem,
-} from '../../entry.ts';
+import { encodeItem, type Entry, type EntryHeader, parseHeader, parseItem } from '../../entry.ts';
 import { conflict, type EntryStore, type Found, versionExists } from '../entry-store.ts';
+import { textOf } from '../../utf8.ts';
 import type { Row, Value } from './driver.ts';
 import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';
@@ -19,8 +13,8 @@ const PAGE = 32;
 const HEADER_PAGE = 1000;
 
 /**
- * The entries of a vault. Reads go page by page and hold no cursor between pages, so that a slow reader never
- * keeps SQLite from shortening its log, and may write between two entries.
+ * The entries of a vault. Each statement is a transaction of its own. Reads go page by page and hold no cursor, and
+ * so no lock, between pages: a slow reader never keeps a writer waiting, and may write between two entries.
  */
 export class LocalEntryStore implements EntryStore {
   readonly location: string;
@@ -60,7 +54,7 @@ export class LocalEntryStore implements EntryStore {
 
   latest(name: string): Promise<Entry | undefined> {
     return settle(() => {
-      const [row] = this.#select(COLUMNS, 'name = ? ORDER BY version DESC LIMIT 1', name);
+      const [row] = this.#select(COLUMNS, 'name = ? ORDER BY entries.version DESC LIMIT 1', name);
       return row && parseItem(item(row));
     });
   }
@@ -73,28 +67,31 @@ export class LocalEntryStore implements EntryStore {
   }
 
   async *versions(name: string): AsyncGenerator<Entry> {
-    const below = 'name = ? AND (? IS NULL OR version < ?) ORDER BY version DESC LIMIT ?';
+    const below = 'name = ? AND (? IS NULL OR version < ?) ORDER BY entries.version DESC LIMIT ?';
     let last: Value = null;
     for (;;) {
       const rows = await settle(() => this.#select(COLUMNS, below, name, last, last, PAGE));
-      for (const row of rows) yield parseItem(item(row));
+      for (const row of rows) {
+        const entry = parseItem(item(row));
+        last = entry.version;
+        yield entry;
+      }
       if (rows.length < PAGE) return;
-      last = rows.at(-1)?.['version'] ?? null;
     }
   }
 
   async *all(prefix = ''): AsyncGenerator<Found> {
-    // Names are in the order of their bytes: those with the prefix stand together, from the prefix on.
-    for await (const row of this.#scan(COLUMNS, PAGE, { from: prefix })) {
+    const ofPrefix = prefix === '' ? [] : ['substr(name, 1, length(?)) = ?', prefix, prefix];
+    for await (const row of this.#scan(COLUMNS, PAGE, ...ofPrefix)) {
       const found = item(row);
       const { name, version } = parseHeader(found);
-      if (!name.startsWith(prefix)) return;
       yield { name, version, read: () => parseItem(found) };
     }
   }
 
   async *headers(name?: string): AsyncGenerator<EntryHeader> {
-    for await (const row of this.#scan(HEADER, HEADER_PAGE, name === undefined ? {} : { name })) {
+    const ofName = name === undefined ? [] : ['name = ?', name];
+    for await (const row of this.#scan(HEADER, HEADER_PAGE, ...ofName)) {
       yield parseHeader(item(row));
     }
   }
@@ -108,30 +105,36 @@ export class LocalEntryStore implements EntryStore {
     );
   }
 
-  /** @param where the one name, or the first of the names */
+  /**
+   * By rowid, and not by name and version: a row that somebody tampered with has none that a page could go on from.
+   * It comes as text, because a driver may fail on a large number.
+   */
   async *#scan(
     columns: string[],
     page: number,
-    where: { readonly name?: string; readonly from?: string },
+    where = 'TRUE',
+    ...bind: Value[]
   ): AsyncGenerator<Row> {
-    const { name, from = '' } = where;
-    const after = `(name, version) > (?, ?) ${name === undefined ? '' : 'AND name = ?'}
-                   ORDER BY name, version LIMIT ?`;
-    let last: Value[] = [name ?? from, ''];
+    const after = `${where} AND entries.rowid > CAST(? AS INTEGER) ORDER BY entries.rowid LIMIT ?`;
+    let last: Value = String(-(2n ** 63n));
     for (;;) {
-      const rows = await settle(() =>
-        this.#select(columns, after, ...last, ...(name === undefined ? [] : [name]), page),
-      );
+      const rows: Row[] = await settle(() => this.#select(columns, after, ...bind, last, page));
       yield* rows;
-      const end = rows.at(-1);
-      if (rows.length < page || !end) return;
-      last = [end['name'] ?? '', end['version'] ?? ''];
+      if (rows.length < page) return;
+      last = rows.at(-1)?.['rowid'] ?? null;
     }
   }
 
+  /** Texts come as their bytes, each column with its type: libsql ends the process on a text that is no UTF-8. */
   #select(columns: string[], where: string, ...bind: Value[]): Row[] {
+    const typed = columns.map(
+      (each) => `CAST(${each} AS BLOB) ${each}, typeof(${each}) ${each}_is`,
+    );
     return this.#vault.withDatabase((database) =>
-      database.all(`SELECT ${columns.join()} FROM entries WHERE ${where}`, ...bind),
+      database.all(
+        `SELECT CAST(entries.rowid AS TEXT) rowid, ${typed.join()} FROM entries WHERE ${where}`,
+        ...bind,
+      ),
     );
   }
 }
@@ -145,11 +148,16 @@ function values(entry: Entry): Value[] {
   });
 }
 
-function item(row: Row): Record<string, Attribute> {
-  const attributes: Record<string, Attribute> = {};
-  for (const [column, value] of Object.entries(row)) {
-    if (typeof value === 'string') attributes[column] = { S: value };
-    else if (value instanceof Uint8Array) attributes[column] = { B: value };
+function item(row: Row): Record<string, unknown> {
+  const attributes: Record<string, unknown> = {};
+  for (const column of COLUMNS) {
+    const value = row[column];
+    if (!(value instanceof Uint8Array)) continue;
+    const type = row[`${column}_is`];
+    const text = type === 'text' ? textOf(value) : undefined;
+    if (type === 'blob') attributes[column] = { B: value };
+    // A number, or a text that is none: it is there, and of no type that an attribute of an entry has.
+    else attributes[column] = text === undefined ? {} : { S: text };
   }
   return attributes;
 }

@@ -15,7 +15,15 @@ export function access<T>(folder: string, use: () => T): T {
     return use();
   } catch (cause) {
     if (cause instanceof SqliteError) throw fromSqlite(folder, cause);
-    if (isErrno(cause, 'EACCES', 'EPERM', 'EROFS')) {
+    if (isErrno(cause, 'EROFS')) {
+      throw new CredstashError(
+        'VAULT_PERMISSIONS',
+        `the vault ${folder} is on a read-only file system`,
+        { cause },
+      );
+    }
+    if (isErrno(cause, 'ENOSPC', 'EDQUOT')) throw noSpace(folder, cause);
+    if (isErrno(cause, 'EACCES', 'EPERM')) {
       throw new CredstashError(
         'VAULT_PERMISSIONS',
         `no permission to use the vault ${folder} (${String(cause.code)})`,
@@ -40,7 +48,24 @@ export function access<T>(folder: string, use: () => T): T {
   }
 }
 
+function noSpace(folder: string, cause: unknown): CredstashError {
+  return new CredstashError('IO', `there is no space left for the vault ${folder}`, {
+    hint: 'make room elsewhere: a delete takes, for a moment, as much as it frees',
+    cause,
+  });
+}
+
 function fromSqlite(folder: string, cause: SqliteError): CredstashError {
+  switch (cause.extendedCode) {
+    case 264: // SQLITE_READONLY_RECOVERY
+    case 776: // SQLITE_READONLY_ROLLBACK
+    case 2570: // SQLITE_IOERR_DELETE: of the journal, in a folder without write permission
+      return new CredstashError(
+        'VAULT_PERMISSIONS',
+        `a writer of the vault ${folder} was cut short, and what it left must be undone, but the vault is read-only`,
+        { hint: 'open it once where it can be written, with list for one', cause },
+      );
+  }
   switch (cause.code) {
     case 5: // SQLITE_BUSY
     case 6: // SQLITE_LOCKED
@@ -49,16 +74,17 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
       });
     case 3: // SQLITE_PERM
     case 8: // SQLITE_READONLY
-    case 14: // SQLITE_CANTOPEN
     case 23: // SQLITE_AUTH
-      return new CredstashError(
-        'VAULT_PERMISSIONS',
-        `the vault ${folder} cannot be opened or written`,
-        {
-          hint: 'its folder and its files must be yours, and writable: SQLite keeps its log beside them',
-          cause,
-        },
-      );
+      return new CredstashError('VAULT_PERMISSIONS', `the vault ${folder} is read-only`, {
+        hint: 'for this its file system, its folder and its files must be writable',
+        cause,
+      });
+    case 14: // SQLITE_CANTOPEN
+      return new CredstashError('VAULT_PERMISSIONS', `the vault ${folder} cannot be opened`, {
+        hint: 'its folder and its files must be yours; one of an earlier release must be opened once where it can be written',
+        cause,
+      });
+    case 1: // SQLITE_ERROR: there is no such table, or column
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
       return new CredstashError('INTEGRITY', `the vault ${folder} is damaged: ${cause.message}`, {
@@ -66,7 +92,7 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
         cause,
       });
     case 13: // SQLITE_FULL
-      return new CredstashError('IO', `there is no space left for the vault ${folder}`, { cause });
+      return noSpace(folder, cause);
     default:
       return new CredstashError('IO', `the vault ${folder} cannot be used: ${cause.message}`, {
         cause,

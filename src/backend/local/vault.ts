@@ -6,17 +6,21 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  rmSync,
   statSync,
-  unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { type Database, openDatabase } from './driver.ts';
+import { type Database, openDatabase, SqliteError } from './driver.ts';
 import { access, isErrno } from './errors.ts';
 
 const MASTER_KEY_BYTES = 32;
+
+/** What `#place` fills, and SQLite's own file beside it. */
+const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
 
 /** Grows by one with each change of the schema; a vault of a later one is refused rather than misread. */
 const SCHEMA_VERSION = 1;
@@ -37,6 +41,9 @@ const SCHEMA = `
  *
  * Both files come into being by `link`, which one of many first writers wins and which a crash cannot tear: whoever
  * sees a file sees all of it. The key comes first, so a vault with entries always had its key.
+ *
+ * The database has SQLite's rollback journal and no write-ahead log: at rest it is this one file, and to read it
+ * writes nothing, so that a vault can be copied, and read where nobody may write.
  */
 export class Vault {
   readonly folder: string;
@@ -77,11 +84,14 @@ export class Vault {
         'PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;',
       );
       const version = database.all('PRAGMA user_version')[0]?.['user_version'];
-      if (version === SCHEMA_VERSION) return database;
-      throw new CredstashError(
-        'INTEGRITY',
-        `the vault ${this.folder} has schema ${String(version)}, this credstash knows ${SCHEMA_VERSION}`,
-      );
+      if (version !== SCHEMA_VERSION) {
+        throw new CredstashError(
+          'INTEGRITY',
+          `the vault ${this.folder} has schema ${String(version)}, this credstash knows ${SCHEMA_VERSION}`,
+        );
+      }
+      leaveWal(database);
+      return database;
     } catch (error) {
       database.close();
       throw error;
@@ -123,7 +133,10 @@ export class Vault {
   #ready(create: boolean): boolean {
     if (exists(this.#path('vault.db'))) {
       refuseOthers(this.folder, '700');
-      if (exists(this.#path('master.key'))) return false;
+      if (exists(this.#path('master.key'))) {
+        if (create) this.#sweep();
+        return false;
+      }
       throw new CredstashError(
         'KEY_NOT_FOUND',
         `the vault ${this.folder} has entries, but its master.key is missing`,
@@ -147,7 +160,7 @@ export class Vault {
       const fd = openSync(path, 'r+');
       const key = randomBytes(MASTER_KEY_BYTES);
       try {
-        writeSync(fd, key);
+        writeFileSync(fd, key);
         fsyncSync(fd);
       } finally {
         key.fill(0);
@@ -157,8 +170,8 @@ export class Vault {
     return this.#place('vault.db', (path) => {
       const database = openDatabase(path);
       try {
-        // WAL is a lasting property of the file; set here, no later opener has to race for the lock it takes.
-        database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
+        // A draft that is cut short is thrown away whole: it needs no journal on the disk.
+        database.exec(`PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; ${SCHEMA}`);
       } finally {
         database.close();
       }
@@ -176,12 +189,37 @@ export class Vault {
       linkSync(draft, target);
       return true;
     } catch (error) {
-      if (isErrno(error, 'EEXIST')) return false;
+      // Somebody else was first, and may have swept this draft away.
+      if (exists(target)) return false;
       throw error;
     } finally {
-      unlinkSync(draft);
+      rmSync(draft, { force: true });
       syncFolder(this.folder);
     }
+  }
+
+  /** Removes the drafts of killed first writers. Both files are there, so no draft can come to be either of them. */
+  #sweep(): void {
+    for (const file of readdirSync(this.folder).filter((each) => DRAFT.test(each))) {
+      try {
+        rmSync(this.#path(file), { force: true });
+      } catch {
+        // The next put tries again; this one need not fail.
+      }
+    }
+  }
+}
+
+/**
+ * Earlier releases kept a write-ahead log. SQLite turns it off for whoever has the file to himself and may write;
+ * for others the vault works as it is.
+ */
+function leaveWal(database: Database): void {
+  if (database.all('PRAGMA journal_mode')[0]?.['journal_mode'] !== 'wal') return;
+  try {
+    database.exec('PRAGMA journal_mode = DELETE');
+  } catch (error) {
+    if (!(error instanceof SqliteError)) throw error;
   }
 }
 

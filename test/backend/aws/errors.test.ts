@@ -1,9 +1,15 @@
-import { DynamoDBClient, DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  DynamoDBServiceException,
+} from '@aws-sdk/client-dynamodb';
 import { KMSClient, KMSServiceException } from '@aws-sdk/client-kms';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
+import { Patience } from '../../../src/backend/aws/patience.ts';
 import { createTable } from '../../../src/backend/aws/setup.ts';
 import { checkContext } from '../../../src/context.ts';
 import { CredstashError } from '../../../src/errors.ts';
@@ -85,6 +91,11 @@ describe.each([
   [new SyntaxError(`Unexpected token in JSON: {"Plaintext":"${CANARY}`), 'UNREACHABLE', 7],
   [service('ValidationException'), 'UNEXPECTED', 1],
   [new TypeError(CANARY), 'UNEXPECTED', 1],
+  // As the SDK has it for AWS_DEFAULTS_MODE=x, and for AWS_USE_FIPS_ENDPOINT with an endpoint.
+  [new Error(CANARY), 'USAGE', 2],
+  [Object.assign(new Error(CANARY), { name: 'EndpointError' }), 'USAGE', 2],
+  // A line break at the end of a session token.
+  [system('ERR_INVALID_CHAR'), 'CREDENTIALS_REFUSED', 6],
 ])('%s', (thrown, code, exitStatus) => {
   it(`is ${code} from DynamoDB, with the table and the region, and quotes nothing`, async () => {
     dynamodb.onAnyCommand().rejects(thrown);
@@ -170,6 +181,8 @@ describe('an error', () => {
     ['InvalidKeyUsageException', 'KEY_UNUSABLE'],
     ['InvalidCiphertextException', 'WRONG_CONTEXT'],
     ['IncorrectKeyException', 'WRONG_CONTEXT'],
+    // What of a Decrypt can be invalid is the entry's.
+    ['ValidationException', 'WRONG_CONTEXT'],
   ])('%s of KMS is %s', async (name, code) => {
     kms.onAnyCommand().rejects(
       new KMSServiceException({
@@ -184,9 +197,27 @@ describe('an error', () => {
     expect(everything(error)).not.toContain(CANARY);
   });
 
-  it('of an answer without a data key says so', async () => {
-    kms.onAnyCommand().resolves({});
+  it.each<[what: string, answer: object]>([
+    ['nothing', {}],
+    ['a number', { Plaintext: 5 }],
+    ['a data key that is not wrapped', { Plaintext: new Uint8Array(64) }],
+    [
+      'a wrapped key of no bytes',
+      { Plaintext: new Uint8Array(64), CiphertextBlob: new Uint8Array(0) },
+    ],
+  ])('of an answer without a data key, but %s, says so', async (_, answer) => {
+    kms.onAnyCommand().resolves(answer);
     expect(await failure(keys.generate(checkContext([])))).toMatchObject({ code: 'UNREACHABLE' });
+  });
+
+  it('of an answer that the SDK cannot take apart is none of the request', async () => {
+    // As the SDK has it for one that is nested too deep, or whose base64 is none.
+    const error = Object.assign(new RangeError(CANARY), { $metadata: { httpStatusCode: 200 } });
+    dynamodb.onAnyCommand().rejects(error);
+    const said = await failure(store.latest('n'));
+    expect(said).toMatchObject({ code: 'UNREACHABLE', exitStatus: 7 });
+    expect(said.message).toContain('an answer that cannot be read');
+    expect(everything(said)).not.toContain(CANARY);
   });
 
   it('of an entry that is too large, with its real wrapped key, comes before the request', async () => {
@@ -205,11 +236,24 @@ describe('an error', () => {
   it('of a setup by ARN says which name to give', async () => {
     const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/secrets';
     expect(
-      await failure(createTable(client, arn, region, {}, () => Promise.resolve())),
+      await failure(createTable(client, arn, region, {}, new Patience(), () => Promise.resolve())),
     ).toMatchObject({
       code: 'USAGE',
       hint: '-t secrets -r eu-west-1',
     });
     expect(dynamodb.calls()).toHaveLength(0);
+  });
+
+  it('of a setup that may not look at the table comes at once, not after a wait', async () => {
+    dynamodb.on(CreateTableCommand).resolves({});
+    dynamodb.on(DescribeTableCommand).rejects(service('AccessDeniedException'));
+    const setup = createTable(client, 'secrets', region, {}, new Patience(), () =>
+      Promise.resolve(),
+    );
+    expect(await failure(setup)).toMatchObject({
+      code: 'ACCESS_DENIED',
+      message: expect.stringContaining('dynamodb:DescribeTable') as unknown,
+    });
+    expect(dynamodb.commandCalls(DescribeTableCommand)).toHaveLength(1);
   });
 });

@@ -7,18 +7,22 @@ import {
   QueryCommand,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
+import { DecryptCommand, KMSClient, KMSServiceException } from '@aws-sdk/client-kms';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
+import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
+import { Patience, type Waiting } from '../../../src/backend/aws/patience.ts';
 import { encodeItem, type Entry } from '../../../src/entry.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
-const waits: (number | undefined)[] = [];
+const waits: Parameters<Waiting>[0][] = [];
+const patience = new Patience((wait) => waits.push(wait));
 const store = new AwsEntryStore(
   new DynamoDBClient({ region: 'eu-west-1' }),
   'secrets',
   'eu-west-1',
-  (seconds) => waits.push(seconds),
+  patience,
 );
 
 function refusal(name: string): DynamoDBServiceException {
@@ -77,7 +81,7 @@ describe('a table that is throttled', () => {
     const { value, seconds } = await settled(store.latest('n'));
     expect(value).toMatchObject({ name: 'n' });
     expect(waits).toHaveLength(4);
-    expect(waits[0]).toBe(0);
+    expect(waits[0]).toEqual({ resource: 'the table secrets', seconds: 0 });
     expect(waits.at(-1)).toBeUndefined();
     expect(seconds).toBeGreaterThanOrEqual(3);
   });
@@ -142,5 +146,40 @@ describe('a table that is throttled', () => {
     dynamodb.reset();
     dynamodb.on(DeleteItemCommand).rejects(conditionFailed);
     expect((await settled(store.remove('n', '1'))).value).toBe(false);
+  });
+});
+
+describe('a KMS that throttles', () => {
+  const throttledKms = new KMSServiceException({
+    name: 'ThrottlingException',
+    $fault: 'client',
+    $metadata: { httpStatusCode: 400, attempts: 3 },
+    message: 'Rate exceeded',
+  });
+  const kms = mockClient(KMSClient);
+  const keys = new AwsKeyService(new KMSClient({}), 'alias/credstash', 'eu-west-1', patience);
+  beforeEach(() => kms.reset());
+
+  it('is waited for by many requests at once, which are told as one wait', async () => {
+    const open = Date.now() + 20_000;
+    kms.on(DecryptCommand).callsFake(() => {
+      if (Date.now() < open) throw throttledKms;
+      return { Plaintext: new Uint8Array(64) };
+    });
+    const many = Array.from({ length: 32 }, () => keys.unwrap(Uint8Array.of(1), {}));
+    const { value } = await settled(Promise.all(many));
+    expect(value).toHaveLength(32);
+    const told = waits.slice(0, -1).map((wait) => wait?.seconds ?? -1);
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(waits[0]).toEqual({ resource: 'KMS in eu-west-1', seconds: 0 });
+    expect(waits.filter((wait) => wait === undefined)).toHaveLength(1);
+    expect(waits.at(-1)).toBeUndefined();
+  });
+
+  it('is not waited for where AWS_MAX_ATTEMPTS says how often to try', async () => {
+    vi.stubEnv('AWS_MAX_ATTEMPTS', '3');
+    kms.on(DecryptCommand).rejects(throttledKms);
+    await expect(keys.unwrap(Uint8Array.of(1), {})).rejects.toMatchObject({ code: 'THROTTLED' });
+    expect(waits).toEqual([]);
   });
 });

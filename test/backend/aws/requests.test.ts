@@ -31,6 +31,7 @@ const credstash = new Credstash(keys, store);
 const dataKey = (): Uint8Array => Uint8Array.from({ length: 64 }, (_, i) => i);
 const wrapped = Uint8Array.of(1, 2, 3);
 const v1 = '0000000000000000001';
+const v2 = '0000000000000000002';
 
 beforeEach(() => {
   dynamodb.reset();
@@ -201,19 +202,50 @@ describe('reading many', () => {
   const key = { name: { S: 'n' }, version: { S: v1 } };
 
   it('goes on after an empty page that is not the last', async () => {
+    const next = { ...key, version: { S: v2 } };
     dynamodb
       .on(ScanCommand)
       .resolvesOnce({ Items: [key], LastEvaluatedKey: key })
-      .resolvesOnce({ Items: [], LastEvaluatedKey: key })
+      .resolvesOnce({ Items: [], LastEvaluatedKey: next })
       .resolves({ Items: [key] });
     expect(await collect(store.headers())).toHaveLength(2);
     const inputs = sent(dynamodb).map(({ input }) => input);
-    expect(inputs.map((input) => input['ExclusiveStartKey'])).toEqual([undefined, key, key]);
+    expect(inputs.map((input) => input['ExclusiveStartKey'])).toEqual([undefined, key, next]);
     expect(inputs[0]).toMatchObject({
       TableName: 'secrets',
       ConsistentRead: true,
       ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment',
     });
+  });
+
+  it.each<[what: string, page: object]>([
+    ['no list', {}],
+    ['a list of nothing', { Items: [null] }],
+    ['no list but an object', { Items: {} }],
+    ['a next page without a key', { Items: [key], LastEvaluatedKey: [] }],
+  ])('a page that is %s is no answer, and no empty table', async (_, page) => {
+    dynamodb.on(ScanCommand).resolves(page);
+    dynamodb.on(QueryCommand).resolves(page);
+    const unreadable = { code: 'UNREACHABLE', exitStatus: 7 };
+    await expect(collect(store.headers())).rejects.toMatchObject(unreadable);
+    await expect(collect(store.all())).rejects.toMatchObject(unreadable);
+    await expect(collect(store.headers('n'))).rejects.toMatchObject(unreadable);
+  });
+
+  it('does not go round in a circle', async () => {
+    dynamodb.on(ScanCommand).resolves({ Items: [], LastEvaluatedKey: key });
+    await expect(collect(store.headers())).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(sent(dynamodb)).toHaveLength(2);
+  });
+
+  it('takes no entry of another name, or version, than the one it asked for', async () => {
+    dynamodb.on(QueryCommand).resolves({ Items: [key] });
+    dynamodb.on(GetItemCommand).resolves({ Item: key });
+    const another = { code: 'INTEGRITY', message: expect.stringContaining(' m') as string };
+    await expect(store.latest('m')).rejects.toMatchObject(another);
+    await expect(store.at('m', v1)).rejects.toMatchObject(another);
+    await expect(collect(store.headers('m'))).rejects.toMatchObject(another);
+    await expect(store.at('n', v2)).rejects.toMatchObject({ code: 'INTEGRITY' });
   });
 
   it('lists one name by a Query of headers', async () => {

@@ -1,0 +1,99 @@
+import { Readable, Writable } from 'node:stream';
+import { expect } from 'vitest';
+import { Io } from '../../src/cli/io.ts';
+import { main } from '../../src/cli/main.ts';
+
+/** How a command ended in this process. */
+export interface Ended {
+  readonly status: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface InProcessOptions {
+  /** The whole environment; as this process has it unless given. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array;
+  /** When the run rejects. */
+  readonly timeoutMs?: number;
+}
+
+function sink(chunks: Buffer[]): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _, done) => {
+      chunks.push(chunk);
+      done();
+    },
+  });
+}
+
+/**
+ * Runs the command in this process, where a campaign has thousands of them: a process of its own takes a third of a
+ * second. With an environment one at a time, because it is this process's.
+ */
+export async function inProcess(
+  args: readonly string[],
+  { env, input = '', timeoutMs = 30_000 }: InProcessOptions = {},
+): Promise<Ended> {
+  const before = { ...process.env };
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  const streams = { stdin: Readable.from([input]), stdout: sink(stdout), stderr: sink(stderr) };
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`credstash ${args.join(' ')} did not end in ${timeoutMs} ms`));
+    }, timeoutMs);
+  });
+  try {
+    if (env) setEnvironment(env);
+    const status = await Promise.race([main(args, new Io(streams)), late]);
+    return { status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+  } finally {
+    clearTimeout(timer);
+    if (env) setEnvironment(before);
+  }
+}
+
+function setEnvironment(environment: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(process.env)) {
+    if (!(name in environment)) Reflect.deleteProperty(process.env, name);
+  }
+  Object.assign(process.env, environment);
+}
+
+/** Stands in every secret of a campaign, and nowhere else. */
+export const canary = 'canary-';
+
+// What a terminal obeys, and what turns text around. A line break ends a line of ours.
+const DRIVES_A_TERMINAL =
+  // eslint-disable-next-line no-control-regex -- what must not be there
+  /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Cs}/u;
+
+/**
+ * What holds for every command, whatever it was given and whatever it met: a status that docs/errors.md has, no crash,
+ * nothing that drives a terminal, and a secret on stdout alone, of a command that succeeds.
+ */
+export function expectTame(
+  { status, stdout, stderr }: Pick<Ended, 'stdout' | 'stderr'> & { readonly status: number | null },
+  args: readonly string[],
+): void {
+  const refuse = (why: string): void => {
+    expect.unreachable(`${why}: ${JSON.stringify({ args, status, stderr }).slice(0, 5000)}`);
+  };
+  if (![0, 2, 3, 4, 5, 6, 7].includes(status ?? -1)) refuse('status');
+  if (!/^(?:credstash: (?:error|warning|hint|debug): [^\n]*\n)*$/.test(stderr)) {
+    refuse('not in our words');
+  }
+  if (status !== 0 && !stderr.startsWith('credstash: error: ')) refuse('no error');
+  if (/unexpected failure/.test(stderr)) refuse('a crash');
+  const isDebug = args.some((arg) => /debug/i.test(arg));
+  if (!isDebug && /\bat .*:\d+:\d+/.test(stderr)) refuse('a stack trace');
+  if (stderr.includes(canary)) refuse('a secret on stderr');
+  if (DRIVES_A_TERMINAL.test(stderr)) refuse('stderr drives a terminal');
+  // A secret, and the VALUE of --default, are printed as they are.
+  if (status === 0 && args.includes('get')) return;
+  const said = stdout.toString();
+  if (DRIVES_A_TERMINAL.test(said)) refuse('stdout drives a terminal');
+  if (status !== 0 && said.includes(canary)) refuse('a secret on stdout');
+}
