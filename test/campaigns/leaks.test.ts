@@ -609,8 +609,8 @@ describe('AWS', () => {
         recorder.requests.length = 0;
         for (const item of items) await putRaw(dynamo.url, table, item);
         plan?.();
-        recorder.meddle = async (action, answer, sent) =>
-          action.startsWith(of) ? meddle?.(action, answer, sent) : undefined;
+        recorder.meddle = async (action, ...rest) =>
+          action.startsWith(of) ? meddle?.(action, ...rest) : undefined;
         tally.add('failures of a service');
         const commands = isLong ? wanted : wanted.slice(turn % wanted.length).slice(0, 1);
         turn += 1;

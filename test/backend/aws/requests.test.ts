@@ -301,14 +301,17 @@ describe('data keys of KMS', () => {
     expect(again).toEqual(new Uint8Array(64));
   });
 
-  it('are zeroed when the answer lacks the wrapped one', async () => {
+  it.each([
+    ['lacks', {}],
+    ['has no bytes of', { CiphertextBlob: new Uint8Array(0) }],
+  ])('are zeroed when the answer %s the wrapped one', async (_, rest) => {
     const theirs = dataKey();
-    kms.on(GenerateDataKeyCommand).resolves({ Plaintext: theirs });
+    kms.on(GenerateDataKeyCommand).resolves({ Plaintext: theirs, ...rest });
     await expect(keys.generate(checkContext([]))).rejects.toMatchObject({ code: 'UNREACHABLE' });
     expect(theirs).toEqual(new Uint8Array(64));
   });
 
-  it.each([0, 32, 63, 65])('of %d bytes are zeroed too, and refused', async (length) => {
+  it.each([32, 63, 65])('of %d bytes are zeroed too, and refused', async (length) => {
     const theirs: Uint8Array[] = [];
     const answer = (): { Plaintext: Uint8Array; CiphertextBlob: Uint8Array } => {
       const Plaintext = new Uint8Array(length).fill(7);
