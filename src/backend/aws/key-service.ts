@@ -31,12 +31,11 @@ export class AwsKeyService implements KeyService {
     const answer = await this.#call('kms:GenerateDataKey', `the key ${this.#key}`, context, () =>
       this.#kms.send(new GenerateDataKeyCommand(input)),
     );
-    const plaintext = take(answer.Plaintext);
     try {
-      return { plaintext, wrapped: present(answer.CiphertextBlob) };
-    } catch (error) {
-      plaintext.fill(0);
-      throw error;
+      // In this order: a data key that nothing unwraps again is not even copied.
+      return { wrapped: present(answer.CiphertextBlob), plaintext: copyOf(answer.Plaintext) };
+    } finally {
+      wipe(answer.Plaintext);
     }
   }
 
@@ -46,7 +45,11 @@ export class AwsKeyService implements KeyService {
     const answer = await this.#call('kms:Decrypt', "the entry's key", context, () =>
       this.#kms.send(new DecryptCommand(input)),
     );
-    return take(answer.Plaintext);
+    try {
+      return copyOf(answer.Plaintext);
+    } finally {
+      wipe(answer.Plaintext);
+    }
   }
 
   async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
@@ -110,12 +113,14 @@ export class AwsKeyService implements KeyService {
   }
 }
 
-/** The caller's own copy of a data key; the SDK's buffer is zeroed. */
-function take(plaintext: Uint8Array | undefined): Uint8Array {
-  const theirs = present(plaintext);
-  const copy = new Uint8Array(theirs);
-  theirs.fill(0);
-  return copy;
+/** The caller's own copy of a data key. */
+function copyOf(plaintext: unknown): Uint8Array {
+  return new Uint8Array(present(plaintext));
+}
+
+/** Zeroes the SDK's buffer. */
+function wipe(plaintext: unknown): void {
+  if (plaintext instanceof Uint8Array) plaintext.fill(0);
 }
 
 function present(bytes: unknown): Uint8Array {

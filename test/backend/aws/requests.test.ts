@@ -19,6 +19,7 @@ import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
 import { checkContext } from '../../../src/context.ts';
 import { Credstash } from '../../../src/credstash.ts';
+import type { Item } from '../../../src/entry.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const kms = mockClient(KMSClient);
@@ -298,6 +299,34 @@ describe('data keys of KMS', () => {
     kms.on(DecryptCommand).resolves({ Plaintext: again });
     expect(await keys.unwrap(wrapped, checkContext([]))).toEqual(dataKey());
     expect(again).toEqual(new Uint8Array(64));
+  });
+
+  it.each([
+    ['lacks', {}],
+    ['has no bytes of', { CiphertextBlob: new Uint8Array(0) }],
+  ])('are zeroed when the answer %s the wrapped one', async (_, rest) => {
+    const theirs = dataKey();
+    kms.on(GenerateDataKeyCommand).resolves({ Plaintext: theirs, ...rest });
+    await expect(keys.generate(checkContext([]))).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(theirs).toEqual(new Uint8Array(64));
+  });
+
+  it.each([32, 63, 65])('of %d bytes are zeroed too, and refused', async (length) => {
+    const theirs: Uint8Array[] = [];
+    const answer = (): { Plaintext: Uint8Array; CiphertextBlob: Uint8Array } => {
+      const Plaintext = new Uint8Array(length).fill(7);
+      theirs.push(Plaintext);
+      return { Plaintext, CiphertextBlob: wrapped };
+    };
+    dynamodb.on(PutItemCommand).resolves({});
+    await credstash.put('n', Uint8Array.of(1));
+    dynamodb.on(QueryCommand).resolves({ Items: [sent(dynamodb)[0]?.input['Item'] as Item] });
+    kms.on(GenerateDataKeyCommand).callsFake(answer);
+    kms.on(DecryptCommand).callsFake(answer);
+    const refused = expect.objectContaining({ code: 'INTEGRITY' }) as Error;
+    await expect(credstash.put('n', Uint8Array.of(1))).rejects.toThrow(refused);
+    await expect(credstash.get('n')).rejects.toThrow(refused);
+    expect(theirs).toEqual([new Uint8Array(length), new Uint8Array(length)]);
   });
 
   it('are rewrapped by one ReEncrypt, in which no plaintext comes here', async () => {
