@@ -117,7 +117,7 @@ export function translate(error: unknown, where: Where): CredstashError {
       `${where.service} cannot be reached, for ${at} (${code ?? name}), after retries`,
     );
   }
-  if (isOfSettings(error)) {
+  if (isOfSettings(error, where)) {
     return new CredstashError(
       'USAGE',
       `no request to ${where.service} can be made for ${at}: a setting of AWS is not as it must be (${name})`,
@@ -164,9 +164,13 @@ export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
-/** What the SDK throws of a setting comes before there is a request, and is of no class that a mistake of ours has. */
-function isOfSettings(error: unknown): boolean {
-  return ['Error', 'EndpointError'].includes(nameOf(error)) && !('$metadata' in Object(error));
+/**
+ * What the SDK throws of a setting comes before there is a request, and is of no class that a mistake of ours has. While
+ * credentials are got nothing of ours runs, and the SDK trips over a profile whose sso_session is not there.
+ */
+function isOfSettings(error: unknown, { service }: Where): boolean {
+  const names = ['Error', 'EndpointError', ...(service === 'STS' ? ['TypeError'] : [])];
+  return names.includes(nameOf(error)) && !('$metadata' in Object(error));
 }
 
 /** A word, an action of IAM or an ARN. */

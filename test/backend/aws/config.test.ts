@@ -98,6 +98,16 @@ describe('a role', () => {
   );
 });
 
+describe('a profile', () => {
+  it('whose sso_session is not there is a setting that is wrong', async () => {
+    writeFileSync(join(folder, 'credentials'), '[odd]\nsso_session = none\n');
+    const settings = { table: 'secrets', key: 'k', profile: 'odd' };
+    const { credentials } = await clientConfig(settings, 'us-east-1');
+    if (typeof credentials !== 'function') throw new Error('no provider');
+    await expect(credentials()).rejects.toMatchObject({ code: 'USAGE', exitStatus: 2 });
+  });
+});
+
 describe('a table', () => {
   it.each([
     'credential-store',
