@@ -62,7 +62,7 @@ describe.each(backends)('$name', ({ name, start }) => {
     { timeout },
     async () => {
       const { cs } = await running.place();
-      const writers = numbers(size(16, 64));
+      const writers = numbers(size(12, 64));
       for (let round = 0; round < size(1, 5); round += 1) {
         const secret = `raced-${round}`;
         const value = (i: number): string => `of ${i} in ${round}`;
@@ -119,7 +119,7 @@ describe.each(backends)('$name', ({ name, start }) => {
 
   test('getall while secrets are deleted: each value right, none torn', { timeout }, async () => {
     const { cs } = await running.place();
-    const names = numbers(size(10, 200)).map((i) => `s${String(i).padStart(3, '0')}`);
+    const names = numbers(size(8, 200)).map((i) => `s${String(i).padStart(3, '0')}`);
     const values = Object.fromEntries(names.map((each) => [each, `value of ${each}`]));
     const input = JSON.stringify(values);
     expect(await cs(['putall', '-'], { input, timeoutMs })).toMatchObject({ status: 0 });
