@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Io } from '../src/cli/io.ts';
 import { main, report } from '../src/cli/main.ts';
 

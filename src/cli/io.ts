@@ -1,5 +1,5 @@
 import { fstatSync, openSync, writeFileSync } from 'node:fs';
-import { ReadStream, type WriteStream } from 'node:tty';
+import type { ReadStream, WriteStream } from 'node:tty';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
 
@@ -137,7 +137,9 @@ function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {
 
 function openTerminal(noTerminal: CredstashError): ReadStream {
   try {
-    return new ReadStream(openSync('/dev/tty', 'r+'));
+    // Loaded here: most commands never ask.
+    const tty = process.getBuiltinModule('node:tty');
+    return new tty.ReadStream(openSync('/dev/tty', 'r+'));
   } catch {
     throw noTerminal;
   }

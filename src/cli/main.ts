@@ -40,7 +40,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   let debug: boolean | undefined;
   try {
     checkUtf8(argv);
-    const program = createProgram(io, output);
+    const program = createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
       const { logFile, logLevel } = optionsOf(command) as GlobalOptions;
       debug = logLevel === 'debug';
@@ -96,8 +96,17 @@ async function openLog(path: string, level: string | undefined): Promise<Log | u
   return (await import('./output-file.ts')).openLogFile(expandHome(path));
 }
 
-/** The command line's grammar. @param output takes what help and version print, asked for and not */
-export function createProgram(io: Io, output: { help: string; error: string }): Command {
+/**
+ * The command line's grammar.
+ *
+ * @param output takes what help and version print, asked for and not
+ * @param argv what is to be parsed: a command that it does not name gets no global options, which take time to make
+ */
+export function createProgram(
+  io: Io,
+  output: { help: string; error: string },
+  argv: readonly string[],
+): Command {
   const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
@@ -123,7 +132,10 @@ export function createProgram(io: Io, output: { help: string; error: string }): 
     );
   for (const register of COMMANDS) register(program, io);
   // Last, so that a command's own options come first in its help.
-  for (const command of [program, ...program.commands]) addGlobalOptions(command);
+  for (const command of program.commands) {
+    if (argv.includes(command.name())) addGlobalOptions(command);
+  }
+  addGlobalOptions(program);
   return program;
 }
 
