@@ -86,6 +86,7 @@ export class Credstash {
     const { autoversion = false } = options;
     const { name } = template;
     const format = FORMATS[template.cipher];
+    this.#keys.prepare();
     let version = autoversion ? await this.#next(name) : template.version;
     const dataKey = await this.#keys.generate(context);
     try {
@@ -124,6 +125,8 @@ export class Credstash {
     const context = checked(options.context);
     // Both formats' contexts, before the first request: an entry's cipher is known only after it.
     for (const format of Object.values(FORMATS)) format.context(context, name);
+    if (options.version !== undefined) checkVersion(options.version);
+    this.#keys.prepare();
     return this.#open(await this.#find(name, options.version), context);
   }
 
@@ -135,7 +138,7 @@ export class Credstash {
 
   async #lookUp(name: string, version: string | undefined): Promise<Entry | undefined> {
     if (version === undefined) return this.#entries.latest(name);
-    for (const spelling of spellings(checkVersion(version))) {
+    for (const spelling of spellings(version)) {
       const entry = await this.#entries.at(name, spelling);
       if (entry) return entry;
     }
@@ -190,10 +193,9 @@ export class Credstash {
     const { version, skipUndecryptable = false } = options;
     const glob = checkGlob(options.glob ?? '*');
     const context = checked(options.context);
-    const chosen = await this.#choose(
-      glob,
-      version === undefined ? undefined : checkVersion(version),
-    );
+    if (version !== undefined) checkVersion(version);
+    this.#keys.prepare();
+    const chosen = await this.#choose(glob, version);
     const secrets: Secret[] = [];
     const leftOut: Failure[] = [];
     const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
