@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import { type AddressInfo, connect, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
-import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { nodeUnderTest, standaloneUnderTest } from '../support/run.ts';
+import { startTlsFront, type TlsFront } from '../support/tls-front.ts';
 import {
   awsPlace,
   dynalite,
@@ -21,10 +20,10 @@ import {
  */
 
 const folder = temporaryFolder();
-const certificate = join(folder.path, 'certificate.pem');
 const through: string[] = [];
 let running: Running;
-let tls: NetServer;
+let tls: TlsFront;
+let certificate: string;
 let proxy: Server;
 let table: string;
 /** On the services as they are, over HTTP. */
@@ -40,27 +39,13 @@ async function listening<T extends NetServer>(server: T): Promise<T> {
 }
 
 beforeAll(async () => {
-  const key = join(folder.path, 'key.pem');
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=test'],
-      ...['-addext', 'subjectAltName=IP:127.0.0.1'],
-    ],
-    { stdio: 'ignore' },
-  );
   running = await dynalite.start();
   const place = await running.place();
   table = place.args[1] ?? '';
   const kms = running.kms?.url ?? '';
   const dynamo = running.dynamo ?? '';
-  tls = await listening(
-    createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (socket) => {
-      socket.on('error', () => socket.destroy());
-      socket.pipe(connect(Number(new URL(dynamo).port), '127.0.0.1')).pipe(socket);
-    }),
-  );
+  tls = await startTlsFront(dynamo, folder.path);
+  certificate = tls.certificate;
   proxy = createServer((request, response) => {
     through.push(`${request.method ?? ''} ${request.url ?? ''}`);
     const { method, headers } = request;
@@ -81,7 +66,7 @@ beforeAll(async () => {
   });
   await listening(proxy);
   plain = awsPlace(dynamo, kms, table);
-  secure = awsPlace(`https://127.0.0.1:${portOf(tls)}`, kms, table);
+  secure = awsPlace(tls.url, kms, table);
   expect((await plain.cs(['put', 'db', 'secret'])).status).toBe(0);
 });
 afterAll(async () => {
@@ -117,7 +102,7 @@ test('AWS_CA_BUNDLE names the certificates to trust [compat 50]', async () => {
 test('a proxy of the environment is used where Node.js can, else told when nothing else is reached [compat 50]', async () => {
   const url = `http://127.0.0.1:${portOf(proxy)}`;
   const env = { HTTP_PROXY: url, HTTPS_PROXY: url, AWS_CA_BUNDLE: certificate };
-  const targets = [`CONNECT 127.0.0.1:${portOf(tls)}`, `POST ${running.kms?.url ?? ''}/`];
+  const targets = [`CONNECT 127.0.0.1:${tls.port}`, `POST ${running.kms?.url ?? ''}/`];
   expect(await secure.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
   expect(through).toEqual(usesProxy ? targets : []);
   through.length = 0;
