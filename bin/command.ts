@@ -10,9 +10,12 @@ const io = new Io();
 // Until the command has said otherwise: a process that ends before it did not do what was asked.
 process.exitCode = 1;
 let crash: number | undefined;
-process.on('uncaughtException', (error) => {
+const crashed = (error: unknown): void => {
   process.exitCode = crash = report(error, argv, io);
-});
+};
+process.on('uncaughtException', crashed);
+// Node.js makes the other of it. Bun does not, and prints the error with its source and its properties.
+process.on('unhandledRejection', crashed);
 
 void main(argv, io).then((status) => {
   process.exitCode = crash ?? status;

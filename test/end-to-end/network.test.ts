@@ -3,7 +3,7 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import { connect, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { nodeUnderTest } from '../support/run.ts';
+import { nodeUnderTest, standaloneUnderTest } from '../support/run.ts';
 import { listening, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
 import {
   awsPlace,
@@ -78,8 +78,12 @@ const [major = 0, minor = 0] = execFileSync(nodeUnderTest(), ['-p', 'process.ver
   .toString()
   .split('.')
   .map(Number);
-/** Whether the Node.js that runs the command has `proxyEnv`. */
-const usesProxy = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+/** Whether the Node.js that runs the command has `proxyEnv`. The single file uses a proxy always. */
+const usesProxy =
+  standaloneUnderTest() !== undefined ||
+  major > 24 ||
+  (major === 24 && minor >= 5) ||
+  (major === 22 && minor >= 21);
 
 test('AWS_CA_BUNDLE names the certificates to trust [compat 50]', async () => {
   expect(await secure.cs(['get', 'db'])).toEqual(failed(7, 'DynamoDB cannot be reached', 'CERT'));

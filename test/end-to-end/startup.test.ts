@@ -54,10 +54,13 @@ interface Loaded {
   readonly files: string[];
 }
 
-/** What a command line loads besides the executable. */
+/** What a command line loads besides the executable; of the bundle for node, whatever command is under test. */
 async function loads(args: readonly string[], place?: Place): Promise<Loaded & { status: number }> {
   const env = { ...place?.env, NODE_OPTIONS: `--require ${hook}`, REPORT: report };
-  const { status } = await run([...(place?.args ?? []), ...args], { env });
+  const { status } = await run([...(place?.args ?? []), ...args], {
+    env,
+    executable: builtCommand,
+  });
   const { builtin, files } = JSON.parse(readFileSync(report, 'utf8')) as Loaded;
   for (const each of executable) expect(files).toContain(each);
   return {

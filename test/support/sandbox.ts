@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 
 /** Which program a test runs; the built command unless given. */
 export interface Program {
-  /** The script that node runs. */
+  /** The script that node runs, whatever command is under test. */
   readonly executable?: string;
   /** A command that runs the one that follows it, in circumstances of its own: `nsenter …`. */
   readonly under?: readonly [string, ...string[]];
@@ -32,9 +32,20 @@ export function nodeUnderTest(): string {
   return process.env.CREDSTASH_TEST_NODE ?? process.execPath;
 }
 
+/** The single file that runs in place of node and the built command, where CREDSTASH_TEST_COMMAND names one. */
+export function standaloneUnderTest(): string | undefined {
+  return process.env.CREDSTASH_TEST_COMMAND;
+}
+
+function commandUnderTest(executable?: string): [program: string, ...args: string[]] {
+  const standalone = standaloneUnderTest();
+  if (executable === undefined && standalone !== undefined) return [standalone];
+  return [nodeUnderTest(), executable ?? builtCommand];
+}
+
 /** Prepares to run a program; HOME is an empty temporary folder unless env names one. */
 export function sandbox(args: readonly string[], program: Program): Sandbox {
-  const command = [nodeUnderTest(), program.executable ?? builtCommand, ...args] as const;
+  const command = [...commandUnderTest(program.executable), ...args] as const;
   const home = mkdtempSync(join(tmpdir(), 'credstash-test-'));
   return {
     cwd: program.cwd ?? home,
