@@ -24,6 +24,7 @@ import {
 import { isReference, parseReferences } from './reference.ts';
 import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
+import { fill, parseTemplate } from './template.ts';
 import { compareUtf8 } from './utf8.ts';
 import { checkVersion, FIRST_VERSION, nextVersion, spellings } from './version.ts';
 
@@ -197,6 +198,22 @@ export class Credstash {
     }
     const got = await this.getMany(parseReferences(texts, checked(options.context)));
     return new Map(got.map(({ place, value }) => [place, value]));
+  }
+
+  /**
+   * A template with the secrets in the place of its references (`parseTemplate`). Each secret is got once.
+   *
+   * @param template any bytes, which stay as they are outside of the references
+   * @param options.context pairs that hold for every reference; a reference's own win
+   * @throws CredstashError with `failures` named by line and column: USAGE where references are malformed, before the
+   *   first request; as `getMany` does; USAGE where a filter cannot hold a secret. TOO_LARGE for the result
+   */
+  async render(
+    template: Uint8Array,
+    options: { readonly context?: Context | undefined } = {},
+  ): Promise<Uint8Array> {
+    const { texts, slots } = parseTemplate(template, checked(options.context));
+    return fill(texts, await this.getMany(slots));
   }
 
   async #find(name: string, version: string | undefined): Promise<Entry> {
