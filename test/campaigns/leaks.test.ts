@@ -192,7 +192,7 @@ const commands: Case[] = [
   [['render', '-'], 2, { input: `{{credstash://text?k=%${canary}&version=${canary}}}` }],
   [['render', '-'], 2, { input: '{{credstash://dash | json}}{{credstash://text}}' }],
   [['render', '-', canary], 2, { input: '{{credstash://text}}' }],
-  [['render', '-'], 2, { input: canary.repeat(100_000) }],
+  [['render', '-'], 2, { input: canary.repeat(200_000) }],
   [['render', hugeFile, '-o', '/'], 2],
   [['get', 'context'], 6],
   [['get', 'context', 'a=c'], 6],
