@@ -10,6 +10,7 @@ import { registerKeys } from './commands/keys.ts';
 import { registerList } from './commands/list.ts';
 import { registerPut } from './commands/put.ts';
 import { registerPutAll } from './commands/putall.ts';
+import { registerRender } from './commands/render.ts';
 import { registerSetup } from './commands/setup.ts';
 import { Io } from './io.ts';
 import { expandHome, type GlobalOptions, optionsOf } from './settings.ts';
@@ -20,6 +21,7 @@ const COMMANDS = [
   registerPutAll,
   registerGet,
   registerGetAll,
+  registerRender,
   registerList,
   registerKeys,
   registerDelete,

@@ -182,6 +182,18 @@ const commands: Case[] = [
   [['getall', '-f', 'dotenv', '--skip-undecryptable'], 2],
   [['get', 'te*', '--default', canary], 2],
   [['--log-file', join(HOME, 'credstash.log'), 'put', 'text', canary], 4],
+  [['get', '--json', 'text', 'context'], 6],
+  [['get', '--json', 'text', 'nothing', '-o', '/nonexistent/folder/file'], 2],
+  [['get', '--json', 'text', '--default', canary], 2],
+  [['get', '--json', `k=${canary}`], 2],
+  [['render', '-'], 3, { input: `${canary}{{credstash://text}}{{credstash://nothing}}` }],
+  [['render', '-'], 2, { input: `{{credstash://text?${canary}}}{{credstash://${canary}` }],
+  [['render', '-'], 2, { input: `{{credstash://${canary} ${canary}}}{{credstash://a|${canary}}}` }],
+  [['render', '-'], 2, { input: `{{credstash://text?k=%${canary}&version=${canary}}}` }],
+  [['render', '-'], 2, { input: '{{credstash://dash | json}}{{credstash://text}}' }],
+  [['render', '-', canary], 2, { input: '{{credstash://text}}' }],
+  [['render', '-'], 2, { input: canary.repeat(200_000) }],
+  [['render', hugeFile, '-o', '/'], 2],
   [['get', 'context'], 6],
   [['get', 'context', 'a=c'], 6],
   [['get', 'text', '-v', '9'], 3],
@@ -253,13 +265,15 @@ const commands: Case[] = [
 ];
 
 /** The commands that print a secret, which is what they are for. */
-const shown: [args: string[], secret: Uint8Array | string][] = [
+const shown: [args: string[], secret: Uint8Array | string, options?: RunOptions][] = [
   [['get', '-n', 'text'], canary],
   [['get', '-n', 'context', 'a=b'], canary],
   [['get', '-n', 'ctr'], canary],
   [['get', '-n', 'dash'], binary],
   [['get', 'ct*'], JSON.stringify({ ctr: canary }, null, 4)],
   [['get', '-n', 'nothing', '--default', canary], canary],
+  [['get', '-n', '--json', 'ctr', 'text'], JSON.stringify({ ctr: canary, text: canary }, null, 4)],
+  [['render', '-'], `'${canary}'`, { input: '{{credstash://text|shell}}' }],
 ];
 
 async function everything(before: readonly string[], options: RunOptions): Promise<void> {
@@ -271,8 +285,8 @@ async function everything(before: readonly string[], options: RunOptions): Promi
       const what = `${args.join(' ').slice(0, 100)}\n${outcome.stderr}`;
       if (status !== undefined) expect(outcome.status, what).toBe(status);
     }
-    for (const [args, secret] of shown) {
-      const outcome = await record([...told(), ...args], options, 'the secret');
+    for (const [args, secret, more] of shown) {
+      const outcome = await record([...told(), ...args], { ...options, ...more }, 'the secret');
       expect(outcome).toMatchObject({ status: 0, stdout: Buffer.from(secret) });
     }
     const output = join(mine, 'output');
@@ -929,7 +943,7 @@ test('nothing of the environment or of its files is in a help or a usage error',
   ]) {
     env[name] = ofEnvironment;
   }
-  const names = ['setup', 'put', 'putall', 'get', 'getall', 'list', 'keys', 'delete'];
+  const names = ['setup', 'put', 'putall', 'get', 'getall', 'render', 'list', 'keys', 'delete'];
   const help = [['--help'], ['help'], [], ['--version'], ...names.map((each) => [each, '--help'])];
   for (const args of help) {
     expect(await record(args, { env }, 'nothing'), args.join(' ')).toMatchObject({ status: 0 });

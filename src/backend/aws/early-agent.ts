@@ -18,6 +18,7 @@ export class EarlyAgent extends Agent {
   readonly waiting: Promise<void>;
   #wait: () => void = () => undefined;
   readonly #ready = new Map<string, TLSSocket>();
+  readonly #asked = new WeakSet<DynamoDBClient | KMSClient>();
 
   constructor(options: ConstructorParameters<typeof Agent>[0]) {
     super(options);
@@ -27,8 +28,8 @@ export class EarlyAgent extends Agent {
   }
 
   /**
-   * Opens a connection for the first request of `client`, once it has credentials: without them it sends none. Nothing
-   * is opened where the endpoint is none of HTTPS. Never rejects.
+   * Opens a connection for the first request of `client`, once, when it has credentials: without them it sends none.
+   * Nothing is opened where the endpoint is none of HTTPS. Never rejects.
    *
    * @param command any of the client's: they all go to one endpoint
    */
@@ -36,6 +37,8 @@ export class EarlyAgent extends Agent {
     client: DynamoDBClient | KMSClient,
     command: EndpointParameterInstructionsSupplier,
   ): Promise<void> {
+    if (this.#asked.has(client)) return;
+    this.#asked.add(client);
     try {
       await client.config.credentials();
       const { url } = await getEndpointFromInstructions({}, command, client.config);
