@@ -1,6 +1,7 @@
 import type { Secret } from '../entry.ts';
 import { CredstashError, type Failure, together } from '../errors.ts';
 import { texts } from './csv.ts';
+import { envName } from './env-name.ts';
 
 /**
  * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where
@@ -38,14 +39,6 @@ function reason(
   // __proto__ is lost in the object that dotenv fills.
   if (!/^(?!__proto__$)[\w.-]+$/.test(variable)) return 'dotenv takes no such name for a variable';
   return quoted === undefined ? 'no quotes of dotenv can hold its value' : undefined;
-}
-
-/** The environment variable of a secret: upper case, `_` for everything outside A-Z 0-9 _, and before a digit. */
-export function envName(name: string): string {
-  return name
-    .toUpperCase()
-    .replace(/[^A-Z0-9_]/gu, '_')
-    .replace(/^(?=[0-9])/, '_');
 }
 
 /*
