@@ -131,10 +131,7 @@ describeUnless(dockerMissing(), 'docker, by its client', () => {
 
   it('takes the names that are not refused with rawNames', async () => {
     const names = ['a.b', 'a/b', 'é', 'a:b', '"a"', '$a', "a'", 'a#'];
-    const envFile = docker(
-      secrets(names.map((name) => [name, 'x'] as const)),
-      { rawNames: true },
-    );
+    const envFile = docker(secrets(names.map((name) => [name, 'x'] as const)), { rawNames: true });
     expect((await dockerEnvironment(envFile)).sort()).toEqual(
       names.map((name) => `${name}=x`).sort(),
     );
