@@ -8,6 +8,7 @@ import {
   type PlacedReference,
   SCHEME,
 } from './reference.ts';
+import { shellWord } from './shell-word.ts';
 import { textOf, utf8 } from './utf8.ts';
 
 /** Of a template: it may be nothing but references, each of which takes memory while they are resolved. */
@@ -33,7 +34,14 @@ export type Filter = (secret: Uint8Array) => Uint8Array;
 const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['base64', (secret) => utf8(Buffer.from(secret).toString('base64'))],
   ['json', (secret) => utf8(jsonText(textFor('json', secret)))],
-  ['shell', (secret) => utf8(shellWord(textFor('shell', secret)))],
+  [
+    'shell',
+    (secret) => {
+      const text = textFor('shell', secret);
+      if (!text.includes('\0')) return utf8(shellWord(text));
+      throw new CredstashError('USAGE', 'has a NUL, which no word of a shell can have');
+    },
+  ],
 ]);
 
 /**
@@ -182,10 +190,4 @@ function jsonText(text: string): string {
     /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-/** One word to a shell: nothing is special between single quotes (POSIX.1-2024, XCU 2.2.2). */
-function shellWord(text: string): string {
-  if (!text.includes('\0')) return `'${text.replaceAll("'", "'\\''")}'`;
-  throw new CredstashError('USAGE', 'has a NUL, which no word of a shell can have');
 }
