@@ -75,9 +75,7 @@ async function onAws(
     ...settings,
     mfaCode: (serial) => askMfaCode(io, serial),
     waiting: (wait) => {
-      io.status(
-        wait && `credstash: ${wait.resource} is throttled: ${wait.seconds} s, trying again`,
-      );
+      io.status.wait(wait && `${wait.resource} is throttled: ${wait.seconds} s, trying again`);
     },
   });
   try {

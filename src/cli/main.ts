@@ -42,7 +42,8 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     checkUtf8(argv);
     const program = createProgram(io, output);
     program.hook('preAction', async (_, command) => {
-      const { logFile, logLevel } = optionsOf(command) as GlobalOptions;
+      const { logFile, logLevel, quiet } = optionsOf(command) as GlobalOptions;
+      io.status.quiet = quiet ?? false;
       debug = logLevel === 'debug';
       refuseNodeDebug();
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
@@ -58,6 +59,8 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       return 0;
     }
     return report(error, argv, io, { log, debug });
+  } finally {
+    io.status.erase();
   }
 }
 
@@ -151,7 +154,9 @@ function addGlobalOptions(command: Command): void {
       'use the local vault, in FOLDER if given as --local=FOLDER (or CREDSTASH_LOCAL)',
     )
     .option('--log-level <level>', 'debug shows where an error came from', logLevel)
-    .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)');
+    .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)')
+    // Without a short form: a VALUE such as '-q x' has always been one.
+    .option('--quiet', 'show no progress on the terminal; errors and warnings stay');
 }
 
 function logLevel(level: string): string {
