@@ -1,8 +1,9 @@
 import { debuglog } from 'node:util';
-import { type Command, CommanderError } from 'commander';
+import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError } from '../errors.ts';
 import { checkUtf8, Grammar } from './argv.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerDelete } from './commands/delete.ts';
 import { registerGet } from './commands/get.ts';
 import { registerGetAll } from './commands/getall.ts';
@@ -23,6 +24,7 @@ const COMMANDS = [
   registerList,
   registerKeys,
   registerDelete,
+  registerCompletion,
 ];
 
 /** Python's names, which the original takes. What is logged is errors, and with debug where they came from. */
@@ -153,7 +155,11 @@ function addGlobalOptions(command: Command): void {
       '--local [folder]',
       'use the local vault, in FOLDER if given as --local=FOLDER (or CREDSTASH_LOCAL)',
     )
-    .option('--log-level <level>', 'debug shows where an error came from', logLevel)
+    .addOption(
+      new Option('--log-level <level>', 'debug shows where an error came from')
+        .choices(LOG_LEVELS)
+        .argParser(logLevel),
+    )
     .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)')
     // Without a short form: a VALUE such as '-q x' has always been one.
     .option('--quiet', 'show no progress on the terminal; errors and warnings stay');
