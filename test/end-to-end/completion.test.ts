@@ -1,20 +1,10 @@
-import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startRecorder, type Recorder } from '../support/recorder.ts';
 import { builtCommand, nodeUnderTest, type Pty, pty, run } from '../support/run.ts';
 import {
   asText,
-  awsEnv,
   awsPlace,
   dynalite,
   ok,
@@ -168,6 +158,7 @@ async function session(
     env: environment(path, more),
     script: () => start,
   });
+  open.push(terminal);
   await terminal.waitFor('READY> ');
   return {
     ...terminal,
@@ -186,20 +177,26 @@ async function end({ send, done }: Session): Promise<string> {
   return (await done).output;
 }
 
+let open: Pty[] = [];
 beforeEach(() => {
   rmSync(pwned, { force: true });
 });
+afterEach(() => {
+  // Those of a test that failed.
+  for (const { kill } of open) kill();
+  open = [];
+});
 
-describe.each(shells)('%s', (shell) => {
+// A key that is pressed on a machine under load may find its two seconds over: then there are no names, as it should be.
+describe.each(shells)('%s', { retry: 2 }, (shell) => {
   test('commands, options and the values of options complete', async () => {
     const on = await session(shell);
-    await on.type('credstash geta\t --for\t csv\r', /value-\d+-[0-9a-f]+\.[^]*READY> $/);
-    await on.type('credstash --loc\t', /--local/);
-    await on.type('\x15credstash getall --format=do\t --raw-n\t\r', /COLON|colon/);
-    await on.type('\x15credstash help putal\t\r', /Usage: credstash putall/);
+    await on.type('credstash geta\t --for\t csv\r', `semi;touch ${pwned};,value-5`);
+    await on.type('credstash getall --format=ya\t --skip-u\t | grep -c value\r', /\n[1-9]\d*\r\n/);
+    await on.type('credstash help putal\t\r', /Usage: credstash putall/);
     await on.type('credstash put --digest SHA5\t --help\r', /Usage: credstash put /);
     await on.type('credstash completion fi\t\r', /complete -c credstash/);
-    expect(await end(on)).not.toMatch(/error/);
+    expect(await end(on)).not.toMatch(/error:/);
   });
 
   test('no name is run, whatever stands in it, and each comes out whole', async () => {
@@ -214,7 +211,7 @@ describe.each(shells)('%s', (shell) => {
 
   test('names that drive a terminal, and those that look like options, are left out', async () => {
     const on = await session(shell);
-    await on.type('credstash get \t', /space/);
+    await on.type('credstash get \t\t', /brace/);
     // More than a screen is asked about, or comes page by page.
     on.send('n\x03');
     await on.type('\x03', /READY> /);
