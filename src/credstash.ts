@@ -21,6 +21,7 @@ import {
   type PutOptions,
   type Request,
 } from './plan.ts';
+import { counted, type Progress, type ProgressOptions } from './progress.ts';
 import { isReference, parseReferences } from './reference.ts';
 import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
@@ -33,7 +34,7 @@ const UNWRAPS_AT_ONCE = 32;
 /** How many secrets are stored at once. Each is two requests, and writes cost a table more than reads. */
 const PUTS_AT_ONCE = 16;
 
-export type { GetOptions, PutOptions };
+export type { GetOptions, Progress, ProgressOptions, PutOptions };
 
 /** One secret of several that are got at once. */
 export interface Wanted extends GetOptions {
@@ -42,14 +43,14 @@ export interface Wanted extends GetOptions {
   readonly place?: string | undefined;
 }
 
-export interface GetAllOptions extends GetOptions {
+export interface GetAllOptions extends GetOptions, ProgressOptions {
   /** Which names, with `*` for any run of characters; default: all. */
   readonly glob?: string | undefined;
   /** Give what opens, and the rest as `leftOut`; default: anything that does not open is an error. */
   readonly skipUndecryptable?: boolean | undefined;
 }
 
-export interface PutAllOptions extends PutOptions {
+export interface PutAllOptions extends PutOptions, ProgressOptions {
   /** Leave a secret alone whose newest version, or the one that `version` says, has the same bytes already. */
   readonly skipUnchanged?: boolean | undefined;
 }
@@ -278,12 +279,12 @@ export class Credstash {
   async getAll(
     options: GetAllOptions = {},
   ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
-    const { version, skipUndecryptable = false } = options;
+    const { version, skipUndecryptable = false, progress } = options;
     const glob = checkGlob(options.glob ?? '*');
     const context = checked(options.context);
     if (version !== undefined) checkVersion(version);
     this.#keys.prepare();
-    const chosen = await this.#choose(glob, version);
+    const chosen = await this.#choose(glob, version, progress);
     const secrets: Secret[] = [];
     const leftOut: Failure[] = [];
     const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
@@ -295,7 +296,8 @@ export class Credstash {
         throw error;
       }
     };
-    for await (const each of inParallel(UNWRAPS_AT_ONCE, chosen, open)) {
+    const opened = inParallel(UNWRAPS_AT_ONCE, chosen, open);
+    for await (const each of counted(opened, progress, chosen.length)) {
       if ('error' in each) leftOut.push(each);
       else secrets.push(each);
     }
@@ -312,10 +314,14 @@ export class Credstash {
   }
 
   /** What to open, by name. */
-  async #choose(glob: string, version: string | undefined): Promise<Choice[]> {
+  async #choose(
+    glob: string,
+    version: string | undefined,
+    progress: Progress | undefined,
+  ): Promise<Choice[]> {
     const spelled = version === undefined ? [] : spellings(version);
     const chosen = new Map<string, Found | undefined>();
-    for await (const found of this.#entries.all(literalPrefix(glob))) {
+    for await (const found of counted(this.#entries.all(literalPrefix(glob)), progress)) {
       if (!matches(glob, found.name)) continue;
       const before = chosen.get(found.name);
       if (version === undefined) {
@@ -349,7 +355,7 @@ export class Credstash {
       return { ...secret, plan: plan(secret.name, secret.value.length, options) };
     });
     let stopped: CredstashError | undefined;
-    yield* inParallel(PUTS_AT_ONCE, planned, async ({ name, value, plan }): Promise<PutOutcome> => {
+    const put = async ({ name, value, plan }: (typeof planned)[number]): Promise<PutOutcome> => {
       if (stopped) {
         return { name, done: 'failed', error: new CredstashError(stopped.code, 'was not tried') };
       }
@@ -368,7 +374,8 @@ export class Credstash {
         if (ofTheKey || !isOfOneSecret(error)) stopped = error;
         return { name, done: 'failed', error };
       }
-    });
+    };
+    yield* counted(inParallel(PUTS_AT_ONCE, planned, put), options.progress, planned.length);
   }
 
   /** Whether the version that a put would follow, or the very one that it names, has these bytes. */
@@ -384,9 +391,9 @@ export class Credstash {
   }
 
   /** The name of every secret, once, in order. */
-  async names(): Promise<string[]> {
+  async names({ progress }: ProgressOptions = {}): Promise<string[]> {
     const names = new Set<string>();
-    for await (const { name } of this.#entries.headers()) names.add(name);
+    for await (const { name } of counted(this.#entries.headers(), progress)) names.add(name);
     return [...names].sort(compareUtf8);
   }
 
@@ -395,10 +402,10 @@ export class Credstash {
    *
    * @throws CredstashError USAGE for a glob that no name can match
    */
-  async list(glob = '*'): Promise<EntryHeader[]> {
+  async list(glob = '*', { progress }: ProgressOptions = {}): Promise<EntryHeader[]> {
     const wanted = checkGlob(glob);
     const headers: EntryHeader[] = [];
-    for await (const header of this.#entries.headers()) {
+    for await (const header of counted(this.#entries.headers(), progress)) {
       if (matches(wanted, header.name)) headers.push(header);
     }
     return headers.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
@@ -412,20 +419,29 @@ export class Credstash {
    */
   async *delete(
     name: string,
-    options: { readonly version?: string } = {},
+    options: ProgressOptions & { readonly version?: string } = {},
   ): AsyncGenerator<{ name: string; version: string }> {
     checkName(name);
-    const { version } = options;
+    const { version, progress } = options;
     const wanted = version === undefined ? undefined : spellings(checkVersion(version));
     const versions: string[] = [];
-    for await (const header of this.#entries.headers(name)) versions.push(header.version);
+    for await (const header of counted(this.#entries.headers(name), progress))
+      versions.push(header.version);
     if (versions.length === 0) throw this.#absent(name);
     const padded = wanted?.find((each) => versions.includes(each));
     if (wanted && padded === undefined) throw this.#lacks(name, String(version));
-    for (const each of padded === undefined ? versions.sort(compareUtf8) : [padded]) {
+    const doomed = padded === undefined ? versions.sort(compareUtf8) : [padded];
+    yield* counted(this.#removed(name, doomed), progress, doomed.length);
+  }
+
+  async *#removed(
+    name: string,
+    versions: readonly string[],
+  ): AsyncGenerator<{ name: string; version: string }> {
+    for (const version of versions) {
       // Whether it was still there or another delete was quicker: it is gone.
-      await this.#entries.remove(name, each);
-      yield { name, version: each };
+      await this.#entries.remove(name, version);
+      yield { name, version };
     }
   }
 }

@@ -7,6 +7,8 @@ export {
   Credstash,
   type GetAllOptions,
   type GetOptions,
+  type Progress,
+  type ProgressOptions,
   type PutAllOptions,
   type PutOptions,
   type PutOutcome,

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
 import { CredstashError } from '../errors.ts';
 
 /*
@@ -40,6 +40,22 @@ export class Grammar extends Command {
       operands: [...before.operands, args[at] ?? '', ...after.operands],
       unknown: [...before.unknown, ...after.unknown],
     };
+  }
+
+  /** The option that takes the next word for its value, or where it is no option; for what completes command lines. */
+  awaits(arg: string): Option | undefined {
+    const named = (typed: string | undefined): Option | undefined =>
+      this.options.find(({ short, long }) => typed === short || typed === long);
+    const [first = '', attached] = this.#inFull(arg);
+    if (attached !== undefined) return undefined;
+    let option = first;
+    // Of `-av` the last takes it, where the others take none.
+    while (/^-[^-]./.test(option)) {
+      if (!named(option.slice(0, 2))?.isBoolean()) return undefined;
+      option = `-${option.slice(2)}`;
+    }
+    const found = named(option);
+    return found?.required || found?.variadic ? found : undefined;
   }
 
   #isCommand(arg: string): boolean {

@@ -24,17 +24,18 @@ export type WithBackend = (use: (backend: Backend) => Promise<void>) => Promise<
  * a usage error do without.
  *
  * @param options.create whether a vault that is not there is created
+ * @param options.unattended whether there is nobody who could be asked, or told of a wait
  * @throws CredstashError USAGE
  */
 export function chooseBackend(
   command: Command,
   io: Io,
-  options: { readonly create?: boolean } = {},
+  options: { readonly create?: boolean; readonly unattended?: boolean } = {},
 ): WithBackend {
   const settings = settingsOf(optionsOf(command));
   return settings.backend === 'local'
     ? (use) => onVault(settings.folder, options.create ?? false, io, use)
-    : (use) => onAws(settings, io, use);
+    : (use) => onAws(settings, io, options.unattended ?? false, use);
 }
 
 async function onVault(
@@ -65,21 +66,20 @@ async function onVault(
 async function onAws(
   settings: AwsSettings,
   io: Io,
+  unattended: boolean,
   use: (backend: Backend) => Promise<void>,
 ): Promise<void> {
   const [{ Credstash }, { openAws }] = await Promise.all([
     import('../credstash.ts'),
     import('../backend/aws/index.ts'),
   ]);
-  const aws = await openAws({
-    ...settings,
+  const attended: Partial<AwsSettings> = {
     mfaCode: (serial) => askMfaCode(io, serial),
     waiting: (wait) => {
-      io.status(
-        wait && `credstash: ${wait.resource} is throttled: ${wait.seconds} s, trying again`,
-      );
+      io.status.wait(wait && `${wait.resource} is throttled: ${wait.seconds} s, trying again`);
     },
-  });
+  };
+  const aws = await openAws({ ...settings, unattended, ...(unattended ? {} : attended) });
   try {
     await use({
       credstash: new Credstash(aws.keys, aws.entries),

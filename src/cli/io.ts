@@ -1,8 +1,10 @@
 import { closeSync, fstatSync, openSync, read, writeFileSync } from 'node:fs';
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { ReadStream } from 'node:tty';
 import { promisify } from 'node:util';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
+import type { Progress } from '../progress.ts';
+import { StatusLine } from './status-line.ts';
 
 /** The streams of a process, or a test's. */
 export interface Streams {
@@ -13,12 +15,14 @@ export interface Streams {
 
 /** The only place that touches stdin, stdout, stderr and the terminal. */
 export class Io {
+  /** On stderr. Whatever is printed here erases it first; whoever hands the terminal to another program has to. */
+  readonly status: StatusLine;
   readonly #streams: Streams;
   #outputClosed = false;
-  #statusShown = false;
 
   constructor(streams: Streams = process) {
     this.#streams = streams;
+    this.status = new StatusLine(streams.stderr);
     // Without a listener, a reader that goes away would end the process in the middle of its work.
     for (const stream of [streams.stdout, streams.stderr]) stream.on('error', () => undefined);
   }
@@ -31,6 +35,7 @@ export class Io {
    */
   async write(data: string | Uint8Array): Promise<void> {
     if (this.#outputClosed) return;
+    this.status.erase();
     const { fd } = this.#streams.stdout as { fd?: unknown };
     if (typeof fd === 'number' && fstatSync(fd).isFile()) {
       // To a file the stream writes once, and does not look at how much of it the disk took.
@@ -54,23 +59,18 @@ export class Io {
     });
   }
 
-  /**
-   * Shows a line on stderr until the next one, or until it is undefined. Where stderr is no terminal it is nothing
-   * that anybody waits for, and is not written.
-   */
-  status(line: string | undefined): void {
-    const { stderr } = this.#streams;
-    const isTerminal = 'isTTY' in stderr && stderr.isTTY === true;
-    if (!isTerminal || (line === undefined && !this.#statusShown)) return;
-    // No longer than a row: only one is erased. To its first column, and erase it (ECMA-48, 8.3.15 and 8.3.41).
-    const columns = (stderr as Partial<WriteStream>).columns ?? 80;
-    stderr.write(`\r\x1b[K${visible(line ?? '').slice(0, columns - 1)}`);
-    this.#statusShown = line !== undefined;
+  /** What shows how far a flow is. @param what is counted once there is a total: `secrets opened` */
+  progress(what = 'entries read'): Progress {
+    return (done, total) => {
+      this.status.progress(() =>
+        total === undefined ? `entries read: ${done}` : `${what}: ${done} of ${total}`,
+      );
+    };
   }
 
   /** Writes a line to stderr, with control characters made visible. */
   note(line: string): void {
-    this.status(undefined);
+    this.status.erase();
     this.#streams.stderr.write(`${visible(line)}\n`);
   }
 
@@ -108,6 +108,10 @@ export class Io {
    *   INTERRUPTED for Ctrl-C. The terminal is as it was before in every case
    */
   async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
+    return this.status.without(() => this.#askHidden(question, noTerminal));
+  }
+
+  async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
     const { stdin, stderr } = this.#streams;
     const terminal = isTerminal(stdin) ? keysOf(stdin) : openTerminal(noTerminal);
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.

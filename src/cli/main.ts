@@ -1,8 +1,9 @@
 import { debuglog } from 'node:util';
-import { type Command, CommanderError } from 'commander';
+import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError } from '../errors.ts';
 import { checkUtf8, Grammar } from './argv.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerDelete } from './commands/delete.ts';
 import { registerGet } from './commands/get.ts';
 import { registerGetAll } from './commands/getall.ts';
@@ -25,6 +26,7 @@ const COMMANDS = [
   registerList,
   registerKeys,
   registerDelete,
+  registerCompletion,
 ];
 
 /** Python's names, which the original takes. What is logged is errors, and with debug where they came from. */
@@ -44,7 +46,8 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     checkUtf8(argv);
     const program = createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
-      const { logFile, logLevel } = optionsOf(command) as GlobalOptions;
+      const { logFile, logLevel, quiet } = optionsOf(command) as GlobalOptions;
+      io.status.quiet = quiet ?? false;
       debug = logLevel === 'debug';
       refuseNodeDebug();
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
@@ -60,6 +63,8 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       return 0;
     }
     return report(error, argv, io, { log, debug });
+  } finally {
+    io.status.erase();
   }
 }
 
@@ -134,8 +139,9 @@ export function createProgram(
     );
   for (const register of COMMANDS) register(program, io);
   // Last, so that a command's own options come first in its help.
+  const completing = argv.includes('__complete');
   for (const command of program.commands) {
-    if (argv.includes(command.name())) addGlobalOptions(command);
+    if (completing || argv.includes(command.name())) addGlobalOptions(command);
   }
   addGlobalOptions(program);
   return program;
@@ -164,8 +170,14 @@ function addGlobalOptions(command: Command): void {
       '--local [folder]',
       'use the local vault, in FOLDER if given as --local=FOLDER (or CREDSTASH_LOCAL)',
     )
-    .option('--log-level <level>', 'debug shows where an error came from', logLevel)
-    .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)');
+    .addOption(
+      new Option('--log-level <level>', 'debug shows where an error came from')
+        .choices(LOG_LEVELS)
+        .argParser(logLevel),
+    )
+    .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)')
+    // Without a short form: a VALUE such as '-q x' has always been one.
+    .option('--quiet', 'show no progress on the terminal; errors and warnings stay');
 }
 
 function logLevel(level: string): string {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import type { PutOptions } from '../credstash.ts';
 import { cipherOf } from './settings.ts';
@@ -19,14 +19,27 @@ export function addSealOptions(command: Command): Command {
     .option('-c, --comment <comment>', 'a comment, which is not secret')
     .option('-v, --version <version>', 'version to store (default: 1)')
     .option('-a, --autoversion', 'store the version after the newest')
-    .option(
-      '-d, --digest <digest>',
-      'digest of the HMAC: SHA256, SHA384 or SHA512 (default: SHA256)',
+    .addOption(
+      suggesting('-d, --digest <digest>', 'digest of the HMAC (default: SHA256)', [
+        'SHA256',
+        'SHA384',
+        'SHA512',
+      ]),
     )
-    .option(
-      '--cipher <cipher>',
-      'AES-256-GCM, or AES-256-CTR, which the original credstash can read (default: CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM)',
+    .addOption(
+      suggesting(
+        '--cipher <cipher>',
+        'the original credstash can read AES-256-CTR (default: CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM)',
+        ['AES-256-GCM', 'AES-256-CTR'],
+      ),
     );
+}
+
+/** An option with values that help and completion show, and that are checked where the others are. */
+function suggesting(flags: string, description: string, values: string[]): Option {
+  const option = new Option(flags, description);
+  option.argChoices = values;
+  return option;
 }
 
 /** The same for Credstash. @throws CredstashError USAGE when `~/.credstash` is not as it must be */

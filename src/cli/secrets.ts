@@ -70,7 +70,8 @@ export async function formatSecrets(
   io: Io,
   options: SecretsOptions & GetAllOptions,
 ): Promise<string> {
-  const { secrets, leftOut } = await credstash.getAll(options);
+  const progress = io.progress('secrets opened');
+  const { secrets, leftOut } = await credstash.getAll({ ...options, progress });
   const format = SECRET_FORMATS[options.format ?? 'json'];
   const text = options.githubEnv
     ? await exportToJob(githubExport(secrets, options), io)

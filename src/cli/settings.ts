@@ -17,6 +17,7 @@ export interface GlobalOptions {
   readonly local?: string;
   readonly logLevel?: string;
   readonly logFile?: string;
+  readonly quiet?: true;
 }
 
 /** Which backend, and where: the options, then the environment, then `~/.credstash`, then the defaults. */

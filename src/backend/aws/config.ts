@@ -31,6 +31,8 @@ export interface AwsSettings {
   readonly waiting?: Waiting;
   /** Asks the person for the code of the MFA device `serial`. */
   readonly mfaCode?: (serial: string) => Promise<string>;
+  /** Nobody can be asked: no program is run for credentials (`credential_process`), which may ask by itself. */
+  readonly unattended?: boolean;
 }
 
 type ClientConfig = Pick<DynamoDBClientConfig, 'profile' | 'credentials' | 'logger'> & {
@@ -110,6 +112,9 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     settings.profile === undefined &&
     process.env['AWS_ACCESS_KEY_ID'] &&
     process.env['AWS_SECRET_ACCESS_KEY'];
+  if (settings.unattended && !keysInEnvironment && (await runsProcess(settings))) {
+    throw new CredstashError('NO_CREDENTIALS', 'the credentials come from another program');
+  }
   const chain = keysInEnvironment
     ? fromEnv({ logger: QUIET })
     : fromNodeProviderChain({
@@ -210,4 +215,17 @@ async function profileSetting(settings: AwsSettings, name: string): Promise<stri
   const profile = profileOf(settings) ?? 'default';
   const { configFile, credentialsFile } = await loadSharedConfigFiles();
   return credentialsFile[profile]?.[name] ?? configFile[profile]?.[name];
+}
+
+/** Whether the profile, or one that it takes its credentials from, has them from a program. */
+async function runsProcess(settings: AwsSettings): Promise<boolean> {
+  const seen = new Set<string>();
+  let profile: string | undefined = profileOf(settings) ?? 'default';
+  while (profile !== undefined && !seen.has(profile)) {
+    seen.add(profile);
+    const of: AwsSettings = { ...settings, profile };
+    if ((await profileSetting(of, 'credential_process')) !== undefined) return true;
+    profile = await profileSetting(of, 'source_profile');
+  }
+  return false;
 }

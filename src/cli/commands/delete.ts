@@ -15,7 +15,11 @@ export function registerDelete(program: Command, io: Io): void {
       const { version } = optionsOf(command) as { version?: string };
       const withBackend = chooseBackend(command, io);
       await withBackend(async ({ credstash }) => {
-        const removed = credstash.delete(name, version === undefined ? {} : { version });
+        const progress = io.progress('versions deleted');
+        const removed = credstash.delete(name, {
+          progress,
+          ...(version === undefined ? {} : { version }),
+        });
         for await (const each of removed) {
           await io.write(`Deleting ${visible(each.name)} -- version ${visible(each.version)}\n`);
         }

@@ -11,7 +11,7 @@ export function registerKeys(program: Command, io: Io): void {
     .action(async (_: unknown, command: Command) => {
       const withBackend = chooseBackend(command, io);
       await withBackend(async ({ credstash }) => {
-        const names = await credstash.names();
+        const names = await credstash.names({ progress: io.progress() });
         await io.write(names.map((name) => `${visible(name)}\n`).join(''));
       });
     });

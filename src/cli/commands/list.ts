@@ -15,7 +15,7 @@ export function registerList(program: Command, io: Io): void {
       const { json } = optionsOf(command) as { json?: true };
       const withBackend = chooseBackend(command, io);
       await withBackend(async ({ credstash }) => {
-        const headers = await credstash.list(glob);
+        const headers = await credstash.list(glob, { progress: io.progress() });
         await io.write(json ? listJson(headers) : listLines(headers));
       });
     });

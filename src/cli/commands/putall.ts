@@ -50,7 +50,8 @@ export function registerPutAll(program: Command, io: Io): void {
             unwritten ??= error as Error;
           });
         };
-        for await (const each of credstash.putAll(secrets, seal)) {
+        const progress = io.progress('secrets done');
+        for await (const each of credstash.putAll(secrets, { ...seal, progress })) {
           if (each.done === 'failed') failures.push(each);
           else if (each.done === 'stored') await say(`${visible(each.name)} has been stored\n`);
           else await say(`${visible(each.name)} is unchanged\n`);

@@ -1,0 +1,81 @@
+import { Worker } from 'node:worker_threads';
+import type { Command } from 'commander';
+import { visible } from '../../format/visible.ts';
+import type { Grammar } from '../argv.ts';
+import { chooseBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+import { readBash } from './bash-words.ts';
+import { type Candidate, placeOf } from './walk.ts';
+
+/** Of the process, its start included: nobody waits longer for a key. */
+const LIMIT_MS = 2000;
+
+/**
+ * What a script of completion is told (scripts.ts). Nothing is asked, created or reported: where there is an error,
+ * there are no names.
+ *
+ * @param args what the script gave: for bash the line and what is to be replaced of it, else the words
+ */
+export async function answer(
+  program: Grammar,
+  io: Io,
+  shell: string,
+  args: readonly string[],
+): Promise<string> {
+  const [line = '', text = ''] = args;
+  const bash = shell === 'bash' ? readBash(line, text) : undefined;
+  const words = shell === 'bash' ? bash?.words : args;
+  if (words === undefined) return '';
+  const place = placeOf(program, words);
+  if (place.kind === 'files') return `files\t${place.prefix}\n`;
+  const candidates =
+    place.kind === 'words'
+      ? place.words
+      : candidatesOf(await names(program, io, place.command, words), place.behindDashes);
+  const lines = candidates
+    // Others may write to the table: what drives a terminal, or ends a line here, is not for a line that is edited.
+    .filter(({ value }) => visible(value) === value)
+    .map(({ value, description }) =>
+      bash ? bash.complete(value) : `${value}\t${visible(description)}`,
+    )
+    .filter((each) => each !== undefined);
+  return ['words', ...lines].map((each) => `${each}\n`).join('');
+}
+
+function candidatesOf(names: readonly string[], behindDashes: boolean): Candidate[] {
+  return names
+    .filter((name) => behindDashes || !name.startsWith('-'))
+    .map((value) => ({ value, description: '' }));
+}
+
+/** The names of secrets where the options say that stand before the cursor. */
+async function names(
+  program: Command,
+  io: Io,
+  command: Command,
+  words: readonly string[],
+): Promise<string[]> {
+  watch();
+  const found: string[] = [];
+  try {
+    const { operands, unknown } = program.parseOptions(words.slice(0, -1));
+    command.parseOptions([...operands.slice(1), ...unknown]);
+    const withBackend = chooseBackend(command, io, { unattended: true });
+    await withBackend(async ({ credstash }) => {
+      found.push(...(await credstash.names()));
+    });
+  } catch {
+    // Whoever runs the command is told.
+  }
+  return found;
+}
+
+/**
+ * Ends this process when it takes too long, without an answer. By another thread: a vault's lock, or a file system that
+ * is gone, holds up the timers of this one.
+ */
+function watch(): void {
+  const left = Math.max(0, LIMIT_MS - performance.now());
+  const kill = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${left})`;
+  new Worker(kill, { eval: true, env: {}, stdout: true, stderr: true }).unref();
+}

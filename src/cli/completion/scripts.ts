@@ -1,0 +1,98 @@
+/*
+ * What completes in each shell. All that a shell knows is in these; what can stand at the cursor comes from the hidden
+ * command. Its answer is lines: `files` and the part of the word that stands before the file, or `words` and a line for
+ * each, with what it means behind a tab. It is the credstash of the PATH that is asked, and not what stands on the line,
+ * which nobody has asked to run yet; its stdin and stderr are not the terminal.
+ */
+
+/**
+ * readline is given what to replace the end of the line by, quoted already (bash-words.ts). `compopt` is missing in
+ * bash 3.2, which completes no files then.
+ */
+const bash = `# bash completion for credstash
+_credstash() {
+  local line mode=''
+  COMPREPLY=()
+  while IFS= read -r line; do
+    case $mode in
+      '') mode=$line ;;
+      *) COMPREPLY+=("$line") ;;
+    esac
+  done <<<"$(exec 2>/dev/null </dev/null
+    command credstash __complete bash -- "\${COMP_LINE:0:COMP_POINT}" "$2")"
+  case $mode in
+    files*) compopt -o default 2>/dev/null ;;
+  esac
+  # Behind the = stands the value.
+  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *= && \${COMPREPLY[0]} == --* ]]; then
+    compopt -o nospace 2>/dev/null
+  fi
+  return 0
+}
+complete -F _credstash credstash
+`;
+
+/** `compadd` quotes what it inserts, and chooses what goes with what is typed, as the user has configured it. */
+const zsh = `#compdef credstash
+# zsh completion for credstash
+_credstash() {
+  emulate -L zsh
+  local -a lines values shown attached
+  local line
+  lines=("\${(@f)$(exec 2>/dev/null </dev/null
+    command credstash __complete zsh -- "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}")}")
+  case $lines[1] in
+    files*)
+      compset -P "\${(b)\${lines[1]#files$'\\t'}}"
+      _files
+      return
+      ;;
+  esac
+  for line in "\${(@)lines[2,-1]}"; do
+    if [[ $line == --*=$'\\t'* ]]; then
+      attached+=("\${line%%$'\\t'*}")
+      continue
+    fi
+    values+=("\${line%%$'\\t'*}")
+    if [[ $line == *$'\\t'?* ]]; then
+      shown+=("\${line%%$'\\t'*}  -- \${line#*$'\\t'}")
+    else
+      shown+=("\${line%%$'\\t'*}")
+    fi
+  done
+  compadd -S '' -a attached
+  if [[ "$shown" == *'  -- '* ]]; then
+    compadd -l -d shown -a values
+  else
+    compadd -a values
+  fi
+}
+# As a file of the fpath it is this function; where it is sourced it names itself.
+if [[ $funcstack[1] == _credstash ]]; then
+  _credstash "$@"
+elif (( $+functions[compdef] )); then
+  compdef _credstash credstash
+fi
+`;
+
+/** fish quotes what it inserts, and chooses what goes with what is typed. */
+const fish = `# fish completion for credstash
+function __credstash_complete
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l current (commandline -ct)
+    set -l lines (command credstash __complete fish -- $words "$current" 2>/dev/null </dev/null)
+    if string match -q 'files*' -- "$lines[1]"
+        set -l prefix (string replace -r '^files\\t' '' -- $lines[1])
+        set -l path (string sub -s (math 1 + (string length -- "$prefix")) -- "$current")
+        for file in (__fish_complete_path "$path")
+            printf '%s%s\\n' "$prefix" $file
+        end
+    else if set -q lines[2]
+        printf '%s\\n' $lines[2..-1]
+    end
+end
+complete -c credstash -f -a '(__credstash_complete)'
+`;
+
+export const SCRIPTS = { bash, zsh, fish } as const;

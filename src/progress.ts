@@ -1,0 +1,33 @@
+/**
+ * Told how far a flow is, at its start and after each step: how much is done, and of how much. The total is undefined
+ * while entries are read, because nobody knows how many there are. It is called often, and must neither throw nor take
+ * long.
+ */
+export type Progress = (done: number, total: number | undefined) => void;
+
+/** What can be said of a flow that takes long. */
+export interface ProgressOptions {
+  readonly progress?: Progress | undefined;
+}
+
+/** The same items, told to `progress` each once the caller is through with it. */
+export function counted<T>(
+  items: AsyncIterable<T>,
+  progress: Progress | undefined,
+  total?: number,
+): AsyncIterable<T> {
+  return progress === undefined ? items : count(items, progress, total);
+}
+
+async function* count<T>(
+  items: AsyncIterable<T>,
+  progress: Progress,
+  total: number | undefined,
+): AsyncGenerator<T> {
+  let done = 0;
+  progress(done, total);
+  for await (const item of items) {
+    yield item;
+    progress(++done, total);
+  }
+}

@@ -1,0 +1,375 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startRecorder, type Recorder } from '../support/recorder.ts';
+import { builtCommand, nodeUnderTest, type Pty, pty, run } from '../support/run.ts';
+import {
+  asText,
+  awsPlace,
+  dynalite,
+  ok,
+  type Place,
+  type Running,
+  temporaryFolder,
+  vaultPlace,
+} from './backends.ts';
+
+const shells = ['bash', 'zsh', 'fish'] as const;
+type Shell = (typeof shells)[number];
+
+const folder = temporaryFolder();
+const bin = join(folder.path, 'bin');
+const vaultFolder = join(folder.path, 'the vault');
+const pwned = join(folder.path, 'pwned');
+/** What a program on the line, which nobody has asked to run, would leave. */
+const trap = join(folder.path, 'trap', 'credstash');
+
+/** Each is the only name of the vault that begins with what is typed. */
+const hostile: readonly [typed: string, name: string][] = [
+  ['space', 'space in it'],
+  ['single', "single'quote"],
+  ['double', 'double"quote'],
+  ['subst', `subst$(touch ${pwned})`],
+  ['tick', `tick\`touch ${pwned}\``],
+  ['semi', `semi;touch ${pwned};`],
+  ['pipe', `pipe|touch ${pwned}`],
+  ['and', `and&touch ${pwned}&`],
+  ['redirect', `redirect>${pwned}`],
+  ['variable', 'variable$HOME${HOME}'],
+  ['brace', 'brace{a,b}[c]?(d)^~#%'],
+  ['back', 'back\\slash\\\\n'],
+  ['bang', 'bang!!x'],
+  ['colon', 'colon:in:it=and=at@it'],
+  ['equal', 'equal=sign:x'],
+  ['tilde/', 'tilde/~/x'],
+  ['unicode', 'unicode-ünï-😀'],
+  ['description', 'description  -- x: y'],
+  ['glob', 'glob[a-z]?'],
+  ['percent', 'percent%s%n'],
+];
+const quoted: readonly [typed: string, name: string][] = [
+  ["'#", '#comment'],
+  ["'~", '~root'],
+  ["'spa", 'space in it'],
+  ['"spa', 'space in it'],
+  ["'single", "single'quote"],
+  ['"double', 'double"quote'],
+  ["'subst$(", `subst$(touch ${pwned})`],
+  ['"subst', `subst$(touch ${pwned})`],
+  ['"back', 'back\\slash\\\\n'],
+  ['space\\ i', 'space in it'],
+  ["'colon:i", 'colon:in:it=and=at@it'],
+  ['colon:in:', 'colon:in:it=and=at@it'],
+  ['colon:in:it=an', 'colon:in:it=and=at@it'],
+  ['"bang', 'bang!!x'],
+];
+/** Names that a table may hold and no completion may print. */
+const unprintable = [
+  'new\nline',
+  'tab\tin',
+  'escape\x1b]0;owned\x07',
+  'bell\x07',
+  'right\u202eleft',
+];
+
+const place: Place = vaultPlace(vaultFolder);
+const valueOf = (name: string): string =>
+  `value-${hostile.findIndex(([, each]) => each === name)}-${Buffer.from(name).toString('hex').slice(0, 12)}.`;
+
+beforeAll(async () => {
+  mkdirSync(bin);
+  mkdirSync(join(folder.path, 'trap'));
+  writeFileSync(
+    join(bin, 'credstash'),
+    `#!/bin/sh\nexec '${nodeUnderTest()}' '${builtCommand}' "$@"\n`,
+  );
+  writeFileSync(trap, `#!/bin/sh\ntouch '${pwned}'\n`);
+  chmodSync(join(bin, 'credstash'), 0o755);
+  chmodSync(trap, 0o755);
+  const names = [...hostile, ...quoted].map(([, name]) => name);
+  const secrets = Object.fromEntries(names.map((name) => [name, valueOf(name)]));
+  for (const name of [...unprintable, '-dash']) secrets[name] = 'x';
+  expect(await place.cs(['putall', '-'], { input: JSON.stringify(secrets) })).toMatchObject({
+    status: 0,
+  });
+});
+afterAll(() => {
+  folder.remove();
+});
+
+/** What every shell here is given: the command in its PATH, and the vault. */
+function environment(home: string, more: Readonly<Record<string, string>> = {}) {
+  return {
+    HOME: home,
+    ZDOTDIR: home,
+    XDG_CONFIG_HOME: join(home, '.config'),
+    PATH: [bin, process.env.PATH ?? ''].join(delimiter),
+    LC_ALL: 'C.UTF-8',
+    CREDSTASH_LOCAL: vaultFolder,
+    ...more,
+  };
+}
+
+/** A home folder in which a shell finds the completion as the README says. */
+async function home(shell: Shell): Promise<string> {
+  const path = mkdtempSync(join(folder.path, 'home-'));
+  const script = await run(['completion', shell]);
+  expect(script).toMatchObject({ status: 0, stderr: '' });
+  mkdirSync(join(path, '.config/fish/completions'), { recursive: true });
+  if (shell === 'fish') {
+    writeFileSync(join(path, '.config/fish/completions/credstash.fish'), script.stdout);
+    writeFileSync(
+      join(path, '.config/fish/config.fish'),
+      'function fish_prompt; echo -n "READY> "; end\nset -g fish_greeting\n',
+    );
+  } else if (shell === 'zsh') {
+    writeFileSync(
+      join(path, '.zshrc'),
+      'PS1="READY> "; unsetopt prompt_sp\nautoload -Uz compinit && compinit -u\nsource <(credstash completion zsh)\n',
+    );
+  } else {
+    writeFileSync(
+      join(path, 'bashrc'),
+      'PS1="READY> "\nbind "set enable-bracketed-paste off"\nsource <(credstash completion bash)\n',
+    );
+  }
+  return path;
+}
+
+interface Session extends Pty {
+  /** Types at the prompt, and waits for this on the screen. */
+  readonly type: (text: string, expected: string | RegExp) => Promise<string>;
+  readonly home: string;
+}
+
+/** An interactive shell on a terminal. */
+async function session(
+  shell: Shell,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Session> {
+  const path = await home(shell);
+  const start = {
+    bash: `exec bash --noprofile --rcfile '${path}/bashrc' -i`,
+    zsh: 'exec zsh -i',
+    fish: 'exec fish -i',
+  }[shell];
+  const terminal = pty([], {
+    cwd: path,
+    env: environment(path, more),
+    script: () => start,
+  });
+  open.push(terminal);
+  await terminal.waitFor('READY> ');
+  return {
+    ...terminal,
+    home: path,
+    type: (text, expected) => {
+      terminal.send(text);
+      return terminal.waitFor(expected);
+    },
+  };
+}
+
+async function end({ send, done }: Session): Promise<string> {
+  // Whatever is on the line still goes first.
+  send('\x03');
+  send('exit\r');
+  return (await done).output;
+}
+
+let open: Pty[] = [];
+beforeEach(() => {
+  rmSync(pwned, { force: true });
+});
+afterEach(() => {
+  // Those of a test that failed.
+  for (const { kill } of open) kill();
+  open = [];
+});
+
+// A key that is pressed on a machine under load may find its two seconds over: then there are no names, as it should be.
+describe.each(shells)('%s', { retry: 2 }, (shell) => {
+  test('commands, options and the values of options complete', async () => {
+    const on = await session(shell);
+    await on.type('credstash geta\t --for\t csv\r', `semi;touch ${pwned};,value-5`);
+    await on.type('credstash getall --format=ya\t --skip-u\t | grep -c value\r', /\n[1-9]\d*\r\n/);
+    await on.type('credstash help putal\t\r', /Usage: credstash putall/);
+    await on.type('credstash put --digest SHA5\t --help\r', /Usage: credstash put /);
+    await on.type('credstash completion fi\t\r', /complete -c credstash/);
+    expect(await end(on)).not.toMatch(/error:/);
+  });
+
+  test('no name is run, whatever stands in it, and each comes out whole', async () => {
+    const on = await session(shell);
+    for (const [typed, name] of [...hostile, ...quoted]) {
+      await on.type(`credstash get ${typed}\t\r`, valueOf(name));
+    }
+    const output = await end(on);
+    expect(output).not.toMatch(/error:/);
+    expect(existsSync(pwned)).toBe(false);
+  }, 180_000);
+
+  test('names that drive a terminal, and those that look like options, are left out', async () => {
+    const on = await session(shell);
+    await on.type('credstash get \t\t', /brace/);
+    // More than a screen is asked about, or comes page by page.
+    on.send('n\x03');
+    await on.type('\x03', /READY> /);
+    const output = await end(on);
+    for (const each of ['owned', 'bell', 'right', 'tab\tin', 'new']) {
+      expect(output).not.toContain(each);
+    }
+    expect(output).not.toContain('-dash');
+    const { stdout } = await run(['__complete', 'fish', '--', 'get', '--', ''], {
+      env: { CREDSTASH_LOCAL: vaultFolder },
+    });
+    expect(stdout.toString()).toContain('-dash\t\n');
+  });
+
+  test('files stand where files are taken', async () => {
+    const on = await session(shell);
+    writeFileSync(join(on.home, 'my secret file'), 'from the file');
+    mkdirSync(join(on.home, 'some folder'));
+    await on.type('credstash --local=some\t/v put new @my\t\r', 'new has been stored');
+    expect(existsSync(join(on.home, 'some folder/v/vault.db'))).toBe(true);
+    await on.type('credstash get --local=some\t/v new\r', 'from the file');
+    await on.type('credstash get semi\t -o my\t\r', 'READY> ');
+    await on.type('cat my*\r', valueOf(`semi;touch ${pwned};`));
+    expect(await end(on)).not.toMatch(/error:/);
+  });
+
+  test('the options on the line say where names are looked for', async () => {
+    const other = join(folder.path, `other-${shell}`);
+    const { cs } = vaultPlace(other);
+    expect(await cs(['put', 'elsewhere', 'found it'])).toMatchObject({ status: 0 });
+    const on = await session(shell);
+    await on.type(`credstash --local=${other} get else\t\r`, 'found it');
+    await on.type(`credstash get --local=${other} --noline else\t\r`, 'found it');
+    expect(await end(on)).not.toMatch(/error:/);
+  });
+
+  test('an error, a vault that is not there and a program on the line: nothing happens', async () => {
+    const on = await session(shell, { CREDSTASH_LOCAL: join(folder.path, 'nowhere') });
+    on.send('credstash get x\t');
+    on.send('\x15credstash --log-level nonsense get x\t');
+    on.send('\x15credstash -r eu-west-1 get x\t');
+    on.send(`\x15${trap} get x\t`);
+    await on.type('\x15echo do\\\ne\r', /\ndoe\r\n/);
+    const output = await end(on);
+    expect(output).not.toMatch(/error|hint|Killed|Terminated/);
+    expect(existsSync(join(folder.path, 'nowhere'))).toBe(false);
+    expect(existsSync(pwned)).toBe(false);
+  });
+});
+
+describe('the names of a table', () => {
+  let running: Running;
+  let recorder: Recorder;
+  let aws: Place;
+  beforeAll(async () => {
+    running = await dynalite.start();
+    recorder = await startRecorder({ DynamoDB: running.dynamo ?? '', KMS: running.kms?.url ?? '' });
+    const [, table = ''] = (await running.place()).args;
+    aws = awsPlace(recorder.url, recorder.url, table);
+    expect(await aws.cs(['put', 'in.a.table', 'of AWS'])).toMatchObject({ status: 0 });
+  });
+  beforeEach(() => {
+    recorder.meddle = undefined;
+    recorder.requests.length = 0;
+  });
+  afterAll(() => Promise.all([recorder.close(), running.close()]));
+
+  /** The answer to a script of fish. */
+  async function complete(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    return asText(
+      await run(['__complete', 'fish', '--', ...words], { env: { ...aws.env, ...env } }),
+    );
+  }
+
+  test.each(shells)('%s: from the table that the line names', async (shell) => {
+    const on = await session(shell, { ...aws.env, CREDSTASH_LOCAL: '' });
+    await on.type(`credstash -t ${aws.args[1] ?? ''} get in.\t\r`, 'of AWS');
+    expect(await end(on)).not.toMatch(/error:/);
+    expect(recorder.requests.map(({ action }) => action)).toEqual([
+      'DynamoDB.Scan',
+      'DynamoDB.Query',
+      'KMS.Decrypt',
+    ]);
+  });
+
+  test.each(shells)(
+    '%s: none from a service that does not answer, and the line goes on',
+    async (shell) => {
+      recorder.meddle = (action) =>
+        Promise.resolve(
+          action === 'DynamoDB.Scan' ? { status: 200, body: '', delivery: 'never' } : undefined,
+        );
+      const on = await session(shell, { ...aws.env, CREDSTASH_LOCAL: '' });
+      await on.type(`credstash -t ${aws.args[1] ?? ''} get in.\ta.table\r`, 'of AWS');
+      expect(await end(on)).not.toMatch(/error|Killed|SIGKILL|Terminated/);
+    },
+  );
+
+  test('a process that is asked for too much ends itself', async () => {
+    recorder.meddle = () => Promise.resolve({ status: 200, body: '', delivery: 'never' });
+    const { signal, stdout, stderr } = await run(
+      ['__complete', 'zsh', '--', ...aws.args, 'get', ''],
+      { env: aws.env },
+    );
+    expect({ signal, stdout: stdout.toString(), stderr }).toEqual({
+      signal: 'SIGKILL',
+      stdout: '',
+      stderr: '',
+    });
+  });
+
+  test('headers alone are read, and no key is asked for', async () => {
+    expect(await complete([...aws.args, 'get', ''])).toEqual(ok('words\nin.a.table\t\n'));
+    expect(recorder.requests).toMatchObject([{ action: 'DynamoDB.Scan' }]);
+    expect(recorder.requests[0]?.sent).not.toMatch(/contents|hmac/);
+  });
+
+  test.each([
+    [['get', '-'], /--noline/],
+    [['put', 'n', '-k', ''], /^words\n$/],
+    [['put', 'n', ''], /^words\n$/],
+    [['get', 'n', ''], /^words\n$/],
+    [[''], /setup/],
+    [['nonsense', ''], /^words\n$/],
+  ])('%j asks nobody', async (words, says) => {
+    expect((await complete(words)).stdout).toMatch(says);
+    expect(recorder.requests).toEqual([]);
+  });
+
+  test('nobody is asked for an MFA code, and no program is run for credentials', async () => {
+    const config = join(folder.path, 'config');
+    const ini = [
+      ['process', `credential_process = touch ${pwned}`],
+      ['chained', 'role_arn = arn:aws:iam::123456789012:role/r\nsource_profile = process'],
+      [
+        'mfa',
+        'role_arn = arn:aws:iam::123456789012:role/r\nmfa_serial = arn:aws:iam::123456789012:mfa/me\ncredential_source = Environment',
+      ],
+    ].map(([name = '', text = '']) => `[profile ${name}]\n${text}\n`);
+    writeFileSync(config, ini.join('\n'));
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...rest } = aws.env;
+    expect([AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]).not.toContain(undefined);
+    for (const name of ['process', 'chained', 'mfa']) {
+      const args = ['__complete', 'fish', '--', '-p', name, ...aws.args, 'get', ''];
+      const keys = name === 'mfa' ? aws.env : rest;
+      const env = { ...keys, AWS_CONFIG_FILE: config };
+      expect(asText(await run(args, { env })), name).toEqual(ok('words\n'));
+    }
+    expect(existsSync(pwned)).toBe(false);
+    expect(recorder.requests).toEqual([]);
+  });
+});
+
+test('the hidden command stands in no help, and completion refuses other shells', async () => {
+  for (const args of [['--help'], ['help'], ['completion', '--help']]) {
+    expect((await run(args)).stdout.toString()).not.toContain('__complete');
+  }
+  const { status, stderr } = asText(await run(['completion', 'csh']));
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/error: .*bash, zsh, fish/);
+});

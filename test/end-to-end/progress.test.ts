@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startRecorder, type Recorder } from '../support/recorder.ts';
+import { type Pty, pty, type PtyOptions } from '../support/run.ts';
+import { asText, awsPlace, dynalite, ok, type Place, type Running } from './backends.ts';
+
+const COUNT = 12;
+const erase = '\r\x1b[K';
+const secrets = Object.fromEntries(Array.from({ length: COUNT }, (_, i) => [`s${i + 10}`, 'x']));
+
+let running: Running;
+let recorder: Recorder;
+let place: Place;
+beforeAll(async () => {
+  running = await dynalite.start();
+  recorder = await startRecorder({ DynamoDB: running.dynamo ?? '', KMS: running.kms?.url ?? '' });
+});
+beforeEach(async () => {
+  recorder.meddle = undefined;
+  const [, table = ''] = (await running.place()).args;
+  place = awsPlace(recorder.url, recorder.url, table);
+});
+afterAll(() => Promise.all([recorder.close(), running.close()]));
+
+/** Answers of these come one after another, each after so many milliseconds. */
+function slow(actions: RegExp, milliseconds: number): void {
+  let last = Promise.resolve();
+  recorder.meddle = async (action) => {
+    if (actions.test(action)) await (last = last.then(() => sleep(milliseconds)));
+    return undefined;
+  };
+}
+
+async function put(): Promise<void> {
+  const { status } = await place.cs(['putall', JSON.stringify(secrets)]);
+  expect(status).toBe(0);
+}
+
+function terminal(args: readonly string[], options: PtyOptions = {}): Pty {
+  return pty([...place.args, ...args], { env: place.env, ...options });
+}
+
+/** What is on the terminal in the end, where a line that is erased leaves nothing. */
+function leftOn(output: string): string {
+  return output.replace(/[^\n]*\r\x1b\[K/g, ''); // eslint-disable-line no-control-regex -- see `erase`
+}
+
+describe('progress of slow work on a terminal', () => {
+  test('getall: what is read, then what is opened; the line is gone before the secrets', async () => {
+    await put();
+    slow(/Scan|Decrypt/, 1200 / COUNT);
+    let first = true;
+    const meddle = recorder.meddle;
+    recorder.meddle = async (action, ...rest) => {
+      if (first && action === 'DynamoDB.Scan') {
+        first = false;
+        await sleep(1500);
+      }
+      return meddle?.(action, ...rest);
+    };
+    const { waitFor, done } = terminal(['getall', '-f', 'csv']);
+    await waitFor(`${erase}credstash: entries read: 0`);
+    await waitFor(RegExp(`credstash: secrets opened: \\d+ of ${COUNT}`));
+    const { status, output } = await done;
+    expect(status).toBe(0);
+    const csv = Object.keys(secrets).map((name) => `${name},x\r\n`);
+    expect(leftOn(output)).toBe(`${csv.join('')}\r\n`);
+  });
+
+  test('get GLOB -o FILE leaves an empty line at the end', async () => {
+    await put();
+    slow(/Decrypt/, 200);
+    const { waitFor, done } = terminal(['get', 's*', '-o', 'out']);
+    await waitFor(RegExp(`secrets opened: \\d+ of ${COUNT}`));
+    const { status, output } = await done;
+    expect({ status, left: leftOn(output) }).toEqual({ status: 0, left: '' });
+  });
+
+  test('putall: the line stands below what is stored', async () => {
+    slow(/PutItem/, 200);
+    const { waitFor, done } = terminal(['putall', JSON.stringify(secrets)]);
+    await waitFor(RegExp(`secrets done: \\d+ of ${COUNT}`));
+    const { output } = await done;
+    const said = Object.keys(secrets).map((name) => `${name} has been stored\r\n`);
+    expect(leftOn(output)).toBe(said.join(''));
+  });
+
+  test('delete of many versions', async () => {
+    for (let version = 1; version <= 8; version++) {
+      expect(await place.cs(['put', 'many', 'x', '-a'])).toMatchObject({ status: 0 });
+    }
+    slow(/DeleteItem/, 250);
+    const { waitFor, done } = terminal(['delete', 'many']);
+    await waitFor(/versions deleted: \d of 8/);
+    const { output } = await done;
+    expect(leftOn(output).match(/Deleting many -- version 0+\d\r\n/g)).toHaveLength(8);
+    expect(leftOn(output)).not.toContain(' of 8');
+  });
+
+  test.each([['list'], ['keys']])('%s: entries that are read', async (command) => {
+    await put();
+    slow(/Scan/, 1500);
+    const { waitFor, done } = terminal([command]);
+    await waitFor('credstash: entries read: 0');
+    const { output } = await done;
+    expect(leftOn(output).split('\r\n')).toHaveLength(COUNT + 1);
+    expect(leftOn(output)).not.toContain('entries read');
+  });
+
+  test('a failure erases it before it is told', async () => {
+    await put();
+    let left = COUNT - 1;
+    recorder.meddle = async (action) => {
+      if (action !== 'KMS.Decrypt') return undefined;
+      if (left-- > 0) return undefined;
+      await sleep(1500);
+      return { status: 400, body: JSON.stringify({ __type: 'AccessDeniedException' }) };
+    };
+    const { waitFor, done } = terminal(['getall']);
+    await waitFor(`secrets opened: `);
+    const { status, output } = await done;
+    expect(status).toBe(6);
+    expect(leftOn(output)).toMatch(/^credstash: error: 1 of 12 secrets/);
+  });
+
+  test('Ctrl-C leaves the line as it is, and a sane terminal', async () => {
+    await put();
+    slow(/Decrypt/, 400);
+    const script = (command: string): string =>
+      `trap : INT; ${command}; echo; echo "status $?."; stty -a`;
+    const { send, waitFor, done } = terminal(['getall'], { script });
+    await waitFor(`of ${COUNT}`);
+    send('\x03');
+    const { output } = await done;
+    expect(leftOn(output)).toMatch(/^credstash: secrets opened: \d+ of 12\^C\r\nstatus /);
+    expect(output).toMatch(/[ \n]icanon[ ;\r]/);
+    expect(output).toMatch(/[ \n]echo[ ;\r]/);
+  });
+
+  test('with --quiet, and where stderr is no terminal, nothing of it is written', async () => {
+    await put();
+    slow(/Scan/, 1500);
+    const csv = Object.keys(secrets).map((name) => `${name},x\n`);
+    const quiet = await terminal(['getall', '--quiet', '-f', 'csv']).done;
+    expect(quiet).toEqual({ status: 0, output: `${csv.join('')}\n`.replaceAll('\n', '\r\n') });
+    expect(asText(await place.raw(['getall', '-f', 'csv']))).toEqual(ok(`${csv.join('')}\n`));
+    let left = 4;
+    recorder.meddle = () =>
+      Promise.resolve(
+        left-- > 0
+          ? { status: 400, body: '{"__type":"ProvisionedThroughputExceededException"}' }
+          : undefined,
+      );
+    expect(await terminal(['--quiet', 'get', 's10']).done).toEqual({ status: 0, output: 'x\r\n' });
+    expect(left).toBeLessThan(0);
+  });
+});
