@@ -97,7 +97,7 @@ export function isOfOneSecret(error: unknown): error is CredstashError {
 export function together(
   message: string,
   failures: readonly Failure[],
-  hint: string,
+  hint: string | undefined,
 ): CredstashError {
   const worst = failures.find(({ error }) => error.code === 'INTEGRITY') ?? failures[0];
   return new CredstashError(worst?.error.code ?? 'UNEXPECTED', message, { failures, hint });
