@@ -17,7 +17,7 @@ export interface PlacedReference extends Reference {
   readonly place: string;
 }
 
-const SCHEME = 'credstash://';
+export const SCHEME = 'credstash://';
 
 /** Not to be mistaken for a pair of the encryption context; `label` is for later. */
 const RESERVED = 'label';

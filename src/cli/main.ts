@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError } from '../errors.ts';
 import { checkUtf8, Grammar } from './argv.ts';
 import { registerDelete } from './commands/delete.ts';
+import { registerExec } from './commands/exec.ts';
 import { registerGet } from './commands/get.ts';
 import { registerGetAll } from './commands/getall.ts';
 import { registerKeys } from './commands/keys.ts';
@@ -23,6 +24,7 @@ const COMMANDS = [
   registerList,
   registerKeys,
   registerDelete,
+  registerExec,
 ];
 
 /** Python's names, which the original takes. What is logged is errors, and with debug where they came from. */
@@ -35,7 +37,7 @@ const LOG_LEVELS = ['notset', 'debug', 'info', 'warn', 'warning', 'error', 'fata
  * @returns the exit status
  */
 export async function main(argv: readonly string[], io = new Io()): Promise<number> {
-  const output = { help: '', error: '' };
+  const output = { help: '', error: '', status: 0 };
   let log: Log | undefined;
   let debug: boolean | undefined;
   try {
@@ -48,7 +50,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
     });
     await program.parseAsync(argv, { from: 'user' });
-    return 0;
+    return output.status;
   } catch (error) {
     // Help and version end in an error of commander's too. No command at all gets help, as in the original.
     const unasked = error instanceof CommanderError && error.code === 'commander.help';
@@ -96,8 +98,18 @@ async function openLog(path: string, level: string | undefined): Promise<Log | u
   return (await import('./output-file.ts')).openLogFile(expandHome(path));
 }
 
-/** The command line's grammar. @param output takes what help and version print, asked for and not */
-export function createProgram(io: Io, output: { help: string; error: string }): Command {
+/** What a command line gives besides what it prints. */
+export interface Output {
+  /** What help and version print, asked for. */
+  help: string;
+  /** The same, not asked for. */
+  error: string;
+  /** The exit status of a command that succeeded: that of the program which it ran. */
+  status: number;
+}
+
+/** The command line's grammar. */
+export function createProgram(io: Io, output: Output): Command {
   const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
@@ -121,7 +133,7 @@ export function createProgram(io: Io, output: { help: string; error: string }): 
       'after',
       '\nExamples:\n  credstash --local put db.password\n  credstash --local get db.password',
     );
-  for (const register of COMMANDS) register(program, io);
+  for (const register of COMMANDS) register(program, io, output);
   // Last, so that a command's own options come first in its help.
   for (const command of [program, ...program.commands]) addGlobalOptions(command);
   return program;
