@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -28,6 +29,11 @@ export const builtCommand = resolve(import.meta.dirname, '../../dist/bin/credsta
 /** The node that runs it: this one, or the one that CREDSTASH_TEST_NODE names. */
 export function nodeUnderTest(): string {
   return process.env.CREDSTASH_TEST_NODE ?? process.execPath;
+}
+
+/** Whether that node can put another program into its process's place. */
+export function replacesProcess(): boolean {
+  return execFileSync(nodeUnderTest(), ['-p', 'typeof process.execve']).toString() === 'function\n';
 }
 
 /** Prepares to run a program; HOME is an empty temporary folder unless env names one. */
