@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Environment } from '../environment.ts';
@@ -47,6 +46,8 @@ function fits({ file, argv }: Program, environment: Environment): boolean {
 
 async function runChild({ file, argv }: Program, environment: Environment): Promise<number> {
   const [argv0 = '', ...args] = argv;
+  // Loaded where it is needed: help and a usage error do without.
+  const { spawn } = await import('node:child_process');
   // child_process adds it where the environment given has none.
   Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
   // Before there is a child: a signal that comes meanwhile reaches it as soon as it is there.

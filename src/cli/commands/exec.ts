@@ -15,6 +15,7 @@ import type { Grammar } from '../argv.ts';
 import { type Backend, chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { findProgram, toProgram } from '../program.ts';
+import { runProgram } from '../run.ts';
 import { optionsOf } from '../settings.ts';
 
 interface ExecOptions {
@@ -82,8 +83,6 @@ export function registerExec(program: Grammar, io: Io, output: { status: number 
           for (const { value } of [...secrets, ...resolved]) value.fill(0);
         });
       }
-      // Loaded where it is asked for: help and a usage error do without.
-      const { runProgram } = await import('../run.ts');
       output.status = await runProgram(toProgram(file, [name, ...args]), environment, io);
     });
 }
