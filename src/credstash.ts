@@ -24,6 +24,7 @@ import {
 import { isReference, parseReferences } from './reference.ts';
 import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
+import { fill, parseTemplate } from './template.ts';
 import { compareUtf8 } from './utf8.ts';
 import { checkVersion, FIRST_VERSION, nextVersion, spellings } from './version.ts';
 
@@ -95,6 +96,7 @@ export class Credstash {
     const { autoversion = false } = options;
     const { name } = template;
     const format = FORMATS[template.cipher];
+    this.#keys.prepare();
     let version = autoversion ? await this.#next(name) : template.version;
     const dataKey = await this.#keys.generate(context);
     try {
@@ -133,6 +135,7 @@ export class Credstash {
   }
 
   async #get({ name, version, context }: Request): Promise<Uint8Array> {
+    this.#keys.prepare();
     return this.#open(await this.#find(name, version), context);
   }
 
@@ -199,6 +202,22 @@ export class Credstash {
     return new Map(got.map(({ place, value }) => [place, value]));
   }
 
+  /**
+   * A template with the secrets in the place of its references (`parseTemplate`). Each secret is got once.
+   *
+   * @param template any bytes, which stay as they are outside of the references
+   * @param options.context pairs that hold for every reference; a reference's own win
+   * @throws CredstashError with `failures` named by line and column: USAGE where references are malformed, before the
+   *   first request; as `getMany` does; USAGE where a filter cannot hold a secret. TOO_LARGE for the result
+   */
+  async render(
+    template: Uint8Array,
+    options: { readonly context?: Context | undefined } = {},
+  ): Promise<Uint8Array> {
+    const { texts, slots } = parseTemplate(template, checked(options.context));
+    return fill(texts, await this.getMany(slots));
+  }
+
   async #find(name: string, version: string | undefined): Promise<Entry> {
     const entry = await this.#lookUp(name, version);
     if (entry) return entry;
@@ -207,7 +226,7 @@ export class Credstash {
 
   async #lookUp(name: string, version: string | undefined): Promise<Entry | undefined> {
     if (version === undefined) return this.#entries.latest(name);
-    for (const spelling of spellings(checkVersion(version))) {
+    for (const spelling of spellings(version)) {
       const entry = await this.#entries.at(name, spelling);
       if (entry) return entry;
     }
@@ -262,10 +281,9 @@ export class Credstash {
     const { version, skipUndecryptable = false } = options;
     const glob = checkGlob(options.glob ?? '*');
     const context = checked(options.context);
-    const chosen = await this.#choose(
-      glob,
-      version === undefined ? undefined : checkVersion(version),
-    );
+    if (version !== undefined) checkVersion(version);
+    this.#keys.prepare();
+    const chosen = await this.#choose(glob, version);
     const secrets: Secret[] = [];
     const leftOut: Failure[] = [];
     const open = async ([name, found]: Choice): Promise<Secret | Failure> => {

@@ -17,6 +17,7 @@ export interface PlacedReference extends Reference {
   readonly place: string;
 }
 
+/** What a reference begins with. */
 export const SCHEME = 'credstash://';
 
 /** Not to be mistaken for a pair of the encryption context; `label` is for later. */
@@ -82,27 +83,35 @@ export function parseReferences(
   texts: Iterable<readonly [place: string, text: string]>,
   shared: Context,
 ): PlacedReference[] {
+  return parseAll(texts, (text) => inContext(parseReference(text), shared));
+}
+
+/**
+ * What `parse` makes of each of `items`, and its place.
+ *
+ * @throws CredstashError with `failures`, one for each that `parse` refuses, named by its place
+ */
+export function parseAll<Item, Parsed>(
+  items: Iterable<readonly [place: string, item: Item]>,
+  parse: (item: Item) => Parsed,
+): (Parsed & { readonly place: string })[] {
   const failures: Failure[] = [];
-  const references: PlacedReference[] = [];
-  for (const [place, text] of texts) {
+  const parsed: (Parsed & { readonly place: string })[] = [];
+  for (const [place, item] of items) {
     try {
-      references.push({ ...inContext(parseReference(text), shared), place });
+      parsed.push({ ...parse(item), place });
     } catch (error) {
       if (!(error instanceof CredstashError)) throw error;
       failures.push({ name: place, error });
     }
   }
-  if (failures.length > 0) throw malformedTogether(failures);
-  return references;
-}
-
-/** The error of references of which some are malformed: no secret was asked for. */
-export function malformedTogether(failures: readonly Failure[]): CredstashError {
+  if (failures.length === 0) return parsed;
   const what = failures.length === 1 ? 'a reference is' : `${failures.length} references are`;
-  return together(`${what} malformed, so no secret was got`, failures, HINT);
+  throw together(`${what} malformed, so no secret was asked for`, failures, HINT);
 }
 
-function malformed(why: string): CredstashError {
+/** The error of a reference that is none. @param why says nothing of what may be a secret */
+export function malformed(why: string): CredstashError {
   return new CredstashError('USAGE', `the reference is malformed: ${why}`, { hint: HINT });
 }
 

@@ -40,6 +40,7 @@ const keys: KeyService = {
     handedOut.push(plaintext);
     return Promise.resolve(plaintext);
   },
+  prepare: () => undefined,
   rewrap: (wrapped) => Promise.resolve(wrapped),
 };
 

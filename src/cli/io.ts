@@ -1,5 +1,6 @@
-import { fstatSync, openSync, writeFileSync } from 'node:fs';
-import { ReadStream, type WriteStream } from 'node:tty';
+import { closeSync, fstatSync, openSync, read, writeFileSync } from 'node:fs';
+import type { ReadStream, WriteStream } from 'node:tty';
+import { promisify } from 'node:util';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
 
@@ -133,17 +134,16 @@ export class Io {
   async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
     const { stderr } = this.#streams;
     const stdin = this.#stdin;
-    const terminal = isTerminal(stdin) ? stdin : openTerminal(noTerminal);
+    const terminal = isTerminal(stdin) ? keysOf(stdin) : openTerminal(noTerminal);
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);
     stderr.write(visible(question));
     try {
-      return await readHidden(terminal);
+      return await readHidden(terminal.keys);
     } finally {
       terminal.setRawMode(false);
-      terminal.pause();
+      terminal.close();
       stderr.write('\n');
-      if (terminal !== stdin) terminal.destroy();
     }
   }
 }
@@ -160,11 +160,58 @@ function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {
   return 'isTTY' in stream && stream.isTTY === true;
 }
 
-function openTerminal(noTerminal: CredstashError): ReadStream {
+/** A terminal that is asked on. */
+interface Terminal {
+  readonly setRawMode: (raw: boolean) => void;
+  /** What is typed, as it comes. */
+  readonly keys: AsyncIterable<Uint8Array>;
+  readonly close: () => void;
+}
+
+function keysOf(stdin: ReadStream): Terminal {
+  stdin.ref();
+  return {
+    setRawMode: (raw) => stdin.setRawMode(raw),
+    keys: stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+    close: () => {
+      stdin.pause();
+      // In Bun one that is only paused keeps the process from ending.
+      stdin.unref();
+    },
+  };
+}
+
+/**
+ * The terminal of the process where stdin is another stream. It is read through a descriptor of its own: a stream of
+ * it would keep the process from ending in Bun, whatever is done with it.
+ */
+function openTerminal(noTerminal: CredstashError): Terminal {
+  let mode: ReadStream;
+  let fd: number;
   try {
-    return new ReadStream(openSync('/dev/tty', 'r+'));
+    // Loaded here: most commands never ask.
+    mode = new (process.getBuiltinModule('node:tty').ReadStream)(openSync('/dev/tty', 'r+'));
+    fd = openSync('/dev/tty', 'r');
   } catch {
     throw noTerminal;
+  }
+  return {
+    setRawMode: (raw) => mode.setRawMode(raw),
+    keys: chunksOf(fd),
+    close: () => {
+      mode.destroy();
+      closeSync(fd);
+    },
+  };
+}
+
+async function* chunksOf(fd: number): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    // More than a terminal gives at once.
+    const chunk = Buffer.alloc(65_536);
+    const { bytesRead } = await promisify(read)(fd, chunk, 0, chunk.length, null);
+    if (bytesRead === 0) return;
+    yield chunk.subarray(0, bytesRead);
   }
 }
 
@@ -189,11 +236,11 @@ const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
  * Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is.
  * Ctrl-C comes as a byte in raw mode; should a signal end the process, Node resets the terminal.
  */
-async function readHidden(terminal: ReadStream): Promise<Uint8Array> {
+async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const line: number[] = [];
   let unfinished = '';
-  for await (const chunk of terminal.iterator({ destroyOnReturn: false })) {
-    const text = unfinished + Buffer.from(chunk as Uint8Array).toString('latin1');
+  for await (const chunk of keys) {
+    const text = unfinished + Buffer.from(chunk).toString('latin1');
     // On a slow line a key's sequence comes in two reads.
     unfinished = UNFINISHED_SEQUENCE.exec(text)?.[0] ?? '';
     const typed = text.slice(0, text.length - unfinished.length).replace(KEY_SEQUENCES, '');

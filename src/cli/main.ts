@@ -11,6 +11,7 @@ import { registerKeys } from './commands/keys.ts';
 import { registerList } from './commands/list.ts';
 import { registerPut } from './commands/put.ts';
 import { registerPutAll } from './commands/putall.ts';
+import { registerRender } from './commands/render.ts';
 import { registerSetup } from './commands/setup.ts';
 import { Io } from './io.ts';
 import { expandHome, type GlobalOptions, optionsOf } from './settings.ts';
@@ -21,6 +22,7 @@ const COMMANDS = [
   registerPutAll,
   registerGet,
   registerGetAll,
+  registerRender,
   registerList,
   registerKeys,
   registerDelete,
@@ -42,7 +44,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   let debug: boolean | undefined;
   try {
     checkUtf8(argv);
-    const program = createProgram(io, output);
+    const program = createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
       const { logFile, logLevel } = optionsOf(command) as GlobalOptions;
       debug = logLevel === 'debug';
@@ -108,8 +110,12 @@ export interface Output {
   status: number;
 }
 
-/** The command line's grammar. */
-export function createProgram(io: Io, output: Output): Command {
+/**
+ * The command line's grammar.
+ *
+ * @param argv what is to be parsed: a command that it does not name gets no global options, which take time to make
+ */
+export function createProgram(io: Io, output: Output, argv: readonly string[]): Command {
   const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
@@ -135,7 +141,10 @@ export function createProgram(io: Io, output: Output): Command {
     );
   for (const register of COMMANDS) register(program, io, output);
   // Last, so that a command's own options come first in its help.
-  for (const command of [program, ...program.commands]) addGlobalOptions(command);
+  for (const command of program.commands) {
+    if (argv.includes(command.name())) addGlobalOptions(command);
+  }
+  addGlobalOptions(program);
   return program;
 }
 

@@ -24,8 +24,16 @@ export async function runProgram(
 ): Promise<number> {
   const { execve } = process as { execve?: Execve };
   io.release();
+  // Bun's runtime has it too, but no way to undo what it ignores.
+  const isNode = process.versions['bun'] === undefined;
   // Where execve fails, Node.js aborts, and may dump its memory: it is not tried where it might.
-  if (execve && process.platform === 'linux' && program.isCertain && fits(program, environment)) {
+  if (
+    execve &&
+    isNode &&
+    process.platform === 'linux' &&
+    program.isCertain &&
+    fits(program, environment)
+  ) {
     // Node.js ignores them, and what is ignored stays so: `yes | head` would never end.
     restoreDefault('SIGPIPE');
     restoreDefault('SIGXFSZ');

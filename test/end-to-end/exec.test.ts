@@ -112,7 +112,7 @@ describe('the environment of the command', () => {
     const env = { EMPTY: '', NODE_V8_COVERAGE: file('coverage'), CREDSTASH_CIPHER: 'AES-256-GCM' };
     const bare = await environmentOf([], { env });
     expect(Object.keys(bare).sort()).toEqual(
-      ['AWS_EC2_METADATA_DISABLED', 'HOME', 'PATH', ...Object.keys(env)].sort(),
+      ['AWS_EC2_METADATA_DISABLED', 'HOME', 'PATH', 'XDG_CACHE_HOME', ...Object.keys(env)].sort(),
     );
     expect(bare).toMatchObject(env);
     const { HOME: _, ...with_ } = await environmentOf(['prod.api.*'], { env });
