@@ -94,7 +94,6 @@ describe('what is heavy is loaded only where it is used', () => {
     [['--unknown'], 2],
     [['get'], 2],
     [['exec', 'a'], 2],
-    [['exec', '--', '/nonexistent/x'], 127],
     [['get', 'a', '-v'], 2],
     [['get', 'a', 'no pair'], 2],
     [['put', 'a', 'x', 'no pair'], 2],
