@@ -1,8 +1,12 @@
 import { Io } from '../src/cli/io.ts';
 import { main, report } from '../src/cli/main.ts';
+import { restoreDefault } from '../src/cli/signals.ts';
 
 // Warnings of Node.js and of the SDK are for us, not for whoever runs a command.
 process.removeAllListeners('warning');
+
+// Node.js would open a debugger, to everybody on the machine, in a process that has secrets.
+restoreDefault('SIGUSR1');
 
 const argv = process.argv.slice(2);
 const io = new Io();

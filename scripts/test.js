@@ -59,7 +59,15 @@ for (const release of ['node22', 'node24']) {
   const node = join(root, '.cache', release, 'bin', 'node');
   if (existsSync(node)) {
     env.CREDSTASH_TEST_NODE = node;
-    const files = ['commands', 'compatibility', 'network', 'startup', 'mistakes']
+    const files = [
+      'commands',
+      'compatibility',
+      'network',
+      'startup',
+      'mistakes',
+      'exec',
+      'exec-terminal',
+    ]
       .map((file) => `test/end-to-end/${file}.test.ts`)
       // The vault has another driver there.
       .concat('test/campaigns/crashes.test.ts');

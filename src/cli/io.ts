@@ -13,12 +13,18 @@ export interface Streams {
   readonly stderr: NodeJS.WritableStream;
 }
 
+/** A stream over a handle of libuv. Node.js has no other way to it. */
+interface Blockable {
+  readonly _handle: { readonly setBlocking?: (blocking: boolean) => void } | null;
+}
+
 /** The only place that touches stdin, stdout, stderr and the terminal. */
 export class Io {
   /** On stderr. Whatever is printed here erases it first; whoever hands the terminal to another program has to. */
   readonly status: StatusLine;
   readonly #streams: Streams;
   #outputClosed = false;
+  #stdinTouched = false;
 
   constructor(streams: Streams = process) {
     this.#streams = streams;
@@ -74,9 +80,27 @@ export class Io {
     this.#streams.stderr.write(`${visible(line)}\n`);
   }
 
+  /**
+   * Leaves the streams as they were found, for another program to take over: Node.js makes pipes and terminals
+   * non-blocking, for every process that has them open.
+   */
+  release(): void {
+    this.status.erase();
+    const { stdout, stderr } = this.#streams;
+    for (const stream of [stdout, stderr, ...(this.#stdinTouched ? [this.#stdin] : [])]) {
+      (stream as Partial<Blockable>)._handle?.setBlocking?.(true);
+    }
+  }
+
+  /** Node.js makes it, and its end of a pipe or a terminal non-blocking, when it is first asked for. */
+  get #stdin(): NodeJS.ReadableStream {
+    this.#stdinTouched = true;
+    return this.#streams.stdin;
+  }
+
   /** Whether stdin is a person at a terminal. */
   get interactive(): boolean {
-    return isTerminal(this.#streams.stdin);
+    return isTerminal(this.#stdin);
   }
 
   /**
@@ -87,7 +111,7 @@ export class Io {
   async readAll(limit: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;
-    for await (const chunk of this.#streams.stdin) {
+    for await (const chunk of this.#stdin) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       length += bytes.length;
       if (length > limit) {
@@ -112,7 +136,8 @@ export class Io {
   }
 
   async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
-    const { stdin, stderr } = this.#streams;
+    const { stderr } = this.#streams;
+    const stdin = this.#stdin;
     const terminal = isTerminal(stdin) ? keysOf(stdin) : openTerminal(noTerminal);
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);

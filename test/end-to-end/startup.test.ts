@@ -78,7 +78,7 @@ function chunksWith(text: string): string[] {
 }
 
 describe('what is heavy is loaded only where it is used', () => {
-  const commands = ['setup', 'put', 'get', 'list', 'delete'];
+  const commands = ['setup', 'put', 'get', 'list', 'delete', 'exec'];
 
   test.each([
     [['--help'], 0],
@@ -93,6 +93,7 @@ describe('what is heavy is loaded only where it is used', () => {
     [['unknown'], 2],
     [['--unknown'], 2],
     [['get'], 2],
+    [['exec', 'a'], 2],
     [['get', 'a', '-v'], 2],
     [['get', 'a', 'no pair'], 2],
     [['put', 'a', 'x', 'no pair'], 2],
@@ -164,7 +165,8 @@ test('help and version [compat 11]', async () => {
   // No command at all.
   expect(asText(await run([]))).toEqual(help);
   expect(asText(await run(['-r', 'eu-west-1']))).toEqual(help);
-  for (const command of ['setup', 'put', 'putall', 'get', 'getall', 'list', 'keys', 'delete']) {
+  const commands = 'setup put putall get getall list keys delete exec'.split(' ');
+  for (const command of commands) {
     expect(help.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     const own = asText(await run([command, '--help']));
     expect(own).toMatchObject({ status: 0, stderr: '' });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -35,6 +36,12 @@ export function nodeUnderTest(): string {
 /** The single file that runs in place of node and the built command, where CREDSTASH_TEST_COMMAND names one. */
 export function standaloneUnderTest(): string | undefined {
   return process.env.CREDSTASH_TEST_COMMAND;
+}
+
+/** Whether the command under test can put another program into its process's place. */
+export function replacesProcess(): boolean {
+  if (standaloneUnderTest() !== undefined) return false;
+  return execFileSync(nodeUnderTest(), ['-p', 'typeof process.execve']).toString() === 'function\n';
 }
 
 function commandUnderTest(executable?: string): [program: string, ...args: string[]] {
