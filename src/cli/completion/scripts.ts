@@ -23,9 +23,11 @@ _credstash() {
   case $mode in
     files*) compopt -o default 2>/dev/null ;;
   esac
-  # Behind the = stands the value.
-  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *= && \${COMPREPLY[0]} == --* ]]; then
-    compopt -o nospace 2>/dev/null
+  # Behind the = stands the value, and behind the folder what is in it.
+  if [[ \${#COMPREPLY[@]} -eq 1 ]]; then
+    case \${COMPREPLY[0]} in
+      --*= | @*/) compopt -o nospace 2>/dev/null ;;
+    esac
   fi
   return 0
 }
