@@ -137,8 +137,8 @@ async function home(shell: Shell): Promise<string> {
 }
 
 interface Session extends Pty {
-  /** Types at the prompt, and waits for this on the screen. */
-  readonly type: (text: string, expected: string | RegExp) => Promise<string>;
+  /** Types at the prompt, and waits for this on the screen; then for the next prompt where a line was entered. */
+  readonly type: (text: string, expected: string | RegExp) => Promise<void>;
   readonly home: string;
 }
 
@@ -163,16 +163,16 @@ async function session(
   return {
     ...terminal,
     home: path,
-    type: (text, expected) => {
+    type: async (text, expected) => {
       terminal.send(text);
-      return terminal.waitFor(expected);
+      await terminal.waitFor(expected);
+      if (text.endsWith('\r')) await terminal.waitFor('READY> ');
     },
   };
 }
 
 async function end({ send, done }: Session): Promise<string> {
-  // Whatever is on the line still goes first.
-  send('\x03');
+  // Not behind ^C, for which a terminal throws away what is typed ahead.
   send('exit\r');
   return (await done).output;
 }
@@ -239,8 +239,12 @@ describe.each(shells)('%s', { retry: 2 }, (shell) => {
     writeFileSync(join(on.home, 'some folder/its $file'), 'deep');
     await on.type('credstash --local=some\t/v put deep @some\ti\t\r', 'deep has been stored');
     expect(existsSync(join(on.home, 'some folder/v/vault.db'))).toBe(true);
+    await on.type(
+      "credstash --local=some\t/v put open '@some folder/i\t\r",
+      'open has been stored',
+    );
     await on.type('credstash get --local=some\t/v new\r', 'from the file');
-    await on.type('credstash get semi\t -o my\t\r', 'READY> ');
+    await on.type('credstash get semi\t -o my\t\r', '\n');
     await on.type('cat my*\r', valueOf(`semi;touch ${pwned};`));
     expect(await end(on)).not.toMatch(/error:/);
   });
@@ -261,7 +265,7 @@ describe.each(shells)('%s', { retry: 2 }, (shell) => {
     on.send('\x15credstash --log-level nonsense get x\t');
     on.send('\x15credstash -r eu-west-1 get x\t');
     on.send(`\x15${trap} get x\t`);
-    await on.type('\x15echo do\\\ne\r', /\ndoe\r\n/);
+    await on.type('\x15echo do\\\ne\r', /[\r\n]doe\r\n/);
     const output = await end(on);
     expect(output).not.toMatch(/error|hint|Killed|Terminated/);
     expect(existsSync(join(folder.path, 'nowhere'))).toBe(false);

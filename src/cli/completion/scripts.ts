@@ -82,7 +82,9 @@ const fish = `# fish completion for credstash
 function __credstash_complete
     set -l words (commandline -opc)
     set -e words[1]
-    set -l current (commandline -ct)
+    # Without its quotes, of which the last may still be open.
+    set -l raw (commandline -ct)
+    set -l current (string unescape -- "$raw"; or string unescape -- "$raw'"; or string unescape -- "$raw\\"")
     set -l lines (command credstash __complete fish -- $words "$current" 2>/dev/null </dev/null)
     if string match -q 'files*' -- "$lines[1]"
         set -l prefix (string replace -r '^files\\t' '' -- $lines[1])
