@@ -1,9 +1,11 @@
+import { readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Command } from 'commander';
 import { visible } from '../../format/visible.ts';
 import type { Grammar } from '../argv.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
+import { expandHome } from '../settings.ts';
 import { readBash } from './bash-words.ts';
 import { type Candidate, placeOf } from './walk.ts';
 
@@ -27,11 +29,13 @@ export async function answer(
   const words = shell === 'bash' ? bash?.words : args;
   if (words === undefined) return '';
   const place = placeOf(program, words);
-  if (place.kind === 'files') return `files\t${place.prefix}\n`;
-  const candidates =
-    place.kind === 'words'
-      ? place.words
-      : candidatesOf(await names(program, io, place.command, words), place.behindDashes);
+  const candidates: Candidate[] = [];
+  if (place.kind === 'words') candidates.push(...place.words);
+  else if (place.kind === 'names') {
+    const found = await names(program, io, place.command, words);
+    candidates.push(...candidatesOf(found, place.behindDashes));
+  } else if (bash && place.prefix === '@') candidates.push(...filesBehindAt(words.at(-1) ?? ''));
+  else return `files\t${place.prefix}\n`;
   const lines = candidates
     // Others may write to the table: what drives a terminal, or ends a line here, is not for a line that is edited.
     .filter(({ value }) => visible(value) === value)
@@ -46,6 +50,22 @@ function candidatesOf(names: readonly string[], behindDashes: boolean): Candidat
   return names
     .filter((name) => behindDashes || !name.startsWith('-'))
     .map((value) => ({ value, description: '' }));
+}
+
+/** readline takes an @ for a part of the file's name, so that what completes files in bash finds none behind it. */
+function filesBehindAt(typed: string): Candidate[] {
+  watch();
+  const folder = typed.slice(1, typed.lastIndexOf('/') + 1);
+  try {
+    return readdirSync(expandHome(folder || '.'), { withFileTypes: true })
+      .filter(({ name }) => !name.startsWith('.') || typed.startsWith(`@${folder}.`))
+      .map((each) => ({
+        value: `@${folder}${each.name}${each.isDirectory() ? '/' : ''}`,
+        description: '',
+      }));
+  } catch {
+    return [];
+  }
 }
 
 /** The names of secrets where the options say that stand before the cursor. */

@@ -23,9 +23,11 @@ _credstash() {
   case $mode in
     files*) compopt -o default 2>/dev/null ;;
   esac
-  # Behind the = stands the value.
-  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *= && \${COMPREPLY[0]} == --* ]]; then
-    compopt -o nospace 2>/dev/null
+  # Behind the = stands the value, and behind the folder what is in it.
+  if [[ \${#COMPREPLY[@]} -eq 1 ]]; then
+    case \${COMPREPLY[0]} in
+      --*= | @*/) compopt -o nospace 2>/dev/null ;;
+    esac
   fi
   return 0
 }
@@ -80,7 +82,9 @@ const fish = `# fish completion for credstash
 function __credstash_complete
     set -l words (commandline -opc)
     set -e words[1]
-    set -l current (commandline -ct)
+    # Without its quotes, of which the last may still be open.
+    set -l raw (commandline -ct)
+    set -l current (string unescape -- "$raw"; or string unescape -- "$raw'"; or string unescape -- "$raw\\"")
     set -l lines (command credstash __complete fish -- $words "$current" 2>/dev/null </dev/null)
     if string match -q 'files*' -- "$lines[1]"
         set -l prefix (string replace -r '^files\\t' '' -- $lines[1])

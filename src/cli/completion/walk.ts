@@ -58,7 +58,7 @@ export function placeOf(program: Grammar, words: readonly string[]): Place {
   }
   if (behindDashes && / -- /.test(command.usage())) return { kind: 'files', prefix: '' };
   if (taker && (takesAny || !isOption(current))) return valueOf(taker, '');
-  if (!behindDashes && isOption(current)) return optionOf(command, current);
+  if (!behindDashes && current.startsWith('-')) return optionOf(command, current);
   if (command === program) return commandsOf(program);
   const argument = command.registeredArguments[operands] ?? command.registeredArguments.at(-1);
   const inReach = operands < command.registeredArguments.length || argument?.variadic === true;
