@@ -44,6 +44,7 @@ const output = {
 /** What one of these loads is one chunk, less what those before it have: each file is one to open and to check. */
 const CHUNKS = {
   command: ['bin/command.ts'],
+  commands: ['src/cli/commands/'],
   credstash: ['src/credstash.ts', 'src/backend/entry-store.ts', 'src/backend/key-service.ts'],
   aws: ['src/backend/aws/index.ts'],
   kms: ['src/backend/aws/key-service.ts'],
@@ -66,7 +67,7 @@ async function chunksOf(input) {
   const chunkOf = new Map();
   for (const [name, roots] of Object.entries(CHUNKS)) {
     const open = chunks.filter((chunk) =>
-      roots.some((root) => chunk.moduleIds.some((id) => id.endsWith(`/${root}`))),
+      roots.some((root) => chunk.moduleIds.some((id) => id.includes(`/${root}`))),
     );
     const seen = new Set(open);
     for (let chunk = open.pop(); chunk !== undefined; chunk = open.pop()) {

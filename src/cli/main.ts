@@ -3,33 +3,42 @@ import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError } from '../errors.ts';
 import { checkUtf8, Grammar } from './argv.ts';
-import { registerCompletion } from './commands/completion.ts';
-import { registerDelete } from './commands/delete.ts';
-import { registerExec } from './commands/exec.ts';
-import { registerGet } from './commands/get.ts';
-import { registerGetAll } from './commands/getall.ts';
-import { registerKeys } from './commands/keys.ts';
-import { registerList } from './commands/list.ts';
-import { registerPut } from './commands/put.ts';
-import { registerPutAll } from './commands/putall.ts';
-import { registerRender } from './commands/render.ts';
-import { registerSetup } from './commands/setup.ts';
 import { Io } from './io.ts';
 import { expandHome, type GlobalOptions, optionsOf } from './settings.ts';
 
-const COMMANDS = [
-  registerSetup,
-  registerPut,
-  registerPutAll,
-  registerGet,
-  registerGetAll,
-  registerRender,
-  registerList,
-  registerKeys,
-  registerDelete,
-  registerExec,
-  registerCompletion,
-];
+/** The commands. Each is loaded where a command line names it: help and the version do without. */
+const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<CommandModule> }>> =
+  {
+    setup: {
+      summary: 'create the table, or the vault',
+      load: () => import('./commands/setup.ts'),
+    },
+    put: { summary: 'store a secret', load: () => import('./commands/put.ts') },
+    putall: { summary: 'store several secrets', load: () => import('./commands/putall.ts') },
+    get: {
+      summary: 'print a secret, or those whose name matches',
+      load: () => import('./commands/get.ts'),
+    },
+    getall: { summary: 'print all secrets', load: () => import('./commands/getall.ts') },
+    render: { summary: 'fill secrets into a template', load: () => import('./commands/render.ts') },
+    list: { summary: 'list secrets and their versions', load: () => import('./commands/list.ts') },
+    keys: { summary: 'list the names of secrets', load: () => import('./commands/keys.ts') },
+    delete: { summary: 'delete a secret', load: () => import('./commands/delete.ts') },
+    exec: {
+      summary: 'run a command with secrets in its environment',
+      load: () => import('./commands/exec.ts'),
+    },
+    completion: {
+      summary: 'print the script that completes command lines',
+      load: () => import('./commands/completion.ts'),
+    },
+    // For those scripts.
+    __complete: { load: () => import('./commands/complete.ts') },
+  };
+
+interface CommandModule {
+  readonly register: (command: Grammar, io: Io, output: Output) => void;
+}
 
 /** Python's names, which the original takes. What is logged is errors, and with debug where they came from. */
 const LOG_LEVELS = ['notset', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'critical'];
@@ -46,7 +55,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   let debug: boolean | undefined;
   try {
     checkUtf8(argv);
-    const program = createProgram(io, output, argv);
+    const program = await createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
       const { logFile, logLevel, quiet } = optionsOf(command) as GlobalOptions;
       io.status.quiet = quiet ?? false;
@@ -118,9 +127,13 @@ export interface Output {
 /**
  * The command line's grammar.
  *
- * @param argv what is to be parsed: a command that it does not name gets no global options, which take time to make
+ * @param argv what is to be parsed: of a command that it does not name, no more than the name is known
  */
-export function createProgram(io: Io, output: Output, argv: readonly string[]): Command {
+export async function createProgram(
+  io: Io,
+  output: Output,
+  argv: readonly string[],
+): Promise<Command> {
   const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
@@ -144,11 +157,14 @@ export function createProgram(io: Io, output: Output, argv: readonly string[]): 
       'after',
       '\nExamples:\n  credstash --local put db.password\n  credstash --local get db.password',
     );
-  for (const register of COMMANDS) register(program, io, output);
-  // Last, so that a command's own options come first in its help.
   const completing = argv.includes('__complete');
-  for (const command of program.commands) {
-    if (completing || argv.includes(command.name())) addGlobalOptions(command);
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = new Grammar(name).summary(summary ?? '').copyInheritedSettings(program);
+    program.addCommand(command, { hidden: summary === undefined });
+    if (!completing && !argv.includes(name)) continue;
+    (await load()).register(command, io, output);
+    // Last, so that a command's own options come first in its help.
+    addGlobalOptions(command);
   }
   addGlobalOptions(program);
   return program;

@@ -8,11 +8,22 @@ const folder = temporaryFolder();
 const hook = join(folder.path, 'hook.cjs');
 const report = join(folder.path, 'loaded');
 const chunks = join(dirname(builtCommand), 'chunks');
-/** What every start loads: the launcher, the command, and how the parts of a bundle find each other. */
-const executable = [builtCommand, join(dirname(builtCommand), 'command.cjs')].concat(
-  readdirSync(chunks)
-    .filter((each) => each.startsWith('rolldown-runtime'))
-    .map((each) => join(chunks, each)),
+/** A module of the bundle, and what it loads at once. */
+function withImports(path: string, seen: string[] = []): string[] {
+  if (seen.includes(path)) return seen;
+  seen.push(path);
+  for (const [, id = ''] of readFileSync(path, 'utf8').matchAll(
+    /^const \w+ = require\("(\..+?)"\);$/gm,
+  )) {
+    withImports(join(dirname(path), id), seen);
+  }
+  return seen;
+}
+
+/** What every start loads, and what one does that names a command. */
+const executable = [builtCommand, ...withImports(join(dirname(builtCommand), 'command.cjs'))];
+const ofCommands = withImports(
+  join(chunks, readdirSync(chunks).find((each) => each.startsWith('commands-')) ?? ''),
 );
 
 let local: Place;
@@ -100,11 +111,17 @@ describe('what is heavy is loaded only where it is used', () => {
     [['put', 'a', '@/nonexistent'], 2],
     [['--local', '-r', 'x', 'list'], 2],
   ] as const)('%j', async (args, status) => {
-    expect(await loads(args)).toEqual({ status, builtin: [], files: [] });
+    const { files, ...rest } = await loads(args);
+    expect(rest).toEqual({ status, builtin: [] });
+    const named = args.some((arg) => [...commands, 'list'].includes(arg));
+    const allowed = named ? ofCommands.map((each) => basename(each)) : [];
+    expect(files.filter((each) => !allowed.includes(each))).toEqual([]);
   });
 
   test('the executable itself holds neither the SDK nor the vault', () => {
-    const source = executable.map((each) => readFileSync(each, 'utf8')).join('');
+    const source = [...executable, ...ofCommands]
+      .map((each) => readFileSync(each, 'utf8'))
+      .join('');
     for (const text of ['aws4_request', 'AWS_ACCESS_KEY_ID"', 'journal_mode']) {
       expect(chunksWith(text), text).not.toEqual([]);
       expect(source, text).not.toContain(text);

@@ -4,10 +4,8 @@ import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { optionsOf } from '../settings.ts';
 
-export function registerDelete(program: Command, io: Io): void {
-  program
-    .command('delete')
-    .summary('delete a secret')
+export function register(command: Command, io: Io): void {
+  command
     .description('Delete every version of a secret, or the one that -v says.')
     .argument('<name>', 'name of the secret')
     .option('-v, --version <version>', 'version to delete (default: all)')

@@ -24,11 +24,9 @@ one, and is replaced by the secret.
 COMMAND is run with all of the secrets or not at all. The exit status is its own;
 127 when it is not found, 126 when it cannot be executed.`;
 
-export function registerExec(program: Grammar, io: Io, output: { status: number }): void {
-  program
-    .command('exec')
+export function register(command: Grammar, io: Io, output: { status: number }): void {
+  command
     .runsAnother()
-    .summary('run a command with secrets in its environment')
     .description(
       'Run COMMAND with the secrets whose name matches in its environment, and the references there resolved.',
     )

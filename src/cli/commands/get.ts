@@ -15,10 +15,8 @@ interface GetOptions extends SecretsOptions {
   readonly default?: string;
 }
 
-export function registerGet(program: Command, io: Io): void {
-  const get = program
-    .command('get')
-    .summary('print a secret, or those whose name matches')
+export function register(command: Command, io: Io): void {
+  command
     .description(
       'Print a secret: its newest version, or the one that -v says. With a * in NAME, all whose name matches.',
     )
@@ -32,7 +30,7 @@ export function registerGet(program: Command, io: Io): void {
       '--default <value>',
       'print this when there is no such secret; any other failure stays one',
     );
-  addSecretsOptions(get).action(
+  addSecretsOptions(command).action(
     async (name: string, words: string[], _: unknown, command: Command) => {
       const options = optionsOf(command) as GetOptions;
       const { output } = options;

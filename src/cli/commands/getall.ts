@@ -5,10 +5,8 @@ import type { Io } from '../io.ts';
 import { addSecretsOptions, formatSecrets, type SecretsOptions } from '../secrets.ts';
 import { optionsOf } from '../settings.ts';
 
-export function registerGetAll(program: Command, io: Io): void {
-  const command = program
-    .command('getall')
-    .summary('print all secrets')
+export function register(command: Command, io: Io): void {
+  command
     .description('Print the newest version of every secret, or the one that -v says.')
     .argument('[context...]', 'encryption context as KEY=VALUE, the same as the puts gave')
     .option('-v, --version <version>', 'version to get (default: the newest of each)');

@@ -3,10 +3,8 @@ import { visible } from '../../format/visible.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 
-export function registerKeys(program: Command, io: Io): void {
-  program
-    .command('keys')
-    .summary('list the names of secrets')
+export function register(command: Command, io: Io): void {
+  command
     .description('List the name of every secret, each once.')
     .action(async (_: unknown, command: Command) => {
       const withBackend = chooseBackend(command, io);

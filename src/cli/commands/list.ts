@@ -4,10 +4,8 @@ import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { optionsOf } from '../settings.ts';
 
-export function registerList(program: Command, io: Io): void {
-  program
-    .command('list')
-    .summary('list secrets and their versions')
+export function register(command: Command, io: Io): void {
+  command
     .description('List every version of every secret, or of those whose name matches.')
     .argument('[glob]', 'names to list, * for any run of characters; quote it from the shell')
     .option('--json', 'as a JSON array')

@@ -24,10 +24,8 @@ VALUE is one of
 A VALUE that begins with - and has no space in it stands behind --. One that
 begins with @ is taken as it stands with --literal.`;
 
-export function registerPut(program: Command, io: Io): void {
-  const put = program
-    .command('put')
-    .summary('store a secret')
+export function register(command: Command, io: Io): void {
+  command
     .description('Store a secret, as version 1 or the one that -v or -a says.')
     .argument('<name>', 'name of the secret')
     .argument('[value]', 'the secret, or where it is read from')
@@ -38,7 +36,7 @@ export function registerPut(program: Command, io: Io): void {
     )
     .option('--literal', 'take VALUE as it stands, also - and @…')
     .addHelpText('after', VALUE_HELP);
-  addSealOptions(put).action(
+  addSealOptions(command).action(
     async (
       name: string,
       value: string | undefined,

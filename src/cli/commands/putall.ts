@@ -24,16 +24,14 @@ interface PutAllOptions extends SealOptions {
   readonly skipUnchanged?: true;
 }
 
-export function registerPutAll(program: Command, io: Io): void {
-  const putAll = program
-    .command('putall')
-    .summary('store several secrets')
+export function register(command: Command, io: Io): void {
+  command
     .description('Store several secrets, each as version 1 or the one that -v or -a says.')
     .argument('<secrets>', 'the secrets, or where they are read from')
     .argument('[context...]', 'encryption context as KEY=VALUE; a get must give the same')
     .option('--skip-unchanged', 'leave alone what is there already with the same value')
     .addHelpText('after', INPUT_HELP);
-  addSealOptions(putAll).action(
+  addSealOptions(command).action(
     async (argument: string, pairs: string[], _: unknown, command: Command) => {
       const options = optionsOf(command) as PutAllOptions;
       const context = parseContext(pairs);

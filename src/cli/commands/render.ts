@@ -13,10 +13,8 @@ Each {{ credstash://NAME }} in TEMPLATE becomes that secret, its bytes unchanged
   {{ credstash://NAME | base64 }}              in base64
 What is special in a NAME, KEY or VALUE is percent-encoded. Other braces stay.`;
 
-export function registerRender(program: Command, io: Io): void {
-  program
-    .command('render')
-    .summary('fill secrets into a template')
+export function register(command: Command, io: Io): void {
+  command
     .description('Print a text file with the secrets that it refers to, all of them or nothing.')
     .argument('<template>', 'path of the file; - for stdin')
     .argument('[context...]', 'encryption context as KEY=VALUE, of every secret in it')

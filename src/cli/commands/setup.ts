@@ -4,10 +4,8 @@ import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { optionsOf, saveKmsRegion } from '../settings.ts';
 
-export function registerSetup(program: Command, io: Io): void {
-  program
-    .command('setup')
-    .summary('create the table, or the vault')
+export function register(command: Command, io: Io): void {
+  command
     .description(
       'Create the DynamoDB table, or with --local the vault. One that is there is left alone.',
     )
