@@ -1,31 +1,42 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { connect, createServer as createTcpServer } from 'node:net';
 import { setTimeout } from 'node:timers';
 
 /*
  * DynamoDB and KMS on loopback, as quick as they can be: what is measured is the command. They check nothing, and keep
  * nothing but items in memory. Run as a process of their own, so that they have a core of their own where there are two:
  *
- *     node bench/servers.js
+ *     node bench/servers.js [KEY CERTIFICATE DELAY]
  *
- * prints one line of JSON, its address. What stands in the path of an address chooses how it answers: /10 waits for
- * 10 ms before each answer.
+ * prints one line of JSON, its port. What stands in the path of a request chooses how it is answered: /10 waits for
+ * 10 ms before each answer. With a key and a certificate it speaks TLS, and all that is sent to it takes DELAY ms.
  */
 
 const PAGE_BYTES = 1024 * 1024;
 
 /** @typedef {Record<string, { S?: string, B?: string }>} Item */
-/** @type {Map<string, Item>} by name and version, in the order of a scan */
-const items = new Map();
-/** @type {Map<string, string[]>} the versions of a name, in their order */
-const versions = new Map();
+/**
+ * A table: its items by name and version, in the order of a scan, and the versions of a name, in theirs.
+ *
+ * @typedef {{ items: Map<string, Item>, versions: Map<string, string[]> }} Table
+ */
+/** @type {Map<string, Table>} */
+const tables = new Map();
+
+/** @param {string} name @returns {Table} */
+function tableOf(name) {
+  const known = tables.get(name) ?? { items: new Map(), versions: new Map() };
+  tables.set(name, known);
+  return known;
+}
 
 /** @param {Item} item */
 const keyOf = (item) => JSON.stringify([item.name?.S, item.version?.S]);
 
-/** @param {Item} item */
-function store(item) {
+/** @param {Table} table @param {Item} item */
+function store({ items, versions }, item) {
   const name = item.name?.S ?? '';
   const known = versions.get(name) ?? [];
   known.push(item.version?.S ?? '');
@@ -42,6 +53,7 @@ const sizeOf = (item) =>
 
 /** @param {any} input */
 function page(input) {
+  const { items } = tableOf(input.TableName);
   /** @type {Item[]} */
   const found = [];
   const names = Object.values(input.ExpressionAttributeNames ?? {});
@@ -72,19 +84,22 @@ function page(input) {
 
 /** @type {Record<string, (input: any) => object>} */
 const actions = {
-  'DynamoDB_20120810.PutItem': ({ Item }) => {
-    if (items.has(keyOf(Item))) return { __type: 'ConditionalCheckFailedException' };
-    store(Item);
+  'DynamoDB_20120810.PutItem': ({ TableName, Item }) => {
+    const table = tableOf(TableName);
+    if (table.items.has(keyOf(Item))) return { __type: 'ConditionalCheckFailedException' };
+    store(table, Item);
     return {};
   },
-  'DynamoDB_20120810.BatchWriteItem': ({ RequestItems }) => {
-    for (const requests of Object.values(RequestItems)) {
-      for (const { PutRequest } of requests) store(PutRequest.Item);
-    }
-    return { UnprocessedItems: {} };
-  },
-  'DynamoDB_20120810.GetItem': ({ Key }) => ({ Item: items.get(keyOf(Key)) }),
-  'DynamoDB_20120810.Query': ({ ExpressionAttributeValues, ScanIndexForward, Limit }) => {
+  'DynamoDB_20120810.GetItem': ({ TableName, Key }) => ({
+    Item: tableOf(TableName).items.get(keyOf(Key)),
+  }),
+  'DynamoDB_20120810.Query': ({
+    TableName,
+    ExpressionAttributeValues,
+    ScanIndexForward,
+    Limit,
+  }) => {
+    const { items, versions } = tableOf(TableName);
     const name = Object.values(/** @type {Item} */ (ExpressionAttributeValues))[0]?.S ?? '';
     const found = [...(versions.get(name) ?? [])];
     if (ScanIndexForward === false) found.reverse();
@@ -120,13 +135,29 @@ function serve(request, response) {
   });
 }
 
-const [key, cert] = process.argv.slice(2);
-const server =
-  key === undefined || cert === undefined
-    ? createServer(serve)
-    : createTlsServer({ key, cert }, serve);
-server.keepAliveTimeout = 60_000;
-server.listen(0, '127.0.0.1', () => {
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  process.stdout.write(`${JSON.stringify({ port })}\n`);
-});
+/** @param {import('node:net').Server} server @param {(port: number) => void} listening */
+function listen(server, listening) {
+  server.listen(0, '127.0.0.1', () => {
+    listening(/** @type {import('node:net').AddressInfo} */ (server.address()).port);
+  });
+}
+
+/** @param {number} port */
+const tell = (port) => process.stdout.write(`${JSON.stringify({ port })}\n`);
+
+const [key, cert, delay = '0'] = process.argv.slice(2);
+if (key === undefined || cert === undefined) {
+  listen(createServer(serve), tell);
+} else {
+  listen(createTlsServer({ key, cert }, serve), (inner) => {
+    // As far away as that: what a client sends takes so long to arrive, in a handshake as well.
+    const front = createTcpServer((client) => {
+      const server = connect(inner, '127.0.0.1');
+      client.on('data', (chunk) => setTimeout(() => server.write(chunk), Number(delay)));
+      client.on('close', () => setTimeout(() => server.destroy(), Number(delay)));
+      server.pipe(client);
+      for (const each of [client, server]) each.on('error', () => undefined);
+    });
+    listen(front, tell);
+  });
+}
