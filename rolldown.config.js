@@ -1,17 +1,102 @@
-// One CommonJS bundle, split at each dynamic import: what a command line does not need is not even read
-// from disk. CommonJS starts faster than ESM here, and a code cache can be laid over it later.
-/** @type {import('rolldown').InputOptions & { output: import('rolldown').OutputOptions }} */
-export default {
-  input: 'bin/credstash.ts',
-  platform: 'node',
+import { rolldown } from 'rolldown';
+
+/*
+ * The command as two bundles in CommonJS, which starts faster than ESM here: a launcher, and what it runs. That one is
+ * split at each dynamic import: what a command line does not need is not even read from disk.
+ */
+
+/**
+ * commander can start a program for a command, and loads what that takes with every start. No command here is such a
+ * program.
+ *
+ * @type {import('rolldown').Plugin}
+ */
+const noPrograms = {
+  name: 'no-programs',
+  resolveId: (id, importer) =>
+    id === 'node:child_process' && importer?.includes('/commander/') ? '\0no-programs' : undefined,
+  load: (id) => (id === '\0no-programs' ? 'module.exports = {};' : undefined),
+};
+
+/** @param {string} input */
+const bundle = (input) => ({
+  input,
+  platform: /** @type {const} */ ('node'),
   // The embedded store's native driver cannot be bundled, and is needed only where node:sqlite is missing.
   external: ['libsql'],
+  plugins: [noPrograms],
+  // Nobody imports the command.
+  preserveEntrySignatures: /** @type {const} */ (false),
   resolve: { mainFields: ['module', 'main'], conditionNames: ['module', 'import', 'node'] },
-  output: {
-    dir: 'dist/bin',
-    format: 'cjs',
-    entryFileNames: '[name].cjs',
-    chunkFileNames: 'chunks/[name]-[hash].cjs',
-    minify: false,
-  },
+});
+
+/** @type {import('rolldown').OutputOptions} */
+const output = {
+  dir: 'dist/bin',
+  format: 'cjs',
+  entryFileNames: '[name].cjs',
+  chunkFileNames: 'chunks/[name]-[hash].cjs',
+  // Through the launcher's require: an import would start Node.js's loader of ES modules as well.
+  dynamicImportInCjs: false,
+  minify: false,
 };
+
+/** What one of these loads is one chunk, less what those before it have: each file is one to open and to check. */
+const CHUNKS = {
+  command: ['bin/command.ts'],
+  credstash: ['src/credstash.ts', 'src/backend/entry-store.ts', 'src/backend/key-service.ts'],
+  aws: ['src/backend/aws/index.ts'],
+  kms: ['src/backend/aws/key-service.ts'],
+  local: ['src/backend/local/index.ts'],
+};
+
+/**
+ * Which chunk each module goes to. rolldown knows which modules are loaded together, but makes a chunk of each set that
+ * several have in common: it is asked, and those sets are put together.
+ *
+ * @param {string} input
+ * @returns {Promise<Map<string, string>>} the chunk's name by the module's id
+ */
+async function chunksOf(input) {
+  const build = await rolldown(bundle(input));
+  const { output: parts } = await build.generate(output);
+  await build.close();
+  const chunks = parts.flatMap((part) => (part.type === 'chunk' ? [part] : []));
+  /** @type {Map<string, string>} */
+  const chunkOf = new Map();
+  for (const [name, roots] of Object.entries(CHUNKS)) {
+    const open = chunks.filter((chunk) =>
+      roots.some((root) => chunk.moduleIds.some((id) => id.endsWith(`/${root}`))),
+    );
+    const seen = new Set(open);
+    for (let chunk = open.pop(); chunk !== undefined; chunk = open.pop()) {
+      for (const id of chunk.moduleIds) if (!chunkOf.has(id)) chunkOf.set(id, name);
+      for (const next of chunks) {
+        if (!chunk.imports.includes(next.fileName) || seen.has(next)) continue;
+        seen.add(next);
+        open.push(next);
+      }
+    }
+  }
+  return chunkOf;
+}
+
+/**
+ * The two bundles.
+ *
+ * @returns {Promise<(import('rolldown').InputOptions & { output: import('rolldown').OutputOptions })[]>}
+ */
+export default async function bundles() {
+  const command = 'bin/command.ts';
+  const chunkOf = await chunksOf(command);
+  /** @param {string} id */
+  const name = (id) => (chunkOf.get(id) === 'command' ? undefined : chunkOf.get(id));
+  const groups = [{ name, debugName: 'chunks' }];
+  return [
+    { ...bundle('bin/credstash.ts'), output },
+    {
+      ...bundle(command),
+      output: { ...output, codeSplitting: { includeDependenciesRecursively: false, groups } },
+    },
+  ];
+}

@@ -1,8 +1,13 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Of the single file, which scripts/test-standalone.js makes and names.
+    exclude: [
+      ...configDefaults.exclude,
+      ...(process.env.CREDSTASH_TEST_COMMAND === undefined ? ['test/standalone/**'] : []),
+    ],
     // Most tests wait for processes that they start; two of those at a time fill this kind of machine.
     maxWorkers: 2,
     testTimeout: 60_000,

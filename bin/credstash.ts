@@ -1,20 +1,6 @@
 #!/usr/bin/env node
-import { Io } from '../src/cli/io.ts';
-import { main, report } from '../src/cli/main.ts';
+import { join } from 'node:path';
+import { load } from './code-cache.ts';
 
-// Warnings of Node.js and of the SDK are for us, not for whoever runs a command.
-process.removeAllListeners('warning');
-
-const argv = process.argv.slice(2);
-const io = new Io();
-
-// Until the command has said otherwise: a process that ends before it did not do what was asked.
-process.exitCode = 1;
-let crash: number | undefined;
-process.on('uncaughtException', (error) => {
-  process.exitCode = crash = report(error, argv, io);
-});
-
-void main(argv, io).then((status) => {
-  process.exitCode = crash ?? status;
-});
+// The command itself. What is built is two files, so that this one can lay V8's code cache over the other.
+load(join(import.meta.dirname, 'command.cjs'));

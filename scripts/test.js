@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { toolPath } from './tools.js';
 
 /*
  * The whole check: lint, format, types, build, every test. Each step runs even if one before it failed, so that
@@ -58,7 +59,15 @@ for (const release of ['node22', 'node24']) {
   const node = join(root, '.cache', release, 'bin', 'node');
   if (existsSync(node)) {
     env.CREDSTASH_TEST_NODE = node;
-    const files = ['commands', 'compatibility', 'network', 'startup', 'mistakes']
+    const files = [
+      'commands',
+      'compatibility',
+      'network',
+      'startup',
+      'mistakes',
+      'exec',
+      'exec-terminal',
+    ]
       .map((file) => `test/end-to-end/${file}.test.ts`)
       // The vault has another driver there.
       .concat('test/campaigns/crashes.test.ts');
@@ -69,6 +78,20 @@ for (const release of ['node22', 'node24']) {
   } else {
     failed += 1;
   }
+}
+
+// The single file: its own tests, and those of what differs most between the two runtimes.
+if (existsSync(toolPath('bun'))) {
+  delete env.CREDSTASH_TEST_NODE;
+  const files = ['terminal', 'pipes', 'mistakes', 'network', 'errors'].map(
+    (file) => `test/end-to-end/${file}.test.ts`,
+  );
+  if (step('the single file', ['node', 'scripts/test-standalone.js', ...files])) passed += 1;
+  else failed += 1;
+} else if (process.env.CI === undefined) {
+  process.stdout.write('\n!!!! LEFT OUT: every test of the single file (npm run test:tools)\n');
+} else {
+  failed += 1;
 }
 
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);

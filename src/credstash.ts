@@ -12,10 +12,20 @@ import {
 } from './errors.ts';
 import { checkGlob, checkName, literalPrefix, matches } from './name.ts';
 import { inParallel } from './parallel.ts';
-import { checked, type Plan, plan, type PutOptions } from './plan.ts';
+import {
+  checked,
+  checkGet,
+  type GetOptions,
+  type Plan,
+  plan,
+  type PutOptions,
+  type Request,
+} from './plan.ts';
 import { counted, type Progress, type ProgressOptions } from './progress.ts';
+import { isReference, parseReferences } from './reference.ts';
 import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
+import { fill, parseTemplate } from './template.ts';
 import { compareUtf8 } from './utf8.ts';
 import { checkVersion, FIRST_VERSION, nextVersion, spellings } from './version.ts';
 
@@ -24,13 +34,13 @@ const UNWRAPS_AT_ONCE = 32;
 /** How many secrets are stored at once. Each is two requests, and writes cost a table more than reads. */
 const PUTS_AT_ONCE = 16;
 
-export type { Progress, ProgressOptions, PutOptions };
+export type { GetOptions, Progress, ProgressOptions, PutOptions };
 
-export interface GetOptions {
-  /** Default: the newest version. */
-  readonly version?: string | undefined;
-  /** The same pairs that the secret was put with. */
-  readonly context?: Context | undefined;
+/** One secret of several that are got at once. */
+export interface Wanted extends GetOptions {
+  readonly name: string;
+  /** What asks for it, a variable or a place in a file, by which a failure is then told; default: its name. */
+  readonly place?: string | undefined;
 }
 
 export interface GetAllOptions extends GetOptions, ProgressOptions {
@@ -87,6 +97,7 @@ export class Credstash {
     const { autoversion = false } = options;
     const { name } = template;
     const format = FORMATS[template.cipher];
+    this.#keys.prepare();
     let version = autoversion ? await this.#next(name) : template.version;
     const dataKey = await this.#keys.generate(context);
     try {
@@ -121,11 +132,91 @@ export class Credstash {
    *   WRONG_CONTEXT when the pairs are not those of the put
    */
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
-    checkName(name);
-    const context = checked(options.context);
-    // Both formats' contexts, before the first request: an entry's cipher is known only after it.
-    for (const format of Object.values(FORMATS)) format.context(context, name);
-    return this.#open(await this.#find(name, options.version), context);
+    return this.#get(checkGet(name, options));
+  }
+
+  async #get({ name, version, context }: Request): Promise<Uint8Array> {
+    this.#keys.prepare();
+    return this.#open(await this.#find(name, version), context);
+  }
+
+  /**
+   * Several secrets, in the order in which they are wanted. Everything is checked before the first request; what is
+   * wanted more than once is read and unwrapped once, and is then the same array. It is all of them or none.
+   *
+   * @returns each of `wanted`, with the secret's bytes as its `value`
+   * @throws CredstashError USAGE for bad input; with `failures`, one for each that cannot be got: its code is one of
+   *   theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
+   */
+  async getMany<W extends Wanted>(
+    wanted: readonly W[],
+  ): Promise<(W & { readonly value: Uint8Array })[]> {
+    const requests = new Map<string, Request>();
+    const identified = wanted.map((each) => {
+      const request = checkGet(each.name, each);
+      const id = identity(request);
+      requests.set(id, request);
+      return { each, id };
+    });
+    const got = new Map<string, Uint8Array | CredstashError>();
+    const attempt = async ([id, request]: [string, Request]): Promise<void> => {
+      try {
+        got.set(id, await this.#get(request));
+      } catch (error) {
+        if (!isOfOneSecret(error)) throw error;
+        got.set(id, error);
+      }
+    };
+    for await (const _ of inParallel(UNWRAPS_AT_ONCE, requests, attempt));
+    const values: (W & { readonly value: Uint8Array })[] = [];
+    const failures: Failure[] = [];
+    for (const { each, id } of identified) {
+      const value = got.get(id);
+      if (value instanceof Uint8Array) values.push({ ...each, value });
+      else if (value) failures.push({ name: each.place ?? each.name, error: value });
+    }
+    if (failures.length === 0) return values;
+    throw together(
+      `${failures.length} of ${wanted.length} secrets cannot be got from ${this.#entries.location}, so none is given`,
+      failures,
+      hintOf(failures, 'give each the encryption context that it was put with'),
+    );
+  }
+
+  /**
+   * The secrets of those of `variables` whose whole value is a reference, by variable. It is all of them or none.
+   *
+   * @param variables such as `process.env`
+   * @param options.context pairs that hold for every reference; a reference's own win
+   * @throws CredstashError USAGE with `failures` where references are malformed, before the first request; and as
+   *   `getMany` does. Each failure has the name of its variable
+   */
+  async resolveReferences(
+    variables: Readonly<Record<string, string | undefined>>,
+    options: { readonly context?: Context | undefined } = {},
+  ): Promise<Map<string, Uint8Array>> {
+    const texts: [variable: string, text: string][] = [];
+    for (const [variable, text] of Object.entries(variables)) {
+      if (text !== undefined && isReference(text)) texts.push([variable, text]);
+    }
+    const got = await this.getMany(parseReferences(texts, checked(options.context)));
+    return new Map(got.map(({ place, value }) => [place, value]));
+  }
+
+  /**
+   * A template with the secrets in the place of its references (`parseTemplate`). Each secret is got once.
+   *
+   * @param template any bytes, which stay as they are outside of the references
+   * @param options.context pairs that hold for every reference; a reference's own win
+   * @throws CredstashError with `failures` named by line and column: USAGE where references are malformed, before the
+   *   first request; as `getMany` does; USAGE where a filter cannot hold a secret. TOO_LARGE for the result
+   */
+  async render(
+    template: Uint8Array,
+    options: { readonly context?: Context | undefined } = {},
+  ): Promise<Uint8Array> {
+    const { texts, slots } = parseTemplate(template, checked(options.context));
+    return fill(texts, await this.getMany(slots));
   }
 
   async #find(name: string, version: string | undefined): Promise<Entry> {
@@ -136,7 +227,7 @@ export class Credstash {
 
   async #lookUp(name: string, version: string | undefined): Promise<Entry | undefined> {
     if (version === undefined) return this.#entries.latest(name);
-    for (const spelling of spellings(checkVersion(version))) {
+    for (const spelling of spellings(version)) {
       const entry = await this.#entries.at(name, spelling);
       if (entry) return entry;
     }
@@ -191,11 +282,9 @@ export class Credstash {
     const { version, skipUndecryptable = false, progress } = options;
     const glob = checkGlob(options.glob ?? '*');
     const context = checked(options.context);
-    const chosen = await this.#choose(
-      glob,
-      version === undefined ? undefined : checkVersion(version),
-      progress,
-    );
+    if (version !== undefined) checkVersion(version);
+    this.#keys.prepare();
+    const chosen = await this.#choose(glob, version, progress);
     const secrets: Secret[] = [];
     const leftOut: Failure[] = [];
     const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
@@ -216,7 +305,11 @@ export class Credstash {
     throw together(
       `${leftOut.length} of ${chosen.length} secrets in ${this.#entries.location} cannot be opened, so none is given`,
       leftOut,
-      wayOut(leftOut),
+      hintOf(
+        leftOut,
+        'give the encryption context that they share',
+        'leave out what does not open with --skip-undecryptable',
+      ),
     );
   }
 
@@ -363,14 +456,24 @@ function contextOf(entry: Entry, pairs: Context): Context {
   }
 }
 
-/** The hint of a getall that failed. */
-function wayOut(failures: readonly Failure[]): string {
+/** The hint of several secrets that were not got. @param more what helps whatever failed */
+function hintOf(
+  failures: readonly Failure[],
+  context: string,
+  ...more: string[]
+): string | undefined {
   const has = (code: ErrorCode): boolean => failures.some(({ error }) => error.code === code);
-  return [
-    ...(has('WRONG_CONTEXT') ? ['give the encryption context that they share'] : []),
+  const hints = [
+    ...(has('WRONG_CONTEXT') ? [context] : []),
     ...(has('INTEGRITY') ? ['find out who wrote what does not verify'] : []),
-    'leave out what does not open with --skip-undecryptable',
-  ].join(', or ');
+    ...more,
+  ];
+  return hints.length === 0 ? undefined : hints.join(', or ');
+}
+
+/** What two gets have in common only if they give the same bytes. */
+function identity({ name, version, context }: Request): string {
+  return JSON.stringify([name, version ?? null, Object.entries(context).sort()]);
 }
 
 /** An error of opening an entry, with the entry named. */

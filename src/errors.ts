@@ -1,7 +1,8 @@
 /**
  * The exit status of the command for each code (docs/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
  * secret, version or table, 4 a conflict, 5 integrity, 6 credentials, access or key service refused,
- * 7 throttled or not reachable after retries; 130, as a shell reports it, for Ctrl-C at a prompt.
+ * 7 throttled or not reachable after retries; as a shell reports them, 126 and 127 for a command of exec that cannot be
+ * executed and one that is not there, and 130 for Ctrl-C at a prompt.
  */
 const EXIT_STATUS = {
   UNEXPECTED: 1,
@@ -25,6 +26,8 @@ const EXIT_STATUS = {
   VAULT_PERMISSIONS: 6,
   THROTTLED: 7,
   UNREACHABLE: 7,
+  COMMAND_NOT_EXECUTABLE: 126,
+  COMMAND_NOT_FOUND: 127,
   INTERRUPTED: 130,
 } as const;
 
@@ -97,7 +100,7 @@ export function isOfOneSecret(error: unknown): error is CredstashError {
 export function together(
   message: string,
   failures: readonly Failure[],
-  hint: string,
+  hint: string | undefined,
 ): CredstashError {
   const worst = failures.find(({ error }) => error.code === 'INTEGRITY') ?? failures[0];
   return new CredstashError(worst?.error.code ?? 'UNEXPECTED', message, { failures, hint });

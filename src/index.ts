@@ -12,6 +12,8 @@ export {
   type PutAllOptions,
   type PutOptions,
   type PutOutcome,
+  type Wanted,
 } from './credstash.ts';
 export type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';
 export { CredstashError, type ErrorCode, type Failure, hasCode } from './errors.ts';
+export { isReference, parseReference, type Reference } from './reference.ts';

@@ -16,6 +16,13 @@ import { checkVersion, FIRST_VERSION, padVersion } from './version.ts';
 /** Kept free in an item for the wrapped data key, whose length only the key service knows. KMS needs under 300 bytes. */
 const WRAPPED_KEY_BYTES = 512;
 
+export interface GetOptions {
+  /** Default: the newest version. */
+  readonly version?: string | undefined;
+  /** The same pairs that the secret was put with. */
+  readonly context?: Context | undefined;
+}
+
 export interface PutOptions {
   /** The version to store; default `1`. */
   readonly version?: string | undefined;
@@ -59,6 +66,28 @@ export function plan(name: string, length: number, options: PutOptions): Plan {
   const context = format.context(checked(options.context), name);
   checkSize(header, format.contentsLength(length));
   return { header, context };
+}
+
+/** A get of which everything has been checked: `context` is the user's pairs. */
+export interface Request {
+  readonly name: string;
+  readonly version: string | undefined;
+  readonly context: Context;
+}
+
+/**
+ * Checks all that can be checked of a get before the first request.
+ *
+ * @throws CredstashError USAGE
+ */
+export function checkGet(name: string, options: GetOptions): Request {
+  checkName(name);
+  const { version } = options;
+  if (version !== undefined) checkVersion(version);
+  const context = checked(options.context);
+  // Both formats' contexts: an entry's cipher is known only after the first request.
+  for (const format of Object.values(FORMATS)) format.context(context, name);
+  return { name, version, context };
 }
 
 /** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */

@@ -5,7 +5,7 @@ import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { type Context, checkContext, encodeContext } from '../src/context.ts';
 import { Credstash } from '../src/credstash.ts';
 import { type Entry, itemSize, MAX_ITEM_BYTES } from '../src/entry.ts';
-import type { CredstashError } from '../src/errors.ts';
+import { CredstashError } from '../src/errors.ts';
 import { compareUtf8 } from '../src/utf8.ts';
 
 /** Every data key that was handed out, to see that it was wiped. */
@@ -40,6 +40,7 @@ const keys: KeyService = {
     handedOut.push(plaintext);
     return Promise.resolve(plaintext);
   },
+  prepare: () => undefined,
   rewrap: (wrapped) => Promise.resolve(wrapped),
 };
 
@@ -453,6 +454,129 @@ describe('getAll', () => {
     const context = { '': 'x' };
     await expect(credstash.getAll({ context })).rejects.toMatchObject({ code: 'USAGE' });
     expect(calls).toEqual([]);
+  });
+});
+
+describe('getMany', () => {
+  const prod = checkContext([['env', 'prod']]);
+  const failure = async (...wanted: Parameters<typeof credstash.getMany>): Promise<unknown> =>
+    credstash.getMany(...wanted).catch((reason: unknown) => reason);
+
+  it('gives each in the order wanted, and reads and unwraps what is the same once', async () => {
+    await credstash.put('a', bytes('a1'));
+    await credstash.put('a', bytes('a2'), { version: '2' });
+    await credstash.put('b', bytes('b'), { context: { env: 'prod', team: 'x' } });
+    calls = [];
+    handedOut = [];
+    const got = await credstash.getMany([
+      { name: 'b', context: { env: 'prod', team: 'x' } },
+      { name: 'a' },
+      { name: 'a', version: '1' },
+      { name: 'b', context: { team: 'x', env: 'prod' }, place: 'B' },
+      { name: 'a', version: undefined, context: {} },
+    ]);
+    expect(got.map(({ name, value }) => [name, text(value)])).toEqual([
+      ['b', 'b'],
+      ['a', 'a2'],
+      ['a', 'a1'],
+      ['b', 'b'],
+      ['a', 'a2'],
+    ]);
+    expect(got[3]?.place).toBe('B');
+    expect(calls.sort()).toEqual([`at ${v(1)}`, 'latest', 'latest', 'unwrap', 'unwrap', 'unwrap']);
+    expect(handedOut.every((key) => key.every((byte) => byte === 0))).toBe(true);
+  });
+
+  it('makes no request for none', async () => {
+    expect(await credstash.getMany([])).toEqual([]);
+    expect(calls).toEqual([]);
+  });
+
+  it('checks all of them before the first request', async () => {
+    await credstash.put('a', bytes('a'));
+    calls = [];
+    for (const bad of [
+      { name: '' },
+      { name: 'a', version: '' },
+      { name: 'a', context: { '': 'x' } },
+      { name: 'a'.repeat(2048), context: { k: 'v'.repeat(6200) } },
+    ]) {
+      expect(await failure([{ name: 'a' }, bad])).toMatchObject({ code: 'USAGE' });
+    }
+    expect(calls).toEqual([]);
+  });
+
+  it('gives all or none, and names each that it cannot give by its place', async () => {
+    await credstash.put('a', bytes('a'));
+    await credstash.put('b', bytes('b'), { context: prod });
+    const wanted = [
+      { name: 'none', place: 'line 1' },
+      { name: 'a' },
+      { name: 'b' },
+      { name: 'a', version: '9' },
+      { name: 'none', place: 'line 2' },
+    ];
+    const error = (await failure(wanted)) as CredstashError;
+    expect(error).toMatchObject({ code: 'SECRET_NOT_FOUND', exitStatus: 3 });
+    expect(error.message).toBe('4 of 5 secrets cannot be got from the fake, so none is given');
+    expect(error.hint).toBe('give each the encryption context that it was put with');
+    expect(error.failures.map(({ name, error: { code } }) => [name, code])).toEqual([
+      ['line 1', 'SECRET_NOT_FOUND'],
+      ['b', 'WRONG_CONTEXT'],
+      ['a', 'VERSION_NOT_FOUND'],
+      ['line 2', 'SECRET_NOT_FOUND'],
+    ]);
+    const entry = stored.get(`a ${v(1)}`);
+    if (entry) stored.set(`a ${v(1)}`, { ...entry, comment: 'tampered' });
+    expect(await failure(wanted)).toMatchObject({ code: 'INTEGRITY', exitStatus: 5 });
+  });
+
+  it('ends at once for what every other secret would meet too', async () => {
+    const down = new CredstashError('UNREACHABLE', 'down');
+    const latest = vi.spyOn(entries, 'latest').mockRejectedValue(down);
+    const wanted = Array.from({ length: 100 }, (_, i) => ({ name: `n${i}` }));
+    expect(await failure(wanted)).toBe(down);
+    expect(latest.mock.calls.length).toBeLessThan(100);
+    vi.restoreAllMocks();
+  });
+});
+
+describe('resolveReferences', () => {
+  it('gives the variables whose whole value is a reference', async () => {
+    await credstash.put('db', bytes('secret'), { context: { env: 'prod', team: 'x' } });
+    await credstash.put('key', new Uint8Array([0, 255]), { context: { env: 'test', team: 'x' } });
+    const resolved = await credstash.resolveReferences(
+      {
+        DB: 'credstash://db',
+        AGAIN: 'credstash://db?version=1&env=prod',
+        KEY: 'credstash://key?env=test',
+        URL: 'postgres://u:credstash://db@host',
+        PATH: '/bin',
+        NONE: undefined,
+        __proto: 'x',
+      },
+      { context: { env: 'prod', team: 'x' } },
+    );
+    expect(
+      [...resolved].map(([name, value]) => [name, Buffer.from(value).toString('hex')]),
+    ).toEqual([
+      ['DB', Buffer.from('secret').toString('hex')],
+      ['AGAIN', Buffer.from('secret').toString('hex')],
+      ['KEY', '00ff'],
+    ]);
+  });
+
+  it('names every variable that fails, the malformed ones before any request', async () => {
+    const failing = async (variables: Record<string, string>): Promise<unknown> =>
+      credstash.resolveReferences(variables).catch((reason: unknown) => reason);
+    expect(
+      await failing({ A: 'credstash://', B: 'credstash://b', C: 'credstash://c?x' }),
+    ).toMatchObject({ code: 'USAGE', failures: [{ name: 'A' }, { name: 'C' }] });
+    expect(calls).toEqual([]);
+    expect(await failing({ A: 'credstash://a', B: 'b', C: 'credstash://c' })).toMatchObject({
+      code: 'SECRET_NOT_FOUND',
+      failures: [{ name: 'A' }, { name: 'C' }],
+    });
   });
 });
 

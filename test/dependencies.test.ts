@@ -4,7 +4,7 @@ import { join, sep } from 'node:path';
 import { rolldown } from 'rolldown';
 import { expect, it } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
-import config from '../rolldown.config.js';
+import bundles from '../rolldown.config.js';
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -58,12 +58,17 @@ it('the bill of materials has what users install, and nothing else', () => {
 });
 
 it('the bundle has our own modules, and of packages only what users could install', async () => {
-  const { output, ...input } = config;
-  const bundle = await rolldown(input);
-  const { output: chunks } = await bundle.generate(output);
-  await bundle.close();
+  const chunks = await Promise.all(
+    (await bundles()).map(async ({ output, ...input }) => {
+      const bundle = await rolldown(input);
+      const generated = await bundle.generate(output);
+      await bundle.close();
+      return generated.output;
+    }),
+  );
   const names = new Set(
     chunks
+      .flat()
       .flatMap((chunk) => ('modules' in chunk ? Object.keys(chunk.modules) : []))
       .map((path) => path.replace(`${root}${sep}`, ''))
       .map((path) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path)

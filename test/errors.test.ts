@@ -24,6 +24,8 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   VAULT_PERMISSIONS: 6,
   THROTTLED: 7,
   UNREACHABLE: 7,
+  COMMAND_NOT_EXECUTABLE: 126,
+  COMMAND_NOT_FOUND: 127,
   INTERRUPTED: 130,
 };
 

@@ -113,6 +113,9 @@ function watching(keys: KeyService): KeyService {
     },
     unwrap: async (wrapped, context) =>
       watch('a data key that was unwrapped', await keys.unwrap(wrapped, context)),
+    prepare: () => {
+      keys.prepare();
+    },
     rewrap: (wrapped, context) => keys.rewrap(wrapped, context),
   };
 }

@@ -17,6 +17,8 @@ export interface DataKey {
  * NO_CREDENTIALS, CREDENTIALS_REFUSED, THROTTLED, UNREACHABLE. No error holds a key, wrapped or not.
  */
 export interface KeyService {
+  /** A data key will be wanted soon: a service that is far away may be connected to meanwhile. Asks for nothing, never throws. */
+  prepare(): void;
   /** A fresh random data key of 64 bytes, wrapped under `context`. */
   generate(context: Context): Promise<DataKey>;
   /** The data key of `wrapped`: the caller's own copy, which the caller wipes. */

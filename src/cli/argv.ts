@@ -17,15 +17,30 @@ const OWN =
  * file.
  */
 export class Grammar extends Command {
+  #runsAnother = false;
+  /** What stands behind the first `--`, untouched; empty where there is none, and always but for `runsAnother`. */
+  commandLine: readonly string[] = [];
+
+  /** Declares that what stands behind `--` is the command line of another program. */
+  runsAnother(): this {
+    this.#runsAnother = true;
+    return this;
+  }
+
   override createCommand(name?: string): Grammar {
     return new Grammar(name);
   }
 
   override parseOptions(argv: string[]): { operands: string[]; unknown: string[] } {
+    const dashes = argv.indexOf('--');
+    if (this.#runsAnother && dashes !== -1) {
+      this.commandLine = argv.slice(dashes + 1);
+      return this.parseOptions(argv.slice(0, dashes));
+    }
     const isProgram = this.parent === null;
     // What stands behind the name of a command is for that command to take apart.
     const name = argv.findIndex((arg, i) => this.#isCommand(arg) && !this.#takesValue(argv[i - 1]));
-    const ends = [argv.indexOf('--'), name].filter((index) => index !== -1);
+    const ends = [dashes, name].filter((index) => index !== -1);
     const end = Math.min(argv.length, ...ends);
     // The value of an option is left as it is.
     const mine = argv
@@ -111,7 +126,9 @@ export function checkUtf8(argv: readonly string[]): void {
   const at = argv.findIndex((arg) => arg.includes('\ufffd'));
   if (at !== -1) {
     throw new CredstashError('USAGE', `argument ${at + 1} is not valid UTF-8`, {
-      hint: 'give a secret of other bytes on stdin, or as @FILE',
+      hint: argv.includes('exec')
+        ? 'Node.js cannot pass it on'
+        : 'give a secret of other bytes on stdin, or as @FILE',
     });
   }
 }

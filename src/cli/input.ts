@@ -10,11 +10,30 @@ import { expandHome } from './settings.ts';
  */
 export async function readArgument(io: Io, argument: string, limit: number): Promise<Uint8Array> {
   if (argument === '-') return io.readAll(limit);
-  if (argument.startsWith('@')) return readFile(argument.slice(1), limit);
+  if (argument.startsWith('@')) {
+    // The path is not quoted: it is a secret where somebody forgot --literal.
+    const hint = 'put takes a value that begins with @ as it stands with --literal';
+    return readFile(argument.slice(1), limit, 'the file named after @', hint);
+  }
   return Buffer.from(argument, 'utf8');
 }
 
-async function readFile(name: string, limit: number): Promise<Uint8Array> {
+/**
+ * The bytes of the file that an argument names, or those of stdin for `-`.
+ *
+ * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE for a file that cannot be read
+ */
+export async function readInput(io: Io, path: string, limit: number): Promise<Uint8Array> {
+  if (path === '-') return io.readAll(limit);
+  return readFile(path, limit, path, path.startsWith('@') ? 'it is named without @' : undefined);
+}
+
+async function readFile(
+  name: string,
+  limit: number,
+  called: string,
+  hint: string | undefined,
+): Promise<Uint8Array> {
   const path = expandHome(name);
   const chunks: Uint8Array[] = [];
   try {
@@ -24,13 +43,11 @@ async function readFile(name: string, limit: number): Promise<Uint8Array> {
       chunks.push(chunk as Uint8Array);
     }
   } catch (error) {
-    // Neither the path nor the cause, which quotes it: it is a secret where somebody forgot --literal.
+    // Not kept as a cause: it quotes the path.
     const code = String((error as NodeJS.ErrnoException).code);
-    throw new CredstashError('USAGE', `the file named after @ cannot be read (${code})`, {
-      hint: 'put takes a value that begins with @ as it stands with --literal',
-    });
+    throw new CredstashError('USAGE', `${called} cannot be read (${code})`, { hint });
   }
   const bytes = Buffer.concat(chunks);
-  if (bytes.length > limit) throw tooLong('the file named after @', limit);
+  if (bytes.length > limit) throw tooLong(called, limit);
   return bytes;
 }

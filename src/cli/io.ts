@@ -1,5 +1,6 @@
-import { fstatSync, openSync, writeFileSync } from 'node:fs';
-import { ReadStream } from 'node:tty';
+import { closeSync, fstatSync, openSync, read, writeFileSync } from 'node:fs';
+import type { ReadStream } from 'node:tty';
+import { promisify } from 'node:util';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
 import type { Progress } from '../progress.ts';
@@ -12,12 +13,18 @@ export interface Streams {
   readonly stderr: NodeJS.WritableStream;
 }
 
+/** A stream over a handle of libuv. Node.js has no other way to it. */
+interface Blockable {
+  readonly _handle: { readonly setBlocking?: (blocking: boolean) => void } | null;
+}
+
 /** The only place that touches stdin, stdout, stderr and the terminal. */
 export class Io {
   /** On stderr. Whatever is printed here erases it first; whoever hands the terminal to another program has to. */
   readonly status: StatusLine;
   readonly #streams: Streams;
   #outputClosed = false;
+  #stdinTouched = false;
 
   constructor(streams: Streams = process) {
     this.#streams = streams;
@@ -73,9 +80,27 @@ export class Io {
     this.#streams.stderr.write(`${visible(line)}\n`);
   }
 
+  /**
+   * Leaves the streams as they were found, for another program to take over: Node.js makes pipes and terminals
+   * non-blocking, for every process that has them open.
+   */
+  release(): void {
+    this.status.erase();
+    const { stdout, stderr } = this.#streams;
+    for (const stream of [stdout, stderr, ...(this.#stdinTouched ? [this.#stdin] : [])]) {
+      (stream as Partial<Blockable>)._handle?.setBlocking?.(true);
+    }
+  }
+
+  /** Node.js makes it, and its end of a pipe or a terminal non-blocking, when it is first asked for. */
+  get #stdin(): NodeJS.ReadableStream {
+    this.#stdinTouched = true;
+    return this.#streams.stdin;
+  }
+
   /** Whether stdin is a person at a terminal. */
   get interactive(): boolean {
-    return isTerminal(this.#streams.stdin);
+    return isTerminal(this.#stdin);
   }
 
   /**
@@ -86,7 +111,7 @@ export class Io {
   async readAll(limit: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;
-    for await (const chunk of this.#streams.stdin) {
+    for await (const chunk of this.#stdin) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       length += bytes.length;
       if (length > limit) {
@@ -111,18 +136,18 @@ export class Io {
   }
 
   async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
-    const { stdin, stderr } = this.#streams;
-    const terminal = isTerminal(stdin) ? stdin : openTerminal(noTerminal);
+    const { stderr } = this.#streams;
+    const stdin = this.#stdin;
+    const terminal = isTerminal(stdin) ? keysOf(stdin) : openTerminal(noTerminal);
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);
     stderr.write(visible(question));
     try {
-      return await readHidden(terminal);
+      return await readHidden(terminal.keys);
     } finally {
       terminal.setRawMode(false);
-      terminal.pause();
+      terminal.close();
       stderr.write('\n');
-      if (terminal !== stdin) terminal.destroy();
     }
   }
 }
@@ -139,11 +164,58 @@ function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {
   return 'isTTY' in stream && stream.isTTY === true;
 }
 
-function openTerminal(noTerminal: CredstashError): ReadStream {
+/** A terminal that is asked on. */
+interface Terminal {
+  readonly setRawMode: (raw: boolean) => void;
+  /** What is typed, as it comes. */
+  readonly keys: AsyncIterable<Uint8Array>;
+  readonly close: () => void;
+}
+
+function keysOf(stdin: ReadStream): Terminal {
+  stdin.ref();
+  return {
+    setRawMode: (raw) => stdin.setRawMode(raw),
+    keys: stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+    close: () => {
+      stdin.pause();
+      // In Bun one that is only paused keeps the process from ending.
+      stdin.unref();
+    },
+  };
+}
+
+/**
+ * The terminal of the process where stdin is another stream. It is read through a descriptor of its own: a stream of
+ * it would keep the process from ending in Bun, whatever is done with it.
+ */
+function openTerminal(noTerminal: CredstashError): Terminal {
+  let mode: ReadStream;
+  let fd: number;
   try {
-    return new ReadStream(openSync('/dev/tty', 'r+'));
+    // Loaded here: most commands never ask.
+    mode = new (process.getBuiltinModule('node:tty').ReadStream)(openSync('/dev/tty', 'r+'));
+    fd = openSync('/dev/tty', 'r');
   } catch {
     throw noTerminal;
+  }
+  return {
+    setRawMode: (raw) => mode.setRawMode(raw),
+    keys: chunksOf(fd),
+    close: () => {
+      mode.destroy();
+      closeSync(fd);
+    },
+  };
+}
+
+async function* chunksOf(fd: number): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    // More than a terminal gives at once.
+    const chunk = Buffer.alloc(65_536);
+    const { bytesRead } = await promisify(read)(fd, chunk, 0, chunk.length, null);
+    if (bytesRead === 0) return;
+    yield chunk.subarray(0, bytesRead);
   }
 }
 
@@ -168,11 +240,11 @@ const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
  * Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is.
  * Ctrl-C comes as a byte in raw mode; should a signal end the process, Node resets the terminal.
  */
-async function readHidden(terminal: ReadStream): Promise<Uint8Array> {
+async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const line: number[] = [];
   let unfinished = '';
-  for await (const chunk of terminal.iterator({ destroyOnReturn: false })) {
-    const text = unfinished + Buffer.from(chunk as Uint8Array).toString('latin1');
+  for await (const chunk of keys) {
+    const text = unfinished + Buffer.from(chunk).toString('latin1');
     // On a slow line a key's sequence comes in two reads.
     unfinished = UNFINISHED_SEQUENCE.exec(text)?.[0] ?? '';
     const typed = text.slice(0, text.length - unfinished.length).replace(KEY_SEQUENCES, '');

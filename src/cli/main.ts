@@ -5,12 +5,14 @@ import { CredstashError } from '../errors.ts';
 import { checkUtf8, Grammar } from './argv.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerDelete } from './commands/delete.ts';
+import { registerExec } from './commands/exec.ts';
 import { registerGet } from './commands/get.ts';
 import { registerGetAll } from './commands/getall.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerList } from './commands/list.ts';
 import { registerPut } from './commands/put.ts';
 import { registerPutAll } from './commands/putall.ts';
+import { registerRender } from './commands/render.ts';
 import { registerSetup } from './commands/setup.ts';
 import { Io } from './io.ts';
 import { expandHome, type GlobalOptions, optionsOf } from './settings.ts';
@@ -21,9 +23,11 @@ const COMMANDS = [
   registerPutAll,
   registerGet,
   registerGetAll,
+  registerRender,
   registerList,
   registerKeys,
   registerDelete,
+  registerExec,
   registerCompletion,
 ];
 
@@ -37,12 +41,12 @@ const LOG_LEVELS = ['notset', 'debug', 'info', 'warn', 'warning', 'error', 'fata
  * @returns the exit status
  */
 export async function main(argv: readonly string[], io = new Io()): Promise<number> {
-  const output = { help: '', error: '' };
+  const output = { help: '', error: '', status: 0 };
   let log: Log | undefined;
   let debug: boolean | undefined;
   try {
     checkUtf8(argv);
-    const program = createProgram(io, output);
+    const program = createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
       const { logFile, logLevel, quiet } = optionsOf(command) as GlobalOptions;
       io.status.quiet = quiet ?? false;
@@ -51,7 +55,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
     });
     await program.parseAsync(argv, { from: 'user' });
-    return 0;
+    return output.status;
   } catch (error) {
     // Help and version end in an error of commander's too. No command at all gets help, as in the original.
     const unasked = error instanceof CommanderError && error.code === 'commander.help';
@@ -101,8 +105,22 @@ async function openLog(path: string, level: string | undefined): Promise<Log | u
   return (await import('./output-file.ts')).openLogFile(expandHome(path));
 }
 
-/** The command line's grammar. @param output takes what help and version print, asked for and not */
-export function createProgram(io: Io, output: { help: string; error: string }): Command {
+/** What a command line gives besides what it prints. */
+export interface Output {
+  /** What help and version print, asked for. */
+  help: string;
+  /** The same, not asked for. */
+  error: string;
+  /** The exit status of a command that succeeded: that of the program which it ran. */
+  status: number;
+}
+
+/**
+ * The command line's grammar.
+ *
+ * @param argv what is to be parsed: a command that it does not name gets no global options, which take time to make
+ */
+export function createProgram(io: Io, output: Output, argv: readonly string[]): Command {
   const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
@@ -126,9 +144,13 @@ export function createProgram(io: Io, output: { help: string; error: string }): 
       'after',
       '\nExamples:\n  credstash --local put db.password\n  credstash --local get db.password',
     );
-  for (const register of COMMANDS) register(program, io);
+  for (const register of COMMANDS) register(program, io, output);
   // Last, so that a command's own options come first in its help.
-  for (const command of [program, ...program.commands]) addGlobalOptions(command);
+  const completing = argv.includes('__complete');
+  for (const command of program.commands) {
+    if (completing || argv.includes(command.name())) addGlobalOptions(command);
+  }
+  addGlobalOptions(program);
   return program;
 }
 

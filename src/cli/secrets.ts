@@ -1,13 +1,19 @@
 import { type Command, Option } from 'commander';
 import type { Credstash, GetAllOptions } from '../credstash.ts';
+import { CredstashError } from '../errors.ts';
+import { githubExport, type GithubExport } from '../format/github.ts';
 import { SECRET_FORMATS } from '../format/index.ts';
+import { checkK8sName } from '../format/k8s.ts';
 import type { Io } from './io.ts';
+import { optionsOf } from './settings.ts';
 
 /** What the commands that print several secrets have in common. */
 export interface SecretsOptions {
   readonly version?: string;
   readonly format?: string;
   readonly rawNames?: true;
+  readonly githubEnv?: true;
+  readonly k8sName?: string;
   readonly skipUndecryptable?: true;
 }
 
@@ -18,8 +24,44 @@ export function addSecretsOptions(command: Command): Command {
         Object.keys(SECRET_FORMATS),
       ),
     )
-    .option('--raw-names', 'in dotenv: names as they are, not as an environment takes them')
-    .option('--skip-undecryptable', 'leave out secrets that do not open, and list them on stderr');
+    .option('--raw-names', 'names as they are, where the format would turn them into variables')
+    .option('--github-env', 'with -f github: append to the file GITHUB_ENV, print only the masks')
+    .option('--k8s-name <name>', 'with -f k8s: name of the Secret (default: credstash)')
+    .option('--skip-undecryptable', 'leave out secrets that do not open, and list them on stderr')
+    .hook('preAction', checkFormat);
+}
+
+/** Those of the original, which takes them for one secret too, and prints that as it is. */
+const IGNORED_FOR_ONE = ['json', 'yaml', 'csv', 'dotenv'];
+
+/**
+ * Checks the options of a format, before anything is asked of a backend.
+ *
+ * @throws CredstashError USAGE
+ */
+async function checkFormat(command: Command): Promise<void> {
+  const options = optionsOf(command) as SecretsOptions & { readonly output?: string };
+  const { format = 'json', githubEnv, k8sName, output } = options;
+  const isOne = command.name() === 'get' && command.args[0]?.includes('*') === false;
+  if (isOne && !IGNORED_FOR_ONE.includes(format)) {
+    // The bare value in its place would be a command to a shell that evaluates it, or stand in a job's log.
+    throw new CredstashError('USAGE', `-f ${format} is for several secrets`, {
+      hint: 'a name with a *, or getall',
+    });
+  }
+  if (k8sName !== undefined) {
+    if (format !== 'k8s') throw new CredstashError('USAGE', '--k8s-name is for -f k8s');
+    checkK8sName(k8sName);
+  }
+  if (!githubEnv) return;
+  if (format !== 'github') throw new CredstashError('USAGE', '--github-env is for -f github');
+  if (output !== undefined) {
+    throw new CredstashError(
+      'USAGE',
+      '--github-env writes to a file of its own, and -o to another',
+    );
+  }
+  (await import('./github-env.ts')).checkGithubEnv();
 }
 
 /** Several secrets in the format that was asked for, with those that were left out told on stderr. */
@@ -31,9 +73,18 @@ export async function formatSecrets(
   const progress = io.progress('secrets opened');
   const { secrets, leftOut } = await credstash.getAll({ ...options, progress });
   const format = SECRET_FORMATS[options.format ?? 'json'];
-  const text = format?.(secrets, options) ?? '';
+  const text = options.githubEnv
+    ? await exportToJob(githubExport(secrets, options), io)
+    : (format?.(secrets, options) ?? '');
   for (const { name, error } of leftOut) {
     io.note(`credstash: warning: ${name} is left out: ${error.message}`);
   }
   return text;
+}
+
+/** Prints the masks first, so that no value is in the job that its log would show. */
+async function exportToJob({ masks, environment }: GithubExport, io: Io): Promise<string> {
+  await io.write(masks);
+  (await import('./github-env.ts')).appendToGithubEnv(environment);
+  return '';
 }

@@ -94,6 +94,8 @@ export function expandHome(path: string): string {
 
 /** The home folder; absent where the environment has none, and the user no entry in the system's list. */
 function home(): string | undefined {
+  // The system's list is asked where HOME is not set at all; Bun asks it also where HOME is empty.
+  if (process.env['HOME'] === '') return undefined;
   try {
     return isAbsolute(homedir()) ? homedir() : undefined;
   } catch {

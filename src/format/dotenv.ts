@@ -1,6 +1,6 @@
 import type { Secret } from '../entry.ts';
-import { CredstashError, type Failure, together } from '../errors.ts';
-import { texts } from './csv.ts';
+import { envName } from './env-name.ts';
+import { type FormatOptions, texts, variables } from './held.ts';
 
 /**
  * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where
@@ -9,43 +9,19 @@ import { texts } from './csv.ts';
  * @param options.rawNames names as they are, instead of those that an environment takes
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
-export function dotenv(secrets: readonly Secret[], options: { rawNames?: boolean } = {}): string {
-  const failures: Failure[] = [];
-  const taken = new Map<string, string>();
-  const lines = texts('dotenv', secrets).map(([name, value]) => {
-    const variable = options.rawNames ? name : envName(name);
-    const quoted = quote(value);
-    const why = reason(variable, taken.get(variable), quoted);
-    taken.set(variable, name);
-    if (why !== undefined) failures.push({ name, error: new CredstashError('USAGE', why) });
-    return `${variable}=${quoted ?? ''}\n`;
-  });
-  if (failures.length === 0) return lines.join('');
-  throw together(
-    `dotenv cannot hold ${failures.length} of the secrets`,
-    failures,
-    'json and yaml can; or choose other secrets with credstash get GLOB -f dotenv',
-  );
-}
-
-/** Why there can be no such line. */
-function reason(
-  variable: string,
-  other: string | undefined,
-  quoted: string | undefined,
-): string | undefined {
-  if (other !== undefined) return `its variable would be ${variable}, as that of ${other}`;
-  // __proto__ is lost in the object that dotenv fills.
-  if (!/^(?!__proto__$)[\w.-]+$/.test(variable)) return 'dotenv takes no such name for a variable';
-  return quoted === undefined ? 'no quotes of dotenv can hold its value' : undefined;
-}
-
-/** The environment variable of a secret: upper case, `_` for everything outside A-Z 0-9 _, and before a digit. */
-export function envName(name: string): string {
-  return name
-    .toUpperCase()
-    .replace(/[^A-Z0-9_]/gu, '_')
-    .replace(/^(?=[0-9])/, '_');
+export function dotenv(secrets: readonly Secret[], options: FormatOptions = {}): string {
+  return variables('dotenv', texts('dotenv', secrets), {
+    rename: options.rawNames ? undefined : envName,
+    refuse: (variable, value) => {
+      // __proto__ is lost in the object that dotenv fills.
+      if (!/^(?!__proto__$)[\w.-]+$/.test(variable)) {
+        return 'dotenv takes no such name for a variable';
+      }
+      return quote(value) === undefined ? 'no quotes of dotenv can hold its value' : undefined;
+    },
+  })
+    .map(([variable, value]) => `${variable}=${quote(value) ?? ''}\n`)
+    .join('');
 }
 
 /*

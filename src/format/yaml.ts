@@ -21,7 +21,7 @@ export function yaml(secrets: readonly Secret[]): string {
 }
 
 /** A text in the plainest style that every parser reads as that text. */
-function scalar(text: string): string {
+export function scalar(text: string): string {
   if (!/^[ -~]*$/.test(text)) return doubleQuoted(text);
   return isPlain(text) ? text : `'${text.replaceAll("'", "''")}'`;
 }

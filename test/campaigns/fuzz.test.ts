@@ -7,6 +7,8 @@ import { DIGESTS, encodeItem, parseHeader, parseItem, WRITTEN_DIGESTS } from '..
 import { CredstashError } from '../../src/errors.ts';
 import { parseSecrets } from '../../src/format/parse.ts';
 import { checkGlob, checkName, matches } from '../../src/name.ts';
+import { isReference, parseReference } from '../../src/reference.ts';
+import { fill, parseTemplate } from '../../src/template.ts';
 import { byteLength, characterLength, compareUtf8 } from '../../src/utf8.ts';
 import { checkVersion, nextVersion, padVersion, spellings } from '../../src/version.ts';
 import { awsEnv, temporaryFolder } from '../end-to-end/backends.ts';
@@ -264,6 +266,65 @@ describe('what the library parses', () => {
           );
         },
       ),
+    timeout,
+  );
+
+  test(
+    'references and templates',
+    async () => {
+      const encoded = text.map((each) => encodeURIComponent(each.toWellFormed()));
+      const piece = fc.oneof(
+        fc.constantFrom('?', '&', '=', '%', '%2', '%ff', '%7B', '#', '|', '+', 'version=', 'k=v'),
+        encoded,
+        longText,
+      );
+      const reference = fc
+        .array(piece, { maxLength: 8 })
+        .map((parts) => `credstash://${parts.join('')}`);
+      await fuzz('references', reference, size(500, 100_000), async (reference) => {
+        expect(isReference(reference)).toBe(true);
+        const parsed = await refusing(['USAGE'], () => parseReference(reference));
+        if (!parsed) return;
+        tally.add('references that are well-formed');
+        expect(checkName(parsed.name)).toBe(parsed.name);
+        const pairs = [...Object.entries(parsed.context), ['version', parsed.version]]
+          .filter((pair): pair is [string, string] => pair[1] !== undefined)
+          .map((pair) => pair.map(encodeURIComponent).join('='));
+        const name = `credstash://${encodeURIComponent(parsed.name)}`;
+        const again = pairs.length === 0 ? name : `${name}?${pairs.join('&')}`;
+        expect(parseReference(again)).toEqual(parsed);
+      });
+      const chunk = fc.oneof(
+        fc.constantFrom('{{', '}}', '{', '}', ' ', '\n', 'credstash://', '|', 'json', 'shell'),
+        reference.map((each) => `{{ ${each} }}`),
+        fc.constantFrom('{{credstash://a|base64}}', '{{ credstash://b?k=v | json }}', '{{x}}'),
+        text,
+      );
+      const many = fc
+        .tuple(
+          fc.constantFrom('{{', '{{ ', '{{credstash://', '}}', '{{credstash://a|', '\n{{'),
+          chunk,
+        )
+        .map(([each, more]) => asBuffer(each.repeat(20_000) + more));
+      const template = fc.oneof(
+        {
+          arbitrary: fc
+            .array(fc.oneof(chunk, fc.uint8Array({ maxLength: 20 })), { maxLength: 30 })
+            .map((parts) => Buffer.concat(parts.map(asBuffer))),
+          weight: 20,
+        },
+        { arbitrary: many, weight: 1 },
+      );
+      await fuzz('templates', template, size(300, 50_000), async (template) => {
+        const parsed = await refusing(['USAGE'], () => parseTemplate(template, { k: 'w' }));
+        if (!parsed) return;
+        tally.add('templates that are well-formed');
+        const { texts, slots } = parsed;
+        const secrets = slots.map((slot) => ({ ...slot, value: asBuffer('"a\'') }));
+        const filled = await refusing(['USAGE', 'TOO_LARGE'], () => fill(texts, secrets));
+        if (slots.length === 0) expect(filled).toEqual(template);
+      });
+    },
     timeout,
   );
 
@@ -644,6 +705,7 @@ describe('command lines', () => {
     'putall',
     'get',
     'getall',
+    'render',
     'list',
     'keys',
     'delete',

@@ -448,24 +448,28 @@ describe('answers of every kind', () => {
     timeout,
   );
 
-  test('of a page that is huge: it is read', async () => {
-    answer = undefined;
-    const { honest } = await reader(1, []);
-    table.items = [];
-    const large = { ...honest.item, comment: { S: '\x1b'.repeat(size(1_000_000, 20_000_000)) } };
-    const many = Array.from({ length: size(1500, 100_000) }, (_, i) => ({
-      ...large,
-      name: { S: `n${i}` },
-      comment: {},
-    }));
-    table.items = [{ ...large, name: { S: 'large' } }, ...many, honest.item];
-    table.page = Infinity;
-    expect(await cs(['list', HONEST])).toMatchObject({ status: 0, stderr: '' });
-    expect((await cs(['list'])).stdout.toString().split('\n')).toHaveLength(many.length + 3);
-    expect(await cs(['get', '-n', HONEST])).toMatchObject({ status: 0, stdout: honest.secret });
-    expect((await cs(['get', 'large'])).status).toBe(6);
-    expect((await cs(['getall'])).status).toBe(5);
-  });
+  test(
+    'of a page that is huge: it is read',
+    async () => {
+      answer = undefined;
+      const { honest } = await reader(1, []);
+      table.items = [];
+      const large = { ...honest.item, comment: { S: '\x1b'.repeat(size(1_000_000, 20_000_000)) } };
+      const many = Array.from({ length: size(1500, 100_000) }, (_, i) => ({
+        ...large,
+        name: { S: `n${i}` },
+        comment: {},
+      }));
+      table.items = [{ ...large, name: { S: 'large' } }, ...many, honest.item];
+      table.page = Infinity;
+      expect(await cs(['list', HONEST])).toMatchObject({ status: 0, stderr: '' });
+      expect((await cs(['list'])).stdout.toString().split('\n')).toHaveLength(many.length + 3);
+      expect(await cs(['get', '-n', HONEST])).toMatchObject({ status: 0, stdout: honest.secret });
+      expect((await cs(['get', 'large'])).status).toBe(6);
+      expect((await cs(['getall'])).status).toBe(5);
+    },
+    timeout,
+  );
 
   test(
     'of KMS, and errors of both: no crash, nothing stored, and no control character of theirs',

@@ -73,7 +73,7 @@ const io = new Io();
 
 /** What a command line means here; null where it is refused. */
 async function here(line: readonly string[]): Promise<Meaning | null> {
-  const program = createProgram(io, { help: '', error: '' });
+  const program = createProgram(io, { help: '', error: '', status: 0 }, line);
   let meaning: Meaning | null = null;
   for (const command of program.commands) {
     const name = command.name();

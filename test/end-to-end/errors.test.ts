@@ -123,11 +123,12 @@ describe('refused', () => {
       ['dynamodb:CreateTable', ['setup']],
     ];
     kms.clear();
-    recorder.meddle = (action) =>
-      Promise.resolve(
-        action.startsWith('DynamoDB') ? awsError('AccessDeniedException', 'because') : undefined,
-      );
     for (const [action, args] of actions) {
+      const refused = action.replace('dynamodb:', 'DynamoDB.');
+      recorder.meddle = (asked) =>
+        Promise.resolve(
+          asked === refused ? awsError('AccessDeniedException', 'because') : undefined,
+        );
       const denied = failed(
         6,
         `access denied: ${action} on the table ${table} in us-east-1: because`,

@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type Server } from 'node:http';
-import { type AddressInfo, connect, type Server as NetServer } from 'node:net';
+import { connect, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
-import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { nodeUnderTest } from '../support/run.ts';
+import { nodeUnderTest, standaloneUnderTest } from '../support/run.ts';
+import { listening, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
 import {
   awsPlace,
   dynalite,
@@ -21,7 +20,7 @@ import {
  */
 
 const folder = temporaryFolder();
-const certificate = join(folder.path, 'certificate.pem');
+let certificate: string;
 const through: string[] = [];
 let running: Running;
 let tls: NetServer;
@@ -32,35 +31,15 @@ let plain: Place;
 /** On DynamoDB behind TLS. */
 let secure: Place;
 
-const portOf = (server: NetServer): number => (server.address() as AddressInfo).port;
-
-async function listening<T extends NetServer>(server: T): Promise<T> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
-}
-
 beforeAll(async () => {
-  const key = join(folder.path, 'key.pem');
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=test'],
-      ...['-addext', 'subjectAltName=IP:127.0.0.1'],
-    ],
-    { stdio: 'ignore' },
-  );
+  const made = makeCertificate(folder.path);
+  certificate = made.path;
   running = await dynalite.start();
   const place = await running.place();
   table = place.args[1] ?? '';
   const kms = running.kms?.url ?? '';
   const dynamo = running.dynamo ?? '';
-  tls = await listening(
-    createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (socket) => {
-      socket.on('error', () => socket.destroy());
-      socket.pipe(connect(Number(new URL(dynamo).port), '127.0.0.1')).pipe(socket);
-    }),
-  );
+  tls = await tlsFront(made, dynamo);
   proxy = createServer((request, response) => {
     through.push(`${request.method ?? ''} ${request.url ?? ''}`);
     const { method, headers } = request;
@@ -99,8 +78,12 @@ const [major = 0, minor = 0] = execFileSync(nodeUnderTest(), ['-p', 'process.ver
   .toString()
   .split('.')
   .map(Number);
-/** Whether the Node.js that runs the command has `proxyEnv`. */
-const usesProxy = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+/** Whether the Node.js that runs the command has `proxyEnv`. The single file uses a proxy always. */
+const usesProxy =
+  standaloneUnderTest() !== undefined ||
+  major > 24 ||
+  (major === 24 && minor >= 5) ||
+  (major === 22 && minor >= 21);
 
 test('AWS_CA_BUNDLE names the certificates to trust [compat 50]', async () => {
   expect(await secure.cs(['get', 'db'])).toEqual(failed(7, 'DynamoDB cannot be reached', 'CERT'));

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { constants, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Pty, pty, type PtyOptions, run } from '../support/run.ts';
@@ -218,6 +218,21 @@ describe('an MFA code', () => {
     expect(status).toBe(6);
     expect(output).toMatch(/credstash: error: access denied.*invalid MFA one time pass code/);
     expect(output).not.toContain('000000');
+  });
+
+  test('exec: the terminal is left as it was found, for the command', async () => {
+    const look = 'stty -a; grep -h flags /proc/self/fdinfo/0; read -r line; echo "<$line>"';
+    const exec = ['-n', role, 'exec', 'db', '--', 'sh', '-c', look];
+    const { send, waitFor, done } = pty(exec, { env });
+    await waitFor(question);
+    send(`${mfaCode}\r`);
+    const flags = /flags:\t(\d+)/.exec(await waitFor(/flags:\t\d+\r\n/))?.[1] ?? '';
+    expect(parseInt(flags, 8) & constants.O_NONBLOCK).toBe(0);
+    send('typed\r');
+    const { status, output } = await done;
+    expect(status).toBe(0);
+    expect(output).toContain('<typed>');
+    expectSane(output);
   });
 
   test('is asked on /dev/tty while stdin holds the secret', async () => {

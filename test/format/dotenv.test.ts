@@ -1,7 +1,8 @@
 import { parse } from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dotenv, envName } from '../../src/format/dotenv.ts';
+import { dotenv } from '../../src/format/dotenv.ts';
+import { envName } from '../../src/format/env-name.ts';
 import { anyText, refusal, secrets, textFrom } from './secrets.ts';
 
 /** The text is read back as the same values by both parsers of the npm package dotenv. */

@@ -45,7 +45,7 @@ export function canMount(): boolean {
   const why = tried.error?.message ?? String(tried.stderr).trim();
   if (process.env['CI'] !== undefined) throw new Error(`file systems cannot be mounted: ${why}`);
   process.stderr.write(
-    `\n!!!! LEFT OUT: every test of a full disk and of read-only file systems: ${why}\n\n`,
+    `\n!!!! LEFT OUT: every test that mounts file systems or changes the root: ${why}\n\n`,
   );
   return false;
 }

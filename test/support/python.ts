@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { describe } from 'vitest';
+import { describeUnless } from './needed.ts';
 
 /** The first Python 3 that has PyYAML: one of a version manager often has not, while the system's has. */
 const interpreter = ['python3', '/usr/bin/python3'].find(
@@ -43,18 +43,7 @@ def other(value):
 json.dump(result, sys.stdout, default=other)
 `;
 
-/**
- * Tests that compare with Python. Without one they are left out, which one loud line says; in CI that is a failure.
- */
+/** Tests that compare with Python. */
 export function describeWithPython(title: string, define: () => void): void {
-  const missing = pythonMissing();
-  if (missing === undefined) {
-    describe(title, define);
-  } else if (process.env['CI'] !== undefined) {
-    throw new Error(`Python is missing: ${missing}`);
-  } else {
-    process.stderr.write(
-      `\n!!!! LEFT OUT: every test of “${title}” that compares with Python: ${missing}\n\n`,
-    );
-  }
+  describeUnless(pythonMissing(), `${title}, by Python`, define);
 }

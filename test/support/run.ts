@@ -2,7 +2,13 @@ import { spawn } from 'node:child_process';
 import { type Program, sandbox } from './sandbox.ts';
 
 export { pty, type Pty, type PtyOptions } from './pty.ts';
-export { builtCommand, nodeUnderTest, type Program } from './sandbox.ts';
+export {
+  builtCommand,
+  nodeUnderTest,
+  type Program,
+  replacesProcess,
+  standaloneUnderTest,
+} from './sandbox.ts';
 
 /** How a process ended, and what it printed. */
 export interface Outcome {

@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 /** Which program a test runs; the built command unless given. */
 export interface Program {
-  /** The script that node runs. */
+  /** The script that node runs, whatever command is under test. */
   readonly executable?: string;
   /** A command that runs the one that follows it, in circumstances of its own: `nsenter …`. */
   readonly under?: readonly [string, ...string[]];
@@ -25,20 +26,41 @@ export interface Sandbox {
 /** The built command. */
 export const builtCommand = resolve(import.meta.dirname, '../../dist/bin/credstash.cjs');
 
+const codeCache = resolve(import.meta.dirname, '../../.cache/test');
+
 /** The node that runs it: this one, or the one that CREDSTASH_TEST_NODE names. */
 export function nodeUnderTest(): string {
   return process.env.CREDSTASH_TEST_NODE ?? process.execPath;
 }
 
+/** The single file that runs in place of node and the built command, where CREDSTASH_TEST_COMMAND names one. */
+export function standaloneUnderTest(): string | undefined {
+  return process.env.CREDSTASH_TEST_COMMAND;
+}
+
+/** Whether the command under test can put another program into its process's place. */
+export function replacesProcess(): boolean {
+  if (standaloneUnderTest() !== undefined) return false;
+  return execFileSync(nodeUnderTest(), ['-p', 'typeof process.execve']).toString() === 'function\n';
+}
+
+function commandUnderTest(executable?: string): [program: string, ...args: string[]] {
+  const standalone = standaloneUnderTest();
+  if (executable === undefined && standalone !== undefined) return [standalone];
+  return [nodeUnderTest(), executable ?? builtCommand];
+}
+
 /** Prepares to run a program; HOME is an empty temporary folder unless env names one. */
 export function sandbox(args: readonly string[], program: Program): Sandbox {
-  const command = [nodeUnderTest(), program.executable ?? builtCommand, ...args] as const;
+  const command = [...commandUnderTest(program.executable), ...args] as const;
   const home = mkdtempSync(join(tmpdir(), 'credstash-test-'));
   return {
     cwd: program.cwd ?? home,
     env: {
       PATH: process.env.PATH ?? '',
       HOME: home,
+      // One for all: a start that has to compile what it runs takes twice as long.
+      XDG_CACHE_HOME: codeCache,
       AWS_EC2_METADATA_DISABLED: 'true',
       ...program.env,
     },

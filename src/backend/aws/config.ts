@@ -2,9 +2,15 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import {
+  fromEnv,
+  fromNodeProviderChain,
+  fromTemporaryCredentials,
+} from '@aws-sdk/credential-providers';
 import { loadSharedConfigFiles } from '@smithy/core/config';
 import { CredstashError } from '../../errors.ts';
 import { checkRegion } from '../../region.ts';
+import { EarlyAgent } from './early-agent.ts';
 import { PROXIES, proxyIsSet, translate } from './errors.ts';
 import type { Waiting } from './patience.ts';
 
@@ -29,10 +35,17 @@ export interface AwsSettings {
   readonly unattended?: boolean;
 }
 
-type ClientConfig = Pick<
-  DynamoDBClientConfig,
-  'profile' | 'credentials' | 'requestHandler' | 'logger'
->;
+type ClientConfig = Pick<DynamoDBClientConfig, 'profile' | 'credentials' | 'logger'> & {
+  readonly requestHandler: RequestHandler;
+};
+
+interface RequestHandler {
+  readonly connectionTimeout: number;
+  readonly requestTimeout: number;
+  readonly throwOnRequestTimeout: true;
+  readonly httpAgent?: HttpAgent;
+  readonly httpsAgent: HttpsAgent;
+}
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html */
 const TABLE = /^(?:arn:[^:]+:dynamodb:([^:]+):\d+:table\/)?[A-Za-z0-9_.-]{3,255}$/;
@@ -80,7 +93,6 @@ const QUIET = {
 
 /** What both clients share. The credentials are the SDK's whole default chain, or a role assumed from it. */
 export async function clientConfig(settings: AwsSettings, region: string): Promise<ClientConfig> {
-  const credentials = await import('@aws-sdk/credential-providers');
   const mfaCodeProvider = settings.mfaCode;
   const profile = profileOf(settings);
   const shared = {
@@ -90,7 +102,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     requestHandler: {
       connectionTimeout: 3000,
       requestTimeout: 8000,
-      throwOnRequestTimeout: true,
+      throwOnRequestTimeout: true as const,
       ...(await agents(settings)),
     },
   };
@@ -104,8 +116,8 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     throw new CredstashError('NO_CREDENTIALS', 'the credentials come from another program');
   }
   const chain = keysInEnvironment
-    ? credentials.fromEnv({ logger: QUIET })
-    : credentials.fromNodeProviderChain({
+    ? fromEnv({ logger: QUIET })
+    : fromNodeProviderChain({
         ...(profile === undefined ? {} : { profile }),
         ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
         clientConfig: { ...shared, region },
@@ -125,7 +137,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     (await profileSetting(settings, 'role_arn')) === undefined
       ? await profileSetting(settings, 'mfa_serial')
       : undefined;
-  const assumed = credentials.fromTemporaryCredentials({
+  const assumed = fromTemporaryCredentials({
     masterCredentials: chain,
     params: {
       RoleArn: roleArn,
@@ -155,26 +167,25 @@ function translated<A extends unknown[], T>(
 }
 
 /**
- * Agents for what boto takes from the environment and the SDK does not: a proxy, and certificates that replace the
- * system's. Node.js before 22.21 has no `proxyEnv` and leaves it alone (https://nodejs.org/api/http.html#new-agentoptions).
+ * What connects to the services, with what boto takes from the environment and the SDK does not: a proxy, and
+ * certificates that replace the system's. Node.js before 22.21 has no `proxyEnv` and leaves it alone
+ * (https://nodejs.org/api/http.html#new-agentoptions).
  */
 async function agents(
   settings: AwsSettings,
-): Promise<{ httpAgent?: HttpAgent; httpsAgent?: HttpsAgent }> {
+): Promise<Pick<RequestHandler, 'httpAgent' | 'httpsAgent'>> {
   const bundle = process.env['AWS_CA_BUNDLE'] || (await profileSetting(settings, 'ca_bundle'));
-  if (bundle === undefined && !proxyIsSet()) return {};
-  // As many connections as the SDK's own agents have.
-  const common = { keepAlive: true, maxSockets: 50, proxyEnv: proxyEnvironment() };
   let ca: Buffer | undefined;
   try {
     ca = bundle === undefined ? undefined : readFileSync(bundle);
   } catch (cause) {
     throw new CredstashError('USAGE', `the certificates ${bundle ?? ''} cannot be read`, { cause });
   }
-  return {
-    httpAgent: new HttpAgent(common),
-    httpsAgent: new HttpsAgent({ ...common, ...(ca ? { ca } : {}) }),
-  };
+  // As many connections as the SDK's own agents have.
+  const common = { keepAlive: true, maxSockets: 50, ...(ca ? { ca } : {}) };
+  if (!proxyIsSet()) return { httpsAgent: new EarlyAgent(common) };
+  const proxied = { ...common, proxyEnv: proxyEnvironment() };
+  return { httpAgent: new HttpAgent(proxied), httpsAgent: new HttpsAgent(proxied) };
 }
 
 /** The environment with its proxies as URLs: Node.js goes directly, without a word, where one is none. */

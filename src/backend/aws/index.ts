@@ -1,7 +1,8 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import { type AwsSettings, clientConfig, regions } from './config.ts';
+import { EarlyAgent } from './early-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { Patience } from './patience.ts';
 
@@ -20,6 +21,8 @@ export async function openAws(settings: AwsSettings): Promise<{
   const { table, key } = settings;
   const region = await regions(settings);
   const shared = await clientConfig(settings, region.dynamodb);
+  const { httpsAgent } = shared.requestHandler;
+  const early = httpsAgent instanceof EarlyAgent ? httpsAgent : undefined;
   const dynamodb = new DynamoDBClient({ ...shared, region: region.dynamodb });
   const patience = new Patience(settings.waiting);
   const close = [
@@ -29,25 +32,33 @@ export async function openAws(settings: AwsSettings): Promise<{
   ];
 
   // Listing and deleting need no key service, so its client is loaded with the first data key.
-  const keys = lazily(async () => {
-    const [{ KMSClient }, { AwsKeyService }] = await Promise.all([
-      import('@aws-sdk/client-kms'),
-      import('./key-service.ts'),
-    ]);
+  let loaded: Promise<{ keys: KeyService; connect: () => Promise<void> }> | undefined;
+  const load = async (): Promise<{ keys: KeyService; connect: () => Promise<void> }> => {
+    const { AwsKeyService, DecryptCommand, KMSClient } = await import('./key-service.ts');
     // The first client's provider, which remembers what it got: both clients ask for credentials once.
-    const kms = new KMSClient({
-      ...shared,
-      credentials: dynamodb.config.credentials,
-      region: region.kms,
-    });
+    const { credentials } = dynamodb.config;
+    const kms = new KMSClient({ ...shared, credentials, region: region.kms });
     close.push(() => {
       kms.destroy();
     });
-    return new AwsKeyService(kms, key, region.kms, patience);
-  });
+    return {
+      keys: new AwsKeyService(kms, key, region.kms, patience),
+      connect: () => early?.connect(kms, DecryptCommand) ?? Promise.resolve(),
+    };
+  };
+  const service = (): NonNullable<typeof loaded> => (loaded ??= load());
 
   return {
-    keys,
+    keys: {
+      prepare: () => {
+        // An entry is read or stored in any case. What loads KMS must not hold up that request.
+        void early?.connect(dynamodb, GetItemCommand);
+        void early?.waiting.then(service).then(({ connect }) => connect());
+      },
+      generate: async (context) => (await service()).keys.generate(context),
+      unwrap: async (wrapped, context) => (await service()).keys.unwrap(wrapped, context),
+      rewrap: async (wrapped, context) => (await service()).keys.rewrap(wrapped, context),
+    },
     entries: new AwsEntryStore(dynamodb, table, region.dynamodb, patience),
     setup: async (tags, creating) => {
       const { createTable } = await import('./setup.ts');
@@ -56,15 +67,5 @@ export async function openAws(settings: AwsSettings): Promise<{
     close: () => {
       for (const each of close) each();
     },
-  };
-}
-
-function lazily(load: () => Promise<KeyService>): KeyService {
-  let loaded: Promise<KeyService> | undefined;
-  const service = (): Promise<KeyService> => (loaded ??= load());
-  return {
-    generate: async (context) => (await service()).generate(context),
-    unwrap: async (wrapped, context) => (await service()).unwrap(wrapped, context),
-    rewrap: async (wrapped, context) => (await service()).rewrap(wrapped, context),
   };
 }

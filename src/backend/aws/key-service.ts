@@ -1,7 +1,7 @@
 import {
   DecryptCommand,
   GenerateDataKeyCommand,
-  type KMSClient,
+  KMSClient,
   ReEncryptCommand,
 } from '@aws-sdk/client-kms';
 import { type Context } from '../../context.ts';
@@ -9,6 +9,9 @@ import { CredstashError } from '../../errors.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { nameOf, translate } from './errors.ts';
 import { Patience } from './patience.ts';
+
+/** For whoever loads this: loading the package itself would bring all of it. */
+export { DecryptCommand, KMSClient };
 
 const DATA_KEY_BYTES = 64;
 
@@ -24,6 +27,10 @@ export class AwsKeyService implements KeyService {
     this.#key = key;
     this.#region = region;
     this.#patience = patience;
+  }
+
+  prepare(): void {
+    // Whoever made the client knows how it connects.
   }
 
   async generate(context: Context): Promise<DataKey> {

@@ -24,6 +24,10 @@ export class LocalKeyService implements KeyService {
     this.#vault = vault;
   }
 
+  prepare(): void {
+    // It is at hand.
+  }
+
   generate(context: Context): Promise<DataKey> {
     return settle(() => {
       const plaintext = randomBytes(DATA_KEY_BYTES);

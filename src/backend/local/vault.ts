@@ -15,6 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { type Database, openDatabase, SqliteError } from './driver.ts';
+import { shellWord } from '../../shell-word.ts';
 import { access, isErrno } from './errors.ts';
 
 const MASTER_KEY_BYTES = 32;
@@ -145,7 +146,7 @@ export class Vault {
     }
     if (!create) {
       throw new CredstashError('VAULT_NOT_FOUND', `there is no vault in ${this.folder}`, {
-        hint: `the first put creates it, or: credstash --local=${quoted(this.folder)} setup`,
+        hint: `the first put creates it, or: credstash --local=${shellWord(this.folder)} setup`,
       });
     }
     mkdirSync(dirname(this.folder), { recursive: true });
@@ -231,11 +232,6 @@ function exists(path: string): boolean {
   return found !== undefined;
 }
 
-/** A word for a shell. */
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", "'\\''")}'`;
-}
-
 function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
   try {
@@ -245,7 +241,7 @@ function syncFolder(folder: string): void {
   }
 }
 
-function refuseOthers(path: string, mode: string, hint = `chmod ${mode} ${quoted(path)}`): void {
+function refuseOthers(path: string, mode: string, hint = `chmod ${mode} ${shellWord(path)}`): void {
   // Windows has no such bits; there the user's profile folder is private by its access list.
   if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0) {
     throw new CredstashError('VAULT_PERMISSIONS', `others than you can open ${path}`, {

@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
-import { parseContext } from '../../context.ts';
+import { type Context, parseContext } from '../../context.ts';
+import type { Credstash } from '../../credstash.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
+import { json } from '../../format/json.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { addSecretsOptions, formatSecrets, type SecretsOptions } from '../secrets.ts';
 import { optionsOf } from '../settings.ts';
 
 interface GetOptions extends SecretsOptions {
+  readonly json?: true;
   readonly noline?: true;
   readonly output?: string;
   readonly default?: string;
@@ -21,6 +24,7 @@ export function registerGet(program: Command, io: Io): void {
     )
     .argument('<name>', 'name of the secret; * for any run of characters, quoted from the shell')
     .argument('[context...]', 'encryption context as KEY=VALUE, the same as the put gave')
+    .option('--json', 'print one JSON object: every word without a = is the name of a secret')
     .option('-n, --noline', 'no newline after the secret')
     .option('-v, --version <version>', 'version to get (default: the newest)')
     .option('-o, --output <file>', 'write exactly the bytes to FILE, readable by you alone')
@@ -29,14 +33,13 @@ export function registerGet(program: Command, io: Io): void {
       'print this when there is no such secret; any other failure stays one',
     );
   addSecretsOptions(get).action(
-    async (name: string, pairs: string[], _: unknown, command: Command) => {
+    async (name: string, words: string[], _: unknown, command: Command) => {
       const options = optionsOf(command) as GetOptions;
-      const context = parseContext(pairs);
-      const { version, output } = options;
-      const isGlob = name.includes('*');
-      if (isGlob && options.default !== undefined) {
-        throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
-      }
+      const { output } = options;
+      const isGlob = name.includes('*') && !options.json;
+      const read = options.json
+        ? readJson(io, [name, ...words], options)
+        : readOne(io, name, parseContext(words), options);
       // Loaded where it is asked for: help and a usage error do without.
       const write =
         output === undefined
@@ -44,15 +47,7 @@ export function registerGet(program: Command, io: Io): void {
           : (await import('../output-file.ts')).openOutputFile(output);
       const withBackend = chooseBackend(command, io);
       await withBackend(async ({ credstash }) => {
-        let bytes: Uint8Array;
-        try {
-          bytes = isGlob
-            ? Buffer.from(await formatSecrets(credstash, io, { ...options, glob: name, context }))
-            : await credstash.get(name, { context, version });
-        } catch (error) {
-          if (options.default === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
-          bytes = Buffer.from(options.default, 'utf8');
-        }
+        const bytes = await read(credstash);
         if (write) {
           write(bytes);
           return;
@@ -63,4 +58,55 @@ export function registerGet(program: Command, io: Io): void {
       });
     },
   );
+}
+
+/** What a get reads, once there is a backend to read from. */
+type Read = (credstash: Credstash) => Promise<Uint8Array>;
+
+/** One secret, or those that match a glob. */
+function readOne(io: Io, name: string, context: Context, options: GetOptions): Read {
+  const { version, default: fallback } = options;
+  if (name.includes('*')) {
+    if (fallback !== undefined) {
+      throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
+    }
+    return async (credstash) =>
+      Buffer.from(await formatSecrets(credstash, io, { ...options, glob: name, context }));
+  }
+  return async (credstash) => {
+    try {
+      return await credstash.get(name, { context, version });
+    } catch (error) {
+      if (fallback === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
+      return Buffer.from(fallback, 'utf8');
+    }
+  };
+}
+
+/** With --json: the secrets that the words without a = name, or the one glob among them. */
+function readJson(io: Io, words: readonly string[], options: GetOptions): Read {
+  const { version } = options;
+  const names = [...new Set(words.filter((word) => !word.includes('=')))];
+  const context = parseContext(words.filter((word) => word.includes('=')));
+  const [first] = names;
+  if (first === undefined) {
+    throw new CredstashError('USAGE', '--json was given no name of a secret', {
+      hint: 'a word with a = is encryption context; get such a name without --json',
+    });
+  }
+  if (options.default !== undefined) throw conflict('--default is for one secret');
+  if (options.format !== undefined && options.format !== 'json') {
+    throw conflict(`--format ${options.format} is for a name with *`);
+  }
+  if (names.some((name) => name.includes('*'))) {
+    if (names.length === 1) return readOne(io, first, context, { ...options, format: 'json' });
+    throw conflict('a name with * stands alone');
+  }
+  if (options.skipUndecryptable) throw conflict('--skip-undecryptable is for a name with *');
+  return async (credstash) =>
+    Buffer.from(json(await credstash.getMany(names.map((name) => ({ name, version, context })))));
+}
+
+function conflict(why: string): CredstashError {
+  return new CredstashError('USAGE', `${why}, and --json takes several names`);
 }

@@ -1,0 +1,168 @@
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { Script } from 'node:vm';
+import manifest from '../package.json' with { type: 'json' };
+
+/*
+ * Loads the command's own modules, and keeps what V8 compiled of them for the next start (docs/performance.md). It is
+ * code that will run, so it is taken from files of this user alone, and only under the digest of the very source that it
+ * was compiled from: V8 compares no more than the source's length, and trusts every byte of the rest. Whatever is
+ * not as it must be, or cannot be written, costs time and nothing else.
+ */
+
+type Require = (id: string) => unknown;
+type Wrapper = (
+  exports: object,
+  require: Require,
+  module: { exports: object },
+  filename: string,
+  dirname: string,
+) => void;
+
+const DIGEST_BYTES = 32;
+/** Older folders go when a new one comes. One that is still in use is made again. */
+const STALE_MS = 90 * 24 * 3600 * 1000;
+
+const builtin = createRequire(import.meta.filename);
+const loaded = new Map<string, { exports: object }>();
+/** What was compiled without a cache, to be kept when the process ends. */
+const fresh: { readonly file: string; readonly source: string; readonly script: Script }[] = [];
+const folder = cacheFolder();
+
+/**
+ * The exports of one of the command's modules, which is run on its first use, as `require` does.
+ *
+ * @param path of the module, absolute
+ */
+export function load(path: string): object {
+  const known = loaded.get(path);
+  if (known) return known.exports;
+  const module = { exports: {} };
+  loaded.set(path, module);
+  const here = dirname(path);
+  const run = compile(path).runInThisContext() as Wrapper;
+  const require: Require = (id) => (id.startsWith('.') ? load(join(here, id)) : builtin(id));
+  run.call(module.exports, module.exports, require, module, path, here);
+  return module.exports;
+}
+
+function compile(path: string): Script {
+  // On one line with the source, so that a stack has the lines of the file.
+  const source = `(function (exports, require, module, __filename, __dirname) { ${readFileSync(path, 'utf8')}\n})`;
+  if (folder === undefined) return new Script(source, { filename: path });
+  const file = join(folder, `${basename(path)}.cache`);
+  const cachedData = kept(file, source);
+  const script = new Script(source, { filename: path, cachedData });
+  if (!cachedData || script.cachedDataRejected) {
+    if (fresh.push({ file, source, script }) === 1) process.once('exit', keep);
+  }
+  return script;
+}
+
+/** The cache of `source` in `file`; undefined where there is none that can be trusted. */
+function kept(file: string, source: string): Buffer | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+    if (!isOurs(fstatSync(fd))) return undefined;
+    const bytes = readFileSync(fd);
+    const data = bytes.subarray(DIGEST_BYTES);
+    return digest(source, data).equals(bytes.subarray(0, DIGEST_BYTES)) ? data : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Writes what was compiled, with the functions that this run needed, each file in one step. */
+function keep(): void {
+  try {
+    prepareFolder();
+    for (const { file, source, script } of fresh) {
+      const data = script.createCachedData();
+      const draft = `${file}.${randomBytes(8).toString('hex')}.tmp`;
+      try {
+        writeFileSync(draft, Buffer.concat([digest(source, data), data]), {
+          mode: 0o600,
+          flag: 'wx',
+        });
+        renameSync(draft, file);
+      } catch {
+        rmSync(draft, { force: true });
+      }
+    }
+  } catch {
+    // The next start is as slow as this one.
+  }
+}
+
+/** Creates the folder, and removes those that nobody has used for long: a release of Node.js or of this has its own. */
+function prepareFolder(): void {
+  const own = folder ?? '';
+  if (mkdirSync(own, { recursive: true, mode: 0o700 }) === undefined) return;
+  for (const each of readdirSync(dirname(own))) {
+    const path = join(dirname(own), each);
+    if (statSync(path).mtimeMs < Date.now() - STALE_MS) rmSync(path, { recursive: true });
+  }
+}
+
+function digest(source: string, data: Buffer): Buffer {
+  return createHash('sha256').update(source).update('\0').update(data).digest();
+}
+
+/**
+ * `credstash/code/KEY` in the user's cache folder (XDG_CACHE_HOME, else ~/.cache), of which the key is made of this
+ * release and of what V8 asks for: its own release and the flags of this process. Undefined when it is turned off, or when it would be in a folder of
+ * somebody else, as under sudo, or is one that others can write to.
+ */
+function cacheFolder(): string | undefined {
+  if (process.env['CREDSTASH_CODE_CACHE'] === '0') return undefined;
+  try {
+    const xdg = process.env['XDG_CACHE_HOME'] ?? '';
+    const base = isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
+    if (!isAbsolute(base)) return undefined;
+    const { arch, execArgv, env, versions } = process;
+    const key = createHash('sha256')
+      .update(
+        JSON.stringify([
+          manifest.version,
+          arch,
+          versions.v8,
+          versions.node,
+          execArgv,
+          env['NODE_OPTIONS'],
+        ]),
+      )
+      .digest('hex')
+      .slice(0, 16);
+    const own = join(base, 'credstash', 'code', key);
+    const found = lstatSync(own, { throwIfNoEntry: false });
+    if (found) return found.isDirectory() && isOurs(found) ? own : undefined;
+    const parent = [base, dirname(base)].find((each) => statSync(each, { throwIfNoEntry: false }));
+    return parent !== undefined && statSync(parent).uid === process.geteuid?.() ? own : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether it belongs to this user, and nobody else can change it. Where there are no such owners, nothing does. */
+function isOurs({ uid, mode }: { uid: number; mode: number }): boolean {
+  return uid === process.geteuid?.() && (mode & 0o077) === 0;
+}

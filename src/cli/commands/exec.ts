@@ -1,0 +1,84 @@
+import { CredstashError } from '../../errors.ts';
+import type { Grammar } from '../argv.ts';
+import { chooseBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+import type { OrderOptions } from '../order.ts';
+import { findProgram, toProgram } from '../program.ts';
+import { runProgram } from '../run.ts';
+import { optionsOf } from '../settings.ts';
+
+interface ExecOptions extends OrderOptions {
+  readonly pristine?: true;
+  readonly keep?: readonly string[];
+  /** False for --no-override. */
+  readonly override: boolean;
+}
+
+const EXEC_HELP = `
+A variable is called as what is left of the secret's name behind the part of GLOB
+before its first *, in upper case, with _ for what no variable has: 'prod.api.*'
+gives prod.api.db-password as DB_PASSWORD. A GLOB without * is one secret's name.
+A REFERENCE is NAME or NAME?version=V&KEY=VALUE, with or without credstash://
+before it. A variable of the environment whose value begins with credstash:// is
+one, and is replaced by the secret.
+COMMAND is run with all of the secrets or not at all. The exit status is its own;
+127 when it is not found, 126 when it cannot be executed.`;
+
+export function registerExec(program: Grammar, io: Io, output: { status: number }): void {
+  program
+    .command('exec')
+    .runsAnother()
+    .summary('run a command with secrets in its environment')
+    .description(
+      'Run COMMAND with the secrets whose name matches in its environment, and the references there resolved.',
+    )
+    .usage('[glob...] [KEY=VALUE...] [options] -- COMMAND [ARG...]')
+    .argument(
+      '[glob...]',
+      'names of secrets, * for any run of characters, quoted from the shell; KEY=VALUE is the encryption context',
+    )
+    .option('--env <name=reference>', 'one secret, as the variable NAME; can be repeated', listed)
+    .option('--full-names', "variables called as the secrets' whole names")
+    .option('--pristine', 'of the environment keep PATH, HOME and TERM alone')
+    .option('--keep <name>', 'with --pristine: keep NAME too; can be repeated', listed)
+    .option('--no-override', 'what the environment has already wins over a secret')
+    .addHelpText('after', EXEC_HELP)
+    .action(async (words: string[], _: unknown, command: Grammar) => {
+      const options = optionsOf(command) as ExecOptions;
+      const [name, ...args] = command.commandLine;
+      if (name === undefined) {
+        throw new CredstashError('USAGE', 'there is no command to run', {
+          hint: 'it stands behind --: credstash exec GLOB -- COMMAND [ARG…]',
+        });
+      }
+      if (options.keep && !options.pristine) {
+        throw new CredstashError(
+          'USAGE',
+          '--keep is for --pristine; without it everything is kept',
+        );
+      }
+      // Loaded where it is used: help and a usage error do without.
+      const [{ environmentOf, inherited }, { get, orderOf }] = await Promise.all([
+        import('../../environment.ts'),
+        import('../order.ts'),
+      ]);
+      const base = inherited(process.env, options);
+      const order = orderOf(words, options, base);
+      const withBackend = chooseBackend(command, io);
+      // In the PATH that this process has: no secret decides which program is run.
+      const file = findProgram(name, process.env['PATH']);
+      let environment = base;
+      if (order.globs.length + order.named.length + order.inherited.length > 0) {
+        await withBackend(async (backend) => {
+          const { secrets, resolved } = await get(backend, order, options);
+          environment = environmentOf(base, secrets, { resolved, override: options.override });
+          for (const { value } of [...secrets, ...resolved]) value.fill(0);
+        });
+      }
+      output.status = await runProgram(toProgram(file, [name, ...args]), environment, io);
+    });
+}
+
+function listed(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,87 @@
+import { type Context, parseContext } from '../context.ts';
+import type { Wanted } from '../credstash.ts';
+import { type Assignment, type Environment, references, variableOf } from '../environment.ts';
+import { CredstashError } from '../errors.ts';
+import { checkGlob } from '../name.ts';
+import { isReference, parseReferences, SCHEME } from '../reference.ts';
+import type { Backend } from './backend.ts';
+
+/** What exec is asked for besides its words. */
+export interface OrderOptions {
+  /** Each NAME=REFERENCE. */
+  readonly env?: readonly string[];
+  readonly fullNames?: true;
+}
+
+type Named = Wanted & { readonly variable: string };
+
+/** What is to be got, checked before the first request. */
+export interface Order {
+  readonly context: Context;
+  readonly globs: readonly string[];
+  readonly named: readonly Named[];
+  /** What the references of the environment ask for. */
+  readonly inherited: readonly Named[];
+}
+
+/**
+ * What the words before `--` ask for, and the references of the environment.
+ *
+ * @throws CredstashError USAGE
+ */
+export function orderOf(words: readonly string[], options: OrderOptions, base: Environment): Order {
+  if (words.some(isReference)) {
+    throw new CredstashError('USAGE', 'a reference on the command line has no variable', {
+      hint: `name one: --env NAME=${SCHEME}…`,
+    });
+  }
+  const context = parseContext(words.filter((word) => word.includes('=')));
+  const names = words.filter((word) => !word.includes('=')).map(checkGlob);
+  const named = (texts: readonly (readonly [string, string])[]): Named[] =>
+    parseReferences(texts, context).map((each) => ({ ...each, variable: each.place }));
+  return {
+    context,
+    globs: names.filter((name) => name.includes('*')),
+    named: [
+      ...names
+        .filter((name) => !name.includes('*'))
+        .map((name) => ({ name, context, variable: variableOf(name, name) })),
+      ...named((options.env ?? []).map(parseEnv)),
+    ],
+    inherited: named(references(base)),
+  };
+}
+
+/** NAME=REFERENCE, with or without the scheme. */
+function parseEnv(argument: string): [variable: string, reference: string] {
+  const at = argument.indexOf('=');
+  if (at <= 0) {
+    throw new CredstashError('USAGE', `--env ${argument} is not of the form NAME=REFERENCE`);
+  }
+  const text = argument.slice(at + 1);
+  return [argument.slice(0, at), isReference(text) ? text : `${SCHEME}${text}`];
+}
+
+/**
+ * All of an order.
+ *
+ * @throws CredstashError SECRET_NOT_FOUND for a GLOB that matches nothing; and as Credstash does
+ */
+export async function get(
+  { credstash, location }: Backend,
+  { context, globs, named, inherited }: Order,
+  options: OrderOptions,
+): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
+  const got = await credstash.getMany([...inherited, ...named]);
+  const secrets: Assignment[] = got.slice(inherited.length);
+  for (const glob of globs) {
+    const matching = (await credstash.getAll({ glob, context })).secrets;
+    if (matching.length === 0) {
+      throw new CredstashError('SECRET_NOT_FOUND', `no secret in ${location} matches ${glob}`);
+    }
+    for (const secret of matching) {
+      secrets.push({ ...secret, variable: variableOf(secret.name, glob, options) });
+    }
+  }
+  return { secrets, resolved: got.slice(0, inherited.length) };
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Environment } from '../environment.ts';
+import { CredstashError } from '../errors.ts';
+import { byteLength } from '../utf8.ts';
+import type { Io } from './io.ts';
+import { notStarted, type Program } from './program.ts';
+import { passOn, restoreDefault } from './signals.ts';
+
+/** Of Node.js 22.15 and later, and not on Windows. */
+type Execve = (file: string, argv: readonly string[], environment: Environment) => never;
+
+/**
+ * Runs a program in the place of this process where that can be, and then never returns; else as a child that has this
+ * process's streams, process group and terminal, and gets its signals.
+ *
+ * @returns the program's exit status; 128 and the number of the signal that ended it
+ * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOO_LARGE when it cannot be started
+ */
+export async function runProgram(
+  program: Program,
+  environment: Environment,
+  io: Io,
+): Promise<number> {
+  const { execve } = process as { execve?: Execve };
+  io.release();
+  // Bun's runtime has it too, but no way to undo what it ignores.
+  const isNode = process.versions['bun'] === undefined;
+  // Where execve fails, Node.js aborts, and may dump its memory: it is not tried where it might.
+  if (
+    execve &&
+    isNode &&
+    process.platform === 'linux' &&
+    program.isCertain &&
+    fits(program, environment)
+  ) {
+    // execve tells nobody: what the launcher has to write, it writes now.
+    process.emit('exit', 0);
+    // Node.js ignores them, and what is ignored stays so: `yes | head` would never end.
+    restoreDefault('SIGPIPE');
+    restoreDefault('SIGXFSZ');
+    execve(program.file, program.argv, environment);
+  }
+  return runChild(program, environment);
+}
+
+/** Whether execve takes so much (Linux, execve(2), "Limits on size of arguments and environment"). */
+function fits({ file, argv }: Program, environment: Environment): boolean {
+  const strings = [file, ...argv, ...Object.entries(environment).map((pair) => pair.join('='))];
+  // Each with its NUL and a pointer. A script's first line comes to it, as long as a page at most.
+  const size = strings.reduce((sum, text) => sum + byteLength(text) + 1 + 8, 4096);
+  const stack = /^Max stack size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  const limit = Math.min(6 * 1024 * 1024, stack === undefined ? Infinity : Number(stack) / 4);
+  return size <= Math.max(limit, 128 * 1024);
+}
+
+async function runChild({ file, argv }: Program, environment: Environment): Promise<number> {
+  const [argv0 = '', ...args] = argv;
+  // Loaded where it is needed: help and a usage error do without.
+  const { spawn } = await import('node:child_process');
+  // child_process adds it where the environment given has none.
+  Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
+  // Before there is a child: a signal that comes meanwhile reaches it as soon as it is there.
+  const signals = passOn();
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      const child = spawn(file, args, { argv0, env: environment, stdio: 'inherit' });
+      child.on('error', reject);
+      child.on('exit', (status, signal) => {
+        resolve(status ?? 128 + constants.signals[signal ?? 'SIGKILL']);
+      });
+      signals.to(child);
+    });
+  } catch (error) {
+    // Not kept as a cause: it has the arguments.
+    if (error instanceof CredstashError) throw error;
+    throw notStarted(file, String((error as NodeJS.ErrnoException).code));
+  } finally {
+    signals.stop();
+  }
+}

@@ -1,0 +1,37 @@
+import type { Secret } from '../entry.ts';
+import { byteLength } from '../utf8.ts';
+import { envName } from './env-name.ts';
+import { type FormatOptions, texts, variables } from './held.ts';
+
+/** The client's reader takes lines of fewer bytes than this (Go, bufio.MaxScanTokenSize). */
+const LINE_BYTES = 65_536;
+
+/**
+ * `NAME=value` lines for `docker run --env-file`, which takes what stands behind the `=` as it is: quotes and
+ * backslashes are a part of the value, and there is no way to write a line break.
+ *
+ * @param options.rawNames names as they are, instead of those that an environment takes
+ * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
+ */
+export function docker(secrets: readonly Secret[], options: FormatOptions = {}): string {
+  return variables('docker', texts('docker', secrets), {
+    rename: options.rawNames ? undefined : envName,
+    refuse: (variable, value) => {
+      // Go counts U+0085 as white space, and JavaScript does not.
+      if (!/^[^\s\x85=#][^\s\x85=]*$/.test(variable)) {
+        return 'docker takes no such name for a variable';
+      }
+      if (/[\r\n]/.test(value)) return 'its value has a line break, and docker ends it there';
+      if (value.includes('\0')) return 'its value has a NUL, which no environment can hold';
+      return byteLength(line(variable, value)) > LINE_BYTES
+        ? `docker takes a line of ${LINE_BYTES - 1} bytes at most`
+        : undefined;
+    },
+  })
+    .map(([variable, value]) => line(variable, value))
+    .join('');
+}
+
+function line(variable: string, value: string): string {
+  return `${variable}=${value}\n`;
+}

@@ -1,0 +1,74 @@
+import type { Secret } from '../entry.ts';
+import { envName } from './env-name.ts';
+import { type FormatOptions, texts, variables } from './held.ts';
+
+/** What a job of GitHub Actions needs: the first for its log, on stdout, the second for the file GITHUB_ENV. */
+export interface GithubExport {
+  /** `::add-mask::` commands, after which the log shows `***` for each value. */
+  readonly masks: string;
+  /** A variable each, as `NAME<<DELIMITER`, the value, and the delimiter again. */
+  readonly environment: string;
+}
+
+/**
+ * The variables of a job:
+ * https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+ *
+ * @param options.rawNames names as they are, instead of those that an environment takes
+ * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
+ */
+export function githubExport(
+  secrets: readonly Secret[],
+  options: FormatOptions = {},
+): GithubExport {
+  const pairs = variables('github', texts('github', secrets), {
+    rename: options.rawNames ? undefined : envName,
+    refuse,
+  });
+  const masked = new Set(pairs.flatMap(([, value]) => maskedTexts(value)));
+  return {
+    masks: [...masked].map((text) => `::add-mask::${escaped(text)}\n`).join(''),
+    environment: pairs.map(([variable, value]) => heredoc(variable, value)).join(''),
+  };
+}
+
+/** Both after each other. */
+export function github(secrets: readonly Secret[], options?: FormatOptions): string {
+  const { masks, environment } = githubExport(secrets, options);
+  return masks + environment;
+}
+
+function refuse(variable: string, value: string): string | undefined {
+  // A name ends at the first of = and <<.
+  if (!/^[^\s\x85=<]+$/.test(variable)) return 'GITHUB_ENV takes no such name for a variable';
+  // The runner compares without case: it is a Windows machine, too.
+  if (/^(?:GITHUB_.*|RUNNER_.*|NODE_OPTIONS)$/i.test(variable)) {
+    return `GitHub Actions lets no job set ${variable}`;
+  }
+  if (value.includes('\0')) return 'its value has a NUL, which no environment can hold';
+  // On Windows it would be a part of the line break that follows.
+  return value.endsWith('\r') ? 'its value ends in a CR, which GITHUB_ENV loses' : undefined;
+}
+
+/**
+ * What is masked for a value: the log is searched line by line, so each line on its own, without the blanks that a
+ * shell or a parser takes off; and the whole, of which the runner also looks for the base64 and the like.
+ */
+function maskedTexts(value: string): string[] {
+  const lines = value.split(/[\r\n]+/).map((line) => line.trim());
+  // The runner warns of what is blank, and masks nothing.
+  return [value, ...lines].filter((text) => text.trim() !== '');
+}
+
+/** The data of a workflow command. */
+function escaped(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+function heredoc(variable: string, value: string): string {
+  let delimiter: string;
+  // 122 random bits, of the global that loads no module: whoever wrote the value could not foresee them.
+  do delimiter = `credstash-${crypto.randomUUID()}`;
+  while (value.includes(delimiter));
+  return `${variable}<<${delimiter}\n${value}\n${delimiter}\n`;
+}

@@ -1,0 +1,62 @@
+import type { Secret } from '../entry.ts';
+import { CredstashError } from '../errors.ts';
+import { type FormatOptions, variables } from './held.ts';
+import { scalar } from './yaml.ts';
+
+/** Of a name, and of a key: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+const MAX_NAME_LENGTH = 253;
+
+/** Of the values of a Secret together: https://kubernetes.io/docs/concepts/configuration/secret/ */
+const MAX_SECRET_BYTES = 1_048_576;
+
+/**
+ * The manifest of a Kubernetes Secret, in YAML, with each value in base64: any bytes can be held. Its keys are the
+ * names of the secrets.
+ *
+ * @param options.k8sName name of the Secret; `credstash` unless given
+ * @throws CredstashError USAGE for a name that no Secret can have, or naming each secret whose name can be no key;
+ *   TOO_LARGE over 1 MiB
+ */
+export function k8s(secrets: readonly Secret[], options: FormatOptions = {}): string {
+  const data = variables(
+    'k8s',
+    secrets.map(({ name, value }) => [name, value] as const),
+    {
+      refuse: (key) =>
+        key.length <= MAX_NAME_LENGTH && /^(?!\.$|\.\.)[-._a-zA-Z0-9]+$/.test(key)
+          ? undefined
+          : `a key of Kubernetes has up to ${MAX_NAME_LENGTH} of A-Z a-z 0-9 - _ . and does not begin with ..`,
+    },
+  );
+  const size = secrets.reduce((sum, { value }) => sum + value.length, 0);
+  if (size > MAX_SECRET_BYTES) {
+    throw new CredstashError(
+      'TOO_LARGE',
+      `the secrets have ${size} bytes, and a Secret of Kubernetes holds ${MAX_SECRET_BYTES} (1 MiB)`,
+      { hint: 'choose fewer with credstash get GLOB -f k8s' },
+    );
+  }
+  const lines = data.map(
+    ([key, value]) => `  ${scalar(key)}: ${scalar(Buffer.from(value).toString('base64'))}\n`,
+  );
+  return `apiVersion: v1
+kind: Secret
+metadata:
+  name: ${scalar(checkK8sName(options.k8sName ?? 'credstash'))}
+type: Opaque
+data:${lines.length === 0 ? ' {}\n' : `\n${lines.join('')}`}`;
+}
+
+/**
+ * Checks the name of a Secret, a DNS subdomain (RFC 1123, section 2.1) as Kubernetes has it: in lower case.
+ *
+ * @throws CredstashError USAGE
+ */
+export function checkK8sName(name: string): string {
+  const label = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
+  if (name.length <= MAX_NAME_LENGTH && RegExp(`^${label}(?:\\.${label})*$`).test(name))
+    return name;
+  throw new CredstashError('USAGE', 'no Secret of Kubernetes can have the name of --k8s-name', {
+    hint: `it has up to ${MAX_NAME_LENGTH} of a-z 0-9 - . and begins and ends, as each part between dots, with a letter or digit`,
+  });
+}

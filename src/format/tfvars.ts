@@ -1,0 +1,45 @@
+import type { Secret } from '../entry.ts';
+import { utf8 } from '../utf8.ts';
+import { type FormatOptions, texts, variables } from './held.ts';
+import { json } from './json.ts';
+
+/** Names that a block `module` has for itself: https://developer.hashicorp.com/terraform/language/block/variable */
+const RESERVED = [
+  'source',
+  'version',
+  'providers',
+  'count',
+  'for_each',
+  'lifecycle',
+  'depends_on',
+  'locals',
+];
+
+/**
+ * A JSON object for a file `*.auto.tfvars.json`. Terraform takes the texts there as they are: `${` begins no
+ * template.
+ *
+ * @param options.rawNames names as they are, instead of with `_` for what no variable of Terraform has
+ * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
+ */
+export function tfvars(secrets: readonly Secret[], options: FormatOptions = {}): string {
+  const pairs = variables('tfvars', texts('tfvars', secrets), {
+    rename: options.rawNames ? undefined : terraformName,
+    refuse: (variable, value) => {
+      // HCL's own identifiers: UAX #31 with - added, and _ at the start.
+      if (!/^[\p{ID_Start}_][\p{ID_Continue}-]*$/u.test(variable)) {
+        return 'Terraform takes no such name for a variable';
+      }
+      if (RESERVED.includes(variable)) return `Terraform keeps the name ${variable} for itself`;
+      // https://developer.hashicorp.com/terraform/language/expressions/types: texts are normalized.
+      return value === value.normalize('NFC')
+        ? undefined
+        : 'Terraform would change its value, which is not in the normal form NFC of Unicode';
+    },
+  });
+  return json(pairs.map(([name, value]) => ({ name, value: utf8(value) })));
+}
+
+function terraformName(name: string): string {
+  return name.replace(/[^A-Za-z0-9_-]/gu, '_').replace(/^(?=[0-9-])/, '_');
+}

@@ -1,0 +1,136 @@
+import type { Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Certificate, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
+import {
+  awsPlace,
+  dynalite,
+  failed,
+  ok,
+  type Place,
+  type Running,
+  stored,
+  temporaryFolder,
+} from './backends.ts';
+
+/*
+ * Connections to both services over TLS: opened early, so that the handshakes overlap, and never for nothing.
+ */
+
+const folder = temporaryFolder();
+let certificate: Certificate;
+let running: Running;
+let fronts: Server[];
+let place: Place;
+const met = { DynamoDB: 0, KMS: 0 };
+/** Told of each connection to KMS. */
+let onKms: () => void = () => undefined;
+/** What DynamoDB's answers wait for. */
+let hold: () => Promise<void> = () => Promise.resolve();
+/** How many connections to KMS are cut off once they stand. */
+let cuts = 0;
+
+beforeAll(async () => {
+  certificate = makeCertificate(folder.path);
+  running = await dynalite.start();
+  const plain = await running.place();
+  const kms = running.kms?.url ?? '';
+  fronts = [
+    await tlsFront(
+      certificate,
+      running.dynamo ?? '',
+      () => {
+        met.DynamoDB += 1;
+      },
+      () => hold(),
+    ),
+    await tlsFront(certificate, kms, (socket) => {
+      met.KMS += 1;
+      if (cuts > 0) {
+        cuts -= 1;
+        socket.destroy();
+      }
+      onKms();
+    }),
+  ];
+  const [dynamo = '', service = ''] = fronts.map((each) => `https://127.0.0.1:${portOf(each)}`);
+  place = awsPlace(dynamo, service, plain.args[1] ?? '');
+  expect(await cs('put', 'db', 'secret')).toEqual(stored('db'));
+});
+afterAll(async () => {
+  for (const each of fronts) each.close();
+  folder.remove();
+  await running.close();
+});
+beforeEach(() => {
+  Object.assign(met, { DynamoDB: 0, KMS: 0 });
+  hold = () => Promise.resolve();
+  onKms = () => undefined;
+  cuts = 0;
+});
+
+function cs(...args: string[]): ReturnType<Place['cs']> {
+  return place.cs(args, { env: { AWS_CA_BUNDLE: certificate.path } });
+}
+
+test.each([['get', 'db'], ['getall'], ['put', 'next', 'x', '-a']])(
+  '%s: KMS is connected to while the table is read',
+  async (...args) => {
+    const connected = new Promise<string>((resolve) => {
+      onKms = () => {
+        resolve('connected first');
+      };
+    });
+    const outcomes: string[] = [];
+    // Without a connection the answer comes all the same: the command must not fail for it, but this test.
+    const late = sleep(15_000, 'answered first', { ref: false });
+    hold = async () => {
+      outcomes.push(await Promise.race([connected, late]));
+    };
+    expect((await cs(...args)).status).toBe(0);
+    expect(outcomes[0]).toBe('connected first');
+    expect(met).toEqual({ DynamoDB: 1, KMS: 1 });
+  },
+);
+
+test('a put opens one connection to each', async () => {
+  expect(await cs('put', 'one', 'x')).toEqual(stored('one'));
+  expect(met).toEqual({ DynamoDB: 1, KMS: 1 });
+});
+
+test('what needs no data key connects to no KMS', async () => {
+  expect((await cs('list')).status).toBe(0);
+  expect((await cs('keys')).status).toBe(0);
+  expect((await cs('delete', 'one')).status).toBe(0);
+  expect(met).toEqual({ DynamoDB: 3, KMS: 0 });
+});
+
+test('bad input, and no credentials, connect to nobody', async () => {
+  expect(await cs('get', '')).toEqual(failed(2, 'name'));
+  expect(await cs('get', 'db', '-v', '')).toEqual(failed(2, 'version'));
+  expect(await cs('get', 'db', `k=${'v'.repeat(9000)}`)).toEqual(failed(2, 'context'));
+  expect(await cs('put', 'x'.repeat(2049), 'x')).toEqual(failed(2, 'name'));
+  const none = {
+    AWS_CA_BUNDLE: certificate.path,
+    AWS_ACCESS_KEY_ID: '',
+    AWS_SECRET_ACCESS_KEY: '',
+  };
+  expect(await place.cs(['get', 'db'], { env: none })).toEqual(failed(6, 'no AWS credentials'));
+  await sleep(100);
+  expect(met).toEqual({ DynamoDB: 0, KMS: 0 });
+});
+
+test('a connection that was opened early and lost is opened again', async () => {
+  cuts = 1;
+  expect(await cs('get', 'db')).toEqual(ok('secret\n'));
+  expect(met).toEqual({ DynamoDB: 1, KMS: 2 });
+});
+
+test('a secret that is not there leaves nothing open', async () => {
+  expect(await cs('get', 'nothing')).toEqual(failed(3, 'there is no secret nothing'));
+  expect(met.KMS).toBeLessThanOrEqual(1);
+});
+
+test('one that cannot be trusted is told by the request', async () => {
+  expect(await place.cs(['get', 'db'])).toEqual(failed(7, 'DynamoDB cannot be reached', 'CERT'));
+});

@@ -1,0 +1,281 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import { readGithubEnv, readMasks } from '../support/github.ts';
+import { programMissing } from '../support/needed.ts';
+import {
+  failed,
+  ok,
+  type Place,
+  type Running,
+  stored,
+  temporaryFolder,
+  vault,
+  vaultPlace,
+} from './backends.ts';
+import { shell } from './shell.ts';
+
+const values = {
+  'app.db-password': `it's "$(echo RUN >&2)" \`id\` \\ #1 = 100%`,
+  'app.greeting': ' grüße 🔑 ',
+  'app.tls.key': '-----BEGIN KEY-----\nAbc+/=\n\t$x\n-----END KEY-----\n\n',
+};
+
+let running: Running;
+let place: Place;
+let cs: Place['cs'];
+const folder = temporaryFolder();
+const file = (name: string): string => join(folder.path, name);
+beforeAll(async () => {
+  running = await vault.start();
+});
+beforeEach(async () => {
+  place = await running.place();
+  cs = place.cs;
+  for (const [name, value] of Object.entries(values)) {
+    expect(await cs(['put', name, '-'], { input: value })).toEqual(stored(name));
+  }
+});
+afterAll(async () => {
+  folder.remove();
+  await running.close();
+});
+
+describe('-f shell', () => {
+  const shells = ['sh', 'dash', 'bash', 'zsh -f'].filter(
+    (each) => programMissing(each.split(' ')[0] ?? '', '-c', ':') === undefined,
+  );
+
+  test.each(shells)('is evaluated by %s, from get and from getall', async (each) => {
+    for (const command of ["get 'app.*'", 'getall']) {
+      const { status, stdout, stderr } = await shell(
+        place,
+        `${each} -c 'eval "$('"$credstash"' ${command.replaceAll("'", '"')} -f shell)"; exec env -0'`,
+      );
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      const environment = stdout.split('\0');
+      expect(environment).toContain(`APP_DB_PASSWORD=${values['app.db-password']}`);
+      expect(environment).toContain(`APP_GREETING=${values['app.greeting']}`);
+      expect(environment).toContain(`APP_TLS_KEY=${values['app.tls.key']}`);
+    }
+  });
+
+  test('a name that a shell evaluates, and a name that none has: nothing is printed', async () => {
+    await cs(['put', 'random', 'x[$(id)]']);
+    expect(await cs(['getall', '-f', 'shell'])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining(
+        'error: random: RANDOM is a variable that a shell keeps for itself',
+      ) as string,
+    });
+    expect(await cs(['get', 'app.*', '-f', 'shell', '--raw-names'])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining(
+        'error: app.greeting: a shell takes no such name for a variable',
+      ) as string,
+    });
+  });
+
+  test('one secret is never printed bare where a format is expected', async () => {
+    for (const format of ['shell', 'docker', 'github', 'k8s', 'tfvars', 'properties']) {
+      expect(await cs(['get', 'app.greeting', '-f', format])).toEqual(
+        failed(2, `-f ${format} is for several secrets`, /hint: a name with a \*, or getall/),
+      );
+    }
+    expect(await cs(['get', 'app.greeting', '-f', 'yaml'])).toEqual(ok(' grüße 🔑 \n'));
+  });
+});
+
+describe('-f docker', () => {
+  test('names the secret that has a line break, and prints nothing', async () => {
+    expect(await cs(['get', 'app.*', '-f', 'docker'])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining(
+        'error: app.tls.key: its value has a line break, and docker ends it there',
+      ) as string,
+    });
+    await cs(['delete', 'app.tls.key']);
+    expect(await cs(['get', 'app.*', '-f', 'docker', '-o', file('env')])).toEqual(ok(''));
+    expect(readFileSync(file('env'), 'utf8')).toBe(
+      `APP_DB_PASSWORD=${values['app.db-password']}\nAPP_GREETING= grüße 🔑 \n`,
+    );
+    expect(statSync(file('env')).mode & 0o777).toBe(0o600);
+    const raw = await cs(['getall', '-f', 'docker', '--raw-names']);
+    expect(raw.stdout).toContain('app.greeting= grüße 🔑 \n');
+  });
+});
+
+describe('-f github', () => {
+  const environment = new Map([
+    ['APP_DB_PASSWORD', values['app.db-password']],
+    ['APP_GREETING', values['app.greeting']],
+    ['APP_TLS_KEY', values['app.tls.key']],
+  ]);
+
+  test('is the masks, then the variables', async () => {
+    const { status, stdout, stderr } = await cs(['getall', '-f', 'github']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const [, masks = '', variables = ''] = /^((?:::[^\n]*\n)*)([^]*)$/.exec(stdout) ?? [];
+    expect(readMasks(masks)).toContain(values['app.tls.key']);
+    expect(readMasks(masks)).toContain('-----BEGIN KEY-----');
+    expect(readGithubEnv(variables)).toEqual(environment);
+  });
+
+  test('--github-env appends the variables, and prints the masks alone', async () => {
+    for (const [before, command] of [
+      ['', ['get', 'app.*']],
+      ['FIRST=1\n', ['getall']],
+      ['FIRST=1', ['get', '*']],
+    ] as const) {
+      writeFileSync(file('github'), before, { mode: 0o644 });
+      const { status, stdout, stderr } = await cs([...command, '-f', 'github', '--github-env'], {
+        env: { GITHUB_ENV: file('github') },
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(readMasks(stdout)).toContain(values['app.db-password']);
+      const after = readFileSync(file('github'), 'utf8');
+      expect(after).toMatch(/\n$/);
+      expect(readGithubEnv(after)).toEqual(
+        new Map([...(before === '' ? [] : [['FIRST', '1'] as const]), ...environment]),
+      );
+    }
+  });
+
+  test('--github-env with nothing to export leaves the file alone', async () => {
+    writeFileSync(file('github'), 'FIRST=1');
+    const env = { GITHUB_ENV: file('github') };
+    expect(await cs(['get', 'zzz*', '-f', 'github', '--github-env'], { env })).toEqual(ok(''));
+    expect(readFileSync(file('github'), 'utf8')).toBe('FIRST=1');
+  });
+
+  test('what cannot be exported is named, and neither printed nor appended', async () => {
+    writeFileSync(file('github'), 'FIRST=1\n');
+    expect(await cs(['put', 'node.options', 'x'])).toEqual(stored('node.options'));
+    const env = { GITHUB_ENV: file('github') };
+    expect(await cs(['getall', '-f', 'github', '--github-env'], { env })).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining(
+        'error: node.options: GitHub Actions lets no job set NODE_OPTIONS',
+      ) as string,
+    });
+    expect(readFileSync(file('github'), 'utf8')).toBe('FIRST=1\n');
+  });
+
+  test('--github-env needs a file to append to, before there is a vault to read', async () => {
+    const { cs } = vaultPlace(file('no-vault'));
+    const args = ['getall', '-f', 'github', '--github-env'];
+    mkdirSync(file('folder'));
+    writeFileSync(file('target'), '');
+    symlinkSync(file('target'), file('link'));
+    execFileSync('mkfifo', [file('pipe')]);
+    expect(await cs(args)).toEqual(failed(2, '--github-env needs the environment variable'));
+    for (const [name, why] of [
+      ['', '--github-env needs the environment variable GITHUB_ENV'],
+      [file('none'), `${file('none')}, which GITHUB_ENV names, cannot be written (ENOENT)`],
+      [file('folder'), 'cannot be written (EISDIR)'],
+      [file('link'), 'cannot be written (ELOOP)'],
+      [file('pipe'), 'is not a plain file'],
+      ['/dev/null', 'is not a plain file'],
+    ] as const) {
+      expect(await cs(args, { env: { GITHUB_ENV: name } }), name).toEqual(failed(2, why));
+    }
+    const env = { GITHUB_ENV: file('target') };
+    expect(await cs(['getall', '--github-env'], { env })).toEqual(
+      failed(2, '--github-env is for -f github'),
+    );
+    expect(
+      await cs(['get', '*', '-f', 'github', '--github-env', '-o', file('out')], { env }),
+    ).toEqual(failed(2, '--github-env writes to a file of its own'));
+    expect(await cs(args, { env })).toEqual(failed(3, 'there is no vault'));
+    expect(readFileSync(file('target'), 'utf8')).toBe('');
+  });
+
+  test('a disk that takes a part of it: the file is as it was, and the status 1', async () => {
+    const before = `FIRST=${'x'.repeat(900)}\n`;
+    writeFileSync(file('github'), before);
+    await cs(['put', 'app.large', '-'], { input: 'x'.repeat(5000) });
+    // The limit is 1024 bytes of a file.
+    const { status, stdout, stderr } = await shell(
+      place,
+      `export GITHUB_ENV='${file('github')}'; ulimit -f 1; credstash get 'app.*' -f github --github-env`,
+    );
+    expect(stderr).toContain(`${file('github')}, which GITHUB_ENV names, cannot be written (`);
+    expect(status).toBe(1);
+    expect(readMasks(stdout)).toContain('x'.repeat(5000));
+    expect(readFileSync(file('github'), 'utf8')).toBe(before);
+  });
+});
+
+describe('-f k8s', () => {
+  const data = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+  );
+
+  test('is the manifest of a Secret, of any bytes', async () => {
+    await cs(['put', 'app.bytes', '-'], { input: Buffer.from([0xff, 0x00, 0x80]) });
+    const { status, stdout, stderr } = await cs(['getall', '-f', 'k8s', '--k8s-name', 'my.app']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(parseYaml(stdout)).toEqual({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'my.app' },
+      type: 'Opaque',
+      data: { ...data, 'app.bytes': '/wCA' },
+    });
+  });
+
+  test('the name is checked before there is a vault to read', async () => {
+    const { cs } = vaultPlace(file('no-vault'));
+    expect(await cs(['getall', '-f', 'k8s', '--k8s-name', 'My_App'])).toEqual(
+      failed(2, 'no Secret of Kubernetes can have the name of --k8s-name', 'a-z 0-9'),
+    );
+    expect(await cs(['get', '*', '--k8s-name', 'app'])).toEqual(
+      failed(2, '--k8s-name is for -f k8s'),
+    );
+  });
+
+  test('a name that can be no key is an error', async () => {
+    await cs(['put', 'a/b', 'x']);
+    expect(await cs(['getall', '-f', 'k8s'])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining('error: a/b: a key of Kubernetes') as string,
+    });
+  });
+});
+
+test('-f tfvars is JSON with names that Terraform takes', async () => {
+  const { stdout } = await cs(['getall', '-f', 'tfvars']);
+  expect(JSON.parse(stdout)).toEqual({
+    'app_db-password': values['app.db-password'],
+    app_greeting: values['app.greeting'],
+    app_tls_key: values['app.tls.key'],
+  });
+  expect(await cs(['getall', '-f', 'tfvars', '--raw-names'])).toMatchObject({
+    status: 2,
+    stdout: '',
+  });
+});
+
+test('-f properties keeps the names', async () => {
+  expect(await cs(['get', 'app.g*', '-f', 'properties'])).toEqual(
+    ok('app.greeting=\\ gr\\u00fc\\u00dfe \\ud83d\\udd11 \n'),
+  );
+});
+
+test('bytes that are no text are named by each format that holds texts alone', async () => {
+  await cs(['put', 'app.bytes', '-'], { input: Buffer.from([0xff]) });
+  for (const format of ['shell', 'docker', 'github', 'tfvars', 'properties']) {
+    expect(await cs(['get', 'app.*', '-f', format])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining('error: app.bytes: it is not UTF-8 text') as string,
+    });
+  }
+});

@@ -1,0 +1,172 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  awsPlace,
+  dynalite,
+  failed,
+  ok,
+  type Place,
+  type Running,
+  stored,
+  temporaryFolder,
+  vaultPlace,
+} from '../end-to-end/backends.ts';
+import { canMount, type Mounts, startMounts } from '../support/mounts.ts';
+import { run, standaloneUnderTest } from '../support/run.ts';
+import { type Certificate, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
+
+/*
+ * What is true of the single file alone: what it needs of a machine, and what there has a say in it. What it does is
+ * tested as of the command, by test/end-to-end.
+ */
+
+const command = standaloneUnderTest() ?? '';
+const folder = temporaryFolder();
+let running: Running;
+let place: Place;
+/** The same table, with DynamoDB behind TLS. */
+let secure: Place;
+let tls: Server;
+let certificate: Certificate;
+
+beforeAll(async () => {
+  running = await dynalite.start();
+  place = await running.place();
+  expect(await place.cs(['put', 'db', 'secret'])).toEqual(stored('db'));
+  certificate = makeCertificate(folder.path);
+  tls = await tlsFront(certificate, running.dynamo ?? '');
+  secure = awsPlace(
+    `https://127.0.0.1:${portOf(tls)}`,
+    running.kms?.url ?? '',
+    place.args[1] ?? '',
+  );
+});
+afterAll(async () => {
+  tls.close();
+  folder.remove();
+  await running.close();
+});
+
+describe.runIf(canMount())('where there is nothing else', () => {
+  const root = join(folder.path, 'root');
+  const changeRoot = ['/usr/sbin/chroot', root];
+  const vault = vaultPlace('/vault');
+  let mounts: Mounts;
+  let under: Mounts['under'];
+
+  beforeAll(async () => {
+    // "libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…)", and the loader by its path alone
+    const libraries = [...execFileSync('ldd', [command], { encoding: 'utf8' }).matchAll(/\/\S+/g)];
+    for (const path of [command, certificate.path, ...libraries.map(([each]) => each)]) {
+      mkdirSync(join(root, dirname(path)), { recursive: true });
+      copyFileSync(path, join(root, path));
+    }
+    // Those of glibc, which is one package.
+    expect(libraries.map(([each]) => basename(each)).sort()).toEqual([
+      expect.stringMatching(/^ld-linux.*\.so/),
+      'libc.so.6',
+      'libdl.so.2',
+      'libm.so.6',
+      'libpthread.so.0',
+    ]);
+    // No /etc, no /dev, no shell; but every container has a /proc, and Bun reads it when it starts.
+    mkdirSync(join(root, 'proc'));
+    mounts = await startMounts(`mount --rbind /proc '${join(root, 'proc')}'`);
+    under = [...mounts.under, ...changeRoot];
+  });
+  afterAll(() => mounts.close());
+
+  test('it tells its version in an empty environment', async () => {
+    const { status, stdout, stderr } = await run(['--version'], {
+      under: [...mounts.under, 'env', '-i', 'PATH=/nonexistent', ...changeRoot],
+    });
+    expect({ status, stdout: stdout.toString(), stderr }).toEqual(
+      ok(expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string),
+    );
+  });
+
+  test('the vault works', async () => {
+    expect(await vault.cs(['put', 'a', '-'], { under, input: 'x' })).toEqual(stored('a'));
+    expect(await vault.cs(['get', 'a'], { under })).toEqual(ok('x\n'));
+    expect(readdirSync(join(root, 'vault')).sort()).toEqual(['master.key', 'vault.db']);
+  });
+
+  test('AWS works, over TLS with the certificates that it is given', async () => {
+    expect(await place.cs(['get', 'db'], { under })).toEqual(ok('secret\n'));
+    expect(await secure.cs(['get', 'db'], { under })).toEqual(failed(7, 'CERT'));
+    for (const name of ['AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS']) {
+      const env = { [name]: certificate.path };
+      expect(await secure.cs(['get', 'db'], { under, env }), name).toEqual(ok('secret\n'));
+    }
+  });
+});
+
+describe('what stands in a folder or in the environment', () => {
+  const cwd = join(folder.path, 'hostile');
+  const home = join(folder.path, 'home');
+  const marker = join(folder.path, 'code-ran');
+  const elsewhere = join(folder.path, 'elsewhere');
+  const code = join(cwd, 'code.cjs');
+
+  beforeAll(() => {
+    for (const each of [cwd, home, join(cwd, 'node_modules/libsql')]) {
+      mkdirSync(each, { recursive: true });
+    }
+    const source = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')`;
+    writeFileSync(code, source);
+    writeFileSync(join(cwd, 'node_modules/libsql/index.js'), source);
+    for (const each of ['.env', '.env.local', '.env.production', '.env.development']) {
+      writeFileSync(join(cwd, each), `CREDSTASH_LOCAL=${elsewhere}\n`);
+    }
+    for (const each of [join(cwd, 'bunfig.toml'), join(home, '.bunfig.toml')]) {
+      writeFileSync(each, `preload = [${JSON.stringify(code)}]\n`);
+    }
+    writeFileSync(join(cwd, 'package.json'), '{"scripts":{"list":"touch code-ran"}}');
+    writeFileSync(
+      join(cwd, 'tsconfig.json'),
+      '{"compilerOptions":{"baseUrl":".","paths":{"*":["./code.cjs"]}}}',
+    );
+  });
+
+  test('files that Bun reads where it is started have no say', async () => {
+    const env = { HOME: home, XDG_CONFIG_HOME: home };
+    const credentials = failed(6, 'no AWS credentials were found');
+    expect(await place.cs(['put', 'here', 'x'], { cwd, env })).toEqual(stored('here'));
+    const { status, stdout, stderr } = await run(['list'], { cwd, env });
+    expect({ status, stdout: stdout.toString(), stderr }).toEqual(credentials);
+    expect(await vaultPlace(join(folder.path, 'mine')).cs(['list'], { cwd, env })).toMatchObject({
+      status: 3,
+    });
+    expect([existsSync(marker), existsSync(elsewhere)]).toEqual([false, false]);
+    expect(existsSync(join(cwd, 'code-ran'))).toBe(false);
+  });
+
+  test('no variable that makes a runtime talkative shows anything', async () => {
+    const section = 'child_process,fetch,http,http2,https,net,stream,tls,undici';
+    const env = {
+      NODE_DEBUG: section,
+      NODE_OPTIONS: `--require ${code} --trace-warnings`,
+      BUN_CONFIG_VERBOSE_FETCH: 'curl',
+      AWS_CA_BUNDLE: certificate.path,
+    };
+    for (const each of [place, secure]) {
+      expect(await each.cs(['put', 'quiet', '-', '-a'], { env, input: 'canary' })).toEqual(
+        stored('quiet'),
+      );
+      expect(await each.cs(['get', 'quiet'], { env })).toEqual(ok('canary\n'));
+    }
+    expect(existsSync(marker)).toBe(false);
+  });
+
+  // docs/threat-model.md, "What the runtime is told to do".
+  test('BUN_OPTIONS and BUN_BE_BUN run what they name, as NODE_OPTIONS does in Node.js', async () => {
+    const preload = { BUN_OPTIONS: `--preload ${code}` };
+    expect(await place.cs(['get', 'db'], { env: preload })).toEqual(ok('secret\n'));
+    expect(existsSync(marker)).toBe(true);
+    const other = await run(['-e', 'console.log(40 + 2)'], { env: { BUN_BE_BUN: '1' } });
+    expect(other.stdout.toString()).toBe('42\n');
+  });
+});
