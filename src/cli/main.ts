@@ -120,7 +120,7 @@ export interface Output {
  *
  * @param argv what is to be parsed: a command that it does not name gets no global options, which take time to make
  */
-export function createProgram(io: Io, output: Output, argv: readonly string[]): Command {
+export function createProgram(io: Io, output: Output, argv: readonly string[]): Grammar {
   const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)

@@ -17,7 +17,7 @@ function bash(words: readonly string[]): string[] {
 
 const part = fc.string({
   unit: fc.oneof(
-    fc.constantFrom(...' \'"\\$`!*?[]{}()<>|&;#~:=@,-%^ab'),
+    fc.constantFrom(...Array.from(' \'"\\$`!*?[]{}()<>|&;#~:=@,-%^ab')),
     fc.constantFrom('é', '秘', '😀'),
   ),
   maxLength: 8,
@@ -25,21 +25,17 @@ const part = fc.string({
 
 describe('a line of bash', () => {
   it('is taken apart as bash does it', () => {
-    const lines = fc.sample(fc.string({ unit: fc.constantFrom(...' \'"\\ab:=é'), maxLength: 12 }), {
-      numRuns: 2000,
-      seed: 7,
-    });
-    // With every quote closed and something behind the last backslash, so that bash itself can be asked.
+    const lines = fc.sample(
+      fc.string({ unit: fc.constantFrom(...Array.from(' \'"\\ab:=é')), maxLength: 12 }),
+      {
+        numRuns: 2000,
+        seed: 7,
+      },
+    );
+    // Bash itself can be asked where every quote is closed, and something stands behind the last backslash.
     const whole = lines
       .flatMap((line) => [`${line}x`, `${line}x'`, `${line}x"`])
-      .filter((line) => {
-        try {
-          execFileSyncOk(line);
-          return true;
-        } catch {
-          return false;
-        }
-      });
+      .filter((line) => isClosed(line));
     expect(whole.length).toBeGreaterThan(1000);
     const words = whole.map((line) => readBash(`credstash ${line}`, '')?.words);
     const separated = whole.map((line) => `${line} $'\\x01'`);
@@ -57,7 +53,7 @@ describe('a line of bash', () => {
     });
     const tried = samples.flatMap(([typed, rest, quote]) => {
       const name = typed + rest;
-      const start = { '': typed.replace(/./gsu, '\\$&'), "'": typed, '"': typed }[quote] ?? '';
+      const start = quote === '' ? typed.replace(/./gsu, '\\$&') : typed;
       if ((quote === "'" && typed.includes("'")) || (quote === '"' && /["\\$`!]/.test(typed)))
         return [];
       if (name === '') return [];
@@ -90,8 +86,8 @@ describe('a line of bash', () => {
   });
 });
 
-/** Throws where bash cannot parse this. */
-function execFileSyncOk(line: string): void {
+/** Whether no quote is open at the end of this. */
+function isClosed(line: string): boolean {
   let quote = '';
   for (let at = 0; at < line.length; at++) {
     const character = line.charAt(at);
@@ -99,11 +95,11 @@ function execFileSyncOk(line: string): void {
     else if (quote === '' && /['"]/.test(character)) quote = character;
     else if (character === quote) quote = '';
   }
-  if (quote !== '') throw new Error('open');
+  return quote === '';
 }
 
 describe('what can stand at the cursor', () => {
-  const program = createProgram(new Io(), { help: '', error: '' });
+  const program = createProgram(new Io(), { help: '', error: '', status: 0 }, ['__complete']);
   const at = (...words: string[]): unknown => {
     const place = placeOf(program, words);
     return place.kind === 'words' ? place.words.map(({ value }) => value) : place;
