@@ -133,7 +133,7 @@ export async function createProgram(
   io: Io,
   output: Output,
   argv: readonly string[],
-): Promise<Command> {
+): Promise<Grammar> {
   const program = new Grammar('credstash')
     .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
