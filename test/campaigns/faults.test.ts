@@ -501,7 +501,7 @@ describe.concurrent.each(mixes)('$title', (mix) => {
     const weather = { mix, random, struck: new Set<string>(), tally };
     weathers.set(regionOf(mix), weather);
     const lanes = Array.from({ length: LANES }, (_, i) => new Lane(weather, i));
-    const rounds = Math.ceil(size(1, 24) * (mix.portion ?? 1));
+    const rounds = Math.ceil(Number(process.env['ROUNDS'] ?? size(1, 24)) * (mix.portion ?? 1));
     await Promise.all(
       lanes.map(async (lane) => {
         for (let round = 0; round < rounds; round += 1) await lane.round();
