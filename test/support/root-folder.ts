@@ -5,7 +5,8 @@ import manifest from '../../package.json' with { type: 'json' };
 import { nodeUnderTest } from './sandbox.ts';
 
 /** Folders of a machine that a document names; no other path of it is changed. */
-const OURS = /(?<=^|[\s"'=:])\/(?=(?:app|nodejs|opt|run|secrets|templates|usr\/local|etc\/api)\b)/gm;
+const OURS =
+  /(?<=^|[\s"'=:])\/(?=(?:app|nodejs|opt|run|secrets|templates|usr\/local|etc\/api)\b)/gm;
 
 export interface Ended {
   readonly status: number | null;
@@ -65,7 +66,9 @@ export class RootFolder {
     const { env = {}, cwd = '/app', path = '/usr/local/bin:/usr/bin:/bin' } = options;
     return new Promise((resolve, reject) => {
       const PATH = this.inside(path);
-      const found = program.includes('/') ? [program] : PATH.split(':').map((p) => join(p, program));
+      const found = program.includes('/')
+        ? [program]
+        : PATH.split(':').map((p) => join(p, program));
       const file = found.find((each) => isFile(each));
       if (file === undefined) {
         reject(new Error(`${program} is not in ${PATH}`));

@@ -145,7 +145,8 @@ export async function startStsServer(options: StsServerOptions = {}): Promise<St
           if (form.get('WebIdentityToken') !== webIdentityToken) {
             throw new StsError('InvalidIdentityToken', 'The token is not valid', 400);
           }
-        } else if (!signer.ok) throw new StsError(queryCodes[signer.code] ?? signer.code, signer.message);
+        } else if (!signer.ok)
+          throw new StsError(queryCodes[signer.code] ?? signer.code, signer.message);
         authorize(request, denied);
         const temporary = {
           accessKeyId: `ASIA${randomBytes(8).toString('hex').toUpperCase()}`,
