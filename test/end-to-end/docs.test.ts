@@ -163,6 +163,16 @@ const references = {
 };
 const resolved = { DB_PASSWORD: password, TLS_KEY: secrets['tls.key'] };
 
+/** The lines that are `NAME=value`, or `NAME = 'value'` of Groovy. */
+function settings(lines: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const line of lines) {
+    const [, name, value = ''] = /^\s*(\w+) ?= ?(?:'(?=.*'$))?(.*?)'?$/.exec(line) ?? [];
+    if (name !== undefined) found[name] = value;
+  }
+  return found;
+}
+
 /** A list of `{ name, value }`, as ECS and Kubernetes have an environment. */
 function environmentOf(
   list: readonly { name: string; value: string }[] = [],
@@ -291,12 +301,19 @@ const runs: Record<string, () => Promise<void>> = {
       action: 'AssumeRoleWithWebIdentity',
       roleArn: role,
     });
-    // Without the token there is no role, and the program does not run.
+    // Without a token, or with another's, there is no role, and the program does not run.
+    const command = ['credstash', 'exec', '--', 'node', 'server.js'];
     const env = { ...irsa(root, role), ...references };
-    root.write('run/token', 'another');
-    expect(await root.run(['credstash', 'exec', '--', 'node', 'server.js'], { env })).toMatchObject(
-      { status: 6, stdout: '' },
-    );
+    for (const [file, said] of [
+      ['other-token', 'STS refused the AWS credentials (InvalidIdentityTokenException)\n'],
+      ['none', 'a file that is named for them cannot be read (ENOENT)\n'],
+    ] as const) {
+      root.write('run/other-token', 'another');
+      const AWS_WEB_IDENTITY_TOKEN_FILE = join(root.path, 'run', file);
+      const ended = await root.run(command, { env: { ...env, AWS_WEB_IDENTITY_TOKEN_FILE } });
+      expect(ended).toMatchObject({ status: 6, stdout: '' });
+      expect(ended.stderr).toContain(said);
+    }
   },
 
   'kubernetes-init': async () => {
@@ -351,12 +368,16 @@ const runs: Record<string, () => Promise<void>> = {
       process.stdout.write(JSON.stringify({ failed, answers }));`,
     );
     kms.requests.length = 0;
-    const env = withKeys({ DB_PASSWORD: 'credstash://none', AWS_REGION: 'eu-west-1' });
+    const env = withKeys({
+      DB_PASSWORD: 'credstash://none',
+      AWS_REGION: 'eu-west-1',
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    });
     const { stdout, stderr } = await root.run(['node', 'runtime.mjs'], { env });
     const answer = { connected: `db with ${password.length} characters` };
     expect({ stderr, told: JSON.parse(stdout) as unknown }).toEqual({
       stderr: '',
-      told: { failed: 'NOT_FOUND', answers: [answer, answer] },
+      told: { failed: 'SECRET_NOT_FOUND', answers: [answer, answer] },
     });
     expect(kms.requests).toHaveLength(1);
   },
@@ -411,8 +432,8 @@ const runs: Record<string, () => Promise<void>> = {
     for (const { id_tokens, variables, before_script, script } of Object.values(jobs)) {
       const root = registry();
       root.write('app/publish.sh', program, 0o755);
-      const tokens = Object.keys(id_tokens).map((name) => [name, webIdentityToken]);
-      const env = { ...servers, ...variables, ...Object.fromEntries(tokens), TMPDIR: root.path };
+      const env: Record<string, string> = { ...servers, ...variables, TMPDIR: root.path };
+      for (const name of Object.keys(id_tokens)) env[name] = webIdentityToken;
       const lines = [...before_script, ...script].join('\n');
       // One shell for both: https://docs.gitlab.com/ci/yaml/#before_script
       const ended = await root.run(['bash', '-eo', 'pipefail', '-c', lines], { env });
@@ -426,12 +447,12 @@ const runs: Record<string, () => Promise<void>> = {
   jenkins: async () => {
     const text = block('jenkins');
     const steps = [...text.matchAll(/\bsh (?:'''([^]*?)'''|'([^'\n]*)')/g)];
-    const variables = [...text.matchAll(/^\s+([A-Z_]+) = '(.*)'$/gm)];
+    const variables = [...text.matchAll(/^\s+[A-Z_]+ = '.*'$/gm)];
     expect([steps.length, variables.length]).toEqual([3, 1]);
     const root = machine();
     root.write('app/publish.sh', program, 0o755);
     root.write('app/deploy.yaml.tpl', 'token: {{ credstash://ci.npm-token }}\n');
-    const env = withKeys(Object.fromEntries(variables.map(([, name, value]) => [name, value])));
+    const env = withKeys(settings(variables.map(([line]) => line)));
     const logs: Ended[] = [];
     for (const [, several, one] of steps) {
       root.write('run/step.sh', several ?? one ?? '');
@@ -459,11 +480,7 @@ const runs: Record<string, () => Promise<void>> = {
       `[backup]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`,
     );
     const lines = root.inside(block('cron')).trim().split('\n');
-    const env: Record<string, string> = { LOGNAME: 'me', SHELL: '/bin/sh', ...servers };
-    for (const line of lines) {
-      const [, name, value] = /^(\w+)=(.*)$/.exec(line) ?? [];
-      if (name !== undefined) env[name] = value ?? '';
-    }
+    const env = { LOGNAME: 'me', SHELL: '/bin/sh', ...servers, ...settings(lines) };
     const [, command = ''] = /^(?:\S+\s+){5}(.*)$/.exec(lines.at(-1) ?? '') ?? [];
     expect(command).not.toMatch(/%/);
     const { env: given, args } = told(await root.run(['/bin/sh', '-c', command], { env }));
