@@ -1,12 +1,12 @@
 import { GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { fromIni, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import { fromIni, fromTemporaryCredentials, fromWebToken } from '@aws-sdk/credential-providers';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type KmsServer, startKmsServer } from './kms-server.ts';
 import { testCredential } from './sigv4.ts';
-import { mfaCode, startStsServer, type StsServer } from './sts-server.ts';
+import { mfaCode, startStsServer, type StsServer, webIdentityToken } from './sts-server.ts';
 
 const role = 'arn:aws:iam::123456789012:role/reader';
 const device = 'arn:aws:iam::123456789012:mfa/tester';
@@ -50,6 +50,20 @@ describe('assume role', () => {
     await expect(generate(assumeRole('654321'))).rejects.toMatchObject({
       name: 'AccessDenied',
       message: 'MultiFactorAuthentication failed with invalid MFA one time pass code.',
+    });
+  });
+
+  test('takes the token of a web identity, which signs nothing, and no other', async () => {
+    const assume = (token: string): Provider =>
+      fromWebToken({
+        roleArn: role,
+        webIdentityToken: token,
+        clientConfig: { endpoint: sts.url, region: 'eu-west-1' },
+      });
+    await generate(assume(webIdentityToken));
+    expect(sts.requests[0]).toMatchObject({ action: 'AssumeRoleWithWebIdentity', roleArn: role });
+    await expect(generate(assume('another'))).rejects.toMatchObject({
+      name: 'InvalidIdentityTokenException',
     });
   });
 

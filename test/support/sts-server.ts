@@ -10,7 +10,10 @@ import {
 /** The code that every MFA device shows here. */
 export const mfaCode = '123456';
 
-/** An AssumeRole request as it was received, refused ones included. */
+/** The token of the one identity that a provider here vouches for. */
+export const webIdentityToken = 'header.payload.signature';
+
+/** A request for a role as it was received, refused ones included. */
 export interface StsRequest {
   readonly action: string;
   readonly roleArn: string | undefined;
@@ -23,7 +26,7 @@ export interface StsRequest {
   readonly accessKeyId: string | undefined;
 }
 
-/** A security token service that knows AssumeRole. */
+/** A security token service that knows AssumeRole and AssumeRoleWithWebIdentity. */
 export interface StsServer {
   readonly url: string;
   readonly requests: StsRequest[];
@@ -52,6 +55,8 @@ class StsError extends Error {
   }
 }
 
+/** The one action that needs no signature: the token stands for it. */
+const withToken = 'AssumeRoleWithWebIdentity';
 const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/';
 const user = 'arn:aws:iam::123456789012:user/tester';
 
@@ -74,15 +79,16 @@ function assumeRoleAnswer(request: StsRequest, issued: Required<Credential>, unt
   const [, , , , account = '', resource = ''] = (request.roleArn ?? '').split(':');
   const role = resource.split('/').at(-1) ?? '';
   const session = request.roleSessionName ?? '';
-  return `<AssumeRoleResponse xmlns="${namespace}"><AssumeRoleResult>
+  const { action } = request;
+  return `<${action}Response xmlns="${namespace}"><${action}Result>
 <AssumedRoleUser><AssumedRoleId>AROAEXAMPLE:${xml(session)}</AssumedRoleId><Arn>${xml(`arn:aws:sts::${account}:assumed-role/${role}/${session}`)}</Arn></AssumedRoleUser>
 <Credentials><AccessKeyId>${issued.accessKeyId}</AccessKeyId><SecretAccessKey>${issued.secretAccessKey}</SecretAccessKey><SessionToken>${issued.sessionToken}</SessionToken><Expiration>${until.toISOString()}</Expiration></Credentials>
-</AssumeRoleResult><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></AssumeRoleResponse>`;
+</${action}Result><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></${action}Response>`;
 }
 
 /** Throws what STS answers to a request that may not have the role. */
 function authorize(request: StsRequest, denied: boolean): void {
-  if (request.action !== 'AssumeRole') {
+  if (request.action !== 'AssumeRole' && request.action !== withToken) {
     throw new StsError('InvalidAction', `Could not find operation ${request.action}`, 400);
   }
   if (!request.roleArn || !request.roleSessionName) {
@@ -135,7 +141,12 @@ export async function startStsServer(options: StsServerOptions = {}): Promise<St
       requests.push(request);
       response.setHeader('content-type', 'text/xml');
       try {
-        if (!signer.ok) throw new StsError(queryCodes[signer.code] ?? signer.code, signer.message);
+        if (request.action === withToken) {
+          if (form.get('WebIdentityToken') !== webIdentityToken) {
+            throw new StsError('InvalidIdentityToken', 'The token is not valid', 400);
+          }
+        } else if (!signer.ok)
+          throw new StsError(queryCodes[signer.code] ?? signer.code, signer.message);
         authorize(request, denied);
         const temporary = {
           accessKeyId: `ASIA${randomBytes(8).toString('hex').toUpperCase()}`,

@@ -30,6 +30,10 @@ const REFUSED = [
   'MissingAuthenticationTokenException',
   'MissingAuthenticationToken',
   'NotAuthorizedException',
+  // Of AssumeRoleWithWebIdentity: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+  'InvalidIdentityTokenException',
+  'IDPRejectedClaimException',
+  'RegionDisabledException',
 ];
 
 const EXPIRED = ['ExpiredTokenException', 'ExpiredToken', 'RequestExpired', 'TokenRefreshRequired'];
@@ -111,7 +115,14 @@ export function translate(error: unknown, where: Where): CredstashError {
       'the AWS credentials have a character in them that no request can carry, such as a line break',
     );
   }
-  if (code !== undefined || name === 'TimeoutError') {
+  if (where.service === 'STS' && isOfFile(error)) {
+    return new CredstashError(
+      'NO_CREDENTIALS',
+      `no AWS credentials were found: a file that is named for them cannot be read (${code ?? name})`,
+      { cause, hint: 'see AWS_WEB_IDENTITY_TOKEN_FILE, and the files in ~/.aws' },
+    );
+  }
+  if (code !== undefined || name.startsWith('IDPCommunicationError') || name === 'TimeoutError') {
     return make(
       'UNREACHABLE',
       `${where.service} cannot be reached, for ${at} (${code ?? name}), after retries`,
@@ -149,6 +160,12 @@ function hintOf(code: ErrorCode): string | undefined {
   return code === 'UNREACHABLE' && proxyIsSet() && !usesProxy
     ? 'the proxy of the environment is used by Node.js 22.21, 24.5 and later, not by this one'
     : HINTS[code];
+}
+
+/** Whether the system refused to open or read a file: while credentials are got, the token of a web identity. */
+function isOfFile(error: unknown): boolean {
+  const { syscall } = Object(error) as { syscall?: unknown };
+  return syscall === 'open' || syscall === 'read';
 }
 
 /** The variables that name a proxy. */

@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import manifest from '../../package.json' with { type: 'json' };
+import { RootFolder } from './root-folder.ts';
+
+/** An image that was put together without an engine. */
+export interface Image {
+  readonly root: RootFolder;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly workdir: string;
+  /** The search path of programs. */
+  readonly path: string;
+}
+
+export interface BuildContext {
+  /** Where images are made. */
+  readonly parent: string;
+  /** What `COPY` finds by its first word, and `COPY --from=` below /src. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+interface Stage extends Image {
+  entrypoint: string[];
+  command: string[];
+  workdir: string;
+}
+
+/**
+ * Does what a Dockerfile says, one instruction after the other: files are copied and commands run in a folder that stands
+ * for the root. Of the base image there is node, where it has one. A stage that builds the command from its
+ * sources is taken for done; its scripts must be there.
+ *
+ * @throws Error at an instruction that it does not know, or that fails
+ */
+export async function buildImage(dockerfile: string, context: BuildContext): Promise<Image> {
+  let stage: Stage | undefined;
+  const names = new Set<string>();
+  for (const line of dockerfile.replaceAll('\\\n', ' ').split('\n')) {
+    const [, instruction, rest = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    if (instruction === 'FROM') {
+      const [base = '', , name] = rest.split(' ');
+      if (name !== undefined) names.add(name);
+      stage = startStage(base, context.parent);
+    } else if (!stage) throw new Error(`before FROM: ${line}`);
+    else if (instruction === 'WORKDIR') stage.root.folder((stage.workdir = rest));
+    else if (instruction === 'COPY') copy(stage, rest, names, context);
+    else if (instruction === 'RUN') await runCommand(stage, rest);
+    else if (instruction === 'ENTRYPOINT') stage.entrypoint = words(stage, rest);
+    else if (instruction === 'CMD') stage.command = words(stage, rest);
+    else if (instruction !== 'USER') throw new Error(`unknown instruction: ${line}`);
+  }
+  if (!stage) throw new Error('there is no image');
+  return stage;
+}
+
+function startStage(base: string, parent: string): Stage {
+  const root = new RootFolder(parent);
+  const distroless = base.startsWith('gcr.io/distroless/');
+  if (base.startsWith('node:')) root.addNode();
+  else if (base.startsWith('gcr.io/distroless/nodejs')) root.addNode('nodejs/bin/node');
+  else if (!distroless && base !== 'debian:stable-slim') throw new Error(`unknown image: ${base}`);
+  // Nothing of this machine is in the path of an image that has no programs.
+  const path = distroless ? '/usr/local/bin' : '/usr/local/bin:/usr/bin:/bin';
+  return { root, entrypoint: [], command: [], workdir: '/', path };
+}
+
+function copy(stage: Stage, rest: string, names: Set<string>, { files }: BuildContext): void {
+  const [, from, source = '', target = ''] = /^(?:--from=(\S+) )?(\S+) (\S+)$/.exec(rest) ?? [];
+  if (from !== undefined && !names.has(from)) throw new Error(`there is no stage ${from}`);
+  // The sources themselves: what they become is there already.
+  if (from === undefined && (source === '.' || source === 'credstash')) return;
+  const found = files[source.replace(/^\/src\//, '')];
+  if (found === undefined) throw new Error(`there is nothing to copy: ${rest}`);
+  stage.root.copy(target.startsWith('/') ? target : join(stage.workdir, target), found);
+}
+
+async function runCommand(stage: Stage, command: string): Promise<void> {
+  if (command.startsWith('npm ')) {
+    const script = /^npm ci --ignore-scripts && npm run (\S+)$/.exec(command)?.[1] ?? '';
+    if (!Object.hasOwn(manifest.scripts, script)) throw new Error(`no such script: ${command}`);
+    return;
+  }
+  const { root, workdir: cwd, path } = stage;
+  const { status, stderr } = await root.run(['sh', '-c', root.inside(command)], { cwd, path });
+  if (status !== 0) throw new Error(`RUN ${command}: ${stderr}`);
+}
+
+/** The form that starts no shell. */
+function words(stage: Stage, rest: string): string[] {
+  return (JSON.parse(rest) as string[]).map((each) => stage.root.inside(each));
+}
