@@ -240,12 +240,23 @@ try {
     { ...put([], aws), name: 'credstash put, AWS' },
     { ...node(['get', 'db'], { ...aws, ...off }), name: 'credstash get, AWS, no code cache' },
     {
-      ...node(['get', 'db'], aws),
-      name: 'credstash get, AWS, first start (it writes the code cache)',
+      ...node(['get', 'db'], { ...aws, XDG_CACHE_HOME: join(folder, 'first') }),
+      name: 'credstash get, AWS, first start',
       before: () => {
         rmSync(join(folder, 'first'), { recursive: true, force: true });
       },
-      env: { ...aws, XDG_CACHE_HOME: join(folder, 'first') },
+    },
+    {
+      ...node(['get', 'db'], { ...aws, XDG_CACHE_HOME: join(folder, 'second') }),
+      name: 'credstash get, AWS, second start (it writes the code cache)',
+      before: () => {
+        // The folder stays, and what is in it goes.
+        const path = join(folder, 'second/credstash/code');
+        for (const each of existsSync(path) ? readdirSync(path) : []) {
+          rmSync(join(path, each), { recursive: true });
+          mkdirSync(join(path, each), { mode: 0o700 });
+        }
+      },
     },
     ...(hasStandalone
       ? [

@@ -91,10 +91,13 @@ function kept(file: string, source: string): Buffer | undefined {
   }
 }
 
-/** Writes what was compiled, with the functions that this run needed, each file in one step. */
+/**
+ * Writes what was compiled, with the functions that this run needed, each file in one step. The first start makes no more
+ * than the folder: where there is never a second one, as in most containers, that was time for nothing.
+ */
 function keep(): void {
   try {
-    prepareFolder();
+    if (makeFolder()) return;
     for (const { file, source, script } of fresh) {
       const data = script.createCachedData();
       const draft = `${file}.${randomBytes(8).toString('hex')}.tmp`;
@@ -113,14 +116,19 @@ function keep(): void {
   }
 }
 
-/** Creates the folder, and removes those that nobody has used for long: a release of Node.js or of this has its own. */
-function prepareFolder(): void {
+/**
+ * Creates the folder, and removes those that nobody has used for long: a release of Node.js or of this has its own.
+ *
+ * @returns whether it was not there
+ */
+function makeFolder(): boolean {
   const own = folder ?? '';
-  if (mkdirSync(own, { recursive: true, mode: 0o700 }) === undefined) return;
+  if (mkdirSync(own, { recursive: true, mode: 0o700 }) === undefined) return false;
   for (const each of readdirSync(dirname(own))) {
     const path = join(dirname(own), each);
     if (statSync(path).mtimeMs < Date.now() - STALE_MS) rmSync(path, { recursive: true });
   }
+  return true;
 }
 
 function digest(source: string, data: Buffer): Buffer {

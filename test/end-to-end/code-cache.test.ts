@@ -93,8 +93,10 @@ async function told(get: ReturnType<typeof user>['get'], flags = ''): Promise<ob
   return JSON.parse(readFileSync(REPORT, 'utf8')) as object;
 }
 
-test('the first start writes it, readable by its owner alone; the next one takes it and writes nothing', async () => {
+test('the second start writes it, readable by its owner alone; the next one takes it and writes nothing', async () => {
   const { get, code } = user();
+  expect(await told(get)).toMatchObject({ taken: 0, rejected: 0 });
+  expect(files(code)).toEqual([]);
   const first = (await told(get)) as { none: number };
   expect(first).toEqual({ taken: 0, rejected: 0, none: first.none });
   expect(first.none).toBeGreaterThan(2);
@@ -110,7 +112,8 @@ test('the first start writes it, readable by its owner alone; the next one takes
 
 test('no secret is in it, whatever the run that wrote it was about', async () => {
   const { get, code } = user();
-  expect(await get()).toEqual(ok('secret\n'));
+  for (const _ of [1, 2]) expect(await get()).toEqual(ok('secret\n'));
+  expect(files(code).length).toBeGreaterThan(2);
   const key = readFileSync(join(place.where.replace('the vault ', ''), 'master.key'));
   for (const each of files(code)) {
     const bytes = readFileSync(each);
@@ -121,6 +124,7 @@ test('no secret is in it, whatever the run that wrote it was about', async () =>
 
 test('every byte counts: one that is damaged is not taken, and is made again', async () => {
   const { get, code } = user();
+  await told(get);
   const { none } = (await told(get)) as { none: number };
   for (const damage of [
     (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1),
@@ -140,7 +144,7 @@ test('every byte counts: one that is damaged is not taken, and is made again', a
 
 test('one of another module, or of another source, is not taken', async () => {
   const { get, code } = user();
-  await told(get);
+  for (const _ of [1, 2]) await told(get);
   const [one = '', ...others] = files(code);
   for (const each of others) copyFileSync(one, each);
   expect(await told(get)).toMatchObject({ rejected: 0, none: others.length });
@@ -161,7 +165,7 @@ test('one of another module, or of another source, is not taken', async () => {
       }),
     ).stdout;
   const before = (await version()).trim();
-  expect(await version()).toBe(`${before}\n`);
+  for (const _ of [1, 2]) expect(await version()).toBe(`${before}\n`);
   const source = readFileSync(join(bin, 'command.cjs'), 'utf8');
   const after = before.replace(/\d/g, '9');
   writeFileSync(join(bin, 'command.cjs'), source.replace(`"${before}"`, `"${after}"`));
@@ -171,7 +175,8 @@ test('one of another module, or of another source, is not taken', async () => {
 
 test('flags of V8 have a cache of their own', async () => {
   const { get, code } = user();
-  await told(get);
+  for (const _ of [1, 2]) await told(get);
+  await told(get, '--stack-trace-limit=50');
   const { none } = (await told(get, '--stack-trace-limit=50')) as { none: number };
   expect(none).toBeGreaterThan(0);
   expect(readdirSync(code)).toHaveLength(2);
@@ -184,13 +189,14 @@ test('it is turned off by CREDSTASH_CODE_CACHE=0, and moved by XDG_CACHE_HOME', 
   expect(await off.get()).toEqual(ok('secret\n'));
   expect(readdirSync(off.home)).toEqual([]);
   const moved = user({ XDG_CACHE_HOME: join(folder.path, 'elsewhere') });
-  expect(await moved.get()).toEqual(ok('secret\n'));
+  for (const _ of [1, 2]) expect(await moved.get()).toEqual(ok('secret\n'));
   expect(readdirSync(moved.home)).toEqual([]);
   expect(files(join(folder.path, 'elsewhere')).length).toBeGreaterThan(2);
 });
 
 test('a folder or a file that others can change, or that is no folder, is left alone', async () => {
   const { get, code, home } = user();
+  await told(get);
   const { none } = (await told(get)) as { none: number };
   const [key = ''] = readdirSync(code);
   const own = join(code, key);
@@ -221,8 +227,9 @@ test("under sudo, in another user's home, nothing is taken and nothing is left",
   expect(existsSync(code)).toBe(false);
 });
 
-test('eight first starts at once: each does its work, and one whole cache is there after them', async () => {
+test('eight starts at once: each does its work, and one whole cache is there after them', async () => {
   const { get, code } = user();
+  await get();
   const outcomes = await Promise.all(Array.from({ length: 8 }, () => get()));
   expect(outcomes).toEqual(outcomes.map(() => ok('secret\n')));
   expect(files(code).filter((each) => each.endsWith('.tmp'))).toEqual([]);
