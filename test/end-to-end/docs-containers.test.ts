@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
@@ -79,7 +79,8 @@ function manifests(name: string): unknown[] {
 testBlocks('docs/containers.md', {
   'docker-node': async () => {
     const image = await buildImage(block('docker-node'), context());
-    expect(existsSync(join(image.root.path, 'home/.cache/credstash/code'))).toBe(true);
+    const cache = readdirSync(image.root.at('home/.cache/credstash/code'), { recursive: true });
+    expect(cache.map(String)).toContainEqual(expect.stringMatching(/\/aws-[\w-]+\.cjs\.cache$/));
     expect(told(await start(image, here.withKeys(references))).env).toMatchObject(resolved);
     const missing = await start(image, here.withKeys({ A: 'credstash://none' }));
     expect(missing).toMatchObject({ status: 3, stdout: '' });
@@ -205,8 +206,9 @@ testBlocks('docs/containers.md', {
     for (const [name, text] of Object.entries(templates.data))
       root.write(`templates/${name}`, text);
     const inside = (words: readonly string[]): string[] => words.map((each) => root.inside(each));
-    for (const { command } of initContainers) {
-      const env = irsa(root, here.servers, 'arn:aws:iam::123456789012:role/api');
+    for (const { command, env: own } of initContainers) {
+      const role = irsa(root, here.servers, 'arn:aws:iam::123456789012:role/api');
+      const env = { ...role, ...environmentOf(own) };
       expect(await root.run(inside(command), { env })).toEqual({
         status: 0,
         stdout: '',
