@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -126,7 +127,7 @@ function makeFolder(): boolean {
   if (mkdirSync(own, { recursive: true, mode: 0o700 }) === undefined) return false;
   for (const each of readdirSync(dirname(own))) {
     const path = join(dirname(own), each);
-    if (statSync(path).mtimeMs < Date.now() - STALE_MS) rmSync(path, { recursive: true });
+    if (lstatSync(path).mtimeMs < Date.now() - STALE_MS) rmSync(path, { recursive: true });
   }
   return true;
 }
@@ -137,8 +138,8 @@ function digest(source: string, data: Buffer): Buffer {
 
 /**
  * `credstash/code/KEY` in the user's cache folder (XDG_CACHE_HOME, else ~/.cache), of which the key is made of this
- * release and of what V8 asks for: its own release and the flags of this process. Undefined when it is turned off, or when it would be in a folder of
- * somebody else, as under sudo, or is one that others can write to.
+ * release and of what V8 asks for: its own release and the flags of this process. Undefined when it is turned off, or when a folder on the way
+ * is somebody else's, as under sudo, or one that others can write to.
  */
 function cacheFolder(): string | undefined {
   if (process.env['CREDSTASH_CODE_CACHE'] === '0') return undefined;
@@ -161,13 +162,27 @@ function cacheFolder(): string | undefined {
       .digest('hex')
       .slice(0, 16);
     const own = join(base, 'credstash', 'code', key);
-    const found = lstatSync(own, { throwIfNoEntry: false });
-    if (found) return found.isDirectory() && isOurs(found) ? own : undefined;
-    const parent = [base, dirname(base)].find((each) => statSync(each, { throwIfNoEntry: false }));
-    return parent !== undefined && statSync(parent).uid === process.geteuid?.() ? own : undefined;
+    // Each folder on the way, down to one that is to be made in the one before it.
+    const way = [dirname(base), base, dirname(dirname(own)), dirname(own), own];
+    const found = way.map((path) => ({ path, stat: statOf(path, path.startsWith(`${base}/`)) }));
+    const there = found.filter(({ stat }) => stat !== undefined);
+    // Whose parent folder it is counts where there is no cache folder yet.
+    const checked = there.length > 1 ? there.slice(1) : there;
+    const fits = checked.every(
+      ({ path, stat }) =>
+        stat?.isDirectory() === true &&
+        stat.uid === process.geteuid?.() &&
+        (stat.mode & (path === own ? 0o077 : 0o022)) === 0,
+    );
+    return there.length > 0 && fits ? own : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What a path is; in the cache folder, a link is not followed. */
+function statOf(path: string, inCache: boolean): Stats | undefined {
+  return (inCache ? lstatSync : statSync)(path, { throwIfNoEntry: false });
 }
 
 /** Whether it belongs to this user, and nobody else can change it. Where there are no such owners, nothing does. */

@@ -260,11 +260,21 @@ function usageError(error: CommanderError, argv: readonly string[]): CredstashEr
       hint: `a value that begins with - stands behind --, or comes on stdin; see credstash ${writer} --help`,
     });
   }
-  // Of an option that nobody knows its name alone: its value may be meant for --default.
+  const command = argv.find((arg) => arg in COMMANDS);
+  if (error.code === 'commander.unknownOption' && command === 'exec' && !argv.includes('--')) {
+    return new CredstashError('USAGE', 'exec does not know one of the options given', {
+      hint: 'the command to run and its options stand behind --: credstash exec GLOB -- COMMAND [ARG…]',
+    });
+  }
+  // Of an option that nobody knows its name alone: its value may be meant for --default, or be a password of another program.
   const said =
-    error.code === 'commander.unknownOption' ? error.message.replace(/=[^]*/, "'") : error.message;
+    error.code === 'commander.unknownOption'
+      ? error.message.replace(/=[^]*/, "'").replace(/'(-[^-])[^]*'/, "'$1'")
+      : error.message;
   const [message = ''] = said.replace(/^error: /, '').split('\n');
-  return new CredstashError('USAGE', message, { hint: 'see credstash --help' });
+  return new CredstashError('USAGE', message, {
+    hint: `see credstash ${command === undefined ? '' : `${command} `}--help`,
+  });
 }
 
 function debugging(argv: readonly string[]): boolean {

@@ -75,7 +75,9 @@ export async function get(
   const got = await credstash.getMany([...inherited, ...named]);
   const secrets: Assignment[] = got.slice(inherited.length);
   for (const glob of globs) {
-    const matching = (await credstash.getAll({ glob, context })).secrets;
+    const { secrets: matching } = await credstash
+      .getAll({ glob, context })
+      .catch(withoutLeavingOut);
     if (matching.length === 0) {
       throw new CredstashError('SECRET_NOT_FOUND', `no secret in ${location} matches ${glob}`);
     }
@@ -84,4 +86,12 @@ export async function get(
     }
   }
   return { secrets, resolved: got.slice(0, inherited.length) };
+}
+
+/** Nothing is run with a part of its secrets: the way out of a getall is none here. */
+function withoutLeavingOut(error: unknown): never {
+  if (!(error instanceof CredstashError) || error.failures.length === 0) throw error;
+  const { code, message, failures } = error;
+  const hint = 'one of another encryption context is named by --env NAME=SECRET?KEY=VALUE';
+  throw new CredstashError(code, message, { failures, hint });
 }

@@ -42,7 +42,8 @@ const IGNORED_FOR_ONE = ['json', 'yaml', 'csv', 'dotenv'];
 async function checkFormat(command: Command): Promise<void> {
   const options = optionsOf(command) as SecretsOptions & { readonly output?: string };
   const { format = 'json', githubEnv, k8sName, output } = options;
-  const isOne = command.name() === 'get' && command.args[0]?.includes('*') === false;
+  const { json: asJson } = options as { json?: true };
+  const isOne = command.name() === 'get' && !asJson && command.args[0]?.includes('*') === false;
   if (isOne && !IGNORED_FOR_ONE.includes(format)) {
     // The bare value in its place would be a command to a shell that evaluates it, or stand in a job's log.
     throw new CredstashError('USAGE', `-f ${format} is for several secrets`, {
@@ -72,7 +73,16 @@ export async function formatSecrets(
 ): Promise<string> {
   const progress = io.progress('secrets opened');
   const { secrets, leftOut } = await credstash.getAll({ ...options, progress });
-  const format = SECRET_FORMATS[options.format ?? 'json'];
+  const { glob, format: name = 'json' } = options;
+  // Whoever obeys what is printed, a cluster or a job, must not go on with nothing for a name that is mistyped.
+  if (
+    glob !== undefined &&
+    secrets.length + leftOut.length === 0 &&
+    !IGNORED_FOR_ONE.includes(name)
+  ) {
+    throw new CredstashError('SECRET_NOT_FOUND', `no secret matches ${glob}`);
+  }
+  const format = SECRET_FORMATS[name];
   const text = options.githubEnv
     ? await exportToJob(githubExport(secrets, options), io)
     : (format?.(secrets, options) ?? '');

@@ -112,7 +112,17 @@ function neededHome(): string {
 }
 
 function vaultFolder(local: string): string {
-  if (local !== '1') return resolve(expandHome(local));
+  if (local !== '1') {
+    try {
+      return resolve(expandHome(local));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new CredstashError(
+        'USAGE',
+        'the current folder is gone, and the path of the vault is not absolute',
+      );
+    }
+  }
   // https://specifications.freedesktop.org/basedir-spec/latest/ : a relative path is to be ignored.
   const data = process.env['XDG_DATA_HOME'] ?? '';
   return join(isAbsolute(data) ? data : join(neededHome(), '.local', 'share'), 'credstash');

@@ -27,11 +27,12 @@ export function shell(secrets: readonly Secret[], options: FormatOptions = {}): 
 
 /*
  * Variables that do not become what they are assigned, in bash, zsh, dash, ksh or mksh: some cannot be changed, or
- * change by themselves; some are lists; and of those that are numbers, such as RANDOM, bash and mksh evaluate
- * `x[$(…)]`, and run the command in it.
+ * change by themselves; some are lists; of those that are numbers, such as RANDOM, bash and mksh evaluate
+ * `x[$(…)]`, and run the command in it; and prompts are evaluated when they are shown, PS4 with each traced line.
  */
 const SPECIAL: ReadonlySet<string> = new Set(
   `
+  PS0 PS1 PS2 PS3 PS4 PROMPT PROMPT2 PROMPT3 PROMPT4 PROMPT_COMMAND RPROMPT RPROMPT2 RPS1 RPS2 SPROMPT
   ARGC ARGV0 BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_CMDS BASH_COMMAND BASH_LINENO BASH_SOURCE
   BASH_SUBSHELL BASH_VERSINFO COLUMNS DIRSTACK EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID FUNCNAME FUNCNEST GID
   GROUPS HISTCHARS HISTCMD HISTSIZE JOBMAX KEYBOARD_HACK KEYTIMEOUT KSHEGID KSHGID KSHUID KSH_VERSION LINENO LINES

@@ -37,7 +37,7 @@ export function tfvars(secrets: readonly Secret[], options: FormatOptions = {}):
         : 'Terraform would change its value, which is not in the normal form NFC of Unicode';
     },
   });
-  return json(pairs.map(([name, value]) => ({ name, value: utf8(value) })));
+  return `${json(pairs.map(([name, value]) => ({ name, value: utf8(value) })))}\n`;
 }
 
 function terraformName(name: string): string {

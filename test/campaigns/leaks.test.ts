@@ -57,6 +57,8 @@ const MODES: readonly string[][] = [
   ['--log-level', 'debug', '--log-file', log],
 ];
 
+const DUMPS = 'a request or an answer';
+
 /** All that must not be printed: each with what a failure calls it. From the start, what a dump of the SDK's has. */
 const hidden = new Map<string, string>(
   [
@@ -66,7 +68,7 @@ const hidden = new Map<string, string>(
     '$response',
     'CiphertextBlob',
     'TableName',
-  ].map((mark) => [mark, 'a request or an answer']),
+  ].map((mark) => [mark, DUMPS]),
 );
 
 function hide(what: string, bytes: Uint8Array | string): void {
@@ -321,7 +323,10 @@ function expectNothingPrinted(): void {
 function expectNothingWritten(): void {
   for (const path of files(theirs)) {
     const content = readFileSync(path);
-    expect(found(content), path).toEqual([]);
+    // The code cache has the words of the SDK's own code.
+    const ofCode = path.startsWith(join(HOME, '.cache', 'credstash', 'code'));
+    const leaked = found(content).filter((each) => !ofCode || each !== DUMPS);
+    expect(leaked, path).toEqual([]);
     expect(content.includes(binary), path).toBe(false);
   }
 }

@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readBash } from '../../src/cli/completion/bash-words.ts';
 import { placeOf } from '../../src/cli/completion/walk.ts';
-import type { Grammar } from '../../src/cli/argv.ts';
 import { Io } from '../../src/cli/io.ts';
 import { createProgram } from '../../src/cli/main.ts';
 import { plan } from '../../src/plan.ts';
@@ -99,12 +98,10 @@ function isClosed(line: string): boolean {
   return quote === '';
 }
 
+const output = { help: '', error: '', status: 0 };
+const program = await createProgram(new Io(), output, ['__complete']);
+
 describe('what can stand at the cursor', () => {
-  let program: Grammar;
-  beforeAll(async () => {
-    const output = { help: '', error: '', status: 0 };
-    program = await createProgram(new Io(), output, ['__complete']);
-  });
   const at = (...words: string[]): unknown => {
     const place = placeOf(program, words);
     return place.kind === 'words' ? place.words.map(({ value }) => value) : place;

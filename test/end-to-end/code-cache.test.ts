@@ -227,6 +227,43 @@ test("under sudo, in another user's home, nothing is taken and nothing is left",
   expect(existsSync(code)).toBe(false);
 });
 
+test('folders of somebody else on the way, and those that others can write to, are left alone', async () => {
+  // Only root can give a folder away.
+  if (process.getuid?.() !== 0) return;
+  const { get, code, home } = user();
+  mkdirSync(join(code, 'old'), { recursive: true });
+  const then = Date.now() / 1000 - 200 * 24 * 3600;
+  utimesSync(join(code, 'old'), then, then);
+  for (const [path, spoil] of [
+    [
+      code,
+      () => {
+        chownSync(code, 65_534, 65_534);
+      },
+    ],
+    [
+      dirname(code),
+      () => {
+        chownSync(dirname(code), 65_534, 65_534);
+      },
+    ],
+    [
+      join(home, '.cache'),
+      () => {
+        chmodSync(join(home, '.cache'), 0o1777);
+      },
+    ],
+  ] as const) {
+    spoil();
+    for (const _ of [1, 2]) expect(await get()).toEqual(ok('secret\n'));
+    expect(readdirSync(code)).toEqual(['old']);
+    chownSync(path, 0, 0);
+    chmodSync(path, 0o700);
+  }
+  expect(await get()).toEqual(ok('secret\n'));
+  expect(readdirSync(code)).not.toContain('old');
+});
+
 test('eight starts at once: each does its work, and one whole cache is there after them', async () => {
   const { get, code } = user();
   await get();

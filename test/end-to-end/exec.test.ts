@@ -295,6 +295,14 @@ describe('nothing is run', () => {
     expect(existsSync(ran)).toBe(false);
   });
 
+  test('where -- is forgotten: the words behind are not repeated', async () => {
+    const got = await cs(['exec', 'prod.*', 'curl', '-ucanary:s3cret']);
+    expect(got).toEqual(failed(2, 'exec does not know one of the options', 'stand behind --'));
+    expect(got.stderr).not.toContain('canary');
+    const other = await cs(['get', 'prod.api.user', '-xcanary']);
+    expect(other).toEqual(failed(2, "unknown option '-x'", 'credstash get --help'));
+  });
+
   test('with a variable that is not UTF-8', async () => {
     const script =
       "export L=$(printf 'caf\\351'); credstash exec -- env; credstash exec --pristine -- env";

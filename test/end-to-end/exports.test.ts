@@ -146,10 +146,16 @@ describe('-f github', () => {
     }
   });
 
-  test('--github-env with nothing to export leaves the file alone', async () => {
+  test('a name that nothing matches is an error, and the file is left alone', async () => {
     writeFileSync(file('github'), 'FIRST=1');
     const env = { GITHUB_ENV: file('github') };
-    expect(await cs(['get', 'zzz*', '-f', 'github', '--github-env'], { env })).toEqual(ok(''));
+    for (const format of ['github', 'shell', 'docker', 'k8s', 'tfvars', 'properties']) {
+      const options = format === 'github' ? ['--github-env'] : [];
+      expect(await cs(['get', 'zzz*', '-f', format, ...options], { env })).toEqual(
+        failed(3, 'no secret matches zzz*'),
+      );
+    }
+    expect(await cs(['get', 'zzz*'])).toEqual(ok('{}'));
     expect(readFileSync(file('github'), 'utf8')).toBe('FIRST=1');
   });
 

@@ -199,3 +199,16 @@ test('help and version [compat 11]', async () => {
     stderr: '',
   });
 });
+
+test('help fits a terminal of 80 columns', async () => {
+  const { stdout } = await run(['--help']);
+  const commands = [...stdout.toString().matchAll(/^ {2}([a-z]+) {3,}/gm)].map(([, name]) => name);
+  expect(commands.length).toBeGreaterThan(10);
+  for (const command of ['', ...commands]) {
+    const help = (await run([...(command ? [command] : []), '--help'])).stdout.toString();
+    expect(
+      help.split('\n').filter((line) => line.length > 80),
+      command,
+    ).toEqual([]);
+  }
+});

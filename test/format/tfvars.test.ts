@@ -23,9 +23,10 @@ describe('tfvars', () => {
     "Ab_1": "1",
     "db-user": "%{ a }\"\\",
     "db_password": "${'${x}'}"
-}`,
+}
+`,
     );
-    expect(tfvars([])).toBe('{}');
+    expect(tfvars([])).toBe('{}\n');
   });
 
   it('is read back as the same values', () => {

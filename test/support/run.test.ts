@@ -47,7 +47,13 @@ describe('run', () => {
       env: Record<string, string>;
       files: string[];
     };
-    expect(Object.keys(env).sort()).toEqual(['AWS_EC2_METADATA_DISABLED', 'GIVEN', 'HOME', 'PATH']);
+    expect(Object.keys(env).sort()).toEqual([
+      'AWS_EC2_METADATA_DISABLED',
+      'GIVEN',
+      'HOME',
+      'PATH',
+      'XDG_CACHE_HOME',
+    ]);
     expect(files).toEqual([]);
     await expect(readdir(env.HOME ?? '')).rejects.toMatchObject({ code: 'ENOENT' });
   });

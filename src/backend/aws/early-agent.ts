@@ -55,7 +55,7 @@ export class EarlyAgent extends Agent {
     const standing = [...Object.keys(this.sockets), ...Object.keys(this.freeSockets)];
     if (standing.some((name) => name.startsWith(`${origin}:`))) return;
     // The address is looked up, and TCP connects, while TLS reads the certificates that it trusts: 25 ms on Node.js 20.
-    const tcp = connect(port, host);
+    const tcp = connect({ port, host, noDelay: true });
     const socket = connectTls({
       ...this.options,
       socket: tcp,

@@ -53,7 +53,11 @@ export async function openAws(settings: AwsSettings): Promise<{
       prepare: () => {
         // An entry is read or stored in any case. What loads KMS must not hold up that request.
         void early?.connect(dynamodb, GetItemCommand);
-        void early?.waiting.then(service).then(({ connect }) => connect());
+        // What goes wrong is told by the request.
+        early?.waiting
+          .then(service)
+          .then(({ connect }) => connect())
+          .catch(() => undefined);
       },
       generate: async (context) => (await service()).keys.generate(context),
       unwrap: async (wrapped, context) => (await service()).keys.unwrap(wrapped, context),

@@ -5,9 +5,12 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 const INSTALL_HELP = `
-In ~/.bashrc:               source <(credstash completion bash)
-In ~/.zshrc, after compinit: source <(credstash completion zsh)
-For fish, once:             credstash completion fish > ~/.config/fish/completions/credstash.fish`;
+In ~/.bashrc:
+  source <(credstash completion bash)
+In ~/.zshrc, after compinit:
+  source <(credstash completion zsh)
+For fish, once:
+  credstash completion fish > ~/.config/fish/completions/credstash.fish`;
 
 export function register(command: Command, io: Io): void {
   command

@@ -20,6 +20,9 @@ export function register(command: Command, io: Io): void {
     .description(
       'Print a secret: its newest version, or the one that -v says. With a * in NAME, all whose name matches.',
     )
+    .usage(
+      '[options] <name> [context...]\n       credstash get --json [options] <name...> [context...]',
+    )
     .argument('<name>', 'name of the secret; * for any run of characters, quoted from the shell')
     .argument('[context...]', 'encryption context as KEY=VALUE, the same as the put gave')
     .option('--json', 'print one JSON object: every word without a = is the name of a secret')
