@@ -366,14 +366,6 @@ tls.connect = (options, ...rest) => {
     ).text,
   );
 
-  const growth = quick
-    ? undefined
-    : await (await import('./growth.js')).growth({ env, folder, built, kms: port });
-  if (growth !== undefined) {
-    process.stdout.write(growth);
-    sections.push(growth);
-  }
-
   const machine = `${cpus()[0]?.model ?? 'a processor'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
   const head = `# Benchmark
 
@@ -385,12 +377,20 @@ Peak memory is of one run more. The load of the machine when it began was ${load
 ![Start-up](startup.svg)
 
 `;
-  if (!quick) {
+  const write = () => {
     writeFileSync(join(root, 'bench/RESULTS.md'), head + sections.join('\n'));
     writeFileSync(join(root, 'bench/startup.svg'), plot(startup.rows));
     execFileSync(join(root, 'node_modules/.bin/prettier'), ['--write', 'bench/RESULTS.md'], {
       cwd: root,
     });
+  };
+  if (!quick) {
+    // Already here: what follows takes longest.
+    write();
+    const { growth } = await import('./growth.js');
+    sections.push(await growth({ env, folder, built, kms: port }));
+    process.stdout.write(sections.at(-1) ?? '');
+    write();
   }
 } finally {
   for (const child of children) child.kill();

@@ -137,8 +137,10 @@ export class Io {
 
   async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
     const { stderr } = this.#streams;
-    const stdin = this.#stdin;
-    const terminal = isTerminal(stdin) ? keysOf(stdin) : openTerminal(noTerminal);
+    // Bun goes on reading from a stdin that it was asked for once, and takes what is typed for a COMMAND of exec.
+    const isBun = process.versions['bun'] !== undefined;
+    const stdin = isBun ? undefined : this.#stdin;
+    const terminal = stdin && isTerminal(stdin) ? keysOf(stdin) : openTerminal(noTerminal);
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);
     stderr.write(visible(question));
@@ -173,14 +175,11 @@ interface Terminal {
 }
 
 function keysOf(stdin: ReadStream): Terminal {
-  stdin.ref();
   return {
     setRawMode: (raw) => stdin.setRawMode(raw),
     keys: stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
     close: () => {
       stdin.pause();
-      // In Bun one that is only paused keeps the process from ending.
-      stdin.unref();
     },
   };
 }

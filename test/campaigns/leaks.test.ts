@@ -154,7 +154,7 @@ beforeAll(() => {
 });
 afterAll(() => {
   folder.remove();
-  if (isLong) tally.print('leaks');
+  tally.print('leaks');
 });
 
 type Case = [args: string[], status: number | undefined, options?: RunOptions];
