@@ -150,6 +150,7 @@ export class Credstash {
    */
   async getMany<W extends Wanted>(
     wanted: readonly W[],
+    { progress }: ProgressOptions = {},
   ): Promise<(W & { readonly value: Uint8Array })[]> {
     const requests = new Map<string, Request>();
     const identified = wanted.map((each) => {
@@ -167,7 +168,8 @@ export class Credstash {
         got.set(id, error);
       }
     };
-    for await (const _ of inParallel(UNWRAPS_AT_ONCE, requests, attempt));
+    const attempts = inParallel(UNWRAPS_AT_ONCE, requests, attempt);
+    for await (const _ of counted(attempts, progress, requests.size));
     const values: (W & { readonly value: Uint8Array })[] = [];
     const failures: Failure[] = [];
     for (const { each, id } of identified) {
@@ -213,10 +215,10 @@ export class Credstash {
    */
   async render(
     template: Uint8Array,
-    options: { readonly context?: Context | undefined } = {},
+    options: ProgressOptions & { readonly context?: Context | undefined } = {},
   ): Promise<Uint8Array> {
     const { texts, slots } = parseTemplate(template, checked(options.context));
-    return fill(texts, await this.getMany(slots));
+    return fill(texts, await this.getMany(slots, options));
   }
 
   async #find(name: string, version: string | undefined): Promise<Entry> {

@@ -1,5 +1,5 @@
 import { type Context, parseContext } from '../context.ts';
-import type { Wanted } from '../credstash.ts';
+import type { ProgressOptions, Wanted } from '../credstash.ts';
 import { type Assignment, type Environment, references, variableOf } from '../environment.ts';
 import { CredstashError } from '../errors.ts';
 import { checkGlob } from '../name.ts';
@@ -70,13 +70,13 @@ function parseEnv(argument: string): [variable: string, reference: string] {
 export async function get(
   { credstash, location }: Backend,
   { context, globs, named, inherited }: Order,
-  options: OrderOptions,
+  options: OrderOptions & ProgressOptions,
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
-  const got = await credstash.getMany([...inherited, ...named]);
+  const got = await credstash.getMany([...inherited, ...named], options);
   const secrets: Assignment[] = got.slice(inherited.length);
   for (const glob of globs) {
     const { secrets: matching } = await credstash
-      .getAll({ glob, context })
+      .getAll({ glob, context, progress: options.progress })
       .catch(withoutLeavingOut);
     if (matching.length === 0) {
       throw new CredstashError('SECRET_NOT_FOUND', `no secret in ${location} matches ${glob}`);

@@ -69,7 +69,10 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       let environment = base;
       if (order.globs.length + order.named.length + order.inherited.length > 0) {
         await withBackend(async (backend) => {
-          const { secrets, resolved } = await get(backend, order, options);
+          const { secrets, resolved } = await get(backend, order, {
+            ...options,
+            progress: io.progress('secrets got'),
+          });
           environment = environmentOf(base, secrets, { resolved, override: options.override });
           for (const { value } of [...secrets, ...resolved]) value.fill(0);
         });

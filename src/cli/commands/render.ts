@@ -36,7 +36,10 @@ export function register(command: Command, io: Io): void {
       const { MAX_TEMPLATE_BYTES } = await import('../../template.ts');
       const template = await readInput(io, path, MAX_TEMPLATE_BYTES);
       await withBackend(async ({ credstash }) => {
-        const rendered = await credstash.render(template, { context });
+        const rendered = await credstash.render(template, {
+          context,
+          progress: io.progress('secrets got'),
+        });
         if (write) write(rendered);
         else await io.write(rendered);
       });
