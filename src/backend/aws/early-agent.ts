@@ -56,16 +56,23 @@ export class EarlyAgent extends Agent {
     if (standing.some((name) => name.startsWith(`${origin}:`))) return;
     // The address is looked up, and TCP connects, while TLS reads the certificates that it trusts: 25 ms on Node.js 20.
     const tcp = connect({ port, host, noDelay: true });
-    const socket = connectTls({
-      ...this.options,
-      socket: tcp,
-      host,
-      port,
-      servername: isIP(host) === 0 ? host : '',
-      ALPNProtocols: ['http/1.1'],
-    });
     // Whoever takes it is told. A process that has nothing else to wait for does not wait for it.
-    for (const each of [tcp, socket]) each.on('error', () => undefined).unref();
+    tcp.on('error', () => undefined).unref();
+    let socket: TLSSocket;
+    try {
+      socket = connectTls({
+        ...this.options,
+        socket: tcp,
+        host,
+        port,
+        servername: isIP(host) === 0 ? host : '',
+        ALPNProtocols: ['http/1.1'],
+      });
+    } catch (error) {
+      tcp.destroy();
+      throw error;
+    }
+    socket.on('error', () => undefined).unref();
     this.#ready.set(origin, socket);
   }
 
