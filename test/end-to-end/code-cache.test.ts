@@ -56,7 +56,10 @@ function user(env: Readonly<Record<string, string>> = {}): {
     home,
     code: join(home, '.cache', 'credstash', 'code'),
     get: (more) =>
-      place.cs(['get', 'a'], { env: { HOME: home, XDG_CACHE_HOME: '', ...env, ...more } }),
+      place.cs(['get', 'a'], {
+        executable: builtCommand,
+        env: { HOME: home, XDG_CACHE_HOME: '', ...env, ...more },
+      }),
   };
 }
 

@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Certificate, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
@@ -133,4 +135,20 @@ test('a secret that is not there leaves nothing open', async () => {
 
 test('one that cannot be trusted is told by the request', async () => {
   expect(await place.cs(['get', 'db'])).toEqual(failed(7, 'DynamoDB cannot be reached', 'CERT'));
+});
+
+test('one that cannot even be begun keeps no process from ending', async () => {
+  const hook = join(folder.path, 'hook.cjs');
+  writeFileSync(
+    hook,
+    `const tls = require('node:tls');
+const { connect } = tls;
+tls.connect = (options, ...rest) => {
+  if (options.socket) throw new Error('not early');
+  return connect(options, ...rest);
+};
+`,
+  );
+  const env = { AWS_CA_BUNDLE: certificate.path, NODE_OPTIONS: `--require ${hook}` };
+  expect(await place.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
 });
