@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -14,7 +13,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { Script } from 'node:vm';
@@ -22,9 +20,12 @@ import manifest from '../package.json' with { type: 'json' };
 
 /*
  * Loads the command's own modules, and keeps what V8 compiled of them for the next start (docs/performance.md). It is
- * code that will run, so it is taken from files of this user alone, and only under the digest of the very source that it
- * was compiled from: V8 compares no more than the source's length, and trusts every byte of the rest. Whatever is
- * not as it must be, or cannot be written, costs time and nothing else.
+ * code that will run, so it is taken from files of this user alone, and only with the very source that it was compiled
+ * from: V8 compares no more than the source's length, and trusts every byte of the rest. Whatever is not as it must be, or
+ * cannot be written, costs time and nothing else.
+ *
+ * A file is the source, and twice what V8 made of it. Comparing bytes says all that a digest would, and one would take
+ * node:crypto, whose loading is an eighth of the start of Node.js itself.
  */
 
 type Require = (id: string) => unknown;
@@ -36,14 +37,14 @@ type Wrapper = (
   dirname: string,
 ) => void;
 
-const DIGEST_BYTES = 32;
+/** Of a name in a folder (POSIX, NAME_MAX as it is everywhere). */
+const MAX_NAME_BYTES = 255;
 /** Older folders go when a new one comes. One that is still in use is made again. */
 const STALE_MS = 90 * 24 * 3600 * 1000;
 
-const builtin = createRequire(import.meta.filename);
 const loaded = new Map<string, { exports: object }>();
 /** What was compiled without a cache, to be kept when the process ends. */
-const fresh: { readonly file: string; readonly source: string; readonly script: Script }[] = [];
+const fresh: { readonly file: string; readonly bytes: Buffer; readonly script: Script }[] = [];
 const folder = cacheFolder();
 
 /**
@@ -58,33 +59,44 @@ export function load(path: string): object {
   loaded.set(path, module);
   const here = dirname(path);
   const run = compile(path).runInThisContext() as Wrapper;
-  const require: Require = (id) => (id.startsWith('.') ? load(join(here, id)) : builtin(id));
+  const require: Require = (id) =>
+    id.startsWith('.')
+      ? load(join(here, id))
+      : (process.getBuiltinModule(id) ?? installed(path)(id));
   run.call(module.exports, module.exports, require, module, path, here);
   return module.exports;
 }
 
+/** The require of a module, by which a package that is not in the bundle is found. Most command lines need none. */
+function installed(path: string): Require {
+  return process.getBuiltinModule('node:module').createRequire(path);
+}
+
 function compile(path: string): Script {
+  const bytes = readFileSync(path);
   // On one line with the source, so that a stack has the lines of the file.
-  const source = `(function (exports, require, module, __filename, __dirname) { ${readFileSync(path, 'utf8')}\n})`;
+  const source = `(function (exports, require, module, __filename, __dirname) { ${bytes.toString()}\n})`;
   if (folder === undefined) return new Script(source, { filename: path });
   const file = join(folder, `${basename(path)}.cache`);
-  const cachedData = kept(file, source);
+  const cachedData = kept(file, bytes);
   const script = new Script(source, { filename: path, cachedData });
   if (!cachedData || script.cachedDataRejected) {
-    if (fresh.push({ file, source, script }) === 1) process.once('exit', keep);
+    if (fresh.push({ file, bytes, script }) === 1) process.once('exit', keep);
   }
   return script;
 }
 
 /** The cache of `source` in `file`; undefined where there is none that can be trusted. */
-function kept(file: string, source: string): Buffer | undefined {
+function kept(file: string, source: Buffer): Buffer | undefined {
   let fd: number | undefined;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
     if (!isOurs(fstatSync(fd))) return undefined;
     const bytes = readFileSync(fd);
-    const data = bytes.subarray(DIGEST_BYTES);
-    return digest(source, data).equals(bytes.subarray(0, DIGEST_BYTES)) ? data : undefined;
+    const data = bytes.subarray(source.length, (source.length + bytes.length) / 2);
+    const again = bytes.subarray(source.length + data.length);
+    const isWhole = data.length > 0 && source.equals(bytes.subarray(0, source.length));
+    return isWhole && data.equals(again) ? data : undefined;
   } catch {
     return undefined;
   } finally {
@@ -99,14 +111,12 @@ function kept(file: string, source: string): Buffer | undefined {
 function keep(): void {
   try {
     if (makeFolder()) return;
-    for (const { file, source, script } of fresh) {
+    for (const { file, bytes, script } of fresh) {
       const data = script.createCachedData();
-      const draft = `${file}.${randomBytes(8).toString('hex')}.tmp`;
+      // Another start of the same number, in another container, fails to create it, and one of the two writes next time.
+      const draft = `${file}.${process.pid}.tmp`;
       try {
-        writeFileSync(draft, Buffer.concat([digest(source, data), data]), {
-          mode: 0o600,
-          flag: 'wx',
-        });
+        writeFileSync(draft, Buffer.concat([bytes, data, data]), { mode: 0o600, flag: 'wx' });
         renameSync(draft, file);
       } catch {
         rmSync(draft, { force: true });
@@ -132,14 +142,11 @@ function makeFolder(): boolean {
   return true;
 }
 
-function digest(source: string, data: Buffer): Buffer {
-  return createHash('sha256').update(source).update('\0').update(data).digest();
-}
-
 /**
  * `credstash/code/KEY` in the user's cache folder (XDG_CACHE_HOME, else ~/.cache), of which the key is made of this
- * release and of what V8 asks for: its own release and the flags of this process. Undefined when it is turned off, or when a folder on the way
- * is somebody else's, as under sudo, or one that others can write to.
+ * release and of what V8 asks for: its own release and the flags of this process. Undefined when it is turned off, when
+ * the flags are longer than a name can be, or when a folder on the way is somebody else's, as under sudo, or one that others
+ * can write to.
  */
 function cacheFolder(): string | undefined {
   if (process.env['CREDSTASH_CODE_CACHE'] === '0') return undefined;
@@ -148,19 +155,11 @@ function cacheFolder(): string | undefined {
     const base = isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
     if (!isAbsolute(base)) return undefined;
     const { arch, execArgv, env, versions } = process;
-    const key = createHash('sha256')
-      .update(
-        JSON.stringify([
-          manifest.version,
-          arch,
-          versions.v8,
-          versions.node,
-          execArgv,
-          env['NODE_OPTIONS'],
-        ]),
-      )
-      .digest('hex')
-      .slice(0, 16);
+    const flags = [...execArgv, ...(env['NODE_OPTIONS'] ? [env['NODE_OPTIONS']] : [])];
+    const key = [manifest.version, 'node', versions.node, versions.v8, arch]
+      .concat(flags.length > 0 ? Buffer.from(JSON.stringify(flags)).toString('base64url') : [])
+      .join('-');
+    if (key.length > MAX_NAME_BYTES) return undefined;
     const own = join(base, 'credstash', 'code', key);
     // Each folder on the way, down to one that is to be made in the one before it.
     const way = [dirname(base), base, dirname(dirname(own)), dirname(own), own];

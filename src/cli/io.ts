@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, read, writeFileSync } from 'node:fs';
-import type { ReadStream } from 'node:tty';
+import { closeSync, fstatSync, openSync, read, writeSync } from 'node:fs';
+import type { ReadStream, WriteStream } from 'node:tty';
 import { promisify } from 'node:util';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
@@ -18,19 +18,49 @@ interface Blockable {
   readonly _handle: { readonly setBlocking?: (blocking: boolean) => void } | null;
 }
 
+const FD = { stdout: 1, stderr: 2 } as const;
+
 /** The only place that touches stdin, stdout, stderr and the terminal. */
 export class Io {
   /** On stderr. Whatever is printed here erases it first; whoever hands the terminal to another program has to. */
   readonly status: StatusLine;
   readonly #streams: Streams;
+  readonly #touched = new Set<keyof Streams>();
   #outputClosed = false;
-  #stdinTouched = false;
 
   constructor(streams: Streams = process) {
     this.#streams = streams;
-    this.status = new StatusLine(streams.stderr);
-    // Without a listener, a reader that goes away would end the process in the middle of its work.
-    for (const stream of [streams.stdout, streams.stderr]) stream.on('error', () => undefined);
+    this.status = new StatusLine(() => this.#stream('stderr'));
+  }
+
+  /** Node.js makes it, and its end of a pipe or a terminal non-blocking, when it is first asked for. */
+  #stream<Name extends keyof Streams>(name: Name): Streams[Name] {
+    const stream = this.#streams[name];
+    if (!this.#touched.has(name)) {
+      this.#touched.add(name);
+      // Without a listener, a reader that goes away would end the process in the middle of its work.
+      if (name !== 'stdin') stream.on('error', () => undefined);
+    }
+    return stream;
+  }
+
+  /**
+   * Writes to the descriptor, because the streams of Node.js take as long to load as a tenth of its start, and do not look at
+   * how much of it a full disk took.
+   *
+   * @returns what is left for the stream: another program made the descriptor non-blocking, and its reader is slow; in a
+   *   test, all of it
+   * @throws Error of node:fs
+   */
+  #writeNow(name: keyof typeof FD, data: string | Uint8Array): Uint8Array {
+    let rest = typeof data === 'string' ? Buffer.from(data) : data;
+    if (this.#streams !== process) return rest;
+    try {
+      while (rest.length > 0) rest = rest.subarray(writeSync(FD[name], rest));
+    } catch (error) {
+      if (codeOf(error) !== 'EAGAIN') throw error;
+    }
+    return rest;
   }
 
   /**
@@ -42,27 +72,29 @@ export class Io {
   async write(data: string | Uint8Array): Promise<void> {
     if (this.#outputClosed) return;
     this.status.erase();
-    const { fd } = this.#streams.stdout as { fd?: unknown };
-    if (typeof fd === 'number' && fstatSync(fd).isFile()) {
-      // To a file the stream writes once, and does not look at how much of it the disk took.
-      try {
-        writeFileSync(fd, data);
-      } catch (error) {
-        throw cannotWrite(error);
-      }
-      return;
+    try {
+      const rest = this.#writeNow('stdout', data);
+      if (rest.length > 0) await this.#writeLater(rest);
+    } catch (error) {
+      if (codeOf(error) !== 'EPIPE') throw cannotWrite(error);
+      this.#outputClosed = true;
     }
+  }
+
+  async #writeLater(bytes: Uint8Array): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.#streams.stdout.write(data, (error) => {
-        if (!error) resolve();
-        else if (codeOf(error) === 'EPIPE') {
-          this.#outputClosed = true;
-          resolve();
-        } else {
-          reject(cannotWrite(error));
-        }
+      this.#stream('stdout').write(bytes, (error) => {
+        if (error) reject(error);
+        else resolve();
       });
     });
+  }
+
+  /** How wide the terminal is; 80 where it is none. */
+  columns(name: 'stdout' | 'stderr'): number {
+    const isFile = this.#streams === process && !fstatSync(FD[name]).isCharacterDevice();
+    const stream = isFile ? undefined : (this.#stream(name) as Partial<WriteStream>);
+    return stream?.columns || 80;
   }
 
   /** What shows how far a flow is. @param what is counted once there is a total: `secrets opened` */
@@ -77,7 +109,17 @@ export class Io {
   /** Writes a line to stderr, with control characters made visible. */
   note(line: string): void {
     this.status.erase();
-    this.#streams.stderr.write(`${visible(line)}\n`);
+    this.#say(`${visible(line)}\n`);
+  }
+
+  /** Writes to stderr. Nothing can be told of what it does not take. */
+  #say(text: string): void {
+    try {
+      const rest = this.#writeNow('stderr', text);
+      if (rest.length > 0) this.#stream('stderr').write(rest);
+    } catch {
+      // See above.
+    }
   }
 
   /**
@@ -86,21 +128,14 @@ export class Io {
    */
   release(): void {
     this.status.erase();
-    const { stdout, stderr } = this.#streams;
-    for (const stream of [stdout, stderr, ...(this.#stdinTouched ? [this.#stdin] : [])]) {
-      (stream as Partial<Blockable>)._handle?.setBlocking?.(true);
+    for (const name of this.#touched) {
+      (this.#streams[name] as Partial<Blockable>)._handle?.setBlocking?.(true);
     }
-  }
-
-  /** Node.js makes it, and its end of a pipe or a terminal non-blocking, when it is first asked for. */
-  get #stdin(): NodeJS.ReadableStream {
-    this.#stdinTouched = true;
-    return this.#streams.stdin;
   }
 
   /** Whether stdin is a person at a terminal. */
   get interactive(): boolean {
-    return isTerminal(this.#stdin);
+    return isTerminal(this.#stream('stdin'));
   }
 
   /**
@@ -111,7 +146,7 @@ export class Io {
   async readAll(limit: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;
-    for await (const chunk of this.#stdin) {
+    for await (const chunk of this.#stream('stdin')) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       length += bytes.length;
       if (length > limit) {
@@ -136,20 +171,19 @@ export class Io {
   }
 
   async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
-    const { stderr } = this.#streams;
     // Bun goes on reading from a stdin that it was asked for once, and takes what is typed for a COMMAND of exec.
     const isBun = process.versions['bun'] !== undefined;
-    const stdin = isBun ? undefined : this.#stdin;
+    const stdin = isBun ? undefined : this.#stream('stdin');
     const terminal = stdin && isTerminal(stdin) ? keysOf(stdin) : openTerminal(noTerminal);
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);
-    stderr.write(visible(question));
+    this.#say(visible(question));
     try {
       return await readHidden(terminal.keys);
     } finally {
       terminal.setRawMode(false);
       terminal.close();
-      stderr.write('\n');
+      this.#say('\n');
     }
   }
 }

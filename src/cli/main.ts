@@ -152,6 +152,11 @@ export async function createProgram(
         output.error += text;
       },
       outputError: () => undefined,
+      // There are none, and asking takes the streams of Node.js, which take long to load.
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      getOutHelpWidth: () => io.columns('stdout'),
+      getErrHelpWidth: () => io.columns('stderr'),
     })
     .addHelpText(
       'after',

@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { isatty } from 'node:tty';
 
 /** Those that whoever stops or talks to a program sends to its process. */
 const ALWAYS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
@@ -66,7 +65,10 @@ export function passOn(): {
 /** Whether what is typed at a terminal as a signal goes to this process's group. */
 function isInForeground(): boolean {
   const stat = statOf(process.pid);
-  return stat ? stat.foreground === stat.group : [0, 1, 2].some((fd) => isatty(fd));
+  if (stat) return stat.foreground === stat.group;
+  // Loaded where it is needed: it takes the streams of Node.js with it.
+  const { isatty } = process.getBuiltinModule('node:tty');
+  return [0, 1, 2].some((fd) => isatty(fd));
 }
 
 /** Of a process: its state, its group, and the foreground group of its terminal (proc_pid_stat(5)); undefined where there is no /proc. */

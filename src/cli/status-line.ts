@@ -15,7 +15,7 @@ const PAUSE_MS = 100;
 export class StatusLine {
   /** Nothing is shown. */
   quiet = false;
-  readonly #stream: NodeJS.WritableStream;
+  readonly #stream: () => NodeJS.WritableStream;
   readonly #now: () => number;
   #shown = false;
   #held = false;
@@ -25,8 +25,11 @@ export class StatusLine {
   #due: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param now a clock, in milliseconds */
-  constructor(stream: NodeJS.WritableStream, now: () => number = () => performance.now()) {
+  /**
+   * @param stream asked for once there is something to show
+   * @param now a clock, in milliseconds
+   */
+  constructor(stream: () => NodeJS.WritableStream, now: () => number = () => performance.now()) {
     this.#stream = stream;
     this.#now = now;
   }
@@ -74,8 +77,9 @@ export class StatusLine {
   }
 
   get #isTerminal(): boolean {
-    const isTerminal = 'isTTY' in this.#stream && this.#stream.isTTY === true;
-    return isTerminal && !this.quiet && !this.#held && process.env['TERM'] !== 'dumb';
+    if (this.quiet || this.#held || process.env['TERM'] === 'dumb') return false;
+    const stream = this.#stream();
+    return 'isTTY' in stream && stream.isTTY === true;
   }
 
   /** Shows progress if it is due, else when it is: by a timer that keeps no process alive. */
@@ -95,7 +99,7 @@ export class StatusLine {
 
   #show(text: string): void {
     // No longer than a row: only one is erased.
-    const columns = (this.#stream as Partial<WriteStream>).columns || 80;
+    const columns = (this.#stream() as Partial<WriteStream>).columns || 80;
     this.#write(visible(`credstash: ${text}`).slice(0, columns - 1));
     this.#shown = true;
   }
@@ -107,6 +111,6 @@ export class StatusLine {
 
   #write(text: string): void {
     // To the first column, and erase the line (ECMA-48, 8.3.15 and 8.3.41).
-    this.#stream.write(`\r\x1b[K${text}`);
+    this.#stream().write(`\r\x1b[K${text}`);
   }
 }

@@ -53,6 +53,16 @@ test('list | head -1 ends well, and without a word', async () => {
   expect(slow).toEqual(ok(line(many) + last));
 });
 
+test('all of it, into a pipe that another program made non-blocking and whose reader is slow', async () => {
+  const nonBlocking = 'import fcntl, os; fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK)';
+  const script = `{ python3 -c '${nonBlocking}'; credstash list; echo $? >&2; } | (sleep 0.5; cat) | wc -l`;
+  expect(await shell(place, script)).toEqual({
+    status: 0,
+    stdout: `${String(many + 1)}\n`,
+    stderr: '0\n',
+  });
+});
+
 test('get and --help into a reader that is gone', async () => {
   for (const command of ['get secret', '--help', 'put --help', '--version', 'put piped x -a']) {
     const gone = `{ sleep 0.3; credstash ${command}; echo $? >&2; } | true`;
