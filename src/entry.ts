@@ -1,4 +1,5 @@
 import { CredstashError } from './errors.ts';
+import { isLabel } from './label.ts';
 import { byteLength } from './utf8.ts';
 
 /** The two formats: ours, and the original's (an item with no `cipher` attribute). */
@@ -22,6 +23,8 @@ export interface EntryHeader {
   /** RFC 3339, UTC, seconds; original entries have none. */
   readonly created?: string;
   readonly comment?: string;
+  /** What names this version beside its number, sorted; absent where there are none. */
+  readonly labels?: readonly string[];
 }
 
 /** One stored version of one secret, sealed. */
@@ -40,7 +43,7 @@ export interface Entry extends EntryHeader {
 /** A DynamoDB attribute value of the two types that entries use: text and bytes. */
 export type Attribute = { readonly S: string } | { readonly B: Uint8Array };
 
-/** An entry as a table holds it, attribute by attribute. */
+/** An entry as a table holds it, attribute by attribute; labels are no part of it, because they move by themselves. */
 export type Item = Readonly<Record<string, Attribute>>;
 
 /** Names of the digests, and node:crypto's. Each format says which of them it takes. */
@@ -67,7 +70,10 @@ const MAX_WRAPPED_BYTES = 6144;
 
 const CREATED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
-/** The table item of an entry: the exact inverse of `parseItem` on the attributes that the format has. */
+/**
+ * The table item of an entry: the exact inverse of `parseItem` on the attributes that the format has. Labels are left
+ * out: a store keeps them where it replaces an entry, and sets them by themselves.
+ */
 export function encodeItem(entry: Entry): Item {
   const item: Record<string, Attribute> = {
     name: { S: entry.name },
@@ -123,6 +129,7 @@ export function parseItem(item: Readonly<Record<string, unknown>>): Entry {
     name: required('name', text),
     version: required('version', text),
     ...(comment === undefined ? {} : { comment }),
+    ...labels(item),
   };
   if (cipher === undefined) {
     if (digest !== undefined && DIGESTS[digest] === undefined) throw broken('unknown digest');
@@ -167,6 +174,7 @@ export function parseHeader(item: Readonly<Record<string, unknown>>): EntryHeade
     ...(digest === undefined ? {} : { digest }),
     ...(created === undefined ? {} : { created }),
     ...(comment === undefined ? {} : { comment }),
+    ...labels(item),
   };
 }
 
@@ -196,7 +204,14 @@ export function tooLarge(name: string, size: number): CredstashError {
 
 type AnyItem = Readonly<Record<string, unknown>>;
 
-function only(item: AnyItem, name: string, type: 'S' | 'B'): unknown {
+/** Nothing authenticates labels, and an entry opens without them: what is no label is none. */
+function labels(item: AnyItem): { labels?: readonly string[] } {
+  const set = only(item, 'labels', 'SS');
+  const found = Array.isArray(set) ? set.filter(isLabel).sort() : [];
+  return found.length === 0 ? {} : { labels: found };
+}
+
+function only(item: AnyItem, name: string, type: 'S' | 'B' | 'SS'): unknown {
   const value = Object.hasOwn(item, name) ? item[name] : undefined;
   return typeof value === 'object' && value !== null && Object.keys(value).join() === type
     ? (value as Record<string, unknown>)[type]

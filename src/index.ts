@@ -1,19 +1,35 @@
-export { type AwsSettings, openAws } from './backend/aws/index.ts';
+export type { AwsSettings } from './backend/aws/config.ts';
+export type { Backend } from './backend/backend.ts';
 export type { EntryStore, Found } from './backend/entry-store.ts';
 export type { DataKey, KeyService } from './backend/key-service.ts';
-export { openLocal } from './backend/local/index.ts';
 export { checkContext, type Context } from './context.ts';
 export {
   Credstash,
-  type GetAllOptions,
-  type GetOptions,
-  type Progress,
-  type ProgressOptions,
-  type PutAllOptions,
-  type PutOptions,
-  type PutOutcome,
-  type Wanted,
+  type CredstashOptions,
+  type LocalOptions,
+  type SetupOptions,
 } from './credstash.ts';
 export type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';
 export { CredstashError, type ErrorCode, type Failure, hasCode } from './errors.ts';
+export type {
+  CallOptions,
+  Change,
+  ChangeOptions,
+  CopyOptions,
+  FlowDefaults,
+  GetAllOptions,
+  GetOptions,
+  MigrateOptions,
+  Progress,
+  ProgressOptions,
+  PruneOptions,
+  PutAllOptions,
+  PutOptions,
+  PutOutcome,
+  RewriteOptions,
+  RollbackOptions,
+  Target,
+  Wanted,
+} from './flows.ts';
+export { Flows } from './flows.ts';
 export { isReference, parseReference, type Reference } from './reference.ts';

@@ -9,6 +9,8 @@ import {
 } from './entry.ts';
 import { CredstashError } from './errors.ts';
 import { checkName } from './name.ts';
+import type { CallOptions } from './progress.ts';
+import { checkWhich, type Which } from './read.ts';
 import { FORMATS } from './seal/index.ts';
 import { isStorable } from './utf8.ts';
 import { checkVersion, FIRST_VERSION, padVersion } from './version.ts';
@@ -16,14 +18,16 @@ import { checkVersion, FIRST_VERSION, padVersion } from './version.ts';
 /** Kept free in an item for the wrapped data key, whose length only the key service knows. KMS needs under 300 bytes. */
 const WRAPPED_KEY_BYTES = 512;
 
-export interface GetOptions {
+export interface GetOptions extends CallOptions {
   /** Default: the newest version. */
   readonly version?: string | undefined;
+  /** The version that has this label. */
+  readonly label?: string | undefined;
   /** The same pairs that the secret was put with. */
   readonly context?: Context | undefined;
 }
 
-export interface PutOptions {
+export interface PutOptions extends CallOptions {
   /** The version to store; default `1`. */
   readonly version?: string | undefined;
   /** Store the version after the newest, whatever `version` says. */
@@ -51,8 +55,7 @@ export interface Plan {
  */
 export function plan(name: string, length: number, options: PutOptions): Plan {
   checkName(name);
-  const { digest = 'SHA256', cipher = 'AES-256-GCM', comment = '' } = options;
-  checkSealing(cipher, digest, comment);
+  const { cipher, digest, comment } = checkSealing(options);
   const format = FORMATS[cipher];
   const header = {
     name,
@@ -71,7 +74,7 @@ export function plan(name: string, length: number, options: PutOptions): Plan {
 /** A get of which everything has been checked: `context` is the user's pairs. */
 export interface Request {
   readonly name: string;
-  readonly version: string | undefined;
+  readonly which: Which;
   readonly context: Context;
 }
 
@@ -82,12 +85,11 @@ export interface Request {
  */
 export function checkGet(name: string, options: GetOptions): Request {
   checkName(name);
-  const { version } = options;
-  if (version !== undefined) checkVersion(version);
+  const which = checkWhich(options);
   const context = checked(options.context);
   // Both formats' contexts: an entry's cipher is known only after the first request.
   for (const format of Object.values(FORMATS)) format.context(context, name);
-  return { name, version, context };
+  return { name, which, context };
 }
 
 /** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
@@ -95,13 +97,24 @@ export function checked(context: Context | undefined): Context {
   return checkContext(Object.entries(context ?? {}));
 }
 
-function now(): string {
+/** The time, as an entry has it. */
+export function now(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-function checkSealing(cipher: string, digest: string, comment: string): asserts cipher is Cipher {
+/**
+ * How an entry is sealed, with the defaults.
+ *
+ * @throws CredstashError USAGE
+ */
+export function checkSealing(options: Pick<PutOptions, 'cipher' | 'digest' | 'comment'>): {
+  cipher: Cipher;
+  digest: string;
+  comment: string;
+} {
+  const { digest = 'SHA256', cipher = 'AES-256-GCM', comment = '' } = options;
   // Neither is quoted: -d and --cipher are where a value lands that was meant for another place.
-  if (!Object.hasOwn(FORMATS, cipher)) {
+  if (!isCipher(cipher)) {
     throw new CredstashError('USAGE', 'unknown cipher', {
       hint: `known are ${Object.keys(FORMATS).join(' and ')}`,
     });
@@ -114,6 +127,16 @@ function checkSealing(cipher: string, digest: string, comment: string): asserts 
   if (!isStorable(comment)) {
     throw new CredstashError('USAGE', 'a comment must be valid Unicode text without NUL');
   }
+  return { cipher, digest, comment };
+}
+
+function isCipher(cipher: string): cipher is Cipher {
+  return Object.hasOwn(FORMATS, cipher);
+}
+
+/** The digest of an entry, where it is one that is written; SHA256 in the place of the others. */
+export function writtenDigest(digest: string | undefined): string {
+  return WRITTEN_DIGESTS.find((known) => known === digest) ?? 'SHA256';
 }
 
 function checkSize(header: Plan['header'], contentsLength: number): void {

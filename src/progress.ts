@@ -5,8 +5,14 @@
  */
 export type Progress = (done: number, total: number | undefined) => void;
 
+/** What can be said of any flow. */
+export interface CallOptions {
+  /** Ends the flow once it is aborted: it rejects with the signal's reason. What is under way may still be done. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What can be said of a flow that takes long. */
-export interface ProgressOptions {
+export interface ProgressOptions extends CallOptions {
   readonly progress?: Progress | undefined;
 }
 

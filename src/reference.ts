@@ -1,13 +1,15 @@
 import { bindName, type Context, checkContext } from './context.ts';
 import { CredstashError, type Failure, together } from './errors.ts';
 import { checkName } from './name.ts';
-import { checkVersion } from './version.ts';
+import { checkWhich } from './read.ts';
 
 /** What says which secret is meant: it stands in an environment or a file in the secret's place. */
 export interface Reference {
   readonly name: string;
-  /** Absent: the newest version. */
+  /** Absent, and no label: the newest version. */
   readonly version?: string;
+  /** The version that has this label; never together with a version. */
+  readonly label?: string;
   /** The reference's own pairs of the encryption context. */
   readonly context: Context;
 }
@@ -20,11 +22,8 @@ export interface PlacedReference extends Reference {
 /** What a reference begins with. */
 export const SCHEME = 'credstash://';
 
-/** Not to be mistaken for a pair of the encryption context; `label` is for later. */
-const RESERVED = 'label';
-
 const HINT =
-  'a reference is credstash://NAME or credstash://NAME?version=V&KEY=VALUE, with % and two digits for each byte that is special';
+  'a reference is credstash://NAME, credstash://NAME?version=V&KEY=VALUE or credstash://NAME?label=L&KEY=VALUE, with % and two digits for each byte that is special';
 
 /** Whether `text` is meant for a reference, well-formed or not: it begins with `credstash://`. */
 export function isReference(text: string): boolean {
@@ -32,11 +31,11 @@ export function isReference(text: string): boolean {
 }
 
 /**
- * Reads `credstash://NAME[?version=V&KEY=VALUE…]`. NAME, keys and values are percent-decoded, as UTF-8 (RFC 3986,
+ * Reads `credstash://NAME[?version=V&KEY=VALUE…]`, with `label=L` in the place of a version. NAME, keys and values are percent-decoded, as UTF-8 (RFC 3986,
  * section 2.1); `+` is a plus, and `*` a character of the name. White space, control characters, `#`, `|`, `{` and `}`
  * must be percent-encoded, so that a reference is the same one wherever it stands.
  *
- * @throws CredstashError USAGE when it is malformed, a parameter comes twice or is reserved, or the name, the version
+ * @throws CredstashError USAGE when it is malformed, a parameter comes twice, or the label, the name, the version
  *   or the context is none; the message quotes no more of it than a parameter's key
  */
 export function parseReference(text: string): Reference {
@@ -51,14 +50,20 @@ export function parseReference(text: string): Reference {
     const [key, value] = splitAt(parameter, '=').map((each) => each && decoded(each));
     if (key === undefined || value === undefined) throw malformed('it has a parameter without a =');
     if (parameters.has(key)) throw malformed(`it has the parameter ${key} twice`);
-    if (key === RESERVED) throw malformed(`the parameter ${key} is reserved`);
     parameters.set(key, value);
   }
-  const version = parameters.get('version');
+  const which = checkWhich({ version: parameters.get('version'), label: parameters.get('label') });
   parameters.delete('version');
+  parameters.delete('label');
   const context = checkContext(parameters);
   bindName(context, name);
-  return { name, ...(version === undefined ? {} : { version: checkVersion(version) }), context };
+  const { version, label } = which;
+  return {
+    name,
+    ...(version === undefined ? {} : { version }),
+    ...(label === undefined ? {} : { label }),
+    context,
+  };
 }
 
 /**

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { EntryStore } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
-import { Credstash } from '../src/credstash.ts';
+import { Flows } from '../src/flows.ts';
 import { parseItem, type Secret } from '../src/entry.ts';
 import { csv } from '../src/format/csv.ts';
 import { dotenv } from '../src/format/dotenv.ts';
@@ -31,8 +31,12 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   for (const item of items) yield await Promise.resolve(item);
 }
 
+function flows(keys: KeyService, entries: EntryStore): Flows {
+  return new Flows(() => Promise.resolve({ keys, entries }));
+}
+
 const entries = table.map(({ entry }) => entry);
-const credstash = new Credstash(
+const credstash = flows(
   {
     prepare: () => undefined,
     unwrap: (wrapped, context) => {

@@ -17,7 +17,7 @@ import type { EntryStore } from '../src/backend/entry-store.ts';
 import type { KeyService } from '../src/backend/key-service.ts';
 import { openLocal } from '../src/backend/local/index.ts';
 import { checkContext, type Context } from '../src/context.ts';
-import { Credstash, type PutAllOptions } from '../src/credstash.ts';
+import { Flows, type PutAllOptions } from '../src/flows.ts';
 import { type Attribute, encodeItem, type Entry, type Item } from '../src/entry.ts';
 import { CredstashError, type ErrorCode } from '../src/errors.ts';
 import { hmac, split } from '../src/seal/data-key.ts';
@@ -78,7 +78,7 @@ function isZero(buffer: Uint8Array): boolean {
 let folder: string;
 let vault: ReturnType<typeof openLocal>;
 let entries: EntryStore;
-let credstash: Credstash;
+let credstash: Flows;
 /** What was asked of the key service and of the store, in this order. */
 let calls: string[];
 /** Stands between `credstash` and the vault; without it the vault answers. */
@@ -116,7 +116,9 @@ function watching(keys: KeyService): KeyService {
     prepare: () => {
       keys.prepare();
     },
+    wrap: (plaintext, context) => keys.wrap(plaintext, context),
     rewrap: (wrapped, context) => keys.rewrap(wrapped, context),
+    during: (signal) => watching(keys.during(signal)),
   };
 }
 
@@ -124,7 +126,9 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'credstash-keys-'));
   vault = openLocal(join(folder, 'vault'), { create: true });
   entries = between(vault.entries);
-  credstash = new Credstash(watching(between(vault.keys)), entries);
+  credstash = new Flows(() =>
+    Promise.resolve({ keys: watching(between(vault.keys)), entries: entries }),
+  );
   meddle = own;
   wrapping.fails = false;
   forget();
@@ -227,7 +231,11 @@ async function wrongTag(entry: Entry): Promise<Partial<Entry>> {
 
 /** Somebody else's next version of a secret. */
 async function another(name: string): Promise<void> {
-  await new Credstash(vault.keys, vault.entries).put(name, value, { autoversion: true });
+  await new Flows(() => Promise.resolve({ keys: vault.keys, entries: vault.entries })).put(
+    name,
+    value,
+    { autoversion: true },
+  );
 }
 
 const ciphers = ['AES-256-GCM', 'AES-256-CTR'];
@@ -586,7 +594,7 @@ describe('no data key is unwrapped for an item that is malformed', () => {
     dynamodb.on(QueryCommand).resolves({ Items: [item as Item] });
     dynamodb.on(GetItemCommand).resolves({ Item: item as Item });
     dynamodb.on(ScanCommand).resolves({ Items: [item as Item] });
-    const onAws = new Credstash(between(vault.keys), store);
+    const onAws = new Flows(() => Promise.resolve({ keys: between(vault.keys), entries: store }));
     const integrity = coded('INTEGRITY');
     await expect(onAws.get('n')).rejects.toThrow(integrity);
     await expect(onAws.get('n', { version: '1' })).rejects.toThrow(integrity);
@@ -603,7 +611,9 @@ describe('no data key is unwrapped for an item that is malformed', () => {
       dynamodb.reset();
       dynamodb.on(QueryCommand).resolves({ Items: [item] });
       calls = [];
-      await expect(new Credstash(between(vault.keys), store).get('n')).rejects.toThrow();
+      await expect(
+        new Flows(() => Promise.resolve({ keys: between(vault.keys), entries: store })).get('n'),
+      ).rejects.toThrow();
       expect(calls).toEqual(['prepare', 'unwrap']);
     }
   });

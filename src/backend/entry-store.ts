@@ -6,6 +6,7 @@ export interface Found {
   readonly name: string;
   /** As it stands in the table. */
   readonly version: string;
+  readonly labels?: readonly string[];
   /** @throws CredstashError INTEGRITY when it is broken */
   readonly read: () => Entry;
 }
@@ -39,8 +40,42 @@ export interface EntryStore {
   all(prefix?: string): AsyncIterable<Found>;
   /** What a listing needs of every entry, or of those of one name, in no order; broken ones too. */
   headers(name?: string): AsyncIterable<EntryHeader>;
-  /** Removes one version, spelled as it stands in the table. Whether it was there. */
-  remove(name: string, version: string): Promise<boolean>;
+  /**
+   * Removes one version, spelled as it stands in the table. Whether it was there.
+   *
+   * @param options.unlabelled remove it only while it has no label; one that has is left, as if it were not there
+   */
+  remove(
+    name: string,
+    version: string,
+    options?: { readonly unlabelled?: boolean },
+  ): Promise<boolean>;
+  /** The version that has `label`; absent is undefined, broken throws. @throws CredstashError CONFLICT when several have it */
+  labelled(name: string, label: string): Promise<Entry | undefined>;
+  /**
+   * Moves `label` to `version`, spelled as it stands in the table, from whichever version has it, in one step: nobody sees
+   * it on two, and of two who move it at once, the later one moves it from the other's. Undefined takes it away.
+   *
+   * @returns the versions that had it before
+   * @throws CredstashError VERSION_NOT_FOUND when there is no such version; CONFLICT when others keep moving it
+   */
+  label(name: string, label: string, version: string | undefined): Promise<string[]>;
+  /** The same store, whose requests end once `signal` is aborted: they reject with its reason. */
+  during(signal: AbortSignal): EntryStore;
+}
+
+/** The error of a version that was asked for by its name and is not there, in the same words on every backend. */
+export function versionNotFound(name: string, version: string, where: string): CredstashError {
+  return new CredstashError('VERSION_NOT_FOUND', `${name} has no version ${version} in ${where}`);
+}
+
+/** The error of a label that somebody put on several versions, past this project. */
+export function severalLabelled(name: string, label: string, where: string): CredstashError {
+  return new CredstashError(
+    'CONFLICT',
+    `the label ${label} stands on several versions of ${name} in ${where}`,
+    { hint: 'say which: credstash label NAME LABEL -v VERSION takes it from all others' },
+  );
 }
 
 /** The error of a version that is there already, in the same words on every backend. */

@@ -23,8 +23,12 @@ export interface KeyService {
   generate(context: Context): Promise<DataKey>;
   /** The data key of `wrapped`: the caller's own copy, which the caller wipes. */
   unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array>;
-  /** `wrapped` under this service's present master key. Nobody sees the data key. */
-  rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array>;
+  /** A data key of 64 bytes that another service made, wrapped as one of this service's own. */
+  wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array>;
+  /** `wrapped` under this service's present master key; undefined where it is under that one already. Nobody sees the data key. */
+  rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array | undefined>;
+  /** The same service, whose requests end once `signal` is aborted: they reject with its reason. */
+  during(signal: AbortSignal): KeyService;
 }
 
 /** The error of a data key that does not unwrap, in the same words on every backend. */

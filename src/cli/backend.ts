@@ -1,22 +1,11 @@
 import type { Command } from 'commander';
-import type { AwsSettings } from '../backend/aws/index.ts';
-import type { Credstash } from '../credstash.ts';
+import type { Credstash, CredstashOptions } from '../credstash.ts';
 import { CredstashError } from '../errors.ts';
-import { visible } from '../format/visible.ts';
 import type { Io } from './io.ts';
 import { optionsOf, settingsOf } from './settings.ts';
 
-/** What a command works on. */
-export interface Backend {
-  readonly credstash: Credstash;
-  /** Creates the table, with these tags, or the vault, and says so. One that is there is left alone. */
-  readonly setup: (tags: Readonly<Record<string, string>>) => Promise<void>;
-  /** How a person calls it: `the vault /home/x/.local/share/credstash`. */
-  readonly location: string;
-}
-
 /** Opens a backend, runs `use` on it, and closes it. */
-export type WithBackend = (use: (backend: Backend) => Promise<void>) => Promise<void>;
+export type WithBackend = (use: (credstash: Credstash) => Promise<void>) => Promise<void>;
 
 /**
  * The only choice of a backend: what the command's options ask for, and the settings behind them, all checked here.
@@ -33,75 +22,30 @@ export function chooseBackend(
   options: { readonly create?: boolean; readonly unattended?: boolean } = {},
 ): WithBackend {
   const settings = settingsOf(optionsOf(command));
-  return settings.backend === 'local'
-    ? (use) => onVault(settings.folder, options.create ?? false, io, use)
-    : (use) => onAws(settings, io, options.unattended ?? false, use);
+  const { create = false, unattended = false } = options;
+  return async (use) => {
+    // Loaded here: help and a usage error do without.
+    const { Credstash } = await import('../credstash.ts');
+    const credstash =
+      settings.backend === 'local'
+        ? Credstash.local(settings.folder, { create })
+        : new Credstash({ ...settings, unattended, ...(unattended ? {} : attended(io)) });
+    try {
+      await use(credstash);
+    } finally {
+      await credstash.close();
+    }
+  };
 }
 
-async function onVault(
-  folder: string,
-  create: boolean,
-  io: Io,
-  use: (backend: Backend) => Promise<void>,
-): Promise<void> {
-  const [{ Credstash }, { openLocal }] = await Promise.all([
-    import('../credstash.ts'),
-    import('../backend/local/index.ts'),
-  ]);
-  const { keys, entries, vault } = openLocal(folder, { create });
-  try {
-    await use({
-      credstash: new Credstash(keys, entries),
-      setup: async () => {
-        const state = vault.setup() ? 'has been created' : 'already exists';
-        await io.write(`The vault ${visible(vault.folder)} ${state}\n`);
-      },
-      location: entries.location,
-    });
-  } finally {
-    vault.close();
-  }
-}
-
-async function onAws(
-  settings: AwsSettings,
-  io: Io,
-  unattended: boolean,
-  use: (backend: Backend) => Promise<void>,
-): Promise<void> {
-  const [{ Credstash }, { openAws }] = await Promise.all([
-    import('../credstash.ts'),
-    import('../backend/aws/index.ts'),
-  ]);
-  const attended: Partial<AwsSettings> = {
+/** What only a person can do, or wants to know. */
+function attended(io: Io): Pick<CredstashOptions, 'mfaCode' | 'waiting'> {
+  return {
     mfaCode: (serial) => askMfaCode(io, serial),
     waiting: (wait) => {
       io.status.wait(wait && `${wait.resource} is throttled: ${wait.seconds} s, trying again`);
     },
   };
-  const aws = await openAws({ ...settings, unattended, ...(unattended ? {} : attended) });
-  try {
-    await use({
-      credstash: new Credstash(aws.keys, aws.entries),
-      // In the original's words, for whoever reads them in a script.
-      setup: async (tags) => {
-        const created = await aws.setup(tags, () =>
-          io.write('Creating table...\nWaiting for table to be created...\n'),
-        );
-        await io.write(
-          created
-            ? 'Adding tags...\nTable has been created. Go read the README about how to create your KMS key\n'
-            : 'Credential Store table already exists\n',
-        );
-        if (!created && Object.keys(tags).length > 0) {
-          io.note(`credstash: warning: the tags of ${aws.entries.location} are left as they are`);
-        }
-      },
-      location: aws.entries.location,
-    });
-  } finally {
-    aws.close();
-  }
 }
 
 async function askMfaCode(io: Io, serial: string): Promise<string> {

@@ -1,10 +1,10 @@
 import { type Context, parseContext } from '../context.ts';
-import type { ProgressOptions, Wanted } from '../credstash.ts';
+import type { Credstash } from '../credstash.ts';
 import { type Assignment, type Environment, references, variableOf } from '../environment.ts';
 import { CredstashError } from '../errors.ts';
+import type { ProgressOptions, Wanted } from '../flows.ts';
 import { checkGlob } from '../name.ts';
 import { isReference, parseReferences, SCHEME } from '../reference.ts';
-import type { Backend } from './backend.ts';
 
 /** What exec is asked for besides its words. */
 export interface OrderOptions {
@@ -68,7 +68,7 @@ function parseEnv(argument: string): [variable: string, reference: string] {
  * @throws CredstashError SECRET_NOT_FOUND for a GLOB that matches nothing; and as Credstash does
  */
 export async function get(
-  { credstash, location }: Backend,
+  credstash: Credstash,
   { context, globs, named, inherited }: Order,
   options: OrderOptions & ProgressOptions,
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
@@ -79,7 +79,10 @@ export async function get(
       .getAll({ glob, context, progress: options.progress })
       .catch(withoutLeavingOut);
     if (matching.length === 0) {
-      throw new CredstashError('SECRET_NOT_FOUND', `no secret in ${location} matches ${glob}`);
+      throw new CredstashError(
+        'SECRET_NOT_FOUND',
+        `no secret in ${await credstash.location()} matches ${glob}`,
+      );
     }
     for (const secret of matching) {
       secrets.push({ ...secret, variable: variableOf(secret.name, glob, options) });

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
-import type { PutOptions } from '../credstash.ts';
+import type { PutOptions } from '../flows.ts';
 import { cipherOf } from './settings.ts';
 
 /** How a secret is sealed, and as which version: what the commands that store have in common. */

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
-import type { Credstash, GetAllOptions } from '../credstash.ts';
+import type { Credstash } from '../credstash.ts';
 import { CredstashError } from '../errors.ts';
+import type { GetAllOptions } from '../flows.ts';
 import { githubExport, type GithubExport } from '../format/github.ts';
 import { SECRET_FORMATS } from '../format/index.ts';
 import { checkK8sName } from '../format/k8s.ts';

@@ -15,7 +15,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/backend/local/driver.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { Credstash } from '../../src/credstash.ts';
+import { Flows } from '../../src/flows.ts';
 import {
   failed,
   ok,
@@ -50,7 +50,7 @@ function newValue(): string {
 /** Every entry, opened: `name version` and its value. */
 async function held(folder: string): Promise<Map<string, string>> {
   const { keys, entries, vault } = openLocal(folder, { create: false });
-  const credstash = new Credstash(keys, entries);
+  const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: entries }));
   const all = new Map<string, string>();
   for (const { name, version } of await credstash.list()) {
     const value = await credstash.get(name, { version });
@@ -287,7 +287,7 @@ test('writers that are killed lose nothing and leave nothing half done', { timeo
   /** Puts versions of these names, undisturbed. */
   const prepare = async (names: readonly string[]): Promise<void> => {
     const { keys, entries, vault } = openLocal(folder, { create: true });
-    const credstash = new Credstash(keys, entries);
+    const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: entries }));
     for (const name of names) {
       const value = newValue();
       const { version } = await credstash.put(name, Buffer.from(value), { autoversion: true });

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openAws } from '../../src/backend/aws/index.ts';
-import { Credstash } from '../../src/credstash.ts';
+import { Flows } from '../../src/flows.ts';
 import { compareUtf8 } from '../../src/utf8.ts';
 import { awsEnv } from '../end-to-end/backends.ts';
 import { createTable, type Dynamo, startDynalite } from '../support/dynamo.ts';
@@ -205,10 +205,10 @@ interface Ended {
 }
 
 /** The table over a connection that does not fail. */
-async function withClean<T>(use: (credstash: Credstash) => Promise<T>): Promise<T> {
+async function withClean<T>(use: (credstash: Flows) => Promise<T>): Promise<T> {
   const aws = await openAws({ table: TABLE, key: 'alias/credstash', region: 'us-east-1' });
   try {
-    return await use(new Credstash(aws.keys, aws.entries));
+    return await use(new Flows(() => Promise.resolve({ keys: aws.keys, entries: aws.entries })));
   } finally {
     aws.close();
   }

@@ -23,10 +23,13 @@ describe('the local vault', () => {
   describeKeyService('of a vault', () => vault.keys);
   describeEntryStore('of a vault', {
     open: () => vault.entries,
+    hasTransactions: true,
     putRaw: (item) => {
       const database = openDatabase(join(path, 'vault.db'));
       const columns = Object.keys(item);
-      const values = Object.values(item).map((value) => ('S' in value ? value.S : value.B));
+      const values = Object.values(item).map((value) =>
+        'SS' in value ? ` ${value.SS.join(' ')} ` : 'S' in value ? value.S : value.B,
+      );
       database.run(
         `INSERT INTO entries (${columns.join()}) VALUES (${columns.map(() => '?').join()})`,
         ...values,
@@ -48,7 +51,7 @@ describe('the local vault', () => {
   });
 });
 
-describe.each(dynamoEngines())('AWS on $name', ({ start }) => {
+describe.each(dynamoEngines())('AWS on $name', ({ name, start }) => {
   let aws: Aws;
   let opened: Awaited<ReturnType<typeof openAws>>;
   beforeAll(async () => {
@@ -65,6 +68,7 @@ describe.each(dynamoEngines())('AWS on $name', ({ start }) => {
   describeKeyService('of KMS', () => opened.keys);
   describeEntryStore('of DynamoDB', {
     open: () => opened.entries,
+    hasTransactions: name !== 'dynalite',
     putRaw: (item) => putRaw(aws.dynamo.url, table, item),
   });
 

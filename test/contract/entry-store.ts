@@ -8,7 +8,9 @@ export interface StoreUnderTest {
   /** The store, on whatever the suite's hooks started. */
   open(): EntryStore;
   /** Puts an item past the store, as somebody else who can write to the table would. */
-  putRaw(item: Record<string, { S: string } | { B: Uint8Array }>): Promise<void>;
+  putRaw(item: Record<string, { S: string } | { B: Uint8Array } | { SS: string[] }>): Promise<void>;
+  /** Where the engine has no transactions, labels cannot be moved on it. */
+  readonly hasTransactions: boolean;
 }
 
 let count = 0;
@@ -47,6 +49,11 @@ function plain(entry: Entry | undefined): unknown {
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
+}
+
+/** Its methods about labels, as functions. */
+function bound(store: EntryStore): Pick<EntryStore, 'label' | 'labelled'> {
+  return { label: store.label.bind(store), labelled: store.labelled.bind(store) };
 }
 
 const v = (n: number): string => String(n).padStart(19, '0');
@@ -218,6 +225,107 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         code: 'VERSION_EXISTS',
       });
       expect(await store.open().remove(secret, v(2))).toBe(true);
+    });
+
+    it('ends with the reason of a signal that is aborted', async () => {
+      const entry = entryOf(freshName(), v(1));
+      await store.open().create(entry);
+      const during = store.open().during(AbortSignal.abort('enough'));
+      for (const call of [
+        () => during.latest(entry.name),
+        () => during.at(entry.name, v(1)),
+        () => during.create(entryOf(entry.name, v(2))),
+        () => during.replace(entry, entry),
+        () => during.remove(entry.name, v(1)),
+        () => during.labelled(entry.name, 'live'),
+        () => during.label(entry.name, 'live', v(1)),
+        () => collect(during.headers(entry.name)),
+        () => collect(during.all()),
+        () => collect(during.versions(entry.name)),
+      ]) {
+        await expect(call()).rejects.toBe('enough');
+      }
+      expect(await collect(store.open().headers(entry.name))).toHaveLength(1);
+    });
+
+    if (!store.hasTransactions) return;
+    describe('labels', () => {
+      async function secret(versions: number): Promise<string> {
+        const name = freshName();
+        for (let i = 1; i <= versions; i += 1) await store.open().create(entryOf(name, v(i)));
+        return name;
+      }
+      async function labelsOf(name: string): Promise<Record<string, readonly string[]>> {
+        const headers = await collect(store.open().headers(name));
+        return Object.fromEntries(
+          headers.flatMap(({ version, labels }) => (labels ? [[version, labels]] : [])),
+        );
+      }
+
+      it('stand on one version, move, and go', async () => {
+        const name = await secret(3);
+        const { label, labelled } = bound(store.open());
+        expect(await labelled(name, 'live')).toBeUndefined();
+        expect(await label(name, 'live', v(2))).toEqual([]);
+        expect(await labelled(name, 'live')).toMatchObject({ version: v(2), labels: ['live'] });
+        expect(await label(name, 'live', v(2))).toEqual([v(2)]);
+        expect(await label(name, 'canary', v(3))).toEqual([]);
+        expect(await label(name, 'live', v(3))).toEqual([v(2)]);
+        expect(await labelsOf(name)).toEqual({ [v(3)]: ['canary', 'live'] });
+        expect((await store.open().latest(name))?.labels).toEqual(['canary', 'live']);
+        for await (const found of store.open().all(name)) {
+          expect(found.labels).toEqual(found.version === v(3) ? ['canary', 'live'] : undefined);
+        }
+        // A label that is a part of another is another.
+        expect(await labelled(name, 'liv')).toBeUndefined();
+        expect(await label(name, 'canary', undefined)).toEqual([v(3)]);
+        expect(await label(name, 'canary', undefined)).toEqual([]);
+        expect(await label(name, 'live', v(1))).toEqual([v(3)]);
+        expect(await labelsOf(name)).toEqual({ [v(1)]: ['live'] });
+        expect(await label(name, 'live', undefined)).toEqual([v(1)]);
+        expect(await labelsOf(name)).toEqual({});
+      });
+
+      it('are of one name, and of a version that is there', async () => {
+        const [one, other] = [await secret(1), await secret(1)];
+        const { label } = bound(store.open());
+        await label(one, 'live', v(1));
+        expect(await labelsOf(other)).toEqual({});
+        await expect(label(one, 'live', v(9))).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' });
+        await expect(label('nobody', 'live', v(1))).rejects.toMatchObject({
+          code: 'VERSION_NOT_FOUND',
+        });
+        expect(await label('nobody', 'live', undefined)).toEqual([]);
+        expect(await labelsOf(one)).toEqual({ [v(1)]: ['live'] });
+        expect(await collect(store.open().headers('nobody'))).toEqual([]);
+      });
+
+      it('stay where an entry is replaced, and go with one that is removed', async () => {
+        const name = await secret(2);
+        const { label, labelled } = bound(store.open());
+        await label(name, 'live', v(1));
+        const was = (await store.open().at(name, v(1))) as Entry;
+        await store.open().replace({ ...was, key: new Uint8Array(randomBytes(100)) }, was);
+        expect((await labelled(name, 'live'))?.version).toBe(v(1));
+        expect(await store.open().remove(name, v(1), { unlabelled: true })).toBe(false);
+        expect(await store.open().remove(name, v(2), { unlabelled: true })).toBe(true);
+        expect(await store.open().remove(name, v(1))).toBe(true);
+        expect(await labelled(name, 'live')).toBeUndefined();
+      });
+
+      it('stand on one version whoever moves them at once', async () => {
+        const name = await secret(8);
+        for (let round = 0; round < 5; round += 1) {
+          const moved = Array.from({ length: 8 }, (_, i) =>
+            store.open().label(name, 'live', v(i + 1)),
+          );
+          const before = (await Promise.all(moved)).flat();
+          expect(Object.values(await labelsOf(name))).toEqual([['live']]);
+          // Each was moved from where another one had moved it.
+          expect(new Set(before).size).toBe(before.length);
+          await store.open().label(name, 'live', undefined);
+        }
+      });
     });
   });
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { KeyService } from '../../src/backend/key-service.ts';
 import { bindName, checkContext } from '../../src/context.ts';
@@ -88,8 +89,27 @@ export function describeKeyService(name: string, open: () => KeyService): void {
     it('rewraps to another wrapping of the same data key', async () => {
       const { plaintext, wrapped } = await open().generate(context);
       const again = await open().rewrap(wrapped, context);
+      if (again === undefined) return; // it is under this service's present key already
       expect(Buffer.from(again).equals(wrapped)).toBe(false);
       expect(await open().unwrap(again, context)).toEqual(new Uint8Array(plaintext));
+    });
+
+    it('wraps a data key that was made elsewhere', async () => {
+      const plaintext = new Uint8Array(randomBytes(64));
+      const wrapped = await open().wrap(plaintext, context);
+      expect(await open().unwrap(wrapped, context)).toEqual(plaintext);
+      await expect(open().unwrap(wrapped, checkContext([['env', 'dev']]))).rejects.toMatchObject({
+        code: 'WRONG_CONTEXT',
+      });
+    });
+
+    it('ends with the reason of a signal that is aborted', async () => {
+      const { wrapped } = await open().generate(context);
+      const during = open().during(AbortSignal.abort('enough'));
+      await expect(during.generate(context)).rejects.toBe('enough');
+      await expect(during.unwrap(wrapped, context)).rejects.toBe('enough');
+      await expect(during.wrap(new Uint8Array(64), context)).rejects.toBe('enough');
+      await expect(during.rewrap(wrapped, context)).rejects.toBe('enough');
     });
   });
 }

@@ -51,6 +51,20 @@ function generateDataKey(keys: KeyRing, body: Body, falsify: Falsify): Body {
   };
 }
 
+function encrypt(keys: KeyRing, body: Body): Body {
+  const key = keys.usable(text(body, 'KeyId'));
+  const plaintext = Buffer.from(text(body, 'Plaintext'), 'base64');
+  if (plaintext.length === 0 || plaintext.length > 4096) {
+    throw new KmsError('ValidationException', '1 validation error detected: 1 to 4096 bytes');
+  }
+  const blob = keys.wrap(key, plaintext, context(body, 'EncryptionContext'));
+  return {
+    CiphertextBlob: blob.toString('base64'),
+    KeyId: key.arn,
+    EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+  };
+}
+
 /** Opens the CiphertextBlob of Decrypt and ReEncrypt; a key that is named must be the right one. */
 function unwrap(keys: KeyRing, body: Body, keyName: string, contextName: string): Unwrapped {
   const expected = body[keyName] === undefined ? undefined : keys.usable(text(body, keyName));
@@ -115,6 +129,8 @@ export function act(action: string, keys: KeyRing, body: Body, falsify: Falsify)
   switch (action) {
     case 'GenerateDataKey':
       return generateDataKey(keys, body, falsify);
+    case 'Encrypt':
+      return encrypt(keys, body);
     case 'Decrypt':
       return decrypt(keys, body, falsify);
     case 'ReEncrypt':

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import type { KMSClient } from '@aws-sdk/client-kms';
 import {
   fromEnv,
   fromNodeProviderChain,
@@ -27,6 +28,12 @@ export interface AwsSettings {
   readonly table: string;
   /** The master key of new data keys: an alias with its `alias/`, a key id, or an ARN of either. */
   readonly key: string;
+  /** In the place of what AWS's environment variables and files say: credentials, or what gives them. */
+  readonly credentials?: DynamoDBClientConfig['credentials'];
+  /** The URL of both services, for a test. */
+  readonly endpoint?: string | undefined;
+  /** The application's own clients, with their regions and credentials. They are not closed. */
+  readonly clients?: { readonly dynamodb?: DynamoDBClient; readonly kms?: KMSClient } | undefined;
   /** Told of the wait for a table or a KMS that throttles. */
   readonly waiting?: Waiting;
   /** Asks the person for the code of the MFA device `serial`. */
@@ -35,7 +42,10 @@ export interface AwsSettings {
   readonly unattended?: boolean;
 }
 
-type ClientConfig = Pick<DynamoDBClientConfig, 'profile' | 'credentials' | 'logger'> & {
+type ClientConfig = Pick<
+  DynamoDBClientConfig,
+  'profile' | 'credentials' | 'logger' | 'endpoint'
+> & {
   readonly requestHandler: RequestHandler;
 };
 
@@ -73,13 +83,16 @@ export function checkTable(table: string): { table: string; region: string | und
  * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
  */
 export async function regions(settings: AwsSettings): Promise<{ dynamodb: string; kms: string }> {
+  const { clients } = settings;
   const own =
     settings.region ??
     (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined);
   const region = own ?? (await profileSetting(settings, 'region')) ?? 'us-east-1';
   return {
-    dynamodb: checkRegion(checkTable(settings.table).region ?? region),
-    kms: checkRegion(settings.kmsRegion ?? region),
+    dynamodb: checkRegion(
+      (await clients?.dynamodb?.config.region()) ?? checkTable(settings.table).region ?? region,
+    ),
+    kms: checkRegion((await clients?.kms?.config.region()) ?? settings.kmsRegion ?? region),
   };
 }
 
@@ -97,6 +110,7 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
   const profile = profileOf(settings);
   const shared = {
     ...(profile === undefined ? {} : { profile }),
+    ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
     logger: QUIET,
     // A service that is not there must not hold a person up: all attempts together end within a minute.
     requestHandler: {
@@ -115,14 +129,20 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
   if (settings.unattended && !keysInEnvironment && (await runsProcess(settings))) {
     throw new CredstashError('NO_CREDENTIALS', 'the credentials come from another program');
   }
-  const chain = keysInEnvironment
-    ? fromEnv({ logger: QUIET })
-    : fromNodeProviderChain({
-        ...(profile === undefined ? {} : { profile }),
-        ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
-        clientConfig: { ...shared, region },
-        logger: QUIET,
-      });
+  const { credentials } = settings;
+  if (credentials && settings.roleArn === undefined) return { ...shared, credentials };
+  const chain = credentials
+    ? typeof credentials === 'function'
+      ? credentials
+      : () => Promise.resolve(credentials)
+    : keysInEnvironment
+      ? fromEnv({ logger: QUIET })
+      : fromNodeProviderChain({
+          ...(profile === undefined ? {} : { profile }),
+          ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
+          clientConfig: { ...shared, region },
+          logger: QUIET,
+        });
   const { roleArn } = settings;
   if (roleArn === undefined) return { ...shared, credentials: translated(chain, region, profile) };
   // STS would say that it is invalid, in words that are not kept.

@@ -7,6 +7,8 @@ import {
   PutItemCommand,
   QueryCommand,
   ScanCommand,
+  TransactWriteItemsCommand,
+  type TransactWriteItemsCommandInput,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import {
@@ -19,15 +21,35 @@ import {
   parseItem,
 } from '../../entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
-import { conflict, type EntryStore, type Found, versionExists } from '../entry-store.ts';
+import {
+  conflict,
+  type EntryStore,
+  type Found,
+  severalLabelled,
+  versionExists,
+  versionNotFound,
+} from '../entry-store.ts';
+import { sleep } from '../../sleep.ts';
 import { nameOf, translate, unreadable } from './errors.ts';
 import { Patience } from './patience.ts';
 
 /** Every attribute of an entry but its keys, with a placeholder each: several are reserved words of DynamoDB. */
 const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'contents', 'hmac'];
-const HEADER = ['name', 'version', 'cipher', 'digest', 'created', 'comment'];
+const HEADER = ['name', 'version', 'cipher', 'digest', 'created', 'comment', 'labels'];
+/**
+ * On the lowest version of a name: how often a label of that name was moved. Every move changes it, and so no two of them
+ * can happen at once, whichever versions they are about.
+ */
+const MOVES = 'labelmoves';
+const MOVES_AT_ONCE = 32;
 
 type RawItem = Record<string, AttributeValue>;
+type TransactUpdate = NonNullable<
+  NonNullable<TransactWriteItemsCommandInput['TransactItems']>[number]['Update']
+>;
+interface SendOptions {
+  readonly abortSignal?: AbortSignal;
+}
 interface Page {
   Items?: RawItem[] | undefined;
   LastEvaluatedKey?: RawItem | undefined;
@@ -40,13 +62,25 @@ export class AwsEntryStore implements EntryStore {
   readonly #table: string;
   readonly #region: string;
   readonly #patience: Patience;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(dynamodb: DynamoDBClient, table: string, region: string, patience = new Patience()) {
+  constructor(
+    dynamodb: DynamoDBClient,
+    table: string,
+    region: string,
+    patience = new Patience(),
+    signal?: AbortSignal,
+  ) {
     this.#dynamodb = dynamodb;
     this.#table = table;
     this.#region = region;
     this.#patience = patience;
+    this.#signal = signal;
     this.location = `the table ${table} in ${region}`;
+  }
+
+  during(signal: AbortSignal): EntryStore {
+    return new AwsEntryStore(this.#dynamodb, this.#table, this.#region, this.#patience, signal);
   }
 
   async create(entry: Entry): Promise<void> {
@@ -59,8 +93,8 @@ export class AwsEntryStore implements EntryStore {
       ConditionExpression: 'attribute_not_exists(#name)',
       ExpressionAttributeNames: { '#name': 'name' },
     };
-    const stored = await this.#conditional('dynamodb:PutItem', item, () =>
-      this.#dynamodb.send(new PutItemCommand(input)),
+    const stored = await this.#conditional('dynamodb:PutItem', item, (options) =>
+      this.#dynamodb.send(new PutItemCommand(input), options),
     );
     if (!stored) throw versionExists(entry, this.location);
   }
@@ -99,8 +133,8 @@ export class AwsEntryStore implements EntryStore {
       ExpressionAttributeNames: placeholders(['name', ...ATTRIBUTES]),
       ExpressionAttributeValues: values,
     };
-    const replaced = await this.#conditional('dynamodb:UpdateItem', item, () =>
-      this.#dynamodb.send(new UpdateItemCommand(input)),
+    const replaced = await this.#conditional('dynamodb:UpdateItem', item, (options) =>
+      this.#dynamodb.send(new UpdateItemCommand(input), options),
     );
     if (!replaced) throw conflict(was, this.location);
   }
@@ -129,8 +163,8 @@ export class AwsEntryStore implements EntryStore {
       ExpressionAttributeValues: { ':prefix': { S: prefix } },
     };
     for await (const item of this.#scan(prefix === '' ? {} : filter)) {
-      const { name, version } = parseHeader(item);
-      yield { name, version, read: () => parseItem(item) };
+      const { name, version, labels } = parseHeader(item);
+      yield { name, version, ...(labels ? { labels } : {}), read: () => parseItem(item) };
     }
   }
 
@@ -144,22 +178,123 @@ export class AwsEntryStore implements EntryStore {
     for await (const item of items) yield parseHeader(item);
   }
 
-  async remove(name: string, version: string): Promise<boolean> {
+  async remove(
+    name: string,
+    version: string,
+    options: { readonly unlabelled?: boolean } = {},
+  ): Promise<boolean> {
+    const { unlabelled = false } = options;
+    const names = placeholders(unlabelled ? ['name', 'labels'] : ['name']);
     const input = {
       TableName: this.#table,
       Key: keyOf(name, version),
-      ConditionExpression: 'attribute_exists(#name)',
-      ExpressionAttributeNames: { '#name': 'name' },
+      ConditionExpression: `attribute_exists(#name)${unlabelled ? ' AND attribute_not_exists(#labels)' : ''}`,
+      ExpressionAttributeNames: names,
     };
-    return this.#conditional('dynamodb:DeleteItem', undefined, () =>
-      this.#dynamodb.send(new DeleteItemCommand(input)),
+    return this.#conditional('dynamodb:DeleteItem', undefined, (options) =>
+      this.#dynamodb.send(new DeleteItemCommand(input), options),
     );
+  }
+
+  async labelled(name: string, label: string): Promise<Entry | undefined> {
+    let found: RawItem | undefined;
+    const query = {
+      ScanIndexForward: false,
+      FilterExpression: 'contains(#labels, :label)',
+      ExpressionAttributeNames: placeholders(['labels']),
+      ExpressionAttributeValues: { ':label': { S: label } },
+    };
+    for await (const item of this.#query(name, query)) {
+      // Of an attribute that is a text, `contains` would say so too.
+      if (!parseHeader(item).labels?.includes(label)) continue;
+      if (found) throw severalLabelled(name, label, this.location);
+      found = item;
+    }
+    return found && parseItem(found);
+  }
+
+  async label(name: string, label: string, version: string | undefined): Promise<string[]> {
+    for (let tries = 0; tries < MOVES_AT_ONCE; tries += 1) {
+      const names = placeholders(['name', 'version', 'labels', MOVES]);
+      const items: RawItem[] = [];
+      for await (const item of this.#query(name, {
+        ProjectionExpression: Object.keys(names).join(),
+        ExpressionAttributeNames: names,
+      })) {
+        items.push(item);
+      }
+      const versionOf = (item: RawItem): string => item['version']?.S ?? '';
+      if (version !== undefined && !items.some((item) => versionOf(item) === version)) {
+        throw versionNotFound(name, version, this.location);
+      }
+      const had = items.filter((item) => parseHeader(item).labels?.includes(label));
+      const before = had.map(versionOf);
+      if (before.join() === (version ?? '')) return before;
+      // The lowest version comes first.
+      const updates = items.flatMap((item, at) =>
+        this.#labelUpdate(item, label, {
+          add: versionOf(item) === version && !had.includes(item),
+          remove: versionOf(item) !== version && had.includes(item),
+          isFirst: at === 0,
+        }),
+      );
+      const input = { TransactItems: updates.map((Update) => ({ Update })) };
+      const isMoved = await this.#call('dynamodb:UpdateItem', async (options) => {
+        try {
+          await this.#dynamodb.send(new TransactWriteItemsCommand(input), options);
+          return true;
+        } catch (error) {
+          if (isOvertaken(error)) return false;
+          throw error;
+        }
+      });
+      if (isMoved) return before;
+      await sleep(Math.random() * 50 * (tries + 1), this.#signal);
+    }
+    throw new CredstashError(
+      'CONFLICT',
+      `others keep moving the labels of ${name} in ${this.location}`,
+      { hint: 'run the command again' },
+    );
+  }
+
+  /** What a move does to one version; nothing for most. */
+  #labelUpdate(
+    item: RawItem,
+    label: string,
+    { add, remove, isFirst }: { add: boolean; remove: boolean; isFirst: boolean },
+  ): TransactUpdate[] {
+    if (!add && !remove && !isFirst) return [];
+    const moves = item[MOVES];
+    const adds = [...(add ? ['#labels :label'] : []), ...(isFirst ? [`#${MOVES} :one`] : [])];
+    const unmoved = moves ? `#${MOVES} = :moves` : `attribute_not_exists(#${MOVES})`;
+    return [
+      {
+        TableName: this.#table,
+        Key: { name: item['name'] as AttributeValue, version: item['version'] as AttributeValue },
+        UpdateExpression: [
+          ...(adds.length > 0 ? [`ADD ${adds.join(', ')}`] : []),
+          ...(remove ? ['DELETE #labels :label'] : []),
+        ].join(' '),
+        // An update of what is gone meanwhile would create it.
+        ConditionExpression: `attribute_exists(#name)${isFirst ? ` AND ${unmoved}` : ''}`,
+        ExpressionAttributeNames: placeholders([
+          'name',
+          ...(add || remove ? ['labels'] : []),
+          ...(isFirst ? [MOVES] : []),
+        ]),
+        ExpressionAttributeValues: {
+          ...(add || remove ? { ':label': { SS: [label] } } : {}),
+          ...(isFirst ? { ':one': { N: '1' }, ...(moves ? { ':moves': moves } : {}) } : {}),
+        },
+      },
+    ];
   }
 
   async #item(name: string, version: string): Promise<RawItem | undefined> {
     const input = { TableName: this.#table, Key: keyOf(name, version), ConsistentRead: true };
-    const { Item } = await this.#call('dynamodb:GetItem', () =>
-      this.#dynamodb.send(new GetItemCommand(input)),
+    const { Item } = await this.#call('dynamodb:GetItem', (options) =>
+      this.#dynamodb.send(new GetItemCommand(input), options),
     );
     return Item && this.#asked(Item, name, version);
   }
@@ -176,39 +311,43 @@ export class AwsEntryStore implements EntryStore {
 
   async *#query(
     name: string,
-    options: Partial<ConstructorParameters<typeof QueryCommand>[0]>,
+    query: Partial<ConstructorParameters<typeof QueryCommand>[0]>,
   ): AsyncGenerator<RawItem> {
-    const items = this.#pages('dynamodb:Query', (start) =>
+    const items = this.#pages('dynamodb:Query', (start, options) =>
       this.#dynamodb.send(
         new QueryCommand({
           TableName: this.#table,
           ConsistentRead: true,
           KeyConditionExpression: '#name = :name',
-          ...options,
-          ExpressionAttributeNames: { ...options.ExpressionAttributeNames, '#name': 'name' },
-          ExpressionAttributeValues: { ':name': { S: name } },
+          ...query,
+          ExpressionAttributeNames: { ...query.ExpressionAttributeNames, '#name': 'name' },
+          ExpressionAttributeValues: { ...query.ExpressionAttributeValues, ':name': { S: name } },
           ...start,
         }),
+        options,
       ),
     );
     for await (const item of items) yield this.#asked(item, name);
   }
 
-  #scan(options: Partial<ConstructorParameters<typeof ScanCommand>[0]>): AsyncGenerator<RawItem> {
-    return this.#pages('dynamodb:Scan', (start) =>
+  #scan(scan: Partial<ConstructorParameters<typeof ScanCommand>[0]>): AsyncGenerator<RawItem> {
+    return this.#pages('dynamodb:Scan', (start, options) =>
       this.#dynamodb.send(
-        new ScanCommand({ TableName: this.#table, ConsistentRead: true, ...options, ...start }),
+        new ScanCommand({ TableName: this.#table, ConsistentRead: true, ...scan, ...start }),
+        options,
       ),
     );
   }
 
   async *#pages(
     action: string,
-    send: (start: { ExclusiveStartKey?: RawItem }) => Promise<Page>,
+    send: (start: { ExclusiveStartKey?: RawItem }, options: SendOptions) => Promise<Page>,
   ): AsyncGenerator<RawItem> {
     let start: { ExclusiveStartKey?: RawItem } = {};
     for (;;) {
-      const { Items, LastEvaluatedKey } = await this.#call(action, () => send(start));
+      const { Items, LastEvaluatedKey } = await this.#call(action, (options) =>
+        send(start, options),
+      );
       // A page without the list is no empty page: a reader must not take it for a table that has nothing.
       if (!Array.isArray(Items) || !Items.every(isRecord)) throw this.#unreadable();
       yield* Items;
@@ -229,13 +368,13 @@ export class AwsEntryStore implements EntryStore {
   async #conditional(
     action: string,
     item: Item | undefined,
-    send: () => Promise<unknown>,
+    send: (options: SendOptions) => Promise<unknown>,
   ): Promise<boolean> {
     let rounds = 0;
-    const outcome = await this.#call(action, async () => {
+    const outcome = await this.#call(action, async (options) => {
       rounds += 1;
       try {
-        await send();
+        await send(options);
         return undefined;
       } catch (error) {
         if (nameOf(error) === 'ConditionalCheckFailedException')
@@ -255,14 +394,16 @@ export class AwsEntryStore implements EntryStore {
     return there !== undefined && ATTRIBUTES.every((each) => same(item[each], there[each]));
   }
 
-  #call<T>(action: string, send: () => Promise<T>): Promise<T> {
-    return this.#patience.send(`the table ${this.#table}`, async () => {
+  #call<T>(action: string, send: (options: SendOptions) => Promise<T>): Promise<T> {
+    const signal = this.#signal;
+    const attempt = async (): Promise<T> => {
       try {
-        return await send();
+        return await send(signal ? { abortSignal: signal } : {});
       } catch (error) {
         throw this.#translate(error, action);
       }
-    });
+    };
+    return this.#patience.send(`the table ${this.#table}`, attempt, signal);
   }
 
   #unreadable(): CredstashError {
@@ -292,6 +433,21 @@ export class AwsEntryStore implements EntryStore {
     }
     return general;
   }
+}
+
+/** Whether a transaction met another one, or what that left: it is tried again from the start. */
+function isOvertaken(error: unknown): boolean {
+  if (nameOf(error) === 'TransactionConflictException') return true;
+  if (nameOf(error) !== 'TransactionCanceledException') return false;
+  const { CancellationReasons: reasons = [] } = error as {
+    CancellationReasons?: { Code?: string }[];
+  };
+  // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
+  const codes = reasons.map(({ Code }) => Code).filter((code) => code !== 'None');
+  return (
+    codes.length > 0 &&
+    codes.every((code) => ['ConditionalCheckFailed', 'TransactionConflict'].includes(code ?? ''))
+  );
 }
 
 function attemptsOf(error: unknown): number {

@@ -12,10 +12,10 @@ export type { AwsSettings };
 export async function openAws(settings: AwsSettings): Promise<{
   keys: KeyService;
   entries: EntryStore;
-  setup: (
-    tags: Readonly<Record<string, string>>,
-    creating: () => Promise<void>,
-  ) => Promise<boolean>;
+  setup: (options: {
+    readonly tags?: Readonly<Record<string, string>> | undefined;
+    readonly creating?: (() => Promise<void>) | undefined;
+  }) => Promise<boolean>;
   close: () => void;
 }> {
   const { table, key } = settings;
@@ -23,13 +23,16 @@ export async function openAws(settings: AwsSettings): Promise<{
   const shared = await clientConfig(settings, region.dynamodb);
   const { httpsAgent } = shared.requestHandler;
   const early = httpsAgent instanceof EarlyAgent ? httpsAgent : undefined;
-  const dynamodb = new DynamoDBClient({ ...shared, region: region.dynamodb });
+  const dynamodb =
+    settings.clients?.dynamodb ?? new DynamoDBClient({ ...shared, region: region.dynamodb });
   const patience = new Patience(settings.waiting);
-  const close = [
-    () => {
+  const close: (() => void)[] = [];
+  // What the application made is its own to close.
+  if (!settings.clients?.dynamodb) {
+    close.push(() => {
       dynamodb.destroy();
-    },
-  ];
+    });
+  }
 
   // Listing and deleting need no key service, so its client is loaded with the first data key.
   let loaded: Promise<{ keys: KeyService; connect: () => Promise<void> }> | undefined;
@@ -37,10 +40,13 @@ export async function openAws(settings: AwsSettings): Promise<{
     const { AwsKeyService, DecryptCommand, KMSClient } = await import('./key-service.ts');
     // The first client's provider, which remembers what it got: both clients ask for credentials once.
     const { credentials } = dynamodb.config;
-    const kms = new KMSClient({ ...shared, credentials, region: region.kms });
-    close.push(() => {
-      kms.destroy();
-    });
+    const own = settings.clients?.kms;
+    const kms = own ?? new KMSClient({ ...shared, credentials, region: region.kms });
+    if (!own) {
+      close.push(() => {
+        kms.destroy();
+      });
+    }
     return {
       keys: new AwsKeyService(kms, key, region.kms, patience),
       connect: () => early?.connect(kms, DecryptCommand) ?? Promise.resolve(),
@@ -48,23 +54,34 @@ export async function openAws(settings: AwsSettings): Promise<{
   };
   const service = (): NonNullable<typeof loaded> => (loaded ??= load());
 
+  const prepare = (): void => {
+    // An entry is read or stored in any case. What loads KMS must not hold up that request.
+    void early?.connect(dynamodb, GetItemCommand);
+    // What goes wrong is told by the request.
+    early?.waiting
+      .then(service)
+      .then(({ connect }) => connect())
+      .catch(() => undefined);
+  };
+  const lazily = (signal?: AbortSignal): KeyService => {
+    const keys = async (): Promise<KeyService> => {
+      const { keys } = await service();
+      return signal ? keys.during(signal) : keys;
+    };
+    return {
+      prepare,
+      generate: async (context) => (await keys()).generate(context),
+      unwrap: async (wrapped, context) => (await keys()).unwrap(wrapped, context),
+      wrap: async (plaintext, context) => (await keys()).wrap(plaintext, context),
+      rewrap: async (wrapped, context) => (await keys()).rewrap(wrapped, context),
+      during: lazily,
+    };
+  };
+
   return {
-    keys: {
-      prepare: () => {
-        // An entry is read or stored in any case. What loads KMS must not hold up that request.
-        void early?.connect(dynamodb, GetItemCommand);
-        // What goes wrong is told by the request.
-        early?.waiting
-          .then(service)
-          .then(({ connect }) => connect())
-          .catch(() => undefined);
-      },
-      generate: async (context) => (await service()).keys.generate(context),
-      unwrap: async (wrapped, context) => (await service()).keys.unwrap(wrapped, context),
-      rewrap: async (wrapped, context) => (await service()).keys.rewrap(wrapped, context),
-    },
+    keys: lazily(),
     entries: new AwsEntryStore(dynamodb, table, region.dynamodb, patience),
-    setup: async (tags, creating) => {
+    setup: async ({ tags = {}, creating = () => Promise.resolve() }) => {
       const { createTable } = await import('./setup.ts');
       return createTable(dynamodb, table, region.dynamodb, tags, patience, creating);
     },

@@ -1,5 +1,6 @@
 import {
   DecryptCommand,
+  EncryptCommand,
   GenerateDataKeyCommand,
   KMSClient,
   ReEncryptCommand,
@@ -21,12 +22,24 @@ export class AwsKeyService implements KeyService {
   readonly #key: string;
   readonly #region: string;
   readonly #patience: Patience;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(kms: KMSClient, key: string, region: string, patience = new Patience()) {
+  constructor(
+    kms: KMSClient,
+    key: string,
+    region: string,
+    patience = new Patience(),
+    signal?: AbortSignal,
+  ) {
     this.#kms = kms;
     this.#key = key;
     this.#region = region;
     this.#patience = patience;
+    this.#signal = signal;
+  }
+
+  during(signal: AbortSignal): KeyService {
+    return new AwsKeyService(this.#kms, this.#key, this.#region, this.#patience, signal);
   }
 
   prepare(): void {
@@ -35,8 +48,11 @@ export class AwsKeyService implements KeyService {
 
   async generate(context: Context): Promise<DataKey> {
     const input = { KeyId: this.#key, EncryptionContext: context, NumberOfBytes: DATA_KEY_BYTES };
-    const answer = await this.#call('kms:GenerateDataKey', `the key ${this.#key}`, context, () =>
-      this.#kms.send(new GenerateDataKeyCommand(input)),
+    const answer = await this.#call(
+      'kms:GenerateDataKey',
+      `the key ${this.#key}`,
+      context,
+      (options) => this.#kms.send(new GenerateDataKeyCommand(input), options),
     );
     try {
       // In this order: a data key that nothing unwraps again is not even copied.
@@ -49,8 +65,8 @@ export class AwsKeyService implements KeyService {
   async unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
     // No KeyId: the wrapped key names its own, and entries of one table may be under several.
     const input = { CiphertextBlob: wrapped, EncryptionContext: context };
-    const answer = await this.#call('kms:Decrypt', "the entry's key", context, () =>
-      this.#kms.send(new DecryptCommand(input)),
+    const answer = await this.#call('kms:Decrypt', "the entry's key", context, (options) =>
+      this.#kms.send(new DecryptCommand(input), options),
     );
     try {
       return copyOf(answer.Plaintext);
@@ -59,27 +75,43 @@ export class AwsKeyService implements KeyService {
     }
   }
 
-  async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
+  async wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array> {
+    const input = { KeyId: this.#key, Plaintext: plaintext, EncryptionContext: context };
+    const answer = await this.#call('kms:Encrypt', `the key ${this.#key}`, context, (options) =>
+      this.#kms.send(new EncryptCommand(input), options),
+    );
+    return present(answer.CiphertextBlob);
+  }
+
+  async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array | undefined> {
     const input = {
       CiphertextBlob: wrapped,
       SourceEncryptionContext: context,
       DestinationEncryptionContext: context,
       DestinationKeyId: this.#key,
     };
-    const answer = await this.#call('kms:ReEncrypt*', `the key ${this.#key}`, context, () =>
-      this.#kms.send(new ReEncryptCommand(input)),
+    const answer = await this.#call('kms:ReEncrypt*', `the key ${this.#key}`, context, (options) =>
+      this.#kms.send(new ReEncryptCommand(input), options),
     );
-    return present(answer.CiphertextBlob);
+    const { SourceKeyId: before, KeyId: after } = answer;
+    return before !== undefined && before === after ? undefined : present(answer.CiphertextBlob);
   }
 
-  #call<T>(action: string, resource: string, context: Context, send: () => Promise<T>): Promise<T> {
-    return this.#patience.send(`KMS in ${this.#region}`, async () => {
+  #call<T>(
+    action: string,
+    resource: string,
+    context: Context,
+    send: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    const signal = this.#signal;
+    const attempt = async (): Promise<T> => {
       try {
-        return await send();
+        return await send(signal ? { abortSignal: signal } : {});
       } catch (error) {
         throw this.#translate(error, action, resource, context);
       }
-    });
+    };
+    return this.#patience.send(`KMS in ${this.#region}`, attempt, signal);
   }
 
   #translate(error: unknown, action: string, resource: string, context: Context): CredstashError {

@@ -1,4 +1,5 @@
 import { hasCode } from '../../errors.ts';
+import { sleep } from '../../sleep.ts';
 
 /**
  * How long a throttled request is tried again. A table of one read unit, as the original makes it, is owed 256 units
@@ -35,16 +36,19 @@ export class Patience {
    *
    * @param resource what it is about: `the table X`
    * @param send throws CredstashError
+   * @param signal ends the wait, and rejects with its reason
    */
-  async send<T>(resource: string, send: () => Promise<T>): Promise<T> {
+  async send<T>(resource: string, send: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const start = Date.now();
     let pause = FIRST_PAUSE_MS;
     let waits = false;
     try {
       for (;;) {
+        signal?.throwIfAborted();
         try {
           return await send();
         } catch (error) {
+          signal?.throwIfAborted();
           const now = Date.now();
           const impatient = process.env['AWS_MAX_ATTEMPTS'] || now + pause > start + PATIENCE_MS;
           if (impatient || !hasCode(error, 'THROTTLED')) throw error;
@@ -52,7 +56,7 @@ export class Patience {
           waits = true;
           this.#tell({ resource, seconds: Math.round((now - this.#since) / 1000) });
           // With jitter: others wait for the same table.
-          await sleep(pause * (0.5 + Math.random() / 2));
+          await sleep(pause * (0.5 + Math.random() / 2), signal);
           pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
         }
       }
@@ -60,10 +64,4 @@ export class Patience {
       if (waits && --this.#waiting === 0) this.#tell(undefined);
     }
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }

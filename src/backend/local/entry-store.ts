@@ -1,12 +1,30 @@
 import { encodeItem, type Entry, type EntryHeader, parseHeader, parseItem } from '../../entry.ts';
-import { conflict, type EntryStore, type Found, versionExists } from '../entry-store.ts';
+import {
+  conflict,
+  type EntryStore,
+  type Found,
+  severalLabelled,
+  versionExists,
+  versionNotFound,
+} from '../entry-store.ts';
 import { textOf } from '../../utf8.ts';
 import type { Row, Value } from './driver.ts';
 import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';
 
-const HEADER = ['name', 'version', 'cipher', 'digest', 'created', 'comment'];
-const COLUMNS = [...HEADER, 'key', 'contents', 'hmac'];
+/** What an entry is made of, and what a listing reads of it; both come with the labels. */
+const COLUMNS = [
+  'name',
+  'version',
+  'cipher',
+  'digest',
+  'created',
+  'comment',
+  'key',
+  'contents',
+  'hmac',
+];
+const HEADER = COLUMNS.slice(0, 6);
 
 /** Rows to hold at once: a page of the largest entries takes 13 MB. */
 const PAGE = 32;
@@ -19,14 +37,20 @@ const HEADER_PAGE = 1000;
 export class LocalEntryStore implements EntryStore {
   readonly location: string;
   readonly #vault: Vault;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(vault: Vault) {
+  constructor(vault: Vault, signal?: AbortSignal) {
     this.location = `the vault ${vault.folder}`;
     this.#vault = vault;
+    this.#signal = signal;
+  }
+
+  during(signal: AbortSignal): EntryStore {
+    return new LocalEntryStore(this.#vault, signal);
   }
 
   create(entry: Entry): Promise<void> {
-    return settle(() => {
+    return this.#settle(() => {
       const changed = this.#vault.withDatabase((database) =>
         database.run(
           `INSERT INTO entries (${COLUMNS.join()}) VALUES (${COLUMNS.map(() => '?').join()})
@@ -39,7 +63,7 @@ export class LocalEntryStore implements EntryStore {
   }
 
   replace(entry: Entry, was: Entry): Promise<void> {
-    return settle(() => {
+    return this.#settle(() => {
       const changed = this.#vault.withDatabase((database) =>
         database.run(
           `UPDATE entries SET ${COLUMNS.map((column) => `${column} = ?`).join()}
@@ -53,14 +77,14 @@ export class LocalEntryStore implements EntryStore {
   }
 
   latest(name: string): Promise<Entry | undefined> {
-    return settle(() => {
+    return this.#settle(() => {
       const [row] = this.#select(COLUMNS, 'name = ? ORDER BY entries.version DESC LIMIT 1', name);
       return row && parseItem(item(row));
     });
   }
 
   at(name: string, version: string): Promise<Entry | undefined> {
-    return settle(() => {
+    return this.#settle(() => {
       const [row] = this.#select(COLUMNS, 'name = ? AND version = ?', name, version);
       return row && parseItem(item(row));
     });
@@ -70,7 +94,7 @@ export class LocalEntryStore implements EntryStore {
     const below = 'name = ? AND (? IS NULL OR version < ?) ORDER BY entries.version DESC LIMIT ?';
     let last: Value = null;
     for (;;) {
-      const rows = await settle(() => this.#select(COLUMNS, below, name, last, last, PAGE));
+      const rows = await this.#settle(() => this.#select(COLUMNS, below, name, last, last, PAGE));
       for (const row of rows) {
         const entry = parseItem(item(row));
         last = entry.version;
@@ -84,8 +108,8 @@ export class LocalEntryStore implements EntryStore {
     const ofPrefix = prefix === '' ? [] : ['substr(name, 1, length(?)) = ?', prefix, prefix];
     for await (const row of this.#scan(COLUMNS, PAGE, ...ofPrefix)) {
       const found = item(row);
-      const { name, version } = parseHeader(found);
-      yield { name, version, read: () => parseItem(found) };
+      const { name, version, labels } = parseHeader(found);
+      yield { name, version, ...(labels ? { labels } : {}), read: () => parseItem(found) };
     }
   }
 
@@ -96,13 +120,77 @@ export class LocalEntryStore implements EntryStore {
     }
   }
 
-  remove(name: string, version: string): Promise<boolean> {
-    return settle(
-      () =>
+  remove(
+    name: string,
+    version: string,
+    { unlabelled = false }: { readonly unlabelled?: boolean } = {},
+  ): Promise<boolean> {
+    return this.#settle(() => {
+      const labels = this.#vault.hasLabels() ? 'labels' : 'NULL';
+      const condition = unlabelled ? ` AND ${labels} IS NULL` : '';
+      return (
         this.#vault.withDatabase((database) =>
-          database.run('DELETE FROM entries WHERE name = ? AND version = ?', name, version),
-        ) > 0,
-    );
+          database.run(
+            `DELETE FROM entries WHERE name = ? AND version = ?${condition}`,
+            name,
+            version,
+          ),
+        ) > 0
+      );
+    });
+  }
+
+  labelled(name: string, label: string): Promise<Entry | undefined> {
+    return this.#settle(() => {
+      if (!this.#vault.hasLabels()) return undefined;
+      const rows = this.#select(COLUMNS, 'name = ? AND instr(labels, ?) > 0', name, ` ${label} `);
+      if (rows.length > 1) throw severalLabelled(name, label, this.location);
+      return rows[0] && parseItem(item(rows[0]));
+    });
+  }
+
+  label(name: string, label: string, version: string | undefined): Promise<string[]> {
+    return this.#settle(() => {
+      this.#vault.addLabels();
+      const mark = ` ${label} `;
+      return this.#vault.withDatabase((database) => {
+        // One transaction, which has the vault to itself from its first statement on.
+        database.exec('BEGIN IMMEDIATE');
+        try {
+          const rows = database.all(
+            `SELECT version, coalesce(instr(labels, ?), 0) > 0 has FROM entries WHERE name = ? ORDER BY version`,
+            mark,
+            name,
+          );
+          if (version !== undefined && !rows.some((row) => row['version'] === version)) {
+            throw versionNotFound(name, version, this.location);
+          }
+          database.run(
+            `UPDATE entries SET labels = nullif(replace(labels, ?, ' '), ' ') WHERE name = ? AND instr(labels, ?) > 0`,
+            mark,
+            name,
+            mark,
+          );
+          if (version !== undefined) {
+            database.run(
+              `UPDATE entries SET labels = coalesce(labels, ' ') || ? WHERE name = ? AND version = ?`,
+              mark.slice(1),
+              name,
+              version,
+            );
+          }
+          database.exec('COMMIT');
+          return rows.filter((row) => row['has'] === 1).map((row) => String(row['version']));
+        } catch (error) {
+          database.exec('ROLLBACK');
+          throw error;
+        }
+      });
+    });
+  }
+
+  #settle<T>(work: () => T): Promise<T> {
+    return settle(work, this.#signal);
   }
 
   /**
@@ -118,7 +206,9 @@ export class LocalEntryStore implements EntryStore {
     const after = `${where} AND entries.rowid > CAST(? AS INTEGER) ORDER BY entries.rowid LIMIT ?`;
     let last: Value = String(-(2n ** 63n));
     for (;;) {
-      const rows: Row[] = await settle(() => this.#select(columns, after, ...bind, last, page));
+      const rows: Row[] = await this.#settle(() =>
+        this.#select(columns, after, ...bind, last, page),
+      );
       yield* rows;
       if (rows.length < page) return;
       last = rows.at(-1)?.['rowid'] ?? null;
@@ -130,6 +220,7 @@ export class LocalEntryStore implements EntryStore {
     const typed = columns.map(
       (each) => `CAST(${each} AS BLOB) ${each}, typeof(${each}) ${each}_is`,
     );
+    typed.push(`CAST(${this.#vault.hasLabels() ? 'labels' : 'NULL'} AS BLOB) labels`);
     return this.#vault.withDatabase((database) =>
       database.all(
         `SELECT CAST(entries.rowid AS TEXT) rowid, ${typed.join()} FROM entries WHERE ${where}`,
@@ -159,5 +250,7 @@ function item(row: Row): Record<string, unknown> {
     // A number, or a text that is none: it is there, and of no type that an attribute of an entry has.
     else attributes[column] = text === undefined ? {} : { S: text };
   }
+  const labels = row['labels'];
+  if (labels instanceof Uint8Array) attributes['labels'] = { SS: textOf(labels)?.split(' ') ?? [] };
   return attributes;
 }

@@ -19,9 +19,15 @@ const TAG_BYTES = 16;
  */
 export class LocalKeyService implements KeyService {
   readonly #vault: Vault;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(vault: Vault) {
+  constructor(vault: Vault, signal?: AbortSignal) {
     this.#vault = vault;
+    this.#signal = signal;
+  }
+
+  during(signal: AbortSignal): KeyService {
+    return new LocalKeyService(this.#vault, signal);
   }
 
   prepare(): void {
@@ -29,7 +35,7 @@ export class LocalKeyService implements KeyService {
   }
 
   generate(context: Context): Promise<DataKey> {
-    return settle(() => {
+    return this.#settle(() => {
       const plaintext = randomBytes(DATA_KEY_BYTES);
       try {
         return { plaintext, wrapped: this.#wrap(plaintext, context) };
@@ -41,11 +47,15 @@ export class LocalKeyService implements KeyService {
   }
 
   unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
-    return settle(() => this.#unwrap(wrapped, context));
+    return this.#settle(() => this.#unwrap(wrapped, context));
+  }
+
+  wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array> {
+    return this.#settle(() => this.#wrap(plaintext, context));
   }
 
   rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
-    return settle(() => {
+    return this.#settle(() => {
       const plaintext = this.#unwrap(wrapped, context);
       try {
         return this.#wrap(plaintext, context);
@@ -53,6 +63,10 @@ export class LocalKeyService implements KeyService {
         plaintext.fill(0);
       }
     });
+  }
+
+  #settle<T>(work: () => T): Promise<T> {
+    return settle(work, this.#signal);
   }
 
   #wrap(plaintext: Uint8Array, context: Context): Uint8Array {

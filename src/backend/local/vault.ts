@@ -24,13 +24,15 @@ const MASTER_KEY_BYTES = 32;
 const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
 
 /** Grows by one with each change of the schema; a vault of a later one is refused rather than misread. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
+/** Without the column `labels`: a vault of before there were any, which gets it with the first one. */
+const UNLABELLED_VERSION = 1;
 
-// Untyped columns: an attribute of type S stands as TEXT, one of type B as BLOB, an absent one as NULL. What
-// listings read stands before the large columns, so that SQLite need not fetch those.
+// Untyped columns: an attribute of type S stands as TEXT, one of type B as BLOB, an absent one as NULL; labels as a TEXT
+// with a space before, between and after them. What listings read stands before the large columns, so that SQLite need not fetch those.
 const SCHEMA = `
   CREATE TABLE entries (
-    name NOT NULL, version NOT NULL, cipher, digest, created, comment, key, contents, hmac,
+    name NOT NULL, version NOT NULL, cipher, digest, created, comment, key, contents, hmac, labels,
     PRIMARY KEY (name, version)
   );
   PRAGMA user_version = ${SCHEMA_VERSION};
@@ -51,6 +53,7 @@ export class Vault {
   readonly #create: boolean;
   #database: Database | undefined;
   #masterKey: Uint8Array | undefined;
+  #hasLabels = false;
 
   /** @param options.create whether the first use creates what is not there; else that is VAULT_NOT_FOUND */
   constructor(folder: string, options: { readonly create: boolean }) {
@@ -75,6 +78,35 @@ export class Vault {
     });
   }
 
+  /** Whether there is a column of labels. */
+  hasLabels(): boolean {
+    // Another process may have added it since this one opened the vault.
+    return this.withDatabase(
+      (database) => (this.#hasLabels ||= schemaOf(database) === SCHEMA_VERSION),
+    );
+  }
+
+  /** Makes room for labels. */
+  addLabels(): void {
+    if (this.hasLabels()) return;
+    this.withDatabase((database) => {
+      database.exec('BEGIN IMMEDIATE');
+      try {
+        // Somebody else may have been first.
+        if (schemaOf(database) === UNLABELLED_VERSION) {
+          database.exec(
+            `ALTER TABLE entries ADD COLUMN labels; PRAGMA user_version = ${SCHEMA_VERSION}`,
+          );
+        }
+        database.exec('COMMIT');
+      } catch (error) {
+        database.exec('ROLLBACK');
+        throw error;
+      }
+      this.#hasLabels = true;
+    });
+  }
+
   #open(): Database {
     this.#ready(this.#create);
     const database = openDatabase(this.#path('vault.db'));
@@ -84,8 +116,9 @@ export class Vault {
       database.exec(
         'PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;',
       );
-      const version = database.all('PRAGMA user_version')[0]?.['user_version'];
-      if (version !== SCHEMA_VERSION) {
+      const version = schemaOf(database);
+      this.#hasLabels = version === SCHEMA_VERSION;
+      if (version !== SCHEMA_VERSION && version !== UNLABELLED_VERSION) {
         throw new CredstashError(
           'INTEGRITY',
           `the vault ${this.folder} has schema ${String(version)}, this credstash knows ${SCHEMA_VERSION}`,
@@ -222,6 +255,10 @@ function leaveWal(database: Database): void {
   } catch (error) {
     if (!(error instanceof SqliteError)) throw error;
   }
+}
+
+function schemaOf(database: Database): unknown {
+  return database.all('PRAGMA user_version')[0]?.['user_version'];
 }
 
 function exists(path: string): boolean {

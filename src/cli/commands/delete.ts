@@ -12,7 +12,7 @@ export function register(command: Command, io: Io): void {
     .action(async (name: string, _: unknown, command: Command) => {
       const { version } = optionsOf(command) as { version?: string };
       const withBackend = chooseBackend(command, io);
-      await withBackend(async ({ credstash }) => {
+      await withBackend(async (credstash) => {
         const progress = io.progress('versions deleted');
         const removed = credstash.delete(name, {
           progress,

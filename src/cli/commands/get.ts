@@ -47,7 +47,7 @@ export function register(command: Command, io: Io): void {
           ? undefined
           : (await import('../output-file.ts')).openOutputFile(output);
       const withBackend = chooseBackend(command, io);
-      await withBackend(async ({ credstash }) => {
+      await withBackend(async (credstash) => {
         const bytes = await read(credstash);
         if (write) {
           write(bytes);

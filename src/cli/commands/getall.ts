@@ -14,7 +14,7 @@ export function register(command: Command, io: Io): void {
     const options = optionsOf(command) as SecretsOptions;
     const context = parseContext(pairs);
     const withBackend = chooseBackend(command, io);
-    await withBackend(async ({ credstash }) => {
+    await withBackend(async (credstash) => {
       const text = await formatSecrets(credstash, io, { ...options, context });
       // As Python's print ends what it is given.
       await io.write(`${text}\n`);

@@ -8,7 +8,7 @@ export function register(command: Command, io: Io): void {
     .description('List the name of every secret, each once.')
     .action(async (_: unknown, command: Command) => {
       const withBackend = chooseBackend(command, io);
-      await withBackend(async ({ credstash }) => {
+      await withBackend(async (credstash) => {
         const names = await credstash.names({ progress: io.progress() });
         await io.write(names.map((name) => `${visible(name)}\n`).join(''));
       });

@@ -12,7 +12,7 @@ export function register(command: Command, io: Io): void {
     .action(async (glob: string | undefined, _: unknown, command: Command) => {
       const { json } = optionsOf(command) as { json?: true };
       const withBackend = chooseBackend(command, io);
-      await withBackend(async ({ credstash }) => {
+      await withBackend(async (credstash) => {
         const headers = await credstash.list(glob, { progress: io.progress() });
         await io.write(json ? listJson(headers) : listLines(headers));
       });

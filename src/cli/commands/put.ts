@@ -52,7 +52,7 @@ export function register(command: Command, io: Io): void {
       // A setting that cannot be is told before anybody is asked.
       const withBackend = chooseBackend(command, io, { create: true });
       const secret = await readValue(io, name, value, options);
-      await withBackend(async ({ credstash }) => {
+      await withBackend(async (credstash) => {
         await credstash.put(name, secret, seal);
         await io.write(`${visible(name)} has been stored\n`);
       });

@@ -39,7 +39,7 @@ export function register(command: Command, io: Io): void {
       const withBackend = chooseBackend(command, io, { create: true });
       const { parseSecrets } = await import('../../format/parse.ts');
       const secrets = await parseSecrets(await readArgument(io, argument, MAX_INPUT_BYTES));
-      await withBackend(async ({ credstash, location }) => {
+      await withBackend(async (credstash) => {
         const failures: Failure[] = [];
         // An output that takes no more must not leave the rest unsaid.
         let unwritten: Error | undefined;
@@ -57,7 +57,7 @@ export function register(command: Command, io: Io): void {
         if (failures.length === 0 && unwritten !== undefined) throw unwritten;
         if (failures.length === 0) return;
         throw together(
-          `${failures.length} of ${secrets.length} secrets have not been stored in ${location}`,
+          `${failures.length} of ${secrets.length} secrets have not been stored in ${await credstash.location()}`,
           failures,
           options.skipUnchanged
             ? 'what is there with another value is stored as the next version with -a'

@@ -35,7 +35,7 @@ export function register(command: Command, io: Io): void {
           : (await import('../output-file.ts')).openOutputFile(output);
       const { MAX_TEMPLATE_BYTES } = await import('../../template.ts');
       const template = await readInput(io, path, MAX_TEMPLATE_BYTES);
-      await withBackend(async ({ credstash }) => {
+      await withBackend(async (credstash) => {
         const rendered = await credstash.render(template, {
           context,
           progress: io.progress('secrets got'),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CredstashError } from '../../errors.ts';
+import { visible } from '../../format/visible.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { optionsOf, saveKmsRegion } from '../settings.ts';
@@ -21,7 +22,27 @@ export function register(command: Command, io: Io): void {
         await saveKmsRegion(region);
         await io.write(`KMS region set to ${region}\n`);
       }
-      await withBackend(({ setup }) => setup(tags));
+      await withBackend(async (credstash) => {
+        // In the original's words, for whoever reads them in a script.
+        const created = await credstash.setup({
+          tags,
+          creating: () => io.write('Creating table...\nWaiting for table to be created...\n'),
+        });
+        const location = await credstash.location();
+        if (location.startsWith('the vault ')) {
+          const subject = visible(location.replace('the', 'The'));
+          await io.write(`${subject} ${created ? 'has been created' : 'already exists'}\n`);
+          return;
+        }
+        await io.write(
+          created
+            ? 'Adding tags...\nTable has been created. Go read the README about how to create your KMS key\n'
+            : 'Credential Store table already exists\n',
+        );
+        if (!created && Object.keys(tags).length > 0) {
+          io.note(`credstash: warning: the tags of ${location} are left as they are`);
+        }
+      });
     });
 }
 

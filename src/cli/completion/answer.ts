@@ -81,7 +81,7 @@ async function names(
     const { operands, unknown } = program.parseOptions(words.slice(0, -1));
     command.parseOptions([...operands.slice(1), ...unknown]);
     const withBackend = chooseBackend(command, io, { unattended: true });
-    await withBackend(async ({ credstash }) => {
+    await withBackend(async (credstash) => {
       found.push(...(await credstash.names()));
     });
   } catch {

@@ -18,7 +18,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
 import { checkContext } from '../../../src/context.ts';
-import { Credstash } from '../../../src/credstash.ts';
+import { Flows } from '../../../src/flows.ts';
 import type { Item } from '../../../src/entry.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
@@ -26,7 +26,7 @@ const kms = mockClient(KMSClient);
 const region = 'eu-west-1';
 const store = new AwsEntryStore(new DynamoDBClient({ region }), 'secrets', region);
 const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
-const credstash = new Credstash(keys, store);
+const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: store }));
 
 const dataKey = (): Uint8Array => Uint8Array.from({ length: 64 }, (_, i) => i);
 const wrapped = Uint8Array.of(1, 2, 3);
@@ -214,7 +214,7 @@ describe('reading many', () => {
     expect(inputs[0]).toMatchObject({
       TableName: 'secrets',
       ConsistentRead: true,
-      ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment',
+      ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment,#labels',
     });
   });
 
@@ -253,7 +253,7 @@ describe('reading many', () => {
     await collect(store.headers('n'));
     expect(sent(dynamodb)[0]?.input).toMatchObject({
       ConsistentRead: true,
-      ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment',
+      ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment,#labels',
       ExpressionAttributeValues: { ':name': { S: 'n' } },
     });
   });

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/driver.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
-import { Credstash } from '../../../src/credstash.ts';
+import { Flows } from '../../../src/flows.ts';
 import { run } from '../../support/run.ts';
 
 let root: string;
@@ -22,10 +22,10 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function open(): Credstash {
+function open(): Flows {
   const { keys, entries, vault } = openLocal(folder, { create: true });
   opened.push(vault);
-  return new Credstash(keys, entries);
+  return new Flows(() => Promise.resolve({ keys: keys, entries: entries }));
 }
 
 /** Changes the entries of the vault past the store. */
@@ -119,14 +119,14 @@ describe('a database that is damaged', () => {
     const path = join(folder, 'vault.db');
     const later = readFileSync(path);
     // The user version, in the file's header (https://www.sqlite.org/fileformat.html#user_version_number).
-    expect(later.readUInt32BE(60)).toBe(1);
-    later.writeUInt32BE(2, 60);
+    expect(later.readUInt32BE(60)).toBe(2);
+    later.writeUInt32BE(3, 60);
     writeFileSync(path, later);
     const credstash = open();
     for (let i = 0; i < 2; i += 1) {
       await expect(credstash.put('n2', Buffer.from('s'))).rejects.toMatchObject({
         code: 'INTEGRITY',
-        message: `the vault ${folder} has schema 2, this credstash knows 1`,
+        message: `the vault ${folder} has schema 3, this credstash knows 2`,
       });
     }
     expect(readFileSync(path).equals(later)).toBe(true);

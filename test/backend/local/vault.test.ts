@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/driver.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
-import { Credstash } from '../../../src/credstash.ts';
+import { Flows } from '../../../src/flows.ts';
 
 let root: string;
 let folder: string;
@@ -35,13 +35,13 @@ afterEach(() => {
 
 /** Runs `use` on the vault, as one process would. */
 async function using<T>(
-  use: (credstash: Credstash) => Promise<T>,
+  use: (credstash: Flows) => Promise<T>,
   create = true,
   path = folder,
 ): Promise<T> {
   const { keys, entries, vault } = openLocal(path, { create });
   try {
-    return await use(new Credstash(keys, entries));
+    return await use(new Flows(() => Promise.resolve({ keys: keys, entries: entries })));
   } finally {
     vault.close();
   }
@@ -149,7 +149,7 @@ describe('the vault', () => {
   it('of a later schema is refused', async () => {
     await put();
     const database = openDatabase(join(folder, 'vault.db'));
-    database.exec('PRAGMA user_version = 2');
+    database.exec('PRAGMA user_version = 3');
     database.close();
     await expect(get()).rejects.toMatchObject({ code: 'INTEGRITY' });
   });

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type EntryStore, versionExists } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { type Context, checkContext, encodeContext } from '../src/context.ts';
-import { Credstash } from '../src/credstash.ts';
+import { Flows } from '../src/flows.ts';
 import { type Entry, itemSize, MAX_ITEM_BYTES } from '../src/entry.ts';
 import { CredstashError } from '../src/errors.ts';
 import { compareUtf8 } from '../src/utf8.ts';
@@ -41,7 +41,9 @@ const keys: KeyService = {
     return Promise.resolve(plaintext);
   },
   prepare: () => undefined,
+  wrap: () => Promise.reject(new Error('not here')),
   rewrap: (wrapped) => Promise.resolve(wrapped),
+  during: () => keys,
 };
 
 function of(name?: string): Entry[] {
@@ -87,9 +89,12 @@ const entries: EntryStore = {
     calls.push(`remove ${version}`);
     return Promise.resolve(stored.delete(`${name} ${version}`));
   },
+  labelled: () => Promise.resolve(undefined),
+  label: () => Promise.resolve([]),
+  during: () => entries,
 };
 
-const credstash = new Credstash(keys, entries);
+const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: entries }));
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array): string => Buffer.from(value).toString();
 const v = (n: number): string => String(n).padStart(19, '0');

@@ -1,0 +1,162 @@
+import type { Backend } from './backend/backend.ts';
+import type { Context } from './context.ts';
+import type { EntryHeader } from './entry.ts';
+import { CredstashError, isOfOneSecret } from './errors.ts';
+import { checkGlob, matches } from './name.ts';
+import { inParallel } from './parallel.ts';
+import { checked } from './plan.ts';
+import { counted, type Progress, type ProgressOptions } from './progress.ts';
+import { absent } from './read.ts';
+import { sleep } from './sleep.ts';
+import { compareUtf8 } from './utf8.ts';
+
+/*
+ * What the flows have in common that change many entries: they know all that they will do before they begin, do it at a
+ * bounded rate, go on behind what fails, and can be stopped and run again.
+ */
+
+/** How many entries are changed at once, unless the flow says otherwise. */
+const CHANGES_AT_ONCE = 8;
+/** Entries a second: a table and a key that others work with should not notice. */
+const RATE = 100;
+
+/** One version of a secret, spelled as it stands in the table. */
+export interface Target {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** What became of one version of a secret. */
+export type Change = Target &
+  (
+    | {
+        /** `planned` where it is a dry run; `skipped` where there was nothing to do. */
+        readonly done: 'changed' | 'skipped' | 'planned';
+      }
+    | { readonly done: 'failed'; readonly error: CredstashError }
+  );
+
+export interface ChangeOptions extends ProgressOptions {
+  /** Yield what would be tried, as `planned`, and change nothing. */
+  readonly dryRun?: boolean | undefined;
+  /** Asked before the first change; nothing is changed unless it says true. */
+  readonly confirm?: ((planned: readonly Target[]) => Promise<boolean>) | undefined;
+  /** How many entries are changed at once, at most; default 8. */
+  readonly maxConcurrency?: number | undefined;
+  /** At most so many entries a second; default 100. */
+  readonly rate?: number | undefined;
+}
+
+export interface RewriteOptions extends ChangeOptions {
+  /** Which names, with `*` for any run of characters; default: all. */
+  readonly glob?: string | undefined;
+  /** The pairs that the secrets were put with. */
+  readonly context?: Context | undefined;
+}
+
+/** @throws CredstashError USAGE */
+export function checkRewrite(options: RewriteOptions): { glob: string; context: Context } {
+  return { glob: checkGlob(options.glob ?? '*'), context: checked(options.context) };
+}
+
+/** The headers of the entries whose name matches, by name and then by version. */
+export async function matching(
+  { entries }: Backend,
+  glob: string,
+  progress?: Progress,
+): Promise<EntryHeader[]> {
+  const headers: EntryHeader[] = [];
+  for await (const header of counted(entries.headers(), progress)) {
+    if (matches(glob, header.name)) headers.push(header);
+  }
+  return headers.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
+}
+
+/** The headers of one secret, the newest first. @throws CredstashError SECRET_NOT_FOUND */
+export async function versionsOf(
+  on: Backend,
+  name: string,
+  progress?: Progress,
+): Promise<EntryHeader[]> {
+  const headers: EntryHeader[] = [];
+  for await (const header of counted(on.entries.headers(name), progress)) headers.push(header);
+  if (headers.length === 0) throw absent(on, name);
+  return headers.sort((a, b) => compareUtf8(b.version, a.version));
+}
+
+/** Headers by name, each in the order in which they came. */
+export function byName(headers: readonly EntryHeader[]): Map<string, EntryHeader[]> {
+  const names = new Map<string, EntryHeader[]>();
+  for (const header of headers) {
+    const known = names.get(header.name);
+    if (known) known.push(header);
+    else names.set(header.name, [header]);
+  }
+  return names;
+}
+
+/**
+ * Does `work` on each of `targets`, and yields what became of each, in their order.
+ *
+ * @param work whether it changed something
+ */
+export async function* change<T extends Target>(
+  targets: readonly T[],
+  options: ChangeOptions,
+  work: (target: T) => Promise<boolean>,
+): AsyncGenerator<Change> {
+  const { dryRun = false, confirm, rate = RATE, maxConcurrency, signal, progress } = options;
+  if (!(rate > 0)) throw new CredstashError('USAGE', 'the rate is not a number above 0');
+  if (dryRun) {
+    for (const { name, version } of targets) yield { name, version, done: 'planned' };
+    return;
+  }
+  if (targets.length === 0 || (confirm && !(await confirm(targets)))) return;
+  const turn = paced(rate, signal);
+  const attempt = stoppable(
+    async (target: T): Promise<Change> => {
+      await turn();
+      const { name, version } = target;
+      return { name, version, done: (await work(target)) ? 'changed' : 'skipped' };
+    },
+    ({ name, version }, error): Change => ({ name, version, done: 'failed', error }),
+  );
+  const atOnce = Math.min(CHANGES_AT_ONCE, maxConcurrency ?? CHANGES_AT_ONCE);
+  yield* counted(inParallel(atOnce, targets, attempt), progress, targets.length);
+}
+
+/** What waits for its turn: `rate` of them a second. */
+function paced(rate: number, signal: AbortSignal | undefined): () => Promise<void> {
+  let free = 0;
+  return async () => {
+    signal?.throwIfAborted();
+    const now = performance.now();
+    const at = Math.max(now, free);
+    free = at + 1000 / rate;
+    if (at > now) await sleep(at - now, signal);
+  };
+}
+
+/**
+ * `work`, with what it throws as a result. Once one has failed in a way that all would, the others are not tried.
+ *
+ * @param failed the result of a failure
+ * @param isOfAll whether the others would meet the same error
+ */
+export function stoppable<T, R>(
+  work: (item: T) => Promise<R>,
+  failed: (item: T, error: CredstashError) => R,
+  isOfAll: (error: CredstashError) => boolean = (error) => !isOfOneSecret(error),
+): (item: T) => Promise<R> {
+  let stopped: CredstashError | undefined;
+  return async (item) => {
+    if (stopped) return failed(item, new CredstashError(stopped.code, 'was not tried'));
+    try {
+      return await work(item);
+    } catch (error) {
+      if (!(error instanceof CredstashError)) throw error;
+      if (isOfAll(error)) stopped = error;
+      return failed(item, error);
+    }
+  };
+}

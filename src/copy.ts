@@ -1,0 +1,122 @@
+import type { Backend } from './backend/backend.ts';
+import {
+  byName,
+  change,
+  type Change,
+  checkRewrite,
+  matching,
+  type RewriteOptions,
+} from './changes.ts';
+import type { Context } from './context.ts';
+import type { Entry, EntryHeader } from './entry.ts';
+import { CredstashError } from './errors.ts';
+import { about, contextOf, openEntry } from './read.ts';
+import { equal } from './seal/data-key.ts';
+import { FORMATS } from './seal/index.ts';
+
+export interface CopyOptions extends RewriteOptions {
+  /** The newest version of each secret alone; default: all. */
+  readonly latest?: boolean | undefined;
+}
+
+/**
+ * `Flows.copy`.
+ *
+ * @param open opens both backends, once the options are checked
+ */
+export async function* copy(
+  open: () => Promise<{ from: Backend; to: Backend }>,
+  options: CopyOptions,
+): AsyncGenerator<Change> {
+  const { glob, context } = checkRewrite(options);
+  const { from, to } = await open();
+  const all = await matching(from, glob, options.progress);
+  const targets = options.latest
+    ? [...byName(all).values()].flatMap((versions) => versions.slice(-1))
+    : all;
+  yield* change(targets, options, (header) => copied(from, to, header, context));
+}
+
+async function copied(
+  from: Backend,
+  to: Backend,
+  header: EntryHeader,
+  pairs: Context,
+): Promise<boolean> {
+  const entry = await from.entries.at(header.name, header.version);
+  // Deleted meanwhile.
+  if (!entry) return false;
+  const there = await to.entries.at(entry.name, entry.version);
+  const isNew = there === undefined;
+  if (isNew) await to.entries.create(await rewrapped(from, to, entry, pairs));
+  else if (!(await isSame(from, to, entry, there, pairs))) throw differs(to, entry);
+  const moved = await label(to, entry);
+  return isNew || moved;
+}
+
+/** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
+async function rewrapped(from: Backend, to: Backend, entry: Entry, pairs: Context): Promise<Entry> {
+  const context = contextOf(entry, pairs);
+  let dataKey: Uint8Array | undefined;
+  let value: Uint8Array | undefined;
+  try {
+    dataKey = await from.keys.unwrap(entry.key, context);
+    value = FORMATS[entry.cipher].open(entry, dataKey);
+    return { ...entry, key: await to.keys.wrap(dataKey, context) };
+  } catch (error) {
+    throw about(entry, error);
+  } finally {
+    dataKey?.fill(0);
+    value?.fill(0);
+  }
+}
+
+/** Whether both have the same value and comment. A copy of before has the same sealed bytes, and need not be opened. */
+async function isSame(
+  from: Backend,
+  to: Backend,
+  entry: Entry,
+  there: Entry,
+  pairs: Context,
+): Promise<boolean> {
+  if ((entry.comment ?? '') !== (there.comment ?? '')) return false;
+  const isCopy =
+    entry.cipher === there.cipher &&
+    entry.digest === there.digest &&
+    entry.created === there.created &&
+    equal(entry.contents, there.contents) &&
+    equal(entry.hmac, there.hmac);
+  if (isCopy) return true;
+  const [one, other] = [await openEntry(from, entry, pairs), await openEntry(to, there, pairs)];
+  try {
+    return equal(one, other);
+  } finally {
+    one.fill(0);
+    other.fill(0);
+  }
+}
+
+/** Sets the labels of `entry` there, unless another version has them. Whether it set any. */
+async function label({ entries }: Backend, entry: Entry): Promise<boolean> {
+  let moved = false;
+  for (const each of entry.labels ?? []) {
+    const other = await entries.labelled(entry.name, each);
+    if (other?.version === entry.version) continue;
+    if (other) {
+      throw new CredstashError(
+        'CONFLICT',
+        `the label ${each} is on version ${other.version} of ${entry.name} in ${entries.location}`,
+      );
+    }
+    await entries.label(entry.name, each, entry.version);
+    moved = true;
+  }
+  return moved;
+}
+
+function differs({ entries }: Backend, { name, version }: Entry): CredstashError {
+  return new CredstashError(
+    'CONFLICT',
+    `version ${version} of ${name} is in ${entries.location} with another value or comment`,
+  );
+}

@@ -1,0 +1,663 @@
+import type { Backend } from './backend/backend.ts';
+import { type Found, severalLabelled } from './backend/entry-store.ts';
+import {
+  type Change,
+  type ChangeOptions,
+  matching,
+  type RewriteOptions,
+  stoppable,
+  type Target,
+  versionsOf,
+} from './changes.ts';
+import type { Context } from './context.ts';
+import type { CopyOptions } from './copy.ts';
+import type { EntryHeader, Secret } from './entry.ts';
+import {
+  CredstashError,
+  type ErrorCode,
+  type Failure,
+  hasCode,
+  isOfOneSecret,
+  together,
+} from './errors.ts';
+import { checkLabel } from './label.ts';
+import { checkGlob, checkName, literalPrefix, matches } from './name.ts';
+import { inParallel } from './parallel.ts';
+import {
+  checked,
+  checkGet,
+  checkSealing,
+  type GetOptions,
+  type Plan,
+  plan,
+  type PutOptions,
+  type Request,
+  writtenDigest,
+} from './plan.ts';
+import { type CallOptions, counted, type Progress, type ProgressOptions } from './progress.ts';
+import type { PruneOptions } from './prune.ts';
+import { checkWhich, find, lacks, lookUp, openEntry, type Which } from './read.ts';
+import { isReference, parseReferences } from './reference.ts';
+import type { MigrateOptions } from './rewrite.ts';
+import { equal } from './seal/data-key.ts';
+import { FORMATS } from './seal/index.ts';
+import { fill, parseTemplate } from './template.ts';
+import { compareUtf8 } from './utf8.ts';
+import { checkVersion, FIRST_VERSION, nextVersion, spellings } from './version.ts';
+
+/** How many data keys are unwrapped at once; the SDK has a connection for each. */
+const UNWRAPS_AT_ONCE = 32;
+/** How many secrets are stored at once. Each is two requests, and writes cost a table more than reads. */
+const PUTS_AT_ONCE = 16;
+
+export type {
+  CallOptions,
+  Change,
+  ChangeOptions,
+  CopyOptions,
+  GetOptions,
+  MigrateOptions,
+  Progress,
+  ProgressOptions,
+  PruneOptions,
+  PutOptions,
+  RewriteOptions,
+  Target,
+};
+
+export interface RollbackOptions extends CallOptions, Pick<PutOptions, 'cipher' | 'digest'> {
+  /** The version to go back to; default: the one before the newest. */
+  readonly version?: string | undefined;
+  /** The same pairs that the secret was put with. */
+  readonly context?: Context | undefined;
+}
+
+/** One secret of several that are got at once. */
+export interface Wanted extends GetOptions {
+  readonly name: string;
+  /** What asks for it, a variable or a place in a file, by which a failure is then told; default: its name. */
+  readonly place?: string | undefined;
+}
+
+export interface GetAllOptions extends GetOptions, ProgressOptions {
+  /** Which names, with `*` for any run of characters; default: all. */
+  readonly glob?: string | undefined;
+  /** Give what opens, and the rest as `leftOut`; default: anything that does not open is an error. */
+  readonly skipUndecryptable?: boolean | undefined;
+}
+
+export interface PutAllOptions extends PutOptions, ProgressOptions {
+  /** Leave a secret alone whose newest version, or the one that `version` says, has the same bytes already. */
+  readonly skipUnchanged?: boolean | undefined;
+}
+
+/** What holds for every call of an instance. */
+export interface FlowDefaults extends Pick<PutOptions, 'cipher' | 'digest'> {
+  /** How many secrets are worked on at once, at most; default: 32 that are read, 16 that are stored, 8 that are changed. */
+  readonly maxConcurrency?: number | undefined;
+}
+
+/** What became of one secret of several that were put. */
+export type PutOutcome =
+  | { readonly name: string; readonly done: 'stored' | 'unchanged' }
+  | ({ readonly done: 'failed' } & Failure);
+
+/** Somebody put a label on several versions of a name. */
+const SEVERAL = Symbol('several');
+
+/** The entry to open of a name; undefined where the name lacks the version. */
+type Choice = readonly [name: string, found: Found | typeof SEVERAL | undefined];
+
+/**
+ * Every flow, over a key service and an entry store. Errors are CredstashError, of the codes that each method
+ * names and of those of the two interfaces.
+ *
+ *     put   value -> next version -> keys.generate(context) -> seal -> Entry -> entries.create
+ *     get   entries.latest | at -> keys.unwrap(wrapped, context) -> open -> value
+ */
+export class Flows {
+  readonly #backend: () => Promise<Backend>;
+  readonly #defaults: FlowDefaults;
+
+  /** @param backend opened by the first flow */
+  constructor(backend: () => Promise<Backend>, defaults: FlowDefaults = {}) {
+    const { cipher, digest, maxConcurrency } = defaults;
+    this.#backend = backend;
+    this.#defaults = { cipher, digest, maxConcurrency };
+  }
+
+  /** How many secrets are worked on at once. */
+  #atOnce(limit: number): number {
+    return Math.min(limit, this.#defaults.maxConcurrency ?? limit);
+  }
+
+  #bounded<T extends ChangeOptions>(options: T): T {
+    return { maxConcurrency: this.#defaults.maxConcurrency, ...options };
+  }
+
+  /** The backend, for as long as one flow takes. */
+  async #on({ signal }: CallOptions): Promise<Backend> {
+    signal?.throwIfAborted();
+    const { keys, entries } = await this.#backend();
+    return signal
+      ? { keys: keys.during(signal), entries: entries.during(signal) }
+      : { keys, entries };
+  }
+
+  /**
+   * Seals `value`, any bytes, and stores it as a new version. Everything is checked before the first request.
+   *
+   * @returns the header of the entry as it was stored
+   * @throws CredstashError USAGE or TOO_LARGE for bad input; VERSION_EXISTS; VERSION_NOT_NUMERIC with `autoversion`
+   */
+  async put(name: string, value: Uint8Array, options: PutOptions = {}): Promise<EntryHeader> {
+    const planned = plan(name, value.length, { ...this.#defaults, ...given(options) });
+    return store(await this.#on(options), planned, value, options);
+  }
+
+  /**
+   * The secret's bytes: of the newest version, or of the one asked for, padded or not.
+   *
+   * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND; INTEGRITY when the entry does not verify;
+   *   WRONG_CONTEXT when the pairs are not those of the put
+   */
+  async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
+    const request = checkGet(name, options);
+    return get(await this.#on(options), request);
+  }
+
+  /**
+   * Several secrets, in the order in which they are wanted. Everything is checked before the first request; what is
+   * wanted more than once is read and unwrapped once, and is then the same array. It is all of them or none.
+   *
+   * @returns each of `wanted`, with the secret's bytes as its `value`
+   * @throws CredstashError USAGE for bad input; with `failures`, one for each that cannot be got: its code is one of
+   *   theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
+   */
+  async getMany<W extends Wanted>(
+    wanted: readonly W[],
+    options: ProgressOptions = {},
+  ): Promise<(W & { readonly value: Uint8Array })[]> {
+    const requests = new Map<string, Request>();
+    const identified = wanted.map((each) => {
+      const request = checkGet(each.name, each);
+      const id = identity(request);
+      requests.set(id, request);
+      return { each, id };
+    });
+    const on = await this.#on(options);
+    const got = new Map<string, Uint8Array | CredstashError>();
+    const attempt = async ([id, request]: [string, Request]): Promise<void> => {
+      try {
+        got.set(id, await get(on, request));
+      } catch (error) {
+        if (!isOfOneSecret(error)) throw error;
+        got.set(id, error);
+      }
+    };
+    const attempts = inParallel(this.#atOnce(UNWRAPS_AT_ONCE), requests, attempt);
+    for await (const _ of counted(attempts, options.progress, requests.size));
+    const values: (W & { readonly value: Uint8Array })[] = [];
+    const failures: Failure[] = [];
+    for (const { each, id } of identified) {
+      const value = got.get(id);
+      if (value instanceof Uint8Array) values.push({ ...each, value });
+      else if (value) failures.push({ name: each.place ?? each.name, error: value });
+    }
+    if (failures.length === 0) return values;
+    throw together(
+      `${failures.length} of ${wanted.length} secrets cannot be got from ${on.entries.location}, so none is given`,
+      failures,
+      hintOf(failures, 'give each the encryption context that it was put with'),
+    );
+  }
+
+  /**
+   * The secrets of those of `variables` whose whole value is a reference, by variable. It is all of them or none.
+   *
+   * @param variables such as `process.env`
+   * @param options.context pairs that hold for every reference; a reference's own win
+   * @throws CredstashError USAGE with `failures` where references are malformed, before the first request; and as
+   *   `getMany` does. Each failure has the name of its variable
+   */
+  async resolveReferences(
+    variables: Readonly<Record<string, string | undefined>>,
+    options: CallOptions & { readonly context?: Context | undefined } = {},
+  ): Promise<Map<string, Uint8Array>> {
+    const texts: [variable: string, text: string][] = [];
+    for (const [variable, text] of Object.entries(variables)) {
+      if (text !== undefined && isReference(text)) texts.push([variable, text]);
+    }
+    const got = await this.getMany(parseReferences(texts, checked(options.context)), {
+      signal: options.signal,
+    });
+    return new Map(got.map(({ place, value }) => [place, value]));
+  }
+
+  /**
+   * A template with the secrets in the place of its references (`parseTemplate`). Each secret is got once.
+   *
+   * @param template any bytes, which stay as they are outside of the references
+   * @param options.context pairs that hold for every reference; a reference's own win
+   * @throws CredstashError with `failures` named by line and column: USAGE where references are malformed, before the
+   *   first request; as `getMany` does; USAGE where a filter cannot hold a secret. TOO_LARGE for the result
+   */
+  async render(
+    template: Uint8Array,
+    options: ProgressOptions & { readonly context?: Context | undefined } = {},
+  ): Promise<Uint8Array> {
+    const { texts, slots } = parseTemplate(template, checked(options.context));
+    return fill(texts, await this.getMany(slots, options));
+  }
+
+  /**
+   * The secrets whose name matches, by name: the newest version of each, or the one asked for. The entries are read
+   * once, and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
+   *
+   * @returns the secrets, and with `skipUndecryptable` what was left out, and why
+   * @throws CredstashError USAGE for a glob that no name can match; with `failures`, one for each secret that does not
+   *   open or lacks that version: its code is one of theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
+   */
+  async getAll(
+    options: GetAllOptions = {},
+  ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
+    const { skipUndecryptable = false, progress } = options;
+    const glob = checkGlob(options.glob ?? '*');
+    const context = checked(options.context);
+    const which = checkWhich(options);
+    const on = await this.#on(options);
+    on.keys.prepare();
+    const chosen = await choose(on, glob, which, progress);
+    const secrets: Secret[] = [];
+    const leftOut: Failure[] = [];
+    const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
+      try {
+        if (!found) throw lacks(on, name, which);
+        if (found === SEVERAL) throw severalLabelled(name, which.label ?? '', on.entries.location);
+        return { name, value: await openEntry(on, found.read(), context) };
+      } catch (error) {
+        if (isOfOneSecret(error)) return { name, error };
+        throw error;
+      }
+    };
+    const opened = inParallel(this.#atOnce(UNWRAPS_AT_ONCE), chosen, open);
+    for await (const each of counted(opened, progress, chosen.length)) {
+      if ('error' in each) leftOut.push(each);
+      else secrets.push(each);
+    }
+    if (leftOut.length === 0 || skipUndecryptable) return { secrets, leftOut };
+    throw together(
+      `${leftOut.length} of ${chosen.length} secrets in ${on.entries.location} cannot be opened, so none is given`,
+      leftOut,
+      hintOf(
+        leftOut,
+        'give the encryption context that they share',
+        'leave out what does not open with --skip-undecryptable',
+      ),
+    );
+  }
+
+  /**
+   * Stores several secrets, each as `put` does, and yields what became of each, in their order. Everything is checked
+   * before the first request. One that fails stops none of the others, unless they would all meet the same error.
+   *
+   * @throws CredstashError USAGE or TOO_LARGE for bad input, before anything is stored
+   */
+  async *putAll(
+    secrets: readonly Secret[],
+    options: PutAllOptions = {},
+  ): AsyncGenerator<PutOutcome> {
+    const names = new Set<string>();
+    const sealing = { ...this.#defaults, ...given(options) };
+    const planned = secrets.map((secret) => {
+      if (names.has(secret.name)) {
+        throw new CredstashError('USAGE', `the secret ${secret.name} is given twice`);
+      }
+      names.add(secret.name);
+      return { ...secret, plan: plan(secret.name, secret.value.length, sealing) };
+    });
+    const on = await this.#on(options);
+    const put = async ({ name, value, plan }: (typeof planned)[number]): Promise<PutOutcome> => {
+      if (options.skipUnchanged) {
+        try {
+          if (await holds(on, name, value, options)) return { name, done: 'unchanged' };
+        } catch (error) {
+          // An entry that is read has a master key of its own; what is stored has the same for all.
+          if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE'))
+            return { name, done: 'failed', error };
+          throw error;
+        }
+      }
+      await store(on, plan, value, options);
+      return { name, done: 'stored' };
+    };
+    const attempt = stoppable(
+      put,
+      ({ name }, error): PutOutcome => ({ name, done: 'failed', error }),
+      (error) => hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE') || !isOfOneSecret(error),
+    );
+    yield* counted(
+      inParallel(this.#atOnce(PUTS_AT_ONCE), planned, attempt),
+      options.progress,
+      planned.length,
+    );
+  }
+
+  /** The name of every secret, once, in order. */
+  async names(options: ProgressOptions = {}): Promise<string[]> {
+    const { entries } = await this.#on(options);
+    const names = new Set<string>();
+    for await (const { name } of counted(entries.headers(), options.progress)) names.add(name);
+    return [...names].sort(compareUtf8);
+  }
+
+  /**
+   * The headers of every entry, or of those whose name matches `glob`, by name and then by version.
+   *
+   * @throws CredstashError USAGE for a glob that no name can match
+   */
+  async list(glob = '*', options: ProgressOptions = {}): Promise<EntryHeader[]> {
+    const wanted = checkGlob(glob);
+    return matching(await this.#on(options), wanted, options.progress);
+  }
+
+  /**
+   * The headers of every version of a secret, the newest first.
+   *
+   * @throws CredstashError SECRET_NOT_FOUND
+   */
+  async history(name: string, options: ProgressOptions = {}): Promise<EntryHeader[]> {
+    checkName(name);
+    return versionsOf(await this.#on(options), name, options.progress);
+  }
+
+  /**
+   * Stores the value of an older version as a new one, commented `rollback to V`. It is sealed as that version is, under the
+   * same pairs, unless the options say otherwise. Nothing is deleted.
+   *
+   * @param options.version the one to go back to; default: the one before the newest
+   * @returns the header of the new entry, and the version that it has the value of
+   * @throws CredstashError as `get` and `put` do; VERSION_NOT_FOUND where there is only one; VERSION_EXISTS when somebody
+   *   else stored a version meanwhile
+   */
+  async rollback(
+    name: string,
+    options: RollbackOptions = {},
+  ): Promise<{ header: EntryHeader; from: string }> {
+    const { which, context } = checkGet(name, options);
+    checkSealing(options);
+    const on = await this.#on(options);
+    on.keys.prepare();
+    const versions = await versionsOf(on, name);
+    const wanted = which.version === undefined ? undefined : spellings(which.version);
+    const from = wanted
+      ? wanted.find((each) => versions.some(({ version }) => version === each))
+      : versions.at(1)?.version;
+    if (from === undefined) {
+      if (wanted) throw lacks(on, name, which);
+      throw new CredstashError(
+        'VERSION_NOT_FOUND',
+        `${name} has one version alone in ${on.entries.location}, and nothing to go back to`,
+      );
+    }
+    const entry = await find(on, name, { version: from });
+    const value = await openEntry(on, entry, context);
+    try {
+      const planned = plan(name, value.length, {
+        version: nextVersion(name, versions[0]?.version ?? ''),
+        context,
+        comment: `rollback to ${from}`,
+        cipher: options.cipher ?? entry.cipher,
+        digest: options.digest ?? writtenDigest(entry.digest),
+      });
+      return { header: await store(on, planned, value, {}), from };
+    } finally {
+      value.fill(0);
+    }
+  }
+
+  /**
+   * Moves a label to a version of a secret: it stands on one of them at most, and whoever reads sees it on the old one or
+   * the new one.
+   *
+   * @param options.version default: the newest
+   * @returns the version that has it now, and those that had it before
+   * @throws CredstashError USAGE for what can be no label; SECRET_NOT_FOUND, VERSION_NOT_FOUND
+   */
+  async label(
+    name: string,
+    label: string,
+    options: CallOptions & { readonly version?: string | undefined } = {},
+  ): Promise<{ version: string; before: string[] }> {
+    checkName(name);
+    checkLabel(label);
+    const { version } = options;
+    if (version !== undefined) checkVersion(version);
+    const on = await this.#on(options);
+    const versions = (await versionsOf(on, name)).map((header) => header.version);
+    const found =
+      version === undefined
+        ? versions[0]
+        : spellings(version).find((each) => versions.includes(each));
+    if (found === undefined) throw lacks(on, name, { version });
+    return { version: found, before: await on.entries.label(name, label, found) };
+  }
+
+  /**
+   * Takes a label away.
+   *
+   * @returns the versions that had it
+   * @throws CredstashError USAGE for what can be no label; SECRET_NOT_FOUND; VERSION_NOT_FOUND when none has it
+   */
+  async unlabel(name: string, label: string, options: CallOptions = {}): Promise<string[]> {
+    checkName(name);
+    checkLabel(label);
+    const on = await this.#on(options);
+    const before = await on.entries.label(name, label, undefined);
+    if (before.length > 0) return before;
+    await versionsOf(on, name);
+    throw lacks(on, name, { label });
+  }
+
+  /**
+   * Deletes old versions: of each secret whose name matches, those beyond the newest `keep`, but none that has a label.
+   * Yields what became of each.
+   *
+   * @throws CredstashError USAGE for bad input
+   */
+  async *prune(options: PruneOptions): AsyncGenerator<Change> {
+    const { prune } = await import('./prune.ts');
+    yield* prune(() => this.#on(options), this.#bounded(options));
+  }
+
+  /**
+   * Wraps the data key of every entry whose name matches under this backend's present master key (KMS ReEncrypt): nobody
+   * sees a secret or a data key. An entry is replaced only where it is unchanged. Yields what became of each; one that is
+   * under that key already is `skipped`.
+   *
+   * @throws CredstashError USAGE for bad input
+   */
+  async *rekey(options: RewriteOptions = {}): AsyncGenerator<Change> {
+    const { rekey } = await import('./rewrite.ts');
+    yield* rekey(() => this.#on(options), this.#bounded(options));
+  }
+
+  /**
+   * Seals every entry whose name matches, and that is in another format, in the format of `cipher`, in its place: version and
+   * comment stay, a digest that is not written any more becomes SHA256. Each is read back and compared before the next one.
+   *
+   * @throws CredstashError USAGE for bad input
+   */
+  async *migrate(options: MigrateOptions = {}): AsyncGenerator<Change> {
+    const { migrate } = await import('./rewrite.ts');
+    yield* migrate(() => this.#on(options), options);
+  }
+
+  /**
+   * Copies entries to another table or vault, under the same versions: the sealed bytes stay as they are, and their data key is
+   * wrapped there. What does not verify is not copied. What is there already with the same value is `skipped`; what is there
+   * with another is a failure of the code CONFLICT, and stays. Labels come along, unless another version has them there.
+   *
+   * @throws CredstashError USAGE for bad input
+   */
+  async *copy(to: Flows, options: CopyOptions = {}): AsyncGenerator<Change> {
+    const { copy } = await import('./copy.ts');
+    const open = async (): Promise<{ from: Backend; to: Backend }> => ({
+      from: await this.#on(options),
+      to: await to.#on(options),
+    });
+    yield* copy(open, this.#bounded(options));
+  }
+
+  /**
+   * Removes every version of a secret, or the one asked for, and yields each once it is gone. The oldest goes
+   * first: a run that is cut short leaves the newest, and never brings an old value back to life.
+   *
+   * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND
+   */
+  async *delete(
+    name: string,
+    options: ProgressOptions & { readonly version?: string | undefined } = {},
+  ): AsyncGenerator<{ name: string; version: string }> {
+    checkName(name);
+    const { version, progress } = options;
+    const wanted = version === undefined ? undefined : spellings(checkVersion(version));
+    const on = await this.#on(options);
+    const versions = (await versionsOf(on, name, progress)).map((header) => header.version);
+    const found = wanted?.find((each) => versions.includes(each));
+    if (wanted && found === undefined) throw lacks(on, name, { version });
+    const doomed = found === undefined ? versions.reverse() : [found];
+    yield* counted(removed(on, name, doomed), progress, doomed.length);
+  }
+}
+
+/** Without what is undefined, which would hide a default. */
+function given<T extends object>(options: T): T {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as T;
+}
+
+async function* removed(
+  { entries }: Backend,
+  name: string,
+  versions: readonly string[],
+): AsyncGenerator<{ name: string; version: string }> {
+  for (const version of versions) {
+    // Whether it was still there or another delete was quicker: it is gone.
+    await entries.remove(name, version);
+    yield { name, version };
+  }
+}
+
+async function store(
+  on: Backend,
+  { header: template, context }: Plan,
+  value: Uint8Array,
+  { autoversion = false }: Pick<PutOptions, 'autoversion'>,
+): Promise<EntryHeader> {
+  const { name } = template;
+  const format = FORMATS[template.cipher];
+  on.keys.prepare();
+  let version = autoversion ? await next(on, name) : template.version;
+  const dataKey = await on.keys.generate(context);
+  try {
+    for (;;) {
+      const header = { ...template, version };
+      const sealed = format.seal(header, dataKey.plaintext, value);
+      try {
+        await on.entries.create({ ...header, key: dataKey.wrapped, ...sealed });
+        return header;
+      } catch (error) {
+        // Somebody else stored this version first. Each round means that one writer got through, so this ends.
+        if (!autoversion || !hasCode(error, 'VERSION_EXISTS')) throw error;
+        const after = await next(on, name);
+        if (after === version) throw error;
+        version = after;
+      }
+    }
+  } finally {
+    dataKey.plaintext.fill(0);
+  }
+}
+
+async function next({ entries }: Backend, name: string): Promise<string> {
+  const newest = await entries.latest(name);
+  return newest ? nextVersion(name, newest.version) : FIRST_VERSION;
+}
+
+async function get(on: Backend, { name, which, context }: Request): Promise<Uint8Array> {
+  on.keys.prepare();
+  return openEntry(on, await find(on, name, which), context);
+}
+
+/** Whether the version that a put would follow, or the very one that it names, has these bytes. */
+async function holds(
+  on: Backend,
+  name: string,
+  value: Uint8Array,
+  options: PutOptions,
+): Promise<boolean> {
+  const version = options.autoversion ? undefined : options.version;
+  const entry = await lookUp(on, name, { version });
+  if (!entry) return false;
+  const stored = await openEntry(on, entry, checked(options.context));
+  try {
+    return equal(stored, value);
+  } finally {
+    stored.fill(0);
+  }
+}
+
+/** What to open of a getall, by name. */
+async function choose(
+  { entries }: Backend,
+  glob: string,
+  { version, label }: Which,
+  progress: Progress | undefined,
+): Promise<Choice[]> {
+  const spelled = version === undefined ? [] : spellings(version);
+  const chosen = new Map<string, Choice[1]>();
+  for await (const found of counted(entries.all(literalPrefix(glob)), progress)) {
+    if (!matches(glob, found.name)) continue;
+    const before = chosen.get(found.name);
+    if (label !== undefined) {
+      const isIt = found.labels?.includes(label);
+      chosen.set(found.name, isIt ? (before ? SEVERAL : found) : before);
+    } else if (version !== undefined) {
+      // Padded comes first, as in a get.
+      const isIt =
+        spelled.includes(found.version) &&
+        (before === undefined || before === SEVERAL || before.version !== spelled[0]);
+      chosen.set(found.name, isIt ? found : before);
+    } else if (
+      before === undefined ||
+      before === SEVERAL ||
+      compareUtf8(before.version, found.version) < 0
+    ) {
+      chosen.set(found.name, found);
+    }
+  }
+  return [...chosen].sort(([a], [b]) => compareUtf8(a, b));
+}
+
+/** The hint of several secrets that were not got. @param more what helps whatever failed */
+function hintOf(
+  failures: readonly Failure[],
+  context: string,
+  ...more: string[]
+): string | undefined {
+  const has = (code: ErrorCode): boolean => failures.some(({ error }) => error.code === code);
+  const hints = [
+    ...(has('WRONG_CONTEXT') ? [context] : []),
+    ...(has('INTEGRITY') ? ['find out who wrote what does not verify'] : []),
+    ...more,
+  ];
+  return hints.length === 0 ? undefined : hints.join(', or ');
+}
+
+/** What two gets have in common only if they give the same bytes. */
+function identity({ name, which, context }: Request): string {
+  const { version = null, label = null } = which;
+  return JSON.stringify([name, version, label, Object.entries(context).sort()]);
+}

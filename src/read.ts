@@ -1,0 +1,107 @@
+import type { Backend } from './backend/backend.ts';
+import type { Context } from './context.ts';
+import type { Entry } from './entry.ts';
+import { CredstashError } from './errors.ts';
+import { checkLabel } from './label.ts';
+import { FORMATS } from './seal/index.ts';
+import { checkVersion, spellings } from './version.ts';
+
+/*
+ * How one entry is found and opened, for every flow that reads.
+ */
+
+/** Which version of a secret is meant: the newest, one by its number, padded or not, or the one that has a label. */
+export interface Which {
+  readonly version?: string | undefined;
+  readonly label?: string | undefined;
+}
+
+/** @throws CredstashError USAGE for what can be no version or label, or for both at once */
+export function checkWhich({ version, label }: Which): Which {
+  if (version !== undefined) checkVersion(version);
+  if (label === undefined) return { version };
+  if (version !== undefined) {
+    throw new CredstashError('USAGE', 'a version and a label cannot both be asked for');
+  }
+  return { label: checkLabel(label) };
+}
+
+/** @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND */
+export async function find(on: Backend, name: string, which: Which): Promise<Entry> {
+  const entry = await lookUp(on, name, which);
+  if (entry) return entry;
+  for await (const _ of on.entries.headers(name)) throw lacks(on, name, which);
+  throw absent(on, name);
+}
+
+export async function lookUp(
+  { entries }: Backend,
+  name: string,
+  { version, label }: Which,
+): Promise<Entry | undefined> {
+  if (label !== undefined) return entries.labelled(name, label);
+  if (version === undefined) return entries.latest(name);
+  for (const spelling of spellings(version)) {
+    const entry = await entries.at(name, spelling);
+    if (entry) return entry;
+  }
+  return undefined;
+}
+
+/** The error of a secret that is there, and has not the version that was asked for. */
+export function lacks({ entries }: Backend, name: string, which: Which): CredstashError {
+  const what =
+    which.label === undefined
+      ? `${name} has no version ${which.version ?? ''}`
+      : `no version of ${name} has the label ${which.label}`;
+  return new CredstashError('VERSION_NOT_FOUND', `${what} in ${entries.location}`);
+}
+
+/** The error of a secret that is not there. */
+export function absent({ entries }: Backend, name: string): CredstashError {
+  return new CredstashError(
+    'SECRET_NOT_FOUND',
+    `there is no secret ${name} in ${entries.location}`,
+  );
+}
+
+/**
+ * The bytes of an entry, which the caller may wipe.
+ *
+ * @throws CredstashError INTEGRITY, WRONG_CONTEXT, with the entry named
+ */
+export async function openEntry(
+  { keys }: Backend,
+  entry: Entry,
+  context: Context,
+): Promise<Uint8Array> {
+  let dataKey: Uint8Array | undefined;
+  try {
+    dataKey = await keys.unwrap(entry.key, contextOf(entry, context));
+    return FORMATS[entry.cipher].open(entry, dataKey);
+  } catch (error) {
+    throw about(entry, error);
+  } finally {
+    dataKey?.fill(0);
+  }
+}
+
+/** The context of an entry that was found. One that could not have been put with these pairs is no error of usage. */
+export function contextOf(entry: Entry, pairs: Context): Context {
+  try {
+    return FORMATS[entry.cipher].context(pairs, entry.name);
+  } catch (error) {
+    if (!(error instanceof CredstashError)) throw error;
+    throw new CredstashError('WRONG_CONTEXT', error.message, { hint: error.hint });
+  }
+}
+
+/** An error of an entry, with the entry named. */
+export function about(entry: Entry, error: unknown): unknown {
+  if (!(error instanceof CredstashError)) return error;
+  const { code, message, hint, cause } = error;
+  return new CredstashError(code, `version ${entry.version} of ${entry.name}: ${message}`, {
+    hint,
+    cause,
+  });
+}
