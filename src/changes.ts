@@ -37,7 +37,7 @@ export type Change = Target &
   );
 
 export interface ChangeOptions extends ProgressOptions {
-  /** Yield what would be tried, as `planned`, and change nothing. */
+  /** Change nothing, and yield as `planned` what would be changed: all is done but for what is written. */
   readonly dryRun?: boolean | undefined;
   /** Asked before the first change; nothing is changed unless it says true. */
   readonly confirm?: ((planned: readonly Target[]) => Promise<boolean>) | undefined;
@@ -98,26 +98,23 @@ export function byName(headers: readonly EntryHeader[]): Map<string, EntryHeader
 /**
  * Does `work` on each of `targets`, and yields what became of each, in their order.
  *
- * @param work whether it changed something
+ * @param work whether it changed something, or would in a dry run
  */
 export async function* change<T extends Target>(
   targets: readonly T[],
   options: ChangeOptions,
-  work: (target: T) => Promise<boolean>,
+  work: (target: T, dryRun: boolean) => Promise<boolean>,
 ): AsyncGenerator<Change> {
   const { dryRun = false, confirm, rate = RATE, maxConcurrency, signal, progress } = options;
   if (!(rate > 0)) throw new CredstashError('USAGE', 'the rate is not a number above 0');
-  if (dryRun) {
-    for (const { name, version } of targets) yield { name, version, done: 'planned' };
-    return;
-  }
-  if (targets.length === 0 || (confirm && !(await confirm(targets)))) return;
+  if (targets.length === 0 || (!dryRun && confirm && !(await confirm(targets)))) return;
   const turn = paced(rate, signal);
   const attempt = stoppable(
     async (target: T): Promise<Change> => {
       await turn();
       const { name, version } = target;
-      return { name, version, done: (await work(target)) ? 'changed' : 'skipped' };
+      const isChanged = await work(target, dryRun);
+      return { name, version, done: isChanged ? (dryRun ? 'planned' : 'changed') : 'skipped' };
     },
     ({ name, version }, error): Change => ({ name, version, done: 'failed', error }),
   );

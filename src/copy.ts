@@ -34,7 +34,7 @@ export async function* copy(
   const targets = options.latest
     ? [...byName(all).values()].flatMap((versions) => versions.slice(-1))
     : all;
-  yield* change(targets, options, (header) => copied(from, to, header, context));
+  yield* change(targets, options, (header, dryRun) => copied(from, to, header, context, dryRun));
 }
 
 async function copied(
@@ -42,16 +42,21 @@ async function copied(
   to: Backend,
   header: EntryHeader,
   pairs: Context,
+  dryRun: boolean,
 ): Promise<boolean> {
   const entry = await from.entries.at(header.name, header.version);
   // Deleted meanwhile.
   if (!entry) return false;
   const there = await to.entries.at(entry.name, entry.version);
   const isNew = there === undefined;
-  if (isNew) await to.entries.create(await rewrapped(from, to, entry, pairs));
+  if (isNew && dryRun) (await openEntry(from, entry, pairs)).fill(0);
+  else if (isNew) await to.entries.create(await rewrapped(from, to, entry, pairs));
   else if (!(await isSame(from, to, entry, there, pairs))) throw differs(to, entry);
-  const moved = await label(to, entry);
-  return isNew || moved;
+  const labels = await missingLabels(to, entry);
+  if (!dryRun) {
+    for (const label of labels) await to.entries.label(entry.name, label, entry.version);
+  }
+  return isNew || labels.length > 0;
 }
 
 /** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
@@ -96,22 +101,20 @@ async function isSame(
   }
 }
 
-/** Sets the labels of `entry` there, unless another version has them. Whether it set any. */
-async function label({ entries }: Backend, entry: Entry): Promise<boolean> {
-  let moved = false;
-  for (const each of entry.labels ?? []) {
-    const other = await entries.labelled(entry.name, each);
-    if (other?.version === entry.version) continue;
-    if (other) {
+/** The labels of `entry` that are not there yet. @throws CredstashError CONFLICT where another version has one */
+async function missingLabels({ entries }: Backend, entry: Entry): Promise<string[]> {
+  const missing: string[] = [];
+  for (const label of entry.labels ?? []) {
+    const other = await entries.labelled(entry.name, label);
+    if (!other) missing.push(label);
+    else if (other.version !== entry.version) {
       throw new CredstashError(
         'CONFLICT',
-        `the label ${each} is on version ${other.version} of ${entry.name} in ${entries.location}`,
+        `the label ${label} is on version ${other.version} of ${entry.name} in ${entries.location}`,
       );
     }
-    await entries.label(entry.name, each, entry.version);
-    moved = true;
   }
-  return moved;
+  return missing;
 }
 
 function differs({ entries }: Backend, { name, version }: Entry): CredstashError {

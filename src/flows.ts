@@ -43,7 +43,7 @@ import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
 import { fill, parseTemplate } from './template.ts';
 import { compareUtf8 } from './utf8.ts';
-import { checkVersion, FIRST_VERSION, nextVersion, spellings } from './version.ts';
+import { checkVersion, FIRST_VERSION, nextVersion, shortVersion, spellings } from './version.ts';
 
 /** How many data keys are unwrapped at once; the SDK has a connection for each. */
 const UNWRAPS_AT_ONCE = 32;
@@ -406,7 +406,7 @@ export class Flows {
       const planned = plan(name, value.length, {
         version: nextVersion(name, versions[0]?.version ?? ''),
         context,
-        comment: `rollback to ${from}`,
+        comment: `rollback to ${shortVersion(from)}`,
         cipher: options.cipher ?? entry.cipher,
         digest: options.digest ?? writtenDigest(entry.digest),
       });

@@ -35,10 +35,10 @@ export async function* prune(
       if (!header.labels && isBefore(header, before)) doomed.push(header);
     }
   }
-  yield* change(doomed, options, ({ name, version }) =>
+  yield* change(doomed, options, async ({ name, version }, dryRun) => {
     // A label that came meanwhile keeps it.
-    on.entries.remove(name, version, { unlabelled: true }),
-  );
+    return dryRun || on.entries.remove(name, version, { unlabelled: true });
+  });
 }
 
 function isBefore({ created }: EntryHeader, time: number | undefined): boolean {

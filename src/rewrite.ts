@@ -28,12 +28,12 @@ export async function* rekey(
   const { glob, context } = checkRewrite(options);
   const on = await open();
   const targets = await matching(on, glob, options.progress);
-  yield* change(targets, options, async (target) => {
+  yield* change(targets, options, async (target, dryRun) => {
     const entry = await present(on, target);
     if (!entry) return false;
     const key = await rewrapped(on, entry, context);
     if (!key) return false;
-    await on.entries.replace({ ...entry, key }, entry);
+    if (!dryRun) await on.entries.replace({ ...entry, key }, entry);
     return true;
   });
 }
@@ -61,8 +61,8 @@ export async function* migrate(
   const all = await matching(on, glob, options.progress);
   const targets = all.filter((header) => header.cipher !== cipher);
   // One at a time: should anything be wrong with it, it is wrong with one entry.
-  yield* change(targets, { ...options, maxConcurrency: 1 }, (target) =>
-    migrated(on, target, cipher, context),
+  yield* change(targets, { ...options, maxConcurrency: 1 }, (target, dryRun) =>
+    migrated(on, target, cipher, context, dryRun),
   );
 }
 
@@ -71,11 +71,13 @@ async function migrated(
   target: Target,
   cipher: Entry['cipher'],
   pairs: Context,
+  dryRun: boolean,
 ): Promise<boolean> {
   const was = await present(on, target);
   if (!was || was.cipher === cipher) return false;
   const value = await openEntry(on, was, pairs);
   try {
+    if (dryRun) return true;
     const entry = await sealed(on, was, cipher, value, pairs);
     await on.entries.replace(entry, was);
     if (await readsBack(on, entry, value, pairs)) return true;

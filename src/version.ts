@@ -48,6 +48,11 @@ export function spellings(version: string): string[] {
   return padded === version ? [version] : [padded, version];
 }
 
+/** A version without its padding, as a person types it. */
+export function shortVersion(version: string): string {
+  return /^[0-9]{19}$/.test(version) ? version.replace(/^0+(?=.)/, '') : version;
+}
+
 /**
  * The version after `current`, padded.
  *

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Credstash, CredstashOptions } from '../credstash.ts';
 import { CredstashError } from '../errors.ts';
 import type { Io } from './io.ts';
-import { optionsOf, settingsOf } from './settings.ts';
+import { optionsOf, type Settings, settingsOf } from './settings.ts';
 
 /** Opens a backend, runs `use` on it, and closes it. */
 export type WithBackend = (use: (credstash: Credstash) => Promise<void>) => Promise<void>;
@@ -12,30 +12,38 @@ export type WithBackend = (use: (credstash: Credstash) => Promise<void>) => Prom
  * It is opened when what this returns is called. What is heavy is loaded there and nowhere before, so that help and
  * a usage error do without.
  *
- * @param options.create whether a vault that is not there is created
- * @param options.unattended whether there is nobody who could be asked, or told of a wait
  * @throws CredstashError USAGE
  */
-export function chooseBackend(
-  command: Command,
-  io: Io,
-  options: { readonly create?: boolean; readonly unattended?: boolean } = {},
-): WithBackend {
+export function chooseBackend(command: Command, io: Io, options: OpenOptions = {}): WithBackend {
   const settings = settingsOf(optionsOf(command));
-  const { create = false, unattended = false } = options;
   return async (use) => {
-    // Loaded here: help and a usage error do without.
-    const { Credstash } = await import('../credstash.ts');
-    const credstash =
-      settings.backend === 'local'
-        ? Credstash.local(settings.folder, { create })
-        : new Credstash({ ...settings, unattended, ...(unattended ? {} : attended(io)) });
+    const credstash = await open(settings, io, options);
     try {
       await use(credstash);
     } finally {
       await credstash.close();
     }
   };
+}
+
+interface OpenOptions {
+  /** Whether a vault that is not there is created. */
+  readonly create?: boolean;
+  /** Whether there is nobody who could be asked, or told of a wait. */
+  readonly unattended?: boolean;
+}
+
+/** What `settings` choose; the caller closes it. */
+export async function open(
+  settings: Settings,
+  io: Io,
+  { create = false, unattended = false }: OpenOptions,
+): Promise<Credstash> {
+  // Loaded here: help and a usage error do without.
+  const { Credstash } = await import('../credstash.ts');
+  return settings.backend === 'local'
+    ? Credstash.local(settings.folder, { create })
+    : new Credstash({ ...settings, unattended, ...(unattended ? {} : attended(io)) });
 }
 
 /** What only a person can do, or wants to know. */

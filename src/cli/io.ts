@@ -90,11 +90,11 @@ export class Io {
     });
   }
 
-  /** How wide the terminal is; 80 where it is none. */
-  columns(name: 'stdout' | 'stderr'): number {
+  /** How wide the terminal is; undefined where it is none, or does not say. */
+  columns(name: 'stdout' | 'stderr'): number | undefined {
     const isFile = this.#streams === process && !fstatSync(FD[name]).isCharacterDevice();
     const stream = isFile ? undefined : (this.#stream(name) as Partial<WriteStream>);
-    return stream?.columns || 80;
+    return stream?.columns || undefined;
   }
 
   /** What shows how far a flow is. @param what is counted once there is a total: `secrets opened` */
@@ -168,6 +168,25 @@ export class Io {
    */
   async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
     return this.status.without(() => this.#askHidden(question, noTerminal));
+  }
+
+  /** Asks for yes or no on the terminal that stdin is; anything but a y is no. */
+  async confirm(question: string): Promise<boolean> {
+    return this.status.without(async () => {
+      this.#say(`credstash: ${visible(question)} [y/N] `);
+      const fd = openSync('/dev/tty', 'r');
+      let answer = '';
+      try {
+        // The terminal gives a line at a time, and Ctrl-C ends the process.
+        for await (const chunk of chunksOf(fd)) {
+          answer += Buffer.from(chunk).toString('latin1');
+          if (answer.includes('\n')) break;
+        }
+      } finally {
+        closeSync(fd);
+      }
+      return /^\s*y(es)?\s*$/i.test(answer);
+    });
   }
 
   async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {

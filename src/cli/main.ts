@@ -23,7 +23,33 @@ const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<
     render: { summary: 'fill secrets into a template', load: () => import('./commands/render.ts') },
     list: { summary: 'list secrets and their versions', load: () => import('./commands/list.ts') },
     keys: { summary: 'list the names of secrets', load: () => import('./commands/keys.ts') },
+    history: {
+      summary: 'list the versions of a secret',
+      load: () => import('./commands/history.ts'),
+    },
+    rollback: {
+      summary: 'store the value of an older version as a new one',
+      load: () => import('./commands/rollback.ts'),
+    },
+    label: {
+      summary: 'set a label on a version, or move it there',
+      load: () => import('./commands/label.ts'),
+    },
+    unlabel: { summary: 'take a label away', load: () => import('./commands/unlabel.ts') },
     delete: { summary: 'delete a secret', load: () => import('./commands/delete.ts') },
+    prune: { summary: 'delete old versions', load: () => import('./commands/prune.ts') },
+    rekey: {
+      summary: 'move secrets to another KMS key',
+      load: () => import('./commands/rekey.ts'),
+    },
+    migrate: {
+      summary: 'seal original entries in the current format, or back',
+      load: () => import('./commands/migrate.ts'),
+    },
+    copy: {
+      summary: 'copy secrets to another table or vault',
+      load: () => import('./commands/copy.ts'),
+    },
     exec: {
       summary: 'run a command with secrets in its environment',
       load: () => import('./commands/exec.ts'),
@@ -155,8 +181,8 @@ export async function createProgram(
       // There are none, and asking takes the streams of Node.js, which take long to load.
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      getOutHelpWidth: () => io.columns('stdout'),
-      getErrHelpWidth: () => io.columns('stderr'),
+      getOutHelpWidth: () => io.columns('stdout') ?? 80,
+      getErrHelpWidth: () => io.columns('stderr') ?? 80,
     })
     .addHelpText(
       'after',

@@ -11,6 +11,8 @@ export interface OrderOptions {
   /** Each NAME=REFERENCE. */
   readonly env?: readonly string[];
   readonly fullNames?: true;
+  /** Of what a GLOB matches, the version that has this label. */
+  readonly label?: string;
 }
 
 type Named = Wanted & { readonly variable: string };
@@ -76,7 +78,7 @@ export async function get(
   const secrets: Assignment[] = got.slice(inherited.length);
   for (const glob of globs) {
     const { secrets: matching } = await credstash
-      .getAll({ glob, context, progress: options.progress })
+      .getAll({ glob, context, label: options.label, progress: options.progress })
       .catch(withoutLeavingOut);
     if (matching.length === 0) {
       throw new CredstashError(

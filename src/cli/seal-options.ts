@@ -13,26 +13,43 @@ export interface SealOptions {
   readonly cipher?: string;
 }
 
+export type CipherOptions = Pick<SealOptions, 'key' | 'digest' | 'cipher'>;
+
 export function addSealOptions(command: Command): Command {
-  return command
-    .option('-k, --key <key>', 'KMS key: alias, id or ARN (default: alias/credstash)')
+  addKeyOption(command)
     .option('-c, --comment <comment>', 'a comment, which is not secret')
     .option('-v, --version <version>', 'version to store (default: 1)')
-    .option('-a, --autoversion', 'store the version after the newest')
-    .addOption(
-      suggesting('-d, --digest <digest>', 'digest of the HMAC (default: SHA256)', [
-        'SHA256',
-        'SHA384',
-        'SHA512',
-      ]),
-    )
-    .addOption(
-      suggesting(
-        '--cipher <cipher>',
-        'the original credstash can read AES-256-CTR (default: CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM)',
-        ['AES-256-GCM', 'AES-256-CTR'],
-      ),
-    );
+    .option('-a, --autoversion', 'store the version after the newest');
+  return addCipherOption(addDigestOption(command));
+}
+
+/** With what an entry is sealed. */
+export function addCipherOptions(command: Command): Command {
+  return addCipherOption(addDigestOption(addKeyOption(command)));
+}
+
+export function addKeyOption(command: Command): Command {
+  return command.option('-k, --key <key>', 'KMS key: alias, id or ARN (default: alias/credstash)');
+}
+
+function addDigestOption(command: Command): Command {
+  return command.addOption(
+    suggesting('-d, --digest <digest>', 'digest of the HMAC (default: SHA256)', [
+      'SHA256',
+      'SHA384',
+      'SHA512',
+    ]),
+  );
+}
+
+export function addCipherOption(command: Command): Command {
+  return command.addOption(
+    suggesting(
+      '--cipher <cipher>',
+      'the original credstash can read AES-256-CTR (default: CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM)',
+      ['AES-256-GCM', 'AES-256-CTR'],
+    ),
+  );
 }
 
 /** An option with values that help and completion show, and that are checked where the others are. */

@@ -11,6 +11,7 @@ import { optionsOf } from './settings.ts';
 /** What the commands that print several secrets have in common. */
 export interface SecretsOptions {
   readonly version?: string;
+  readonly label?: string;
   readonly format?: string;
   readonly rawNames?: true;
   readonly githubEnv?: true;

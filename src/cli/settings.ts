@@ -25,6 +25,8 @@ export type Settings =
   | { readonly backend: 'local'; readonly folder: string }
   | ({ readonly backend: 'aws' } & AwsSettings);
 
+const DEFAULT_KEY = 'alias/credstash';
+
 const AWS_ONLY = {
   region: '-r',
   kmsRegion: '--kms-region',
@@ -65,8 +67,62 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
     kmsRegion: options.kmsRegion ?? configured('kms-region'),
     profile: options.profile,
     roleArn: options.arn,
-    table: options.table ?? (process.env['CREDSTASH_DEFAULT_TABLE'] || 'credential-store'),
-    key: options.key ?? 'alias/credstash',
+    table: tableOf(options),
+    key: options.key ?? DEFAULT_KEY,
+  };
+}
+
+function tableOf({ table }: GlobalOptions): string {
+  return table ?? (process.env['CREDSTASH_DEFAULT_TABLE'] || 'credential-store');
+}
+
+/** Where a copy goes. */
+export interface DestinationOptions extends GlobalOptions {
+  readonly toTable?: string;
+  readonly toRegion?: string;
+  readonly toProfile?: string;
+  readonly toKey?: string;
+  readonly toLocal?: string;
+}
+
+/**
+ * The settings of a copy's destination. On AWS, what is not said is as it is of the source; of a vault, as it is by default.
+ *
+ * @throws CredstashError USAGE when none is named, or a vault and something of AWS at once
+ */
+export function destinationOf(options: DestinationOptions): Settings {
+  const { toTable, toRegion, toProfile, toKey, toLocal } = options;
+  const ofAws = {
+    '--to-table': toTable,
+    '--to-region': toRegion,
+    '--to-profile': toProfile,
+    '--to-key': toKey,
+  };
+  const given = Object.entries({ ...ofAws, '--to-local': toLocal }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const empty = given.find(([, value]) => value === '');
+  if (empty) throw new CredstashError('USAGE', `the value of ${empty[0]} is empty`);
+  if (given.length === 0) {
+    throw new CredstashError('USAGE', 'the copy was not told where to', {
+      hint: 'give --to-table, --to-region, --to-profile or --to-key, or --to-local FOLDER',
+    });
+  }
+  if (toLocal !== undefined) {
+    if (given.length === 1) return { backend: 'local', folder: vaultFolder(toLocal) };
+    throw new CredstashError(
+      'USAGE',
+      '--to-local is a vault, and the other --to options are for AWS',
+    );
+  }
+  return {
+    backend: 'aws',
+    region: toRegion ?? options.region,
+    kmsRegion: toRegion ?? options.kmsRegion ?? configured('kms-region'),
+    profile: toProfile ?? options.profile,
+    roleArn: toProfile === undefined ? options.arn : undefined,
+    table: toTable ?? tableOf(options),
+    key: toKey ?? DEFAULT_KEY,
   };
 }
 

@@ -24,17 +24,20 @@ export function listLines(headers: readonly EntryHeader[]): string {
 
 /**
  * The same as a JSON array, one object for each entry with `name`, `version`, `cipher`, `digest`, and where the
- * entry has them `created` and `comment`.
+ * entry has them `created`, `comment` and `labels`.
  */
 export function listJson(headers: readonly EntryHeader[]): string {
-  const rows = headers.map(({ name, version, cipher, digest = 'SHA256', created, comment }) => ({
-    name,
-    version,
-    cipher,
-    digest,
-    created,
-    comment,
-  }));
+  const rows = headers.map(
+    ({ name, version, cipher, digest = 'SHA256', created, comment, labels }) => ({
+      name,
+      version,
+      cipher,
+      digest,
+      created,
+      comment,
+      labels,
+    }),
+  );
   // What JSON leaves as it is and a terminal may obey: the same \u escape means the same text to a parser. The
   // line breaks are JSON.stringify's own, those of a text are escaped already.
   return `${JSON.stringify(rows, null, 4).split('\n').map(visible).join('\n')}\n`;

@@ -19,8 +19,8 @@ A variable is called as what is left of the secret's name behind the part of
 GLOB before its first *, in upper case, with _ for what no variable has:
 'prod.api.*' gives prod.api.db-password as DB_PASSWORD. A GLOB without * is one
 secret's name.
-A REFERENCE is NAME or NAME?version=V&KEY=VALUE, with or without credstash://
-before it. A variable of the environment whose value begins with credstash://
+A REFERENCE is NAME, NAME?version=V&KEY=VALUE or NAME?label=L&KEY=VALUE, with or
+without credstash:// before it. A variable of the environment whose value begins with credstash://
 is one, and is replaced by the secret.
 COMMAND is run with all of the secrets or not at all. The exit status is its
 own; 127 when it is not found, 126 when it cannot be executed.`;
@@ -37,6 +37,7 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       'names of secrets, * for any run of characters, quoted from the shell; KEY=VALUE is the encryption context',
     )
     .option('--env <name=reference>', 'one secret, as the variable NAME; can be repeated', listed)
+    .option('--label <label>', 'of what GLOB matches, the version that has this label')
     .option('--full-names', "variables called as the secrets' whole names")
     .option('--pristine', 'of the environment keep PATH, HOME and TERM alone')
     .option('--keep <name>', 'with --pristine: keep NAME too; can be repeated', listed)

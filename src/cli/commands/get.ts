@@ -28,6 +28,7 @@ export function register(command: Command, io: Io): void {
     .option('--json', 'print one JSON object: every word without a = is the name of a secret')
     .option('-n, --noline', 'no newline after the secret')
     .option('-v, --version <version>', 'version to get (default: the newest)')
+    .option('--label <label>', 'the version that has this label')
     .option('-o, --output <file>', 'write exactly the bytes to FILE, readable by you alone')
     .option(
       '--default <value>',
@@ -66,7 +67,7 @@ type Read = (credstash: Credstash) => Promise<Uint8Array>;
 
 /** One secret, or those that match a glob. */
 function readOne(io: Io, name: string, context: Context, options: GetOptions): Read {
-  const { version, default: fallback } = options;
+  const { version, label, default: fallback } = options;
   if (name.includes('*')) {
     if (fallback !== undefined) {
       throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
@@ -76,7 +77,7 @@ function readOne(io: Io, name: string, context: Context, options: GetOptions): R
   }
   return async (credstash) => {
     try {
-      return await credstash.get(name, { context, version });
+      return await credstash.get(name, { context, version, label });
     } catch (error) {
       if (fallback === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
       return Buffer.from(fallback, 'utf8');
@@ -86,7 +87,7 @@ function readOne(io: Io, name: string, context: Context, options: GetOptions): R
 
 /** With --json: the secrets that the words without a = name, or the one glob among them. */
 function readJson(io: Io, words: readonly string[], options: GetOptions): Read {
-  const { version } = options;
+  const { version, label } = options;
   const names = [...new Set(words.filter((word) => !word.includes('=')))];
   const context = parseContext(words.filter((word) => word.includes('=')));
   const [first] = names;
@@ -105,7 +106,9 @@ function readJson(io: Io, words: readonly string[], options: GetOptions): Read {
   }
   if (options.skipUndecryptable) throw conflict('--skip-undecryptable is for a name with *');
   return async (credstash) =>
-    Buffer.from(json(await credstash.getMany(names.map((name) => ({ name, version, context })))));
+    Buffer.from(
+      json(await credstash.getMany(names.map((name) => ({ name, version, label, context })))),
+    );
 }
 
 function conflict(why: string): CredstashError {

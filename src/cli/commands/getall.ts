@@ -9,7 +9,8 @@ export function register(command: Command, io: Io): void {
   command
     .description('Print the newest version of every secret, or the one that -v says.')
     .argument('[context...]', 'encryption context as KEY=VALUE, the same as the puts gave')
-    .option('-v, --version <version>', 'version to get (default: the newest of each)');
+    .option('-v, --version <version>', 'version to get (default: the newest of each)')
+    .option('--label <label>', 'the version that has this label');
   addSecretsOptions(command).action(async (pairs: string[], _: unknown, command: Command) => {
     const options = optionsOf(command) as SecretsOptions;
     const context = parseContext(pairs);

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { CredstashError } from '../../errors.ts';
+import { chooseBackend, open } from '../backend.ts';
+import { addChangeOptions, type ChangeFlags, globAndContext, runChanges } from '../changes.ts';
+import type { Io } from '../io.ts';
+import { destinationOf, type DestinationOptions, optionsOf } from '../settings.ts';
+
+export function register(command: Command, io: Io): void {
+  command
+    .description(
+      'Copy secrets to another table or vault under the same versions, labels included. What is there already with the same value is skipped; what is there with another is left alone, and the exit status is 4.',
+    )
+    .usage('[glob] [options] [KEY=VALUE...]')
+    .argument(
+      '[glob...]',
+      'names, * for any run of characters, quoted from the shell (default: all); KEY=VALUE is the encryption context',
+    )
+    .option('--to-table <table>', 'to this table, name or ARN (default: of the same name)')
+    .option('--to-region <region>', 'in this AWS region, its KMS key too (default: the same)')
+    .option('--to-profile <profile>', "with this profile of AWS's configuration files")
+    .option('--to-key <key>', 'under this KMS key there (default: alias/credstash)')
+    .option('--to-local <folder>', 'to the local vault in FOLDER, which is created if need be')
+    .option('--latest', 'the newest version of each alone (default: all versions)');
+  addChangeOptions(command, { asks: false }).action(
+    async (words: string[], _: unknown, command: Command) => {
+      const flags = optionsOf(command) as ChangeFlags & DestinationOptions & { latest?: true };
+      const { glob, context } = globAndContext(words);
+      const withBackend = chooseBackend(command, io);
+      const destination = destinationOf(flags);
+      await withBackend(async (credstash) => {
+        const to = await open(destination, io, { create: true });
+        try {
+          const [from, where] = [await credstash.location(), await to.location()];
+          if (from === where && flags.toProfile === undefined) {
+            throw new CredstashError('USAGE', `the copy would go to where it comes from: ${where}`);
+          }
+          await runChanges(
+            io,
+            (options) => credstash.copy(to, { ...options, glob, context, latest: flags.latest }),
+            flags,
+            { verb: 'copy', done: 'copied' },
+            where,
+          );
+        } finally {
+          await to.close();
+        }
+      });
+    },
+  );
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { historyTable } from '../../format/history.ts';
+import { listJson } from '../../format/list.ts';
+import { chooseBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+import { optionsOf } from '../settings.ts';
+
+export function register(command: Command, io: Io): void {
+  command
+    .description('List the versions of a secret, the newest first. Nothing is opened or verified.')
+    .argument('<name>', 'name of the secret')
+    .option('--json', 'as a JSON array')
+    .action(async (name: string, _: unknown, command: Command) => {
+      const { json } = optionsOf(command) as { json?: true };
+      const withBackend = chooseBackend(command, io);
+      await withBackend(async (credstash) => {
+        const headers = await credstash.history(name, { progress: io.progress() });
+        await io.write(json ? listJson(headers) : historyTable(headers, io.columns('stdout')));
+      });
+    });
+}

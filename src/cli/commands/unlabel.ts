@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { shortVersion } from '../../version.ts';
+import { visible } from '../../format/visible.ts';
+import { chooseBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+
+export function register(command: Command, io: Io): void {
+  command
+    .description('Take a label away from whichever version of a secret has it.')
+    .argument('<name>', 'name of the secret')
+    .argument('<label>', 'the label')
+    .action(async (name: string, label: string, _: unknown, command: Command) => {
+      const withBackend = chooseBackend(command, io);
+      await withBackend(async (credstash) => {
+        const versions = (await credstash.unlabel(name, label)).map(shortVersion);
+        await io.write(
+          `${label} is no version of ${visible(name)} any more; it was ${visible(versions.join(', '))}\n`,
+        );
+      });
+    });
+}
