@@ -9,7 +9,7 @@ import {
 } from './changes.ts';
 import type { Context } from './context.ts';
 import type { Entry, EntryHeader } from './entry.ts';
-import { CredstashError } from './errors.ts';
+import { CredstashError, hasCode } from './errors.ts';
 import { about, contextOf, openEntry } from './read.ts';
 import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
@@ -47,12 +47,12 @@ async function copied(
   const entry = await from.entries.at(header.name, header.version);
   // Deleted meanwhile.
   if (!entry) return false;
-  const there = await to.entries.at(entry.name, entry.version);
+  const there = await inPlace(to.entries.at(entry.name, entry.version), dryRun);
   const isNew = there === undefined;
   if (isNew && dryRun) (await openEntry(from, entry, pairs)).fill(0);
   else if (isNew) await to.entries.create(await rewrapped(from, to, entry, pairs));
   else if (!(await isSame(from, to, entry, there, pairs))) throw differs(to, entry);
-  const labels = await missingLabels(to, entry);
+  const labels = await missingLabels(to, entry, dryRun);
   if (!dryRun) {
     for (const label of labels) await to.entries.label(entry.name, label, entry.version);
   }
@@ -102,10 +102,14 @@ async function isSame(
 }
 
 /** The labels of `entry` that are not there yet. @throws CredstashError CONFLICT where another version has one */
-async function missingLabels({ entries }: Backend, entry: Entry): Promise<string[]> {
+async function missingLabels(
+  { entries }: Backend,
+  entry: Entry,
+  dryRun: boolean,
+): Promise<string[]> {
   const missing: string[] = [];
   for (const label of entry.labels ?? []) {
-    const other = await entries.labelled(entry.name, label);
+    const other = await inPlace(entries.labelled(entry.name, label), dryRun);
     if (!other) missing.push(label);
     else if (other.version !== entry.version) {
       throw new CredstashError(
@@ -115,6 +119,14 @@ async function missingLabels({ entries }: Backend, entry: Entry): Promise<string
     }
   }
   return missing;
+}
+
+/** What is there. A dry run creates no vault, so that there may be none. */
+function inPlace<T>(found: Promise<T>, dryRun: boolean): Promise<T | undefined> {
+  return found.catch((error: unknown) => {
+    if (dryRun && hasCode(error, 'VAULT_NOT_FOUND')) return undefined;
+    throw error;
+  });
 }
 
 function differs({ entries }: Backend, { name, version }: Entry): CredstashError {

@@ -28,7 +28,7 @@ export function register(command: Command, io: Io): void {
       const withBackend = chooseBackend(command, io);
       const destination = destinationOf(flags);
       await withBackend(async (credstash) => {
-        const to = await open(destination, io, { create: true });
+        const to = await open(destination, io, { create: !flags.dryRun });
         try {
           const [from, where] = [await credstash.location(), await to.location()];
           if (from === where && flags.toProfile === undefined) {
@@ -37,7 +37,8 @@ export function register(command: Command, io: Io): void {
           await runChanges(
             io,
             (options) => credstash.copy(to, { ...options, glob, context, latest: flags.latest }),
-            flags,
+            // It neither deletes nor rewrites, and need not ask.
+            { ...flags, yes: true },
             { verb: 'copy', done: 'copied' },
             where,
           );

@@ -1,0 +1,783 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dynamoLocalMissing } from '../support/dynamo.ts';
+import { inProcess } from '../support/in-process.ts';
+import type { KmsServer } from '../support/kms-server.ts';
+import { pty } from '../support/run.ts';
+import { fromJson, originals } from '../seal/vectors.ts';
+import type { Item } from '../../src/entry.ts';
+import {
+  asText,
+  type Backend,
+  dynamoLocal,
+  type Ended,
+  failed,
+  ok,
+  type Place,
+  type Running,
+  stored,
+  temporaryFolder,
+  v,
+  vault,
+  vaultPlace,
+} from './backends.ts';
+
+/*
+ * What comes after the first put: versions and labels, old versions that go, other keys, formats and places. dynalite has
+ * no transactions, by which labels move.
+ */
+const engines: readonly Backend[] = [
+  vault,
+  ...(dynamoLocalMissing() === undefined ? [dynamoLocal] : []),
+];
+
+/**
+ * The place with its commands in this process, where a process of its own would say nothing more: the command itself is
+ * run on the vault.
+ */
+function here(place: Place): Place {
+  const raw: Place['raw'] = async (args, options = {}) => {
+    if (args[0] === 'exec') return place.raw(args, options);
+    const { input, env } = options;
+    const ended = await inProcess([...place.args, ...args], {
+      env: { HOME: '/nonexistent', ...place.env, ...env },
+      ...(typeof input === 'string' || input instanceof Uint8Array ? { input } : {}),
+    });
+    return { ...ended, signal: null };
+  };
+  return { ...place, raw, cs: async (args, options) => asText(await raw(args, options)) };
+}
+
+function textOf(item: Item, attribute: string): string | undefined {
+  const value = item[attribute];
+  return value && 'S' in value ? value.S : undefined;
+}
+
+/** One item of a place, by its name and version. */
+async function item({ items }: Place, name: string, version = 1): Promise<Item> {
+  const found = (await items()).find(
+    (each) => textOf(each, 'name') === name && textOf(each, 'version') === v(version),
+  );
+  if (!found) throw new Error(`there is no version ${version} of ${name}`);
+  return found;
+}
+
+/** The same rows, whatever the columns' widths. */
+const rows = (text: string): string[][] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(/ {2,}/));
+const lines = (text: string): string[] => text.trimEnd().split('\n');
+
+/** What a command printed that failed for some of many entries. */
+function partly(status: number, stdout: string, ...said: RegExp[]): unknown {
+  return {
+    status,
+    stdout,
+    stderr: expect.toSatisfy(
+      (text: string) => said.every((each) => each.test(text)),
+      said.join(' and '),
+    ) as unknown,
+  };
+}
+
+describe.each(engines)('$name', ({ start }) => {
+  let running: Running;
+  let place: Place;
+  let cs: Place['cs'];
+  const folder = temporaryFolder();
+  beforeAll(async () => {
+    const started = await start();
+    running = {
+      ...started,
+      place: async () => {
+        const opened = await started.place();
+        return started.dynamo === undefined ? opened : here(opened);
+      },
+    };
+    place = await running.place();
+    cs = place.cs;
+  });
+  afterAll(async () => {
+    folder.remove();
+    await running.close();
+  });
+
+  /** Stores versions 1, 2, … of a secret. */
+  async function versions(of: Place, name: string, values: readonly string[]): Promise<void> {
+    for (const value of values)
+      expect(await of.cs(['put', '-a', name, value])).toEqual(stored(name));
+  }
+
+  describe('history', () => {
+    test('tells every version, the newest first, as a table and as JSON', async () => {
+      await versions(place, 'h', ['one', 'two']);
+      expect(
+        await cs(['put', '-a', 'h', 'three', '-c', 'the \x1b[31mlast\nof them', '-d', 'SHA512']),
+      ).toEqual(stored('h'));
+      await cs(['label', 'h', 'live', '-v', '2']);
+      const { status, stdout } = await cs(['history', 'h']);
+      expect(status).toBe(0);
+      const [titles, ...versionRows] = rows(stdout);
+      expect(titles).toEqual([
+        'VERSION',
+        'AGE',
+        'CREATED',
+        'CIPHER',
+        'DIGEST',
+        'LABELS',
+        'COMMENT',
+      ]);
+      const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string;
+      const age = expect.stringMatching(/^\dmin$/) as string;
+      expect(versionRows).toEqual([
+        ['3', age, time, 'AES-256-GCM', 'SHA512', '-', 'the \\u001b[31mlast\\u000aof them'],
+        ['2', age, time, 'AES-256-GCM', 'SHA256', 'live'],
+        ['1', age, time, 'AES-256-GCM', 'SHA256', '-'],
+      ]);
+      const json = JSON.parse((await cs(['history', 'h', '--json'])).stdout) as unknown[];
+      expect(json).toMatchObject([
+        { version: v(3), comment: 'the \x1b[31mlast\nof them' },
+        { version: v(2), labels: ['live'] },
+        { version: v(1) },
+      ]);
+    });
+
+    test('of a secret that is not there is status 3', async () => {
+      expect(await cs(['history', 'nobody'])).toEqual(failed(3, 'there is no secret nobody'));
+    });
+  });
+
+  describe('rollback', () => {
+    test('stores the value of the version before, or of any, as a new one', async () => {
+      const binary = Buffer.of(0, 255, 10, 128);
+      await cs(['put', 'r', '-', 'env=prod'], { input: binary });
+      await cs(['put', '-a', 'r', 'two', 'env=prod']);
+      await cs(['put', '-a', 'r', 'three', 'env=prod']);
+      expect(await cs(['rollback', 'r', 'env=prod'])).toEqual(
+        ok('r has been rolled back to version 2, as version 4\n'),
+      );
+      expect(await cs(['get', 'r', 'env=prod'])).toEqual(ok('two\n'));
+      expect(await cs(['rollback', 'r', '-v', '1', 'env=prod'])).toEqual(
+        ok('r has been rolled back to version 1, as version 5\n'),
+      );
+      expect((await place.raw(['get', '-n', 'r', 'env=prod'])).stdout).toEqual(binary);
+      expect(rows((await cs(['history', 'r'])).stdout).map((row) => [row[0], row[6]])).toEqual([
+        ['VERSION', 'COMMENT'],
+        ['5', 'rollback to 1'],
+        ['4', 'rollback to 2'],
+        ['3', undefined],
+        ['2', undefined],
+        ['1', undefined],
+      ]);
+    });
+
+    test('changes nothing where it cannot', async () => {
+      await cs(['put', 'only', 'x', 'a=b']);
+      expect(await cs(['rollback', 'only', 'a=b'])).toEqual(
+        failed(3, 'only has one version alone'),
+      );
+      await cs(['put', '-a', 'only', 'y', 'a=b']);
+      expect(await cs(['rollback', 'only'])).toMatchObject({ status: 6 });
+      expect(await cs(['rollback', 'only', '-v', '7', 'a=b'])).toEqual(failed(3, 'no version 7'));
+      expect(await cs(['rollback', 'nobody'])).toEqual(failed(3, 'there is no secret nobody'));
+      expect(lines((await cs(['list', 'only'])).stdout)).toHaveLength(2);
+    });
+
+    test('seals as the older version is sealed, so that whoever reads that one reads this one', async () => {
+      await cs(['put', 'o', 'one', '--cipher', 'AES-256-CTR', '-d', 'SHA384']);
+      await cs(['put', '-a', 'o', 'two']);
+      expect((await cs(['rollback', 'o'])).status).toBe(0);
+      expect(rows((await cs(['history', 'o'])).stdout)[1]).toEqual([
+        '3',
+        '-',
+        '-',
+        'AES-256-CTR',
+        'SHA384',
+        '-',
+        'rollback to 1',
+      ]);
+      expect((await cs(['rollback', 'o', '-v', '1', '--cipher', 'AES-256-GCM'])).status).toBe(0);
+      expect(rows((await cs(['history', 'o'])).stdout)[1]).toMatchObject({
+        3: 'AES-256-GCM',
+        4: 'SHA384',
+      });
+      expect(await cs(['get', 'o'])).toEqual(ok('one\n'));
+    });
+
+    test('goes back from a newest version that does not open', async () => {
+      await versions(place, 'torn', ['good', 'bad']);
+      const found = await item(place, 'torn', 2);
+      await place.plant({ ...found, comment: { S: 'changed' } });
+      expect((await cs(['get', 'torn'])).status).toBe(5);
+      expect(await cs(['rollback', 'torn'])).toEqual(
+        ok('torn has been rolled back to version 1, as version 3\n'),
+      );
+      expect(await cs(['get', 'torn'])).toEqual(ok('good\n'));
+    });
+  });
+
+  describe('labels', () => {
+    test('pin a version: a rotation puts a new one, and moving the label releases it', async () => {
+      await versions(place, 'app.db', ['old']);
+      expect(await cs(['label', 'app.db', 'live'])).toEqual(ok('live is version 1 of app.db\n'));
+      await versions(place, 'app.db', ['new']);
+      expect(await cs(['get', 'app.db'])).toEqual(ok('new\n'));
+      const pinned = async (): Promise<string[]> => {
+        const env = { DB: 'credstash://app.db?label=live' };
+        const read: Ended[] = [
+          await cs(['get', 'app.db', '--label', 'live']),
+          await cs(['get', '--json', 'app.db', '--label', 'live']),
+          await cs(['get', 'app.*', '--label', 'live']),
+          await cs(['exec', 'app.*', '--label', 'live', '--', 'sh', '-c', 'echo "$DB"']),
+          await cs(['exec', '--env', 'DB=app.db?label=live', '--', 'sh', '-c', 'echo "$DB"']),
+          await cs(['exec', '--', 'sh', '-c', 'echo "$DB"'], { env }),
+          await cs(['render', '-'], { input: '{{ credstash://app.db?label=live }}\n' }),
+        ];
+        return read.map(({ status, stdout, stderr }) => {
+          expect(stderr).toBe('');
+          expect(status).toBe(0);
+          return /old|new/.exec(stdout)?.[0] ?? stdout;
+        });
+      };
+      expect(new Set(await pinned())).toEqual(new Set(['old']));
+      expect(await cs(['label', 'app.db', 'live'])).toEqual(
+        ok('live is version 2 of app.db, and no more version 1\n'),
+      );
+      expect(new Set(await pinned())).toEqual(new Set(['new']));
+      expect(await cs(['label', 'app.db', 'live', '-v', '1'])).toEqual(
+        ok('live is version 1 of app.db, and no more version 2\n'),
+      );
+      expect(await cs(['unlabel', 'app.db', 'live'])).toEqual(
+        ok('live is no version of app.db any more; it was 1\n'),
+      );
+      expect(await cs(['get', 'app.db', '--label', 'live'])).toEqual(
+        failed(3, 'no version of app.db has the label live'),
+      );
+      expect(await cs(['unlabel', 'app.db', 'live'])).toEqual(failed(3, 'has the label live'));
+    });
+
+    test('that are wrong change nothing', async () => {
+      await versions(place, 'w', ['x']);
+      for (const label of ['', 'a b', '-x', 'é', 'a'.repeat(129), 'a/b']) {
+        expect(await cs(['label', 'w', '--', label]), label).toMatchObject({ status: 2 });
+        expect(await cs(['get', 'w', `--label=${label}`]), label).toMatchObject({ status: 2 });
+      }
+      expect(await cs(['get', 'w', '--label', 'l', '-v', '1'])).toEqual(
+        failed(2, 'a version and a label cannot both'),
+      );
+      expect(await cs(['label', 'w', 'l', '-v', '9'])).toEqual(failed(3, 'w has no version 9'));
+      expect(await cs(['label', 'nobody', 'l'])).toEqual(failed(3, 'there is no secret nobody'));
+      expect(await cs(['unlabel', 'nobody', 'l'])).toEqual(failed(3, 'there is no secret nobody'));
+      expect((await cs(['list', 'nobody'])).stdout).toBe('');
+    });
+
+    test('a getall by label says which secrets lack it', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1', '2']);
+      await versions(own, 'b', ['1']);
+      await own.cs(['label', 'a', 'live', '-v', '1']);
+      expect(await own.cs(['getall', '--label', 'live'])).toEqual(
+        partly(3, '', /b: no version of b has the label live/),
+      );
+      await own.cs(['label', 'b', 'live']);
+      expect(JSON.parse((await own.cs(['getall', '--label', 'live'])).stdout)).toEqual({
+        a: '1',
+        b: '1',
+      });
+    });
+  });
+
+  describe('prune', () => {
+    test('deletes old versions, never the newest nor a labelled one; a dry run tells which', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1', '2', '3', '4', '5']);
+      await versions(own, 'b', ['1']);
+      await versions(own, 'c', ['1', '2', '3']);
+      await own.cs(['label', 'a', 'live', '-v', '2']);
+      const doomed = [`a -- version ${v(1)}`, `a -- version ${v(3)}`, `c -- version ${v(1)}`];
+      const before = (await own.cs(['list'])).stdout;
+      expect(await own.cs(['prune', '--keep', '2', '--dry-run'])).toEqual(
+        ok(
+          `${doomed.map((each) => `would delete ${each}\n`).join('')}3 to delete, 0 skipped, 0 failed\n`,
+        ),
+      );
+      expect((await own.cs(['list'])).stdout).toBe(before);
+      expect(await own.cs(['prune', 'a', '--keep', '2'])).toEqual(
+        ok(
+          `deleted ${doomed[0] ?? ''}\ndeleted ${doomed[1] ?? ''}\n2 deleted, 0 skipped, 0 failed\n`,
+        ),
+      );
+      expect(await own.cs(['prune', '--keep', '1'])).toMatchObject({ status: 0 });
+      expect((await own.cs(['list'])).stdout.match(/[abc] -- version \d+/g)).toEqual([
+        `a -- version ${v(2)}`,
+        `a -- version ${v(5)}`,
+        `b -- version ${v(1)}`,
+        `c -- version ${v(3)}`,
+      ]);
+      expect(await own.cs(['prune', '--keep', '1'])).toEqual(
+        ok('0 deleted, 0 skipped, 0 failed\n'),
+      );
+    });
+
+    test('--older-than keeps what is young, or does not say how old it is', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1', '2', '3']);
+      await own.cs(['put', '-a', 'a', '4', '--cipher', 'AES-256-CTR']);
+      await own.cs(['put', '-a', 'a', '5']);
+      const old = await item(own, 'a', 2);
+      await own.plant({ ...old, created: { S: '2020-01-01T00:00:00Z' } });
+      expect(await own.cs(['prune', '--keep', '1', '--older-than', '90d'])).toEqual(
+        ok(`deleted a -- version ${v(2)}\n1 deleted, 0 skipped, 0 failed\n`),
+      );
+    });
+
+    test('bad input is refused before anything is deleted', async () => {
+      for (const args of [
+        ['--keep', '0'],
+        ['--keep', '-1'],
+        ['--keep', 'x'],
+        ['--keep', '1', '--older-than', '90'],
+        ['--keep', '1', '--rate', '0'],
+        [],
+      ]) {
+        expect(await cs(['prune', ...args]), args.join(' ')).toMatchObject({
+          status: 2,
+          stdout: '',
+        });
+      }
+    });
+  });
+
+  describe('migrate', () => {
+    test('turns original entries into the current format and back, in their place', async () => {
+      const own = await running.place();
+      await own.cs(['put', 'a', 'one', '--cipher', 'AES-256-CTR', '-c', 'first']);
+      await own.cs(['put', '-a', 'a', 'two', '--cipher', 'AES-256-CTR', '-d', 'SHA512']);
+      await own.cs(['put', 'b', 'new']);
+      await own.cs(['put', 'e', '', '--cipher', 'AES-256-CTR']);
+      await own.cs(['label', 'a', 'live', '-v', '1']);
+      const before = await own.items();
+      expect((await own.cs(['migrate', '--dry-run'])).stdout).toContain('3 to migrate, 0 skipped');
+      expect(await own.items()).toEqual(before);
+      expect(await own.cs(['migrate'])).toEqual(
+        ok(
+          `migrated a -- version ${v(1)}\nmigrated a -- version ${v(2)}\nmigrated e -- version ${v(1)}\n` +
+            '3 migrated, 0 skipped, 0 failed\n',
+        ),
+      );
+      const headers = JSON.parse((await own.cs(['list', '--json'])).stdout) as object[];
+      expect(headers).toMatchObject([
+        {
+          name: 'a',
+          version: v(1),
+          cipher: 'AES-256-GCM',
+          comment: 'first',
+          labels: ['live'],
+          digest: 'SHA256',
+        },
+        { name: 'a', version: v(2), cipher: 'AES-256-GCM', digest: 'SHA512' },
+        { name: 'b', cipher: 'AES-256-GCM' },
+        { name: 'e', cipher: 'AES-256-GCM' },
+      ]);
+      for (const [name, value, ...more] of [
+        ['a', 'one', '-v', '1'],
+        ['a', 'two'],
+        ['b', 'new'],
+        ['e', ''],
+      ] as const) {
+        expect(await own.cs(['get', name, ...more])).toEqual(ok(`${value}\n`));
+      }
+      expect(await own.cs(['migrate'])).toEqual(ok('0 migrated, 0 skipped, 0 failed\n'));
+      expect(await own.cs(['migrate', 'a', '--cipher', 'AES-256-CTR'])).toMatchObject({
+        status: 0,
+      });
+      expect((await own.cs(['list', '-l', '--cipher', 'AES-256-CTR'])).stdout).toMatch(
+        /^a .*AES-256-CTR/m,
+      );
+      expect(await own.cs(['get', 'a', '--label', 'live'])).toEqual(ok('one\n'));
+      expect(await own.cs(['get', 'a'])).toEqual(ok('two\n'));
+    });
+
+    test('what does not open stays as it is, and the others are done', async () => {
+      const own = await running.place();
+      await own.cs(['put', 'a', 'one', 'env=prod', '--cipher', 'AES-256-CTR']);
+      await own.cs(['put', 'b', 'two', '--cipher', 'AES-256-CTR']);
+      await own.cs(['put', 'c', 'three', '--cipher', 'AES-256-CTR']);
+      const found = await item(own, 'b');
+      await own.plant({ ...found, contents: { S: Buffer.from('twO').toString('base64') } });
+      const before = await own.items();
+      expect(await own.cs(['migrate'])).toEqual(
+        partly(
+          5,
+          `migrated c -- version ${v(1)}\n1 migrated, 0 skipped, 2 failed\n`,
+          /^credstash: error: 2 of 3 entries have not been migrated in the /,
+          /a version 1: version 0+1 of a: .*context/,
+          /b version 1: version 0+1 of b: /,
+        ),
+      );
+      const untouched = (each: Item): boolean => textOf(each, 'name') !== 'c';
+      expect((await own.items()).filter(untouched)).toEqual(before.filter(untouched));
+      expect(await own.cs(['migrate', 'a', 'env=prod'])).toMatchObject({ status: 0 });
+      expect(await own.cs(['get', 'a', 'env=prod'])).toEqual(ok('one\n'));
+    });
+  });
+
+  describe('copy', () => {
+    const target = (name: string): Place => vaultPlace(join(folder.path, name));
+
+    test('to a vault: every version, comment and label; what is there already is skipped', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1', '2', '3']);
+      await own.cs(['put', 'b', '-', '-c', 'bytes', '--cipher', 'AES-256-CTR'], {
+        input: Buffer.of(0, 255),
+      });
+      await own.cs(['label', 'a', 'live', '-v', '2']);
+      const to = target('copy');
+      const copy = ['copy', '--to-local', join(folder.path, 'copy')];
+      expect((await own.cs([...copy, '--dry-run'])).stdout).toContain(
+        '4 to copy, 0 skipped, 0 failed\n',
+      );
+      expect(await to.cs(['list'])).toMatchObject({ status: 3 });
+      expect((await own.cs(copy)).stdout).toContain('4 copied, 0 skipped, 0 failed\n');
+      expect(JSON.parse((await to.cs(['list', '--json'])).stdout)).toEqual(
+        JSON.parse((await own.cs(['list', '--json'])).stdout),
+      );
+      expect(await to.cs(['get', 'a', '--label', 'live'])).toEqual(ok('2\n'));
+      expect((await to.raw(['get', '-n', 'b'])).stdout).toEqual(Buffer.of(0, 255));
+      const requests = running.kms?.requests.length;
+      expect(await own.cs(copy)).toEqual(ok('0 copied, 4 skipped, 0 failed\n'));
+      // What was copied before is known by its sealed bytes, and is not opened.
+      expect(running.kms?.requests.length).toBe(requests);
+    });
+
+    test('what is there with another value is a conflict, and stays', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1']);
+      await versions(own, 'b', ['same']);
+      await versions(own, 'c', ['new']);
+      const to = target('conflict');
+      await versions(to, 'a', ['other']);
+      await versions(to, 'b', ['same']);
+      const copy = ['copy', '--to-local', join(folder.path, 'conflict')];
+      for (const done of ['copied', 'copied']) {
+        expect(await own.cs(copy)).toEqual(
+          partly(
+            4,
+            expect.stringMatching(
+              new RegExp(`[01] ${done}, [12] skipped, 1 failed\n$`),
+            ) as unknown as string,
+            /a version 1: version 0+1 of a is in the vault .* with another value/,
+          ),
+        );
+      }
+      expect(await to.cs(['get', 'a'])).toEqual(ok('other\n'));
+      expect(await to.cs(['get', 'c'])).toEqual(ok('new\n'));
+    });
+
+    test('--latest and a glob choose; a label that is elsewhere there stays', async () => {
+      const own = await running.place();
+      await versions(own, 'x.a', ['1', '2']);
+      await versions(own, 'x.b', ['1']);
+      await versions(own, 'y', ['1']);
+      await own.cs(['label', 'x.a', 'live']);
+      const to = target('latest');
+      const copy = ['copy', 'x.*', '--latest', '--to-local', join(folder.path, 'latest')];
+      expect((await own.cs(copy)).stdout).toContain('2 copied');
+      expect((await to.cs(['list'])).stdout.match(/\S+ -- version \d+/g)).toEqual([
+        `x.a -- version ${v(2)}`,
+        `x.b -- version ${v(1)}`,
+      ]);
+      await versions(to, 'x.a', ['3']);
+      await to.cs(['label', 'x.a', 'live']);
+      expect(await own.cs(copy)).toMatchObject({ status: 4 });
+      expect(await to.cs(['get', 'x.a', '--label', 'live'])).toEqual(ok('3\n'));
+    });
+
+    test('what does not verify is not copied', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1']);
+      await versions(own, 'b', ['1']);
+      const found = await item(own, 'a');
+      await own.plant({ ...found, comment: { S: 'changed' } });
+      const copy = ['copy', '--to-local', join(folder.path, 'tampered')];
+      expect(await own.cs(copy)).toMatchObject({
+        status: 5,
+        stdout: expect.stringContaining('1 copied, 0 skipped, 1 failed') as unknown,
+      });
+      expect((await target('tampered').cs(['keys'])).stdout).toBe('b\n');
+    });
+
+    test('is stopped at any moment, and the same command goes on', async () => {
+      const own = await running.place();
+      const secrets = Object.fromEntries(
+        Array.from({ length: 40 }, (_, i) => [`s${i}`, `value ${i}`]),
+      );
+      await own.cs(['putall', '-'], { input: JSON.stringify(secrets) });
+      const args = [...own.args, 'copy', '--to-local', join(folder.path, 'stopped')];
+      const { waitFor, send, done } = pty([...args, '--rate', '10'], { env: own.env });
+      await waitFor(/copied .*copied .*copied /s);
+      send('\x03');
+      expect((await done).status).toBeGreaterThan(128);
+      const there = lines((await target('stopped').cs(['keys'])).stdout).length;
+      expect(there).toBeGreaterThanOrEqual(3);
+      expect(there).toBeLessThan(40);
+      expect(await own.cs(['copy', '--to-local', join(folder.path, 'stopped')])).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining(
+          `${40 - there} copied, ${there} skipped, 0 failed\n`,
+        ) as unknown,
+      });
+      expect(JSON.parse((await target('stopped').cs(['getall'])).stdout)).toEqual(secrets);
+    });
+
+    test('without a destination, with two, or to where it comes from, is refused', async () => {
+      expect(await cs(['copy'])).toEqual(failed(2, 'not told where to'));
+      expect(await cs(['copy', '--to-local', '/x/y', '--to-table', 'ttt'])).toEqual(
+        failed(2, '--to-local is a vault'),
+      );
+      expect(await cs(['copy', '--to-table', ''])).toEqual(
+        failed(2, 'the value of --to-table is empty'),
+      );
+      const itself =
+        running.dynamo === undefined
+          ? ['--to-local', place.where.replace('the vault ', '')]
+          : ['--to-table', place.args[1] ?? ''];
+      expect(await cs(['copy', ...itself])).toEqual(failed(2, 'to where it comes from'));
+    });
+  });
+
+  describe('list', () => {
+    test('-l has a line for each secret; --older-than, --unlabelled and --cipher choose', async () => {
+      const own = await running.place();
+      await versions(own, 'young', ['1', '2', '3']);
+      await own.cs(['put', 'old', 'x', '-c', 'a comment']);
+      await own.cs(['put', 'original', 'x', '--cipher', 'AES-256-CTR']);
+      await own.cs(['label', 'young', 'live', '-v', '2']);
+      await own.cs(['label', 'young', 'next']);
+      const found = await item(own, 'old');
+      await own.plant({ ...found, created: { S: '2024-01-01T00:00:00Z' } });
+      const [titles, ...secrets] = rows((await own.cs(['list', '-l'])).stdout);
+      expect(titles).toEqual([
+        'NAME',
+        'NEWEST',
+        'VERSIONS',
+        'CREATED',
+        'AGE',
+        'CIPHER',
+        'LABELS',
+        'COMMENT',
+      ]);
+      const today = expect.stringMatching(/^\d{4}-\d\d-\d\d$/) as string;
+      expect(secrets).toEqual([
+        [
+          'old',
+          '1',
+          '1',
+          '2024-01-01',
+          expect.stringMatching(/^\d+[dy]$/) as string,
+          'AES-256-GCM',
+          '-',
+          'a comment',
+        ],
+        ['original', '1', '1', '-', '-', 'AES-256-CTR', '-'],
+        ['young', '3', '3', today, '0min', 'AES-256-GCM', 'live=2,next=3'],
+      ]);
+      const names = async (...args: string[]): Promise<string[]> =>
+        rows((await own.cs(['list', '-l', ...args])).stdout)
+          .slice(1)
+          .map(([name = '']) => name);
+      expect(await names('--older-than', '90d')).toEqual(['old', 'original']);
+      expect(await names('--older-than', '100y')).toEqual(['original']);
+      expect(await names('--unlabelled')).toEqual(['old', 'original']);
+      expect(await names('--cipher', 'AES-256-CTR')).toEqual(['original']);
+      expect(await names('o*', '--cipher', 'AES-256-GCM')).toEqual(['old']);
+      expect(lines((await own.cs(['list', '--unlabelled'])).stdout)).toHaveLength(2);
+      expect(await own.cs(['list', '--older-than', 'x'])).toEqual(failed(2, 'the age is none'));
+      expect(await own.cs(['list', '-l', '--json'])).toEqual(failed(2, 'two ways'));
+    });
+
+    test('-l fits the terminal', async () => {
+      const own = await running.place();
+      await own.cs(['put', 'secret', 'x', '-c', `a comment ${'that is long '.repeat(20)}`]);
+      await own.cs(['put', '秘密の鍵', 'x', '-c', '説明'.repeat(40)]);
+      const { output } = await pty([...own.args, 'list', '-l'], { env: own.env }).done;
+      const shown = output.trimEnd().split('\r\n');
+      expect(shown).toHaveLength(3);
+      for (const line of shown) expect(line.length).toBeLessThanOrEqual(80);
+      expect(shown[1]).toMatch(/…$/);
+    });
+  });
+
+  describe('on a terminal', () => {
+    test('what deletes or rewrites more than one entry asks first, and takes only y for yes', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1', '2', '3', '4']);
+      const prune = [...own.args, 'prune', '--keep', '2'];
+      const ask = async (answer: string): Promise<{ status: number; output: string }> => {
+        const { waitFor, send, done } = pty(prune, { env: own.env });
+        await waitFor('[y/N] ');
+        send(answer);
+        return done;
+      };
+      for (const [answer, status] of [
+        ['\r', 130],
+        ['n\r', 130],
+        ['yellow\r', 130],
+        ['\x03', 130],
+      ] as const) {
+        expect((await ask(answer)).status, JSON.stringify(answer)).toBe(status);
+      }
+      expect(lines((await own.cs(['list'])).stdout)).toHaveLength(4);
+      const { status, output } = await ask('y\r');
+      expect(status).toBe(0);
+      expect(output).toContain(
+        `credstash: delete 2 entries of one secret in ${own.where}? [y/N] y`,
+      );
+      expect(output).toContain('2 deleted, 0 skipped, 0 failed');
+      // One entry, a dry run, and --yes ask nothing.
+      for (const args of [
+        ['prune', '--keep', '1'],
+        ['prune', '--keep', '1', '--dry-run'],
+        ['migrate', '--cipher', 'AES-256-CTR', '--yes'],
+      ]) {
+        const quiet = await pty([...own.args, ...args], { env: own.env }).done;
+        expect(quiet.status, quiet.output).toBe(0);
+        expect(quiet.output).not.toContain('[y/N]');
+      }
+    });
+  });
+});
+
+test('a label, a history and a list of 0 secrets', async () => {
+  const folder = temporaryFolder();
+  const { cs } = vaultPlace(join(folder.path, 'vault'));
+  await cs(['setup']);
+  expect(await cs(['list', '-l'])).toEqual(
+    ok('NAME  NEWEST  VERSIONS  CREATED  AGE  CIPHER  LABELS  COMMENT\n'),
+  );
+  expect(await cs(['migrate'])).toEqual(ok('0 migrated, 0 skipped, 0 failed\n'));
+  expect(await cs(['prune', '--keep', '1'])).toEqual(ok('0 deleted, 0 skipped, 0 failed\n'));
+  folder.remove();
+});
+
+if (dynamoLocalMissing() === undefined) {
+  const kmsOf = ({ kms }: Running): KmsServer => {
+    if (!kms) throw new Error('there is no KMS');
+    return kms;
+  };
+  describe('rekey, on AWS', () => {
+    let running: Running;
+    const folder = temporaryFolder();
+    beforeAll(async () => {
+      running = await dynamoLocal.start();
+    });
+    afterAll(async () => {
+      folder.remove();
+      await running.close();
+    });
+
+    test('moves every data key to another master key, and nobody sees one', async () => {
+      const { cs, items } = here(await running.place());
+      const kms = kmsOf(running);
+      const old = kms.addKey('alias/old');
+      kms.addKey('alias/new');
+      await cs(['put', '-k', 'alias/old', 'a', 'one', 'env=prod']);
+      await cs(['put', '-k', 'alias/old', 'a', 'two', '-a', 'env=prod']);
+      await cs(['put', '-k', 'alias/old', 'b', 'original', 'env=prod', '--cipher', 'AES-256-CTR']);
+      await cs(['put', '-k', 'alias/new', 'c', 'there', 'env=prod']);
+      await cs(['label', 'a', 'live', '-v', '1']);
+      const before = await items();
+      const rekey = ['rekey', '-k', 'alias/new', 'env=prod'];
+      expect((await cs([...rekey, '--dry-run'])).stdout).toContain(
+        '3 to rekey, 1 skipped, 0 failed\n',
+      );
+      expect(await items()).toEqual(before);
+      const seen = kms.requests.length;
+      expect((await cs(rekey)).stdout).toContain('3 rekeyed, 1 skipped, 0 failed\n');
+      expect(new Set(kms.requests.slice(seen).map(({ action }) => action))).toEqual(
+        new Set(['ReEncrypt']),
+      );
+      kms.disableKey(old);
+      expect(await cs(['get', 'a', 'env=prod'])).toEqual(ok('two\n'));
+      expect(await cs(['get', 'a', '--label', 'live', 'env=prod'])).toEqual(ok('one\n'));
+      expect(await cs(['get', 'b', 'env=prod'])).toEqual(ok('original\n'));
+      expect(await cs(rekey)).toEqual(ok('0 rekeyed, 4 skipped, 0 failed\n'));
+      const sealed = (all: Item[]): unknown => all.map(({ key: _, ...rest }) => rest);
+      expect(sealed(await items())).toEqual(sealed(before));
+    });
+
+    test('what the context does not fit stays as it is, and the others are done', async () => {
+      const { cs } = here(await running.place());
+      kmsOf(running).addKey('alias/other');
+      await cs(['put', 'a', 'one', 'env=prod']);
+      await cs(['put', 'b', 'two']);
+      expect(await cs(['rekey', '-k', 'alias/other'])).toEqual(
+        partly(
+          6,
+          `rekeyed b -- version ${v(1)}\n1 rekeyed, 0 skipped, 1 failed\n`,
+          /a version 1: version 0+1 of a: .*context/,
+        ),
+      );
+      expect(await cs(['get', 'a', 'env=prod'])).toEqual(ok('one\n'));
+      expect(await cs(['rekey', '-k', 'alias/nowhere'])).toMatchObject({ status: 6 });
+      expect(await cs(['rekey'])).toEqual(failed(2, 'not told the new key'));
+    });
+
+    test('and a vault goes to AWS, to another table, and back', async () => {
+      const local = vaultPlace(join(folder.path, 'laptop'));
+      await local.cs(['put', 'a', 'one', 'env=prod', '-c', 'a comment']);
+      await local.cs(['put', 'a', 'two', '-a', 'env=prod']);
+      await local.cs(['label', 'a', 'live', '-v', '1']);
+      const [first, second] = [here(await running.place()), here(await running.place())];
+      const into = (place: Place): string[] => ['--to-table', place.args[1] ?? ''];
+      const there = await local.cs(['copy', ...into(first), 'env=prod'], { env: first.env });
+      expect(there.stdout).toContain('2 copied, 0 skipped, 0 failed\n');
+      kmsOf(running).addKey('alias/second');
+      expect(
+        (await first.cs(['copy', ...into(second), '--to-key', 'alias/second', 'env=prod'])).stdout,
+      ).toContain('2 copied');
+      const back = vaultPlace(join(folder.path, 'back'));
+      await second.cs(['copy', '--to-local', join(folder.path, 'back'), 'env=prod']);
+      for (const place of [first, second, back]) {
+        expect(await place.cs(['get', 'a', 'env=prod'])).toEqual(ok('two\n'));
+        expect(await place.cs(['get', 'a', '--label', 'live', 'env=prod'])).toEqual(ok('one\n'));
+        expect((await place.cs(['list', '--json'])).stdout).toBe(
+          (await local.cs(['list', '--json'])).stdout,
+        );
+      }
+      expect(await first.cs(['copy', '--to-table', 'nowhere', 'env=prod'])).toMatchObject({
+        status: 3,
+      });
+    });
+
+    test('every original entry is migrated, and back', async () => {
+      const place = here(await running.place());
+      const chosen = originals.filter(({ context }) => Object.keys(context).length === 0);
+      expect(chosen.length).toBeGreaterThan(5);
+      for (const { item, dataKey, context } of chosen) {
+        const raw = fromJson(item) as unknown as Item;
+        kmsOf(running).importDataKey(
+          Buffer.from(textOf(raw, 'key') ?? '', 'base64'),
+          context,
+          Buffer.from(dataKey, 'base64'),
+        );
+        await place.plant(raw);
+      }
+      const before = (await place.cs(['getall', '-f', 'json'])).stdout;
+      expect(await place.cs(['migrate'])).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining(
+          `${chosen.length} migrated, 0 skipped, 0 failed\n`,
+        ) as unknown,
+      });
+      expect((await place.cs(['getall', '-f', 'json'])).stdout).toBe(before);
+      expect(await place.cs(['migrate', '--cipher', 'AES-256-CTR'])).toMatchObject({ status: 0 });
+      expect((await place.cs(['getall', '-f', 'json'])).stdout).toBe(before);
+      expect(
+        (await place.cs(['list', '-l', '--cipher', 'AES-256-GCM'])).stdout.split('\n'),
+      ).toHaveLength(2);
+    });
+  });
+}
