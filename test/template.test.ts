@@ -148,7 +148,10 @@ describe('what is malformed', () => {
     ['{{ credstash://a | JSON }}', 'a filter is one of base64, json, shell'],
     ['{{ credstash://a | __proto__ }}', 'a filter is one of base64, json, shell'],
     ['{{ credstash://a | json x }}', 'a filter is one of base64, json, shell'],
-    ['{{ credstash://a?label=x }}', 'the parameter label is reserved'],
+    [
+      '{{ credstash://a?label=-x }}',
+      'a label has up to 128 letters, digits and . _ -, the first a letter or a digit',
+    ],
   ])('%j: %s', (template, said) => {
     const message: unknown = typeof said === 'string' ? said : expect.stringMatching(said);
     expect(failuresOf(template)).toEqual([['line 1, column 1', message]]);

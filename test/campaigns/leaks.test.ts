@@ -262,6 +262,32 @@ const commands: Case[] = [
   [['put', 'bad', `@${hugeFile}`], 2],
   [['put', 'bad', '-'], 2, { input: canary.repeat(20_000) }],
   [['put', 'bad'], 2, { input: canary.repeat(13_200) }],
+  // What comes after the first put.
+  [['history', 'text'], 0],
+  [['list', '-l'], 0],
+  [['rollback', 'text'], 2],
+  [['put', 'life', canary], 0],
+  [['rollback', 'life'], 3],
+  [['put', 'life', canary, '-a'], 0],
+  [['rollback', 'life'], 0],
+  [['rollback', 'context', '-v', '1', `a=${canary}`], 6],
+  // dynalite has no transactions.
+  [['label', 'life', 'live', '-v', '1'], undefined],
+  [['label', 'life', `-${canary}`], 2],
+  [['label', 'life', `${canary} x`], 2],
+  [['get', 'text', '--label', 'live'], 3],
+  [['unlabel', 'life', 'live'], undefined],
+  [['unlabel', 'life', 'live'], 3],
+  [['migrate', 'ctr'], 0],
+  [['migrate', '--cipher', 'AES-256-CTR'], 6],
+  [['migrate', '--cipher', canary], 2],
+  [['rekey', '-k', 'alias/credstash'], undefined],
+  [['copy', '--to-local', join(HOME, 'copy')], 6],
+  [['copy', '--to-local', join(HOME, 'copy')], 6],
+  [['copy', 'file', '--to-local', join(HOME, 'else'), `k=${canary}`], 6],
+  [['prune', '--keep', '1', 'life'], 0],
+  [['prune', '--keep', canary], 2],
+  [['prune', '--keep', '1', '--older-than', canary], 2],
   [['delete', 'left-out'], 0],
   [['delete', 'left-out'], 3],
 ];
@@ -374,7 +400,7 @@ describe('the vault', () => {
     const database = readFileSync(join(vault, 'vault.db'));
     for (const path of files(theirs)) {
       const keyIsHere = readFileSync(path).includes(masterKey);
-      expect(keyIsHere, path).toBe(path.endsWith('master.key'));
+      expect(keyIsHere, path).toBe(path === join(vault, 'master.key'));
     }
     expect(database.length).toBeGreaterThan(0);
     hide('the master key', masterKey);
@@ -948,7 +974,9 @@ test('nothing of the environment or of its files is in a help or a usage error',
   ]) {
     env[name] = ofEnvironment;
   }
-  const names = ['setup', 'put', 'putall', 'get', 'getall', 'render', 'list', 'keys', 'delete'];
+  const names = ['setup', 'put', 'putall', 'get', 'getall', 'render', 'list', 'keys', 'delete']
+    // What comes after the first put.
+    .concat(['history', 'rollback', 'label', 'unlabel', 'prune', 'rekey', 'migrate', 'copy']);
   const help = [['--help'], ['help'], [], ['--version'], ...names.map((each) => [each, '--help'])];
   for (const args of help) {
     expect(await record(args, { env }, 'nothing'), args.join(' ')).toMatchObject({ status: 0 });
