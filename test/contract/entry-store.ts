@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { EntryStore } from '../../src/backend/entry-store.ts';
-import type { Entry } from '../../src/entry.ts';
+import { encodeItem, type Entry } from '../../src/entry.ts';
 
 /** What every entry store must do. */
 export interface StoreUnderTest {
@@ -313,7 +313,22 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         expect(await labelled(name, 'live')).toBeUndefined();
       });
 
-      it('stand on one version whoever moves them at once', async () => {
+      it('on several versions are refused, and one move puts it right [rule 28]', async () => {
+        const name = freshName();
+        for (const version of [v(1), v(2)]) {
+          const item = encodeItem(entryOf(name, version));
+          await store.putRaw({ ...item, labels: { SS: ['live'] } });
+        }
+        const { label, labelled } = bound(store.open());
+        await expect(labelled(name, 'live')).rejects.toMatchObject({
+          code: 'CONFLICT',
+          exitStatus: 4,
+        });
+        expect(await label(name, 'live', v(2))).toEqual([v(1), v(2)]);
+        expect((await labelled(name, 'live'))?.version).toBe(v(2));
+      });
+
+      it('stand on one version whoever moves them at once [rule 27]', async () => {
         const name = await secret(8);
         for (let round = 0; round < 5; round += 1) {
           const moved = Array.from({ length: 8 }, (_, i) =>

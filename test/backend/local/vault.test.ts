@@ -146,6 +146,29 @@ describe('the vault', () => {
     await expect(get()).rejects.toMatchObject({ code: 'INTEGRITY', exitStatus: 5 });
   });
 
+  it('of before there were labels is read as it is, and gets them with the first one', async () => {
+    await put();
+    const path = join(folder, 'vault.db');
+    const database = openDatabase(path);
+    database.exec('ALTER TABLE entries DROP COLUMN labels; PRAGMA user_version = 1');
+    database.close();
+    const before = readFileSync(path);
+    expect(await get()).toBe('secret');
+    const { entries, vault } = openLocal(folder, { create: false });
+    expect(await entries.labelled('n', 'live')).toBeUndefined();
+    expect((await entries.latest('n'))?.labels).toBeUndefined();
+    expect(readFileSync(path).equals(before)).toBe(true);
+    // Somebody else adds the column while this one has the vault open.
+    const other = openLocal(folder, { create: false });
+    const version = (await entries.latest('n'))?.version;
+    await other.entries.label('n', 'live', version);
+    other.vault.close();
+    expect((await entries.latest('n'))?.labels).toEqual(['live']);
+    expect(await entries.remove('n', String(version), { unlabelled: true })).toBe(false);
+    vault.close();
+    expect(await get()).toBe('secret');
+  });
+
   it('of a later schema is refused', async () => {
     await put();
     const database = openDatabase(join(folder, 'vault.db'));
