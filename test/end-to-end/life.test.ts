@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dynamoLocalMissing } from '../support/dynamo.ts';
-import { inProcess } from '../support/in-process.ts';
 import type { KmsServer } from '../support/kms-server.ts';
 import { pty } from '../support/run.ts';
 import { fromJson, originals } from '../seal/vectors.ts';
 import type { Item } from '../../src/entry.ts';
 import {
-  asText,
   type Backend,
   dynamoLocal,
   type Ended,
@@ -30,23 +28,6 @@ const engines: readonly Backend[] = [
   vault,
   ...(dynamoLocalMissing() === undefined ? [dynamoLocal] : []),
 ];
-
-/**
- * The place with its commands in this process, where a process of its own would say nothing more: the command itself is
- * run on the vault.
- */
-function here(place: Place): Place {
-  const raw: Place['raw'] = async (args, options = {}) => {
-    if (args[0] === 'exec') return place.raw(args, options);
-    const { input, env } = options;
-    const ended = await inProcess([...place.args, ...args], {
-      env: { HOME: '/nonexistent', ...place.env, ...env },
-      ...(typeof input === 'string' || input instanceof Uint8Array ? { input } : {}),
-    });
-    return { ...ended, signal: null };
-  };
-  return { ...place, raw, cs: async (args, options) => asText(await raw(args, options)) };
-}
 
 function textOf(item: Item, attribute: string): string | undefined {
   const value = item[attribute];
@@ -88,14 +69,7 @@ describe.each(engines)('$name', ({ start }) => {
   let cs: Place['cs'];
   const folder = temporaryFolder();
   beforeAll(async () => {
-    const started = await start();
-    running = {
-      ...started,
-      place: async () => {
-        const opened = await started.place();
-        return started.dynamo === undefined ? opened : here(opened);
-      },
-    };
+    running = await start();
     place = await running.place();
     cs = place.cs;
   });
@@ -679,7 +653,7 @@ if (dynamoLocalMissing() === undefined) {
     });
 
     test('moves every data key to another master key, and nobody sees one', async () => {
-      const { cs, items } = here(await running.place());
+      const { cs, items } = await running.place();
       const kms = kmsOf(running);
       const old = kms.addKey('alias/old');
       kms.addKey('alias/new');
@@ -709,7 +683,7 @@ if (dynamoLocalMissing() === undefined) {
     });
 
     test('what the context does not fit stays as it is, and the others are done', async () => {
-      const { cs } = here(await running.place());
+      const { cs } = await running.place();
       kmsOf(running).addKey('alias/other');
       await cs(['put', 'a', 'one', 'env=prod']);
       await cs(['put', 'b', 'two']);
@@ -730,7 +704,7 @@ if (dynamoLocalMissing() === undefined) {
       await local.cs(['put', 'a', 'one', 'env=prod', '-c', 'a comment']);
       await local.cs(['put', 'a', 'two', '-a', 'env=prod']);
       await local.cs(['label', 'a', 'live', '-v', '1']);
-      const [first, second] = [here(await running.place()), here(await running.place())];
+      const [first, second] = [await running.place(), await running.place()];
       const into = (place: Place): string[] => ['--to-table', place.args[1] ?? ''];
       const there = await local.cs(['copy', ...into(first), 'env=prod'], { env: first.env });
       expect(there.stdout).toContain('2 copied, 0 skipped, 0 failed\n');
@@ -753,7 +727,7 @@ if (dynamoLocalMissing() === undefined) {
     });
 
     test('every original entry is migrated, and back', async () => {
-      const place = here(await running.place());
+      const place = await running.place();
       const chosen = originals.filter(({ context }) => Object.keys(context).length === 0);
       expect(chosen.length).toBeGreaterThan(5);
       for (const { item, dataKey, context } of chosen) {

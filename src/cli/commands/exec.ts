@@ -19,9 +19,9 @@ A variable is called as what is left of the secret's name behind the part of
 GLOB before its first *, in upper case, with _ for what no variable has:
 'prod.api.*' gives prod.api.db-password as DB_PASSWORD. A GLOB without * is one
 secret's name.
-A REFERENCE is NAME, NAME?version=V&KEY=VALUE or NAME?label=L&KEY=VALUE, with or
-without credstash:// before it. A variable of the environment whose value begins with credstash://
-is one, and is replaced by the secret.
+A REFERENCE is NAME, NAME?version=V&KEY=VALUE or NAME?label=L&KEY=VALUE, with
+or without credstash:// before it. A variable of the environment whose value
+begins with credstash:// is one, and is replaced by the secret.
 COMMAND is run with all of the secrets or not at all. The exit status is its
 own; 127 when it is not found, 126 when it cannot be executed.`;
 
