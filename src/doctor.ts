@@ -49,7 +49,7 @@ export async function* diagnose(patient: Patient, options: DoctorOptions): Async
     return;
   }
   const { keys, entries } = opened;
-  const usable = yield* opened.check({ name, write, signal });
+  const usable = yield* opened.check({ name, byName: prefix !== '', write, signal });
   if (!usable.keys) return;
   const opens = yield* dataKey(signal ? keys.during(signal) : keys, bound, write, signal);
   if (!write || !usable.entries || !opens) return;
@@ -75,8 +75,6 @@ async function* dataKey(
   }
   try {
     yield fine(title, 'generated');
-    const pairs = Object.keys(context).length - 1;
-    const under = `an encryption context of ${pairs === 1 ? 'one pair' : `${pairs} pairs`} and the name`;
     const unwrapped = await attempt(() => keys.unwrap(key.wrapped, context), signal);
     if (unwrapped instanceof CredstashError) {
       yield troubled(title, unwrapped, 'failed', 'reader');
@@ -84,7 +82,11 @@ async function* dataKey(
     }
     const same = equal(unwrapped, key.plaintext);
     unwrapped.fill(0);
-    if (same) yield fine(title, `unwrapped under ${under}`);
+    if (same)
+      yield fine(
+        title,
+        `unwrapped under the encryption context of ${Object.keys(context).join(', ')}`,
+      );
     else {
       const other = 'it unwraps to another data key than the one that was wrapped';
       yield troubled(title, new CredstashError('INTEGRITY', other));

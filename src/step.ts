@@ -18,6 +18,8 @@ export interface Step {
 export interface CheckOptions extends CallOptions {
   /** A name that no secret has, for what is asked of the table and the key. */
   readonly name: string;
+  /** Whether such a name is all that may be asked for: nobody may then scan. */
+  readonly byName: boolean;
   /** Whether whoever asks means to write: what a writer needs is then required. */
   readonly write: boolean;
 }
@@ -46,6 +48,13 @@ export function troubled(
   return mended({ title, state, found, code }, hint);
 }
 
+/** A step that nobody tells about. @param what could not be looked at: `whether its rotation is on` */
+export function hidden(title: string, what: string, error: CredstashError): Step {
+  const { message, code } = error;
+  return { title, state: 'unknown', found: `${what}: ${message}`, code };
+}
+
+/** A step that works. */
 export function fine(title: string, found: string): Step {
   return { title, state: 'ok', found };
 }

@@ -24,6 +24,7 @@ import {
   type Checks,
   dubious,
   fine,
+  hidden,
   type Step,
   troubled,
 } from '../../step.ts';
@@ -115,7 +116,7 @@ async function* credentials(
     return false;
   }
   const until = found.expiration ? `, until ${found.expiration.toISOString()}` : '';
-  yield fine('credentials', `found (${sourceOf(found)})${until}`);
+  yield fine('credentials', `found (${sourceOf(found, settings)})${until}`);
 
   // Once only: where STS cannot be reached, as in a network that has ways to DynamoDB and KMS alone, that is no failure.
   const sts = new STSClient({
@@ -133,19 +134,21 @@ async function* credentials(
     (error) => translate(error, { ...where, action: 'sts:GetCallerIdentity' }),
   );
   yield identity instanceof CredstashError
-    ? { ...troubled('identity', identity, 'unknown'), hint: 'nothing but this step asks STS' }
+    ? { ...hidden('identity', 'who they are', identity), hint: 'nothing but this step asks STS' }
     : fine('identity', identity.Arn ?? 'STS does not tell');
   return true;
 }
 
-/** Where the SDK got them: `env vars`, `profile sso`. */
-function sourceOf(identity: object): string {
+/** Where they are from: `env vars`, `profile sso`. */
+function sourceOf(identity: object, settings: AwsSettings): string {
   const { $source = {} } = identity as { $source?: object };
   const names = Object.keys($source).filter((name) => name.startsWith('CREDENTIALS_'));
   // It marks so that a function of ours stands before the chain.
   const telling = names.filter((name) => name !== 'CREDENTIALS_CODE');
-  const words = telling.map((name) => name.slice(12).toLowerCase().replaceAll('_', ' '));
-  return words.length === 0 ? 'by the application' : words.join(', ');
+  if (telling.length > 0) {
+    return telling.map((name) => words(name.replace('CREDENTIALS_', ''))).join(', ');
+  }
+  return settings.roleArn === undefined ? 'given by the application' : 'of the role';
 }
 
 /** Whether there is a table that entries can stand in, as far as one may look. */
@@ -158,9 +161,10 @@ async function* table(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step
   );
   let readable = true;
   if (description instanceof CredstashError) {
-    const hidden = isHidden(description);
-    yield troubled('table', description, hidden ? 'unknown' : 'failed');
-    readable = hidden;
+    readable = isHidden(description);
+    yield readable
+      ? hidden('table', 'what it is like', description)
+      : troubled('table', description);
   } else if (description.Table) {
     const step = tableStep(description.Table, `${settings.table} in ${region.dynamodb}`);
     yield step;
@@ -208,7 +212,8 @@ function tableStep(described: TableDescription, where: string): Step {
 
 function deletionStep({ DeletionProtectionEnabled: isOn }: TableDescription): Step {
   if (isOn === undefined) {
-    return { title: 'table', state: 'unknown', found: 'whether deletion protection is on' };
+    const found = 'whether deletion protection is on: DynamoDB does not tell';
+    return { title: 'table', state: 'unknown', found };
   }
   if (isOn) return fine('table', 'deletion protection is on');
   return dubious(
@@ -224,7 +229,9 @@ async function recovery(on: Opened, signal: AbortSignal | undefined): Promise<St
   const answer = await askTable(on, signal, 'dynamodb:DescribeContinuousBackups', (options) =>
     dynamodb.send(command, options),
   );
-  if (answer instanceof CredstashError) return troubled('table', answer, 'unknown');
+  if (answer instanceof CredstashError) {
+    return hidden('table', 'whether point-in-time recovery is on', answer);
+  }
   const { PointInTimeRecoveryDescription: described } = answer.ContinuousBackupsDescription ?? {};
   return described?.PointInTimeRecoveryStatus === 'ENABLED'
     ? fine('table', 'point-in-time recovery is on')
@@ -267,7 +274,7 @@ function clockStep(ahead: number | undefined): Step {
 /** Whether what a reader asks of the table is allowed. */
 async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, boolean> {
   const { dynamodb } = on;
-  const { name, signal } = options;
+  const { name, byName, signal } = options;
   const TableName = on.settings.table;
   const query = new QueryCommand({
     TableName,
@@ -288,7 +295,9 @@ async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, 
   for (const [action, send] of probes) {
     const answer = await askTable(on, signal, action, send);
     if (!(answer instanceof CredstashError)) yield fine('reader', `${action} is allowed`);
-    else {
+    else if (action === 'dynamodb:Scan' && byName && isHidden(answer)) {
+      yield fine('reader', `${action} is not allowed, which listings and * would need`);
+    } else {
       yield troubled('reader', answer, 'failed', 'reader');
       readable = false;
       // The next one would wait as long.
@@ -351,9 +360,11 @@ async function* key(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step, 
     kms.send(new DescribeKeyCommand({ KeyId: settings.key }), options),
   );
   if (description instanceof CredstashError) {
-    const hidden = isHidden(description);
-    yield troubled('key', description, hidden ? 'unknown' : 'failed');
-    return hidden;
+    const mayBeUsable = isHidden(description);
+    yield mayBeUsable
+      ? hidden('key', 'what it is like', description)
+      : troubled('key', description);
+    return mayBeUsable;
   }
   const { KeyMetadata: metadata } = description;
   if (!metadata) {
@@ -368,8 +379,9 @@ async function* key(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step, 
   const rotation = await askKey('kms:GetKeyRotationStatus', (options) =>
     kms.send(ofRotation, options),
   );
-  if (rotation instanceof CredstashError) yield troubled('key', rotation, 'unknown');
-  else if (rotation.KeyRotationEnabled) yield fine('key', 'its automatic rotation is on');
+  if (rotation instanceof CredstashError) {
+    yield hidden('key', 'whether its automatic rotation is on', rotation);
+  } else if (rotation.KeyRotationEnabled) yield fine('key', 'its automatic rotation is on');
   else {
     const hint = `turn it on: aws kms enable-key-rotation --key-id ${metadata.KeyId ?? ''} (credstash setup --create-key makes a key with it)`;
     yield dubious('key', 'its automatic rotation is off', hint);
