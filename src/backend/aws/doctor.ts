@@ -37,7 +37,7 @@ import { fromKms } from './key-service.ts';
 /** From this on a clock is told of. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
 const MAX_SKEW_MS = 60_000;
 
-const SECURED: Readonly<Record<string, string>> = {
+const REMEDIES: Readonly<Record<string, string>> = {
   Disabled: 'enable it: aws kms enable-key --key-id',
   PendingDeletion: 'keep it: aws kms cancel-key-deletion --key-id',
 };
@@ -134,7 +134,7 @@ async function* credentials(
     (error) => translate(error, { ...where, action: 'sts:GetCallerIdentity' }),
   );
   yield identity instanceof CredstashError
-    ? { ...hidden('identity', 'who they are', identity), hint: 'nothing but this step asks STS' }
+    ? { ...hidden('identity', 'who they are', identity), hint: 'no other command needs to know' }
     : fine('identity', identity.Arn ?? 'STS does not tell');
   return true;
 }
@@ -401,7 +401,7 @@ function keyStep(metadata: KeyMetadata, where: string): Step {
     );
   }
   if (KeyState !== 'Enabled') {
-    const how = SECURED[KeyState];
+    const how = REMEDIES[KeyState];
     return unusable(`is ${KeyState}`, how ? `${how} ${KeyId}` : 'name another with -k');
   }
   return fine(
