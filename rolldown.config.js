@@ -49,6 +49,9 @@ const CHUNKS = {
   aws: ['src/backend/aws/index.ts'],
   kms: ['src/backend/aws/key-service.ts'],
   local: ['src/backend/local/index.ts'],
+  // Of a role that is assumed, which needs nothing of the doctor's client for the same service.
+  sts: ['@aws-sdk/nested-clients/dist-es/submodules/sts/index.js'],
+  doctor: ['src/backend/aws/doctor.ts'],
 };
 
 /**

@@ -1,6 +1,8 @@
 import type { AwsSettings } from './backend/aws/index.ts';
 import type { Backend } from './backend/backend.ts';
+import type { DoctorOptions } from './doctor.ts';
 import { type FlowDefaults, Flows } from './flows.ts';
+import type { CheckOptions, Checks, Step } from './step.ts';
 
 /** Where the secrets are on AWS, and how they are sealed. Everything has a default. */
 export interface CredstashOptions extends Partial<AwsSettings>, FlowDefaults {}
@@ -21,6 +23,8 @@ export interface SetupOptions {
 export interface Opened extends Backend {
   /** Creates the table or the vault. Whether this call did. */
   readonly setup: (options: SetupOptions) => Promise<boolean>;
+  /** Looks at what the backend stands on. */
+  readonly check: (options: CheckOptions) => Checks;
   readonly close: () => void;
 }
 
@@ -65,6 +69,23 @@ export class Credstash extends Flows {
     return (await this.#backend()).setup(options);
   }
 
+  /**
+   * Looks at all that it takes to work, step by step: credentials, table, key, what is allowed, a data key; on a vault its
+   * files. What is wrong is a step of the state `failed`, and nothing is thrown. With `write` an entry of a random name is
+   * stored, read and removed; else nothing is written.
+   *
+   * @throws CredstashError USAGE for options that cannot be
+   */
+  async *doctor(options: DoctorOptions = {}): AsyncGenerator<Step> {
+    const { diagnose } = await import('./doctor.ts');
+    const patient = {
+      open: this.#backend,
+      put: this.put.bind(this),
+      get: this.get.bind(this),
+    };
+    yield* diagnose(patient, options);
+  }
+
   /** How a person calls it: `the table credential-store in eu-west-1`. */
   async location(): Promise<string> {
     return (await this.#backend()).entries.location;
@@ -89,6 +110,10 @@ async function openVault(folder: string, { create = true }: LocalOptions): Promi
     entries,
     // eslint-disable-next-line @typescript-eslint/require-await -- what it throws rejects
     setup: async () => vault.setup(),
+    check: async function* (options) {
+      const { checkVault } = await import('./backend/local/doctor.ts');
+      return yield* checkVault(vault, options);
+    },
     close: () => {
       vault.close();
     },

@@ -9,6 +9,7 @@ export {
   type LocalOptions,
   type SetupOptions,
 } from './credstash.ts';
+export type { DoctorOptions, Step } from './doctor.ts';
 export type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';
 export { CredstashError, type ErrorCode, type Failure, hasCode } from './errors.ts';
 export type {

@@ -54,6 +54,10 @@ const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<
       summary: 'run a command with secrets in its environment',
       load: () => import('./commands/exec.ts'),
     },
+    doctor: {
+      summary: 'look at all that it takes to work, and say what is wrong',
+      load: () => import('./commands/doctor.ts'),
+    },
     completion: {
       summary: 'print the script that completes command lines',
       load: () => import('./commands/completion.ts'),

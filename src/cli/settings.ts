@@ -64,16 +64,12 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
   return {
     backend: 'aws',
     region: options.region,
-    kmsRegion: options.kmsRegion ?? configured('kms-region'),
+    kmsRegion: kmsRegionOf(options)?.value,
     profile: options.profile,
     roleArn: options.arn,
-    table: tableOf(options),
+    table: tableOf(options).value,
     key: options.key ?? DEFAULT_KEY,
   };
-}
-
-function tableOf({ table }: GlobalOptions): string {
-  return table ?? (process.env['CREDSTASH_DEFAULT_TABLE'] || 'credential-store');
 }
 
 /** Where a copy goes. */
@@ -118,12 +114,70 @@ export function destinationOf(options: DestinationOptions): Settings {
   return {
     backend: 'aws',
     region: toRegion ?? options.region,
-    kmsRegion: toRegion ?? options.kmsRegion ?? configured('kms-region'),
+    kmsRegion: toRegion ?? kmsRegionOf(options)?.value,
     profile: toProfile ?? options.profile,
     roleArn: toProfile === undefined ? options.arn : undefined,
-    table: toTable ?? tableOf(options),
+    table: toTable ?? tableOf(options).value,
     key: toKey ?? DEFAULT_KEY,
   };
+}
+
+/** Where a setting came from: an option, a variable, a file, `default`. */
+interface Origin {
+  readonly value: string;
+  readonly from: string;
+}
+
+function tableOf({ table }: GlobalOptions): Origin {
+  return (
+    given(table, '-t') ??
+    given(process.env['CREDSTASH_DEFAULT_TABLE'] || undefined, 'CREDSTASH_DEFAULT_TABLE') ?? {
+      value: 'credential-store',
+      from: 'default',
+    }
+  );
+}
+
+function kmsRegionOf({ kmsRegion }: GlobalOptions): Origin | undefined {
+  return given(kmsRegion, '--kms-region') ?? given(configured('kms-region'), '~/.credstash');
+}
+
+function cipherOrigin({ cipher }: { readonly cipher?: string }): Origin | undefined {
+  return (
+    given(cipher, '--cipher') ??
+    given(process.env['CREDSTASH_CIPHER'] || undefined, 'CREDSTASH_CIPHER') ??
+    given(configured('cipher'), '~/.credstash')
+  );
+}
+
+function given(value: string | undefined, from: string): Origin | undefined {
+  return value === undefined ? undefined : { value, from };
+}
+
+/**
+ * Every setting that is not AWS's own, and where it came from.
+ *
+ * @throws CredstashError as `settingsOf`
+ */
+export function originsOf(
+  options: GlobalOptions & { readonly key?: string },
+): (Origin & { readonly name: string })[] {
+  const settings = settingsOf(options);
+  const named = (name: string, origin: Origin | undefined) => (origin ? [{ name, ...origin }] : []);
+  const cipher = named('cipher', cipherOrigin({}));
+  if (settings.backend === 'local') {
+    const from = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
+    return [...named('vault', { value: settings.folder, from }), ...cipher];
+  }
+  return [
+    ...named('table', tableOf(options)),
+    ...named('key', given(options.key, '-k') ?? { value: DEFAULT_KEY, from: 'default' }),
+    ...named('region', given(options.region, '-r')),
+    ...named('region of the key', kmsRegionOf(options)),
+    ...named('profile', given(options.profile, '-p')),
+    ...named('role', given(options.arn, '-n')),
+    ...cipher,
+  ];
 }
 
 /**
@@ -186,7 +240,7 @@ function vaultFolder(local: string): string {
 
 /** The cipher of a put: the option, the environment, `~/.credstash`. */
 export function cipherOf(options: { readonly cipher?: string }): string | undefined {
-  return options.cipher ?? (process.env['CREDSTASH_CIPHER'] || configured('cipher'));
+  return cipherOrigin(options)?.value;
 }
 
 /** A setting of `~/.credstash`; empty or null is absent. */

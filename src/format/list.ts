@@ -1,6 +1,6 @@
 import type { EntryHeader } from '../entry.ts';
 import { characterLength } from '../utf8.ts';
-import { visible } from './visible.ts';
+import { visible, visibleJson } from './visible.ts';
 
 /**
  * One line for each entry, `name -- version V -- comment C`, the names padded to the longest: the original's
@@ -38,7 +38,5 @@ export function listJson(headers: readonly EntryHeader[]): string {
       labels,
     }),
   );
-  // What JSON leaves as it is and a terminal may obey: the same \u escape means the same text to a parser. The
-  // line breaks are JSON.stringify's own, those of a text are escaped already.
-  return `${JSON.stringify(rows, null, 4).split('\n').map(visible).join('\n')}\n`;
+  return visibleJson(rows);
 }

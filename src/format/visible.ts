@@ -10,3 +10,10 @@ export function visible(text: string): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/** JSON, indented, with a line break at its end, in which `visible` holds for every text. */
+export function visibleJson(value: unknown): string {
+  // What JSON leaves as it is and a terminal may obey: the same \u escape means the same text to a parser. The
+  // line breaks are JSON.stringify's own, those of a text are escaped already.
+  return `${JSON.stringify(value, null, 4).split('\n').map(visible).join('\n')}\n`;
+}

@@ -89,7 +89,7 @@ function chunksWith(text: string): string[] {
 }
 
 describe('what is heavy is loaded only where it is used', () => {
-  const commands = ['setup', 'put', 'get', 'list', 'delete', 'exec'];
+  const commands = ['setup', 'put', 'get', 'list', 'delete', 'exec', 'doctor'];
 
   test.each([
     [['--help'], 0],
@@ -110,6 +110,7 @@ describe('what is heavy is loaded only where it is used', () => {
     [['put', 'a', 'x', 'no pair'], 2],
     [['put', 'a', '@/nonexistent'], 2],
     [['--local', '-r', 'x', 'list'], 2],
+    [['doctor', 'no pair'], 2],
   ] as const)('%j', async (args, status) => {
     const { files, ...rest } = await loads(args);
     expect(rest).toEqual({ status, builtin: [] });
@@ -132,6 +133,8 @@ describe('what is heavy is loaded only where it is used', () => {
     const sdk = chunksWith('aws4_request');
     const embedded = chunksWith('journal_mode');
     const kms = chunksWith('TrentService');
+    const doctor = chunksWith('GetCallerIdentity');
+    expect(doctor).toHaveLength(1);
     expect(kms).not.toEqual([]);
     const inVault = await loads(['list'], local);
     expect(inVault.files).toEqual(expect.arrayContaining(embedded));
@@ -146,6 +149,14 @@ describe('what is heavy is loaded only where it is used', () => {
     const got = await loads(['get', 'a'], aws);
     expect(got).toMatchObject({ status: 0 });
     expect(got.files).toEqual(expect.arrayContaining(kms));
+    for (const { files } of [inVault, inTable, got, await loads(['doctor'], local)]) {
+      expect(files.filter((each) => doctor.includes(each) || each.startsWith('sts'))).toEqual([]);
+    }
+    const env = { ...aws.env, AWS_ENDPOINT_URL_STS: aws.env['AWS_ENDPOINT_URL_KMS'] ?? '' };
+    const looked = await loads(['doctor'], { ...aws, env });
+    expect(looked).toMatchObject({ status: 0 });
+    expect(looked.files).toEqual(expect.arrayContaining(doctor));
+    expect(looked.files.filter((each) => embedded.includes(each))).toEqual([]);
   });
 });
 

@@ -124,6 +124,12 @@ function describeKey(keys: KeyRing, body: Body): Body {
   };
 }
 
+function getKeyRotationStatus(keys: KeyRing, body: Body): Body {
+  const keyId = text(body, 'KeyId');
+  if (keyId.includes('alias/')) throw new KmsError('InvalidArnException', 'an alias is not taken');
+  return { KeyRotationEnabled: keys.find(keyId).rotates ?? false };
+}
+
 /** Does one action of KMS. */
 export function act(action: string, keys: KeyRing, body: Body, falsify: Falsify): Body {
   switch (action) {
@@ -137,6 +143,8 @@ export function act(action: string, keys: KeyRing, body: Body, falsify: Falsify)
       return reEncrypt(keys, body);
     case 'DescribeKey':
       return describeKey(keys, body);
+    case 'GetKeyRotationStatus':
+      return getKeyRotationStatus(keys, body);
     default:
       throw new KmsError('UnknownOperationException', '');
   }

@@ -23,6 +23,8 @@ export interface MasterKey {
   readonly secret: Buffer;
   readonly created: Date;
   enabled: boolean;
+  /** Whether it is rotated once a year; off unless set. */
+  rotates?: boolean;
 }
 
 /** What Decrypt finds in a blob: the plaintext, and the key it was wrapped under. */

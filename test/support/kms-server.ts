@@ -31,6 +31,8 @@ export interface KmsServer {
   readonly addKey: (alias: string) => string;
   /** Disables a key, named by alias, id or ARN. */
   readonly disableKey: (keyId: string) => void;
+  /** Turns on the yearly rotation of a key, named as above. */
+  readonly rotateKey: (keyId: string) => void;
   /** Registers a wrapped data key that was made elsewhere, as if `alias/credstash` had made it. */
   readonly importDataKey: (
     wrapped: Uint8Array,
@@ -134,6 +136,9 @@ export async function startKmsServer(options: KmsServerOptions = {}): Promise<Km
     addKey: (alias) => keys.add(alias).arn,
     disableKey: (keyId) => {
       keys.find(keyId).enabled = false;
+    },
+    rotateKey: (keyId) => {
+      keys.find(keyId).rotates = true;
     },
     importDataKey: (wrapped, context, plaintext) => {
       keys.import(defaultKey, wrapped, context, plaintext);

@@ -16,6 +16,7 @@ export const webIdentityToken = 'header.payload.signature';
 /** A request for a role as it was received, refused ones included. */
 export interface StsRequest {
   readonly action: string;
+  /** Undefined for GetCallerIdentity, as all that a role is asked for with. */
   readonly roleArn: string | undefined;
   readonly roleSessionName: string | undefined;
   readonly serialNumber: string | undefined;
@@ -26,7 +27,7 @@ export interface StsRequest {
   readonly accessKeyId: string | undefined;
 }
 
-/** A security token service that knows AssumeRole and AssumeRoleWithWebIdentity. */
+/** A security token service that knows AssumeRole, AssumeRoleWithWebIdentity and GetCallerIdentity. */
 export interface StsServer {
   readonly url: string;
   readonly requests: StsRequest[];
@@ -75,15 +76,23 @@ function errorAnswer(error: StsError): string {
   return `<ErrorResponse xmlns="${namespace}"><Error><Type>Sender</Type><Code>${error.code}</Code><Message>${xml(error.message)}</Message></Error><RequestId>${randomUUID()}</RequestId></ErrorResponse>`;
 }
 
+function sessionArn({ roleArn = '', roleSessionName = '' }: StsRequest): string {
+  const [, , , , account = '', resource = ''] = roleArn.split(':');
+  return `arn:aws:sts::${account}:assumed-role/${resource.split('/').at(-1) ?? ''}/${roleSessionName}`;
+}
+
 function assumeRoleAnswer(request: StsRequest, issued: Required<Credential>, until: Date): string {
-  const [, , , , account = '', resource = ''] = (request.roleArn ?? '').split(':');
-  const role = resource.split('/').at(-1) ?? '';
   const session = request.roleSessionName ?? '';
   const { action } = request;
   return `<${action}Response xmlns="${namespace}"><${action}Result>
-<AssumedRoleUser><AssumedRoleId>AROAEXAMPLE:${xml(session)}</AssumedRoleId><Arn>${xml(`arn:aws:sts::${account}:assumed-role/${role}/${session}`)}</Arn></AssumedRoleUser>
+<AssumedRoleUser><AssumedRoleId>AROAEXAMPLE:${xml(session)}</AssumedRoleId><Arn>${xml(sessionArn(request))}</Arn></AssumedRoleUser>
 <Credentials><AccessKeyId>${issued.accessKeyId}</AccessKeyId><SecretAccessKey>${issued.secretAccessKey}</SecretAccessKey><SessionToken>${issued.sessionToken}</SessionToken><Expiration>${until.toISOString()}</Expiration></Credentials>
 </${action}Result><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></${action}Response>`;
+}
+
+function identityAnswer(arn: string): string {
+  const result = `<Arn>${xml(arn)}</Arn><UserId>AIDAEXAMPLE</UserId><Account>123456789012</Account>`;
+  return `<GetCallerIdentityResponse xmlns="${namespace}"><GetCallerIdentityResult>${result}</GetCallerIdentityResult><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>`;
 }
 
 /** Throws what STS answers to a request that may not have the role. */
@@ -122,6 +131,8 @@ export async function startStsServer(options: StsServerOptions = {}): Promise<St
   // A role may assume another role with the credentials it was given.
   const lookup: CredentialLookup = (id) => (id === own.accessKeyId ? own : issued.get(id));
   const requests: StsRequest[] = [];
+  /** Who has the temporary credentials. */
+  const roles = new Map<string, string>();
   let denied = false;
 
   const server = await startHttpServer(
@@ -147,6 +158,14 @@ export async function startStsServer(options: StsServerOptions = {}): Promise<St
           }
         } else if (!signer.ok)
           throw new StsError(queryCodes[signer.code] ?? signer.code, signer.message);
+        if (request.action === 'GetCallerIdentity') {
+          if (denied) {
+            const text = `User: ${user} is not authorized to perform: sts:GetCallerIdentity`;
+            throw new StsError('AccessDenied', text);
+          }
+          response.end(identityAnswer(roles.get(accessKeyId ?? '') ?? user));
+          return;
+        }
         authorize(request, denied);
         const temporary = {
           accessKeyId: `ASIA${randomBytes(8).toString('hex').toUpperCase()}`,
@@ -154,6 +173,7 @@ export async function startStsServer(options: StsServerOptions = {}): Promise<St
           sessionToken: randomBytes(60).toString('base64'),
         };
         issued.set(temporary.accessKeyId, temporary);
+        roles.set(temporary.accessKeyId, sessionArn(request));
         const seconds = Number(form.get('DurationSeconds') ?? 3600);
         response.end(assumeRoleAnswer(request, temporary, new Date(Date.now() + seconds * 1000)));
       } catch (error) {

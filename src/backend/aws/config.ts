@@ -42,7 +42,7 @@ export interface AwsSettings {
   readonly unattended?: boolean;
 }
 
-type ClientConfig = Pick<
+export type ClientConfig = Pick<
   DynamoDBClientConfig,
   'profile' | 'credentials' | 'logger' | 'endpoint'
 > & {
@@ -83,17 +83,48 @@ export function checkTable(table: string): { table: string; region: string | und
  * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
  */
 export async function regions(settings: AwsSettings): Promise<{ dynamodb: string; kms: string }> {
-  const { clients } = settings;
-  const own =
-    settings.region ??
-    (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined);
-  const region = own ?? (await profileSetting(settings, 'region')) ?? 'us-east-1';
+  const { dynamodb, kms } = await regionOrigins(settings);
+  return { dynamodb: checkRegion(dynamodb.value), kms: checkRegion(kms.value) };
+}
+
+/** A setting, and where it came from, for a person. */
+export interface Origin {
+  readonly value: string;
+  readonly from: string;
+}
+
+/** The same, with where they came from. @throws CredstashError USAGE when the table cannot be one */
+export async function regionOrigins(
+  settings: AwsSettings,
+): Promise<{ dynamodb: Origin; kms: Origin }> {
+  const { clients, kmsRegion, table } = settings;
+  const profile = `the profile ${profileOf(settings) ?? 'default'}`;
+  const region = given(settings.region, 'as given') ??
+    ofEnvironment('AWS_REGION') ??
+    ofEnvironment('AWS_DEFAULT_REGION') ??
+    given(await profileSetting(settings, 'region'), profile) ?? {
+      value: 'us-east-1',
+      from: 'the default',
+    };
   return {
-    dynamodb: checkRegion(
-      (await clients?.dynamodb?.config.region()) ?? checkTable(settings.table).region ?? region,
-    ),
-    kms: checkRegion((await clients?.kms?.config.region()) ?? settings.kmsRegion ?? region),
+    dynamodb:
+      given(await clients?.dynamodb?.config.region(), "the application's client") ??
+      given(checkTable(table).region, "the table's ARN") ??
+      region,
+    kms:
+      given(await clients?.kms?.config.region(), "the application's client") ??
+      given(kmsRegion, 'as given') ??
+      region,
   };
+}
+
+function given(value: string | undefined, from: string): Origin | undefined {
+  return value === undefined ? undefined : { value, from };
+}
+
+/** A variable of the environment; empty is absent. */
+export function ofEnvironment(name: string): Origin | undefined {
+  return given(process.env[name] || undefined, name);
 }
 
 /** With no logger the SDK prints its notices, such as of several sources of credentials, to the user's terminal. */

@@ -400,7 +400,7 @@ export class AwsEntryStore implements EntryStore {
       try {
         return await send(signal ? { abortSignal: signal } : {});
       } catch (error) {
-        throw this.#translate(error, action);
+        throw fromDynamo(error, action, this.#table, this.#region);
       }
     };
     return this.#patience.send(`the table ${this.#table}`, attempt, signal);
@@ -413,26 +413,28 @@ export class AwsEntryStore implements EntryStore {
       region: this.#region,
     });
   }
+}
 
-  #translate(error: unknown, action: string): CredstashError {
-    const general = translate(error, {
-      service: 'DynamoDB',
-      action,
-      resource: `the table ${this.#table}`,
-      region: this.#region,
+/** What DynamoDB answered of a table, as an error of the project. @param action of IAM */
+export function fromDynamo(
+  error: unknown,
+  action: string,
+  table: string,
+  region: string,
+): CredstashError {
+  const general = translate(error, {
+    service: 'DynamoDB',
+    action,
+    resource: `the table ${table}`,
+    region,
+  });
+  if (nameOf(error) === 'ResourceNotFoundException') {
+    return new CredstashError('TABLE_NOT_FOUND', `there is no table ${table} in ${region}`, {
+      hint: 'create it with credstash setup, or name its region with -r and the table with -t',
+      cause: general.cause,
     });
-    if (nameOf(error) === 'ResourceNotFoundException') {
-      return new CredstashError(
-        'TABLE_NOT_FOUND',
-        `there is no table ${this.#table} in ${this.#region}`,
-        {
-          hint: 'create it with credstash setup, or name its region with -r and the table with -t',
-          cause: general.cause,
-        },
-      );
-    }
-    return general;
   }
+  return general;
 }
 
 /** Whether a transaction met another one, or what that left: it is tried again from the start. */

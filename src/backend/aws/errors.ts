@@ -155,11 +155,16 @@ function placeOf({ resource, region, service }: Where): string {
 }
 
 function hintOf(code: ErrorCode): string | undefined {
+  return code === 'UNREACHABLE' && proxyIsSet() && !usesProxy() ? PROXY_HINT : HINTS[code];
+}
+
+export const PROXY_HINT =
+  'the proxy of the environment is used by Node.js 22.21, 24.5 and later, not by this one';
+
+/** Whether this Node.js can use the environment's proxy. */
+export function usesProxy(): boolean {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const usesProxy = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
-  return code === 'UNREACHABLE' && proxyIsSet() && !usesProxy
-    ? 'the proxy of the environment is used by Node.js 22.21, 24.5 and later, not by this one'
-    : HINTS[code];
+  return major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
 }
 
 /** Whether the system refused to open or read a file: while credentials are got, the token of a web identity. */

@@ -1,4 +1,6 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import type { KMSClient } from '@aws-sdk/client-kms';
+import type { CheckOptions, Checks } from '../../step.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import { type AwsSettings, clientConfig, regions } from './config.ts';
@@ -8,6 +10,13 @@ import { Patience } from './patience.ts';
 
 export type { AwsSettings };
 
+/** What comes with the first data key. */
+interface Loaded {
+  readonly kms: KMSClient;
+  readonly keys: KeyService;
+  readonly connect: () => Promise<void>;
+}
+
 /** The table and the key of `settings`. No request is sent before the first use; files of AWS's settings are read. */
 export async function openAws(settings: AwsSettings): Promise<{
   keys: KeyService;
@@ -16,6 +25,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     readonly tags?: Readonly<Record<string, string>> | undefined;
     readonly creating?: (() => Promise<void>) | undefined;
   }) => Promise<boolean>;
+  check: (options: CheckOptions) => Checks;
   close: () => void;
 }> {
   const { table, key } = settings;
@@ -35,8 +45,8 @@ export async function openAws(settings: AwsSettings): Promise<{
   }
 
   // Listing and deleting need no key service, so its client is loaded with the first data key.
-  let loaded: Promise<{ keys: KeyService; connect: () => Promise<void> }> | undefined;
-  const load = async (): Promise<{ keys: KeyService; connect: () => Promise<void> }> => {
+  let loaded: Promise<Loaded> | undefined;
+  const load = async (): Promise<Loaded> => {
     const { AwsKeyService, DecryptCommand, KMSClient } = await import('./key-service.ts');
     // The first client's provider, which remembers what it got: both clients ask for credentials once.
     const { credentials } = dynamodb.config;
@@ -48,6 +58,7 @@ export async function openAws(settings: AwsSettings): Promise<{
       });
     }
     return {
+      kms,
       keys: new AwsKeyService(kms, key, region.kms, patience),
       connect: () => early?.connect(kms, DecryptCommand) ?? Promise.resolve(),
     };
@@ -84,6 +95,12 @@ export async function openAws(settings: AwsSettings): Promise<{
     setup: async ({ tags = {}, creating = () => Promise.resolve() }) => {
       const { createTable } = await import('./setup.ts');
       return createTable(dynamodb, table, region.dynamodb, tags, patience, creating);
+    },
+    check: async function* (options) {
+      const { checkAws } = await import('./doctor.ts');
+      const { kms } = await service();
+      const closeLater = (each: () => void): unknown => close.push(each);
+      return yield* checkAws({ settings, region, shared, dynamodb, kms, closeLater }, options);
     },
     close: () => {
       for (const each of close) each();

@@ -108,47 +108,55 @@ export class AwsKeyService implements KeyService {
       try {
         return await send(signal ? { abortSignal: signal } : {});
       } catch (error) {
-        throw this.#translate(error, action, resource, context);
+        throw fromKms(error, action, resource, this.#region, context);
       }
     };
     return this.#patience.send(`KMS in ${this.#region}`, attempt, signal);
   }
+}
 
-  #translate(error: unknown, action: string, resource: string, context: Context): CredstashError {
-    const general = translate(error, { service: 'KMS', action, resource, region: this.#region });
-    switch (nameOf(error)) {
-      case 'InvalidCiphertextException':
-      case 'IncorrectKeyException':
-        return wrongContext('KMS', context, general.cause);
-      case 'ValidationException':
-        // What a Decrypt sends is the entry's, which anybody may have written: it must not stop the others.
-        return action === 'kms:Decrypt' ? wrongContext('KMS', context, general.cause) : general;
-      case 'NotFoundException':
-        return new CredstashError(
-          'KEY_NOT_FOUND',
-          `KMS cannot find ${resource} in ${this.#region}`,
-          {
-            hint: 'name a key with -k and its region with --kms-region, or create one with that alias',
-            cause: general.cause,
-          },
-        );
-      case 'DisabledException':
-      case 'KMSInvalidStateException':
-      case 'KeyUnavailableException':
-      case 'InvalidKeyUsageException':
-      case 'InvalidGrantTokenException':
-      case 'InvalidArnException':
-        return new CredstashError(
-          'KEY_UNUSABLE',
-          `KMS cannot use ${resource} in ${this.#region} (${nameOf(error)})`,
-          {
-            hint: 'the key must be a symmetric one that is enabled and not about to be deleted',
-            cause: general.cause,
-          },
-        );
-      default:
-        return general;
-    }
+/**
+ * What KMS answered, as an error of the project.
+ *
+ * @param action of IAM
+ * @param resource what it was asked about: `the key alias/credstash`
+ */
+export function fromKms(
+  error: unknown,
+  action: string,
+  resource: string,
+  region: string,
+  context: Context = {},
+): CredstashError {
+  const general = translate(error, { service: 'KMS', action, resource, region: region });
+  switch (nameOf(error)) {
+    case 'InvalidCiphertextException':
+    case 'IncorrectKeyException':
+      return wrongContext('KMS', context, general.cause);
+    case 'ValidationException':
+      // What a Decrypt sends is the entry's, which anybody may have written: it must not stop the others.
+      return action === 'kms:Decrypt' ? wrongContext('KMS', context, general.cause) : general;
+    case 'NotFoundException':
+      return new CredstashError('KEY_NOT_FOUND', `KMS cannot find ${resource} in ${region}`, {
+        hint: 'name a key with -k and its region with --kms-region, or create one with that alias',
+        cause: general.cause,
+      });
+    case 'DisabledException':
+    case 'KMSInvalidStateException':
+    case 'KeyUnavailableException':
+    case 'InvalidKeyUsageException':
+    case 'InvalidGrantTokenException':
+    case 'InvalidArnException':
+      return new CredstashError(
+        'KEY_UNUSABLE',
+        `KMS cannot use ${resource} in ${region} (${nameOf(error)})`,
+        {
+          hint: 'the key must be a symmetric one that is enabled and not about to be deleted',
+          cause: general.cause,
+        },
+      );
+    default:
+      return general;
   }
 }
 

@@ -21,7 +21,7 @@ import { access, isErrno } from './errors.ts';
 const MASTER_KEY_BYTES = 32;
 
 /** What `#place` fills, and SQLite's own file beside it. */
-const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
+export const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
 
 /** Grows by one with each change of the schema; a vault of a later one is refused rather than misread. */
 const SCHEMA_VERSION = 2;
@@ -68,6 +68,11 @@ export class Vault {
    */
   setup(): boolean {
     return access(this.folder, () => this.#ready(true));
+  }
+
+  /** Whether it is there, and closed to others. @throws CredstashError VAULT_NOT_FOUND, VAULT_PERMISSIONS, KEY_NOT_FOUND */
+  check(): void {
+    access(this.folder, () => this.#ready(false));
   }
 
   /** The open database, on which `use` runs. @throws CredstashError for what goes wrong with the file */

@@ -1,0 +1,87 @@
+import { CredstashError, type ErrorCode } from './errors.ts';
+import type { CallOptions } from './progress.ts';
+
+/** What the doctor found out about one thing. */
+export interface Step {
+  /** One or two words: `table`, `data key`. */
+  readonly title: string;
+  /** `warning` works, and should be mended; `unknown` could not be looked at, and need not be. */
+  readonly state: 'ok' | 'warning' | 'failed' | 'unknown';
+  readonly found: string;
+  /** How to mend it. */
+  readonly hint?: string;
+  /** Of the error that was met. */
+  readonly code?: ErrorCode;
+}
+
+/** What a backend is asked to look at. */
+export interface CheckOptions extends CallOptions {
+  /** A name that no secret has, for what is asked of the table and the key. */
+  readonly name: string;
+  /** Whether such a name is all that may be asked for: nobody may then scan. */
+  readonly byName: boolean;
+  /** Whether whoever asks means to write: what a writer needs is then required. */
+  readonly write: boolean;
+}
+
+/** What of a backend is worth trying, after it has been looked at. */
+export interface Usable {
+  readonly keys: boolean;
+  readonly entries: boolean;
+}
+
+/** The checks of one backend. They write nothing. */
+export type Checks = AsyncGenerator<Step, Usable>;
+
+/** The step of an error. @param policy which one would allow it, where it was denied */
+export function troubled(
+  title: string,
+  error: CredstashError,
+  state: 'failed' | 'unknown' = 'failed',
+  policy?: 'reader' | 'writer',
+): Step {
+  const { message: found, code } = error;
+  const hint =
+    code === 'ACCESS_DENIED' && policy !== undefined
+      ? `credstash policy ${policy} prints the policy it takes; if one grants by name, say --name PREFIX`
+      : error.hint;
+  return mended({ title, state, found, code }, hint);
+}
+
+/** A step that nobody tells about. @param what could not be looked at: `whether its rotation is on` */
+export function hidden(title: string, what: string, error: CredstashError): Step {
+  const { message, code } = error;
+  return { title, state: 'unknown', found: `${what}: ${message}`, code };
+}
+
+/** A step that works. */
+export function fine(title: string, found: string): Step {
+  return { title, state: 'ok', found };
+}
+
+/** A step that works, and should be mended as `hint` says. */
+export function dubious(title: string, found: string, hint?: string): Step {
+  return mended({ title, state: 'warning', found }, hint);
+}
+
+function mended(step: Step, hint: string | undefined): Step {
+  return hint === undefined ? step : { ...step, hint };
+}
+
+/**
+ * What `work` gives, or its error, of this project's.
+ *
+ * @throws the reason of `signal`, and what is no CredstashError
+ */
+export async function attempt<T>(
+  work: () => T | Promise<T>,
+  signal?: AbortSignal,
+): Promise<T | CredstashError> {
+  try {
+    return await work();
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof CredstashError) return error;
+    throw error;
+  }
+}
