@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import type { KMSClient } from '@aws-sdk/client-kms';
+import type { KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import {
   fromEnv,
   fromNodeProviderChain,
@@ -34,6 +34,9 @@ export interface AwsSettings {
   readonly endpoint?: string | undefined;
   /** The application's own clients, with their regions and credentials. They are not closed. */
   readonly clients?: { readonly dynamodb?: DynamoDBClient; readonly kms?: KMSClient } | undefined;
+  /** What the SDK's clients are made with, before all that is said here: a client's own region, credentials, endpoint. */
+  readonly clientOptions?:
+    { readonly dynamodb?: DynamoDBClientConfig; readonly kms?: KMSClientConfig } | undefined;
   /** Told of the wait for a table or a KMS that throttles. */
   readonly waiting?: Waiting;
   /** Asks the person for the code of the MFA device `serial`. */
@@ -83,16 +86,45 @@ export function checkTable(table: string): { table: string; region: string | und
  * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
  */
 export async function regions(settings: AwsSettings): Promise<{ dynamodb: string; kms: string }> {
-  const { clients } = settings;
+  const { clients, clientOptions } = settings;
   const own =
     settings.region ??
     (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined);
   const region = own ?? (await profileSetting(settings, 'region')) ?? 'us-east-1';
   return {
     dynamodb: checkRegion(
-      (await clients?.dynamodb?.config.region()) ?? checkTable(settings.table).region ?? region,
+      (await clients?.dynamodb?.config.region()) ??
+        (await given(clientOptions?.dynamodb?.region)) ??
+        checkTable(settings.table).region ??
+        region,
     ),
-    kms: checkRegion((await clients?.kms?.config.region()) ?? settings.kmsRegion ?? region),
+    kms: checkRegion(
+      (await clients?.kms?.config.region()) ??
+        (await given(clientOptions?.kms?.region)) ??
+        settings.kmsRegion ??
+        region,
+    ),
+  };
+}
+
+/** A client's region may come from a function. */
+async function given(region: DynamoDBClientConfig['region']): Promise<string | undefined> {
+  return typeof region === 'function' ? region() : region;
+}
+
+/** What a client is made with: what all share, with its own options, if any, in its place. */
+export function withOptions<T extends DynamoDBClientConfig | KMSClientConfig>(
+  shared: ClientConfig,
+  options: T | undefined,
+): ClientConfig | (ClientConfig & T) {
+  if (!options) return shared;
+  const { requestHandler = {} } = options;
+  return {
+    ...shared,
+    ...options,
+    // Options of a handler change some of it; a handler of the application's own is all of it.
+    requestHandler:
+      'handle' in requestHandler ? requestHandler : { ...shared.requestHandler, ...requestHandler },
   };
 }
 
