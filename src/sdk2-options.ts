@@ -1,4 +1,5 @@
 import type { AwsSettings } from './backend/aws/config.ts';
+import { CredstashError } from './errors.ts';
 
 /*
  * Options of a client of the AWS SDK 2 as those of one of the SDK 3: nodecredstash 2 takes the ones, 3 the others.
@@ -40,6 +41,8 @@ interface Sdk2Options {
         readonly timeout?: number | undefined;
         readonly connectTimeout?: number | undefined;
         readonly agent?: object | undefined;
+        /** Refused: without it the requests would go another way. */
+        readonly proxy?: string | undefined;
       }
     | undefined;
   /** Not used: a log of requests is no place that secrets should be near to. */
@@ -53,7 +56,11 @@ export type SdkOptions = Omit<
 > &
   Sdk2Options;
 
-/** The same options in the SDK 3's spelling; those that are undefined or null are left out. */
+/**
+ * The same options in the SDK 3's spelling; those that are undefined or null are left out.
+ *
+ * @throws CredstashError USAGE for `httpOptions.proxy`
+ */
 export function sdk3Options(options: SdkOptions): Sdk3Options {
   const {
     accessKeyId,
@@ -68,6 +75,15 @@ export function sdk3Options(options: SdkOptions): Sdk3Options {
     logger: _,
     ...same
   } = options;
+  if (httpOptions?.proxy) {
+    throw new CredstashError(
+      'USAGE',
+      'the option httpOptions.proxy of the AWS SDK 2 has no effect here',
+      {
+        hint: 'set HTTPS_PROXY, or give an httpOptions.agent that goes through the proxy',
+      },
+    );
+  }
   const keys =
     accessKeyId && secretAccessKey
       ? { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }

@@ -1,8 +1,9 @@
+import { KMSClient } from '@aws-sdk/client-kms';
 import { existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Credstash } from '../src/credstash.ts';
 import { CredstashError } from '../src/errors.ts';
 import CredStash, { type CredStashOptions, type SdkOptions } from '../src/nodecredstash.ts';
@@ -186,6 +187,10 @@ describe.each(dynamoEngines())('on $name', ({ start }) => {
       expect(await new Theirs(options(table.ours)).getAllSecrets()).toEqual(
         await new Ours(options(table.theirs)).getAllSecrets(),
       );
+      await theirs.putSecret({ name: 'lower', secret: 's', digest: 'sha512' });
+      await expect(
+        new Ours(options(table.theirs)).getSecret({ name: 'lower' }),
+      ).rejects.toMatchObject({ code: 'INTEGRITY' });
       await ours.putSecret({ name: 'n', secret: 's', digest: 'sha512' });
       expect(await new Theirs(options(table.ours)).getSecret({ name: 'n' })).toBe('s');
       await expect(ours.putSecret({ name: 'n', secret: 's', digest: 'MD5' })).rejects.toMatchObject(
@@ -613,6 +618,9 @@ describe.each(dynamoEngines())('on $name', ({ start }) => {
           expect(await tries(new Theirs(with2))).toBe(3);
           expect(await tries(new Ours(with2))).toBe(3);
           expect(await tries(ours)).toBe(1);
+          // Whatever is left out, an outage is none of it.
+          const theirsOnTheSame = new Theirs(options(table.ours));
+          expect(await theirsOnTheSame.getAllSecrets()).toEqual({});
           const skipping = ours.getAllSecrets({ skipUndecryptable: true });
           await expect(skipping).rejects.toMatchObject({ code: 'THROTTLED' });
         } finally {
@@ -630,15 +638,22 @@ describe.each(dynamoEngines())('on $name', ({ start }) => {
         await stash.putSecret({ name: 'n', secret: 's' });
         expect(aws.kms.requests.at(-1)?.region).toBe('eu-west-1');
         // Those of DynamoDB are not taken for KMS.
-        const refusing = new Ours({
+        vi.stubEnv('AWS_ACCESS_KEY_ID', bad.accessKeyId);
+        vi.stubEnv('AWS_SECRET_ACCESS_KEY', bad.secretAccessKey);
+        const ofOne = {
           table: table.ours,
           awsOpts: { region: 'us-east-1' },
           dynamoOpts: { endpoint: aws.dynamo.url, credentials: keys },
-          kmsOpts: { endpoint: aws.kms.url, credentials: bad },
-        });
-        await expect(refusing.getSecret({ name: 'n' })).rejects.toMatchObject({
-          code: 'CREDENTIALS_REFUSED',
-        });
+          kmsOpts: { endpoint: aws.kms.url },
+        };
+        try {
+          await expect(new Theirs(ofOne).getSecret({ name: 'n' })).rejects.toThrow();
+          await expect(new Ours(ofOne).getSecret({ name: 'n' })).rejects.toMatchObject({
+            code: 'CREDENTIALS_REFUSED',
+          });
+        } finally {
+          vi.unstubAllEnvs();
+        }
       });
 
       it('3: functions that give region and credentials, URLs, attempts', async () => {
@@ -660,6 +675,36 @@ describe.each(dynamoEngines())('on $name', ({ start }) => {
         });
         expect(await stash.getSecret({ name: 'n' })).toBe('s');
         expect(aws.kms.requests.at(-1)?.region).toBe('ap-south-1');
+      });
+
+      it('3: a handler of its own', async () => {
+        await ours.putSecret({ name: 'n', secret: 's' });
+        const { requestHandler } = new KMSClient({}).config;
+        const hosts: string[] = [];
+        const counting = {
+          handle: (...args: Parameters<typeof requestHandler.handle>) => {
+            hosts.push((args[0] as { hostname: string }).hostname);
+            return requestHandler.handle(...args);
+          },
+        };
+        const stash = new CredStash({
+          ...options(table.ours),
+          kmsOpts: { endpoint: aws.kms.url, requestHandler: counting },
+        });
+        expect(await stash.getSecret({ name: 'n' }, (_: Error | null, text: string) => text)).toBe(
+          's',
+        );
+        expect(hosts).toEqual(['127.0.0.1']);
+      });
+
+      it('2: no proxy, which would be passed by', async () => {
+        const stash = new Ours({
+          ...options(table.ours),
+          kmsOpts: { httpOptions: { proxy: 'http://u:canary@127.0.0.1:9' } },
+        });
+        const error: unknown = await stash.getSecret({ name: 'n' }).catch((e: unknown) => e);
+        expect(error).toMatchObject({ code: 'USAGE' });
+        expect(String(error)).not.toContain('canary');
       });
 
       it('logs nothing', async () => {
