@@ -38,6 +38,7 @@ const zones = [
   { files: ['src/flows.ts'], forbidden: [sdk, embedded, aes, cli, backends] },
   { files: ['src/credstash.ts'], forbidden: [sdk, embedded, aes, cli] },
   { files: ['src/index.ts'], forbidden: [sdk, embedded, aes, cli] },
+  { files: ['src/nodecredstash.ts'], forbidden: [sdk, embedded, aes, cli, backends] },
   { files: ['src/backend/aws/**'], forbidden: [embedded, aes, cli, flows] },
   { files: ['src/backend/local/**'], forbidden: [sdk, cli, flows] },
   { files: ['src/cli/**'], forbidden: [sdk, embedded, aes, backends] },

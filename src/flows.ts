@@ -517,11 +517,12 @@ export class Flows {
    */
   async *delete(
     name: string,
-    options: ProgressOptions & { readonly version?: string | undefined } = {},
+    options: ProgressOptions & Pick<GetOptions, 'version' | 'exactVersion'> = {},
   ): AsyncGenerator<{ name: string; version: string }> {
     checkName(name);
-    const { version, progress } = options;
-    const wanted = version === undefined ? undefined : spellings(checkVersion(version));
+    const { version, exactVersion, progress } = options;
+    const wanted =
+      version === undefined ? undefined : spellings(checkVersion(version), exactVersion);
     const on = await this.#on(options);
     const versions = (await versionsOf(on, name, progress)).map((header) => header.version);
     const found = wanted?.find((each) => versions.includes(each));
@@ -554,7 +555,7 @@ async function store(
   on: Backend,
   { header: template, context }: Plan,
   value: Uint8Array,
-  { autoversion = false }: Pick<PutOptions, 'autoversion'>,
+  { autoversion = false, hmacAsText }: Pick<PutOptions, 'autoversion' | 'hmacAsText'>,
 ): Promise<EntryHeader> {
   const { name } = template;
   const format = FORMATS[template.cipher];
@@ -566,7 +567,12 @@ async function store(
       const header = { ...template, version };
       const sealed = format.seal(header, dataKey.plaintext, value);
       try {
-        await on.entries.create({ ...header, key: dataKey.wrapped, ...sealed });
+        await on.entries.create({
+          ...header,
+          key: dataKey.wrapped,
+          ...sealed,
+          ...(hmacAsText ? { hmacAsText } : {}),
+        });
         return header;
       } catch (error) {
         // Somebody else stored this version first. Each round means that one writer got through, so this ends.
@@ -598,8 +604,9 @@ async function holds(
   value: Uint8Array,
   options: PutOptions,
 ): Promise<boolean> {
+  const { exactVersion } = options;
   const version = options.autoversion ? undefined : options.version;
-  const entry = await lookUp(on, name, { version });
+  const entry = await lookUp(on, name, { version, exactVersion });
   if (!entry) return false;
   const stored = await openEntry(on, entry, checked(options.context));
   try {
@@ -613,10 +620,10 @@ async function holds(
 async function choose(
   { entries }: Backend,
   glob: string,
-  { version, label }: Which,
+  { version, exactVersion, label }: Which,
   progress: Progress | undefined,
 ): Promise<Choice[]> {
-  const spelled = version === undefined ? [] : spellings(version);
+  const spelled = version === undefined ? [] : spellings(version, exactVersion);
   const chosen = new Map<string, Choice[1]>();
   for await (const found of counted(entries.all(literalPrefix(glob)), progress)) {
     if (!matches(glob, found.name)) continue;
@@ -658,6 +665,6 @@ function hintOf(
 
 /** What two gets have in common only if they give the same bytes. */
 function identity({ name, which, context }: Request): string {
-  const { version = null, label = null } = which;
-  return JSON.stringify([name, version, label, Object.entries(context).sort()]);
+  const { version = null, exactVersion = false, label = null } = which;
+  return JSON.stringify([name, version, exactVersion, label, Object.entries(context).sort()]);
 }

@@ -21,6 +21,8 @@ const WRAPPED_KEY_BYTES = 512;
 export interface GetOptions extends CallOptions {
   /** Default: the newest version. */
   readonly version?: string | undefined;
+  /** `version` as it stands in the table, and not padded with zeros. */
+  readonly exactVersion?: boolean | undefined;
   /** The version that has this label. */
   readonly label?: string | undefined;
   /** The same pairs that the secret was put with. */
@@ -30,6 +32,8 @@ export interface GetOptions extends CallOptions {
 export interface PutOptions extends CallOptions {
   /** The version to store; default `1`. */
   readonly version?: string | undefined;
+  /** Store `version` as it is, not padded with zeros: a reader that does not pad finds it. */
+  readonly exactVersion?: boolean | undefined;
   /** Store the version after the newest, whatever `version` says. */
   readonly autoversion?: boolean | undefined;
   /** The user's pairs of the encryption context; whoever reads the secret must give the same. */
@@ -39,6 +43,8 @@ export interface PutOptions extends CallOptions {
   readonly digest?: string | undefined;
   /** `AES-256-GCM` (default), or `AES-256-CTR`, which the original credstash can read. */
   readonly cipher?: string | undefined;
+  /** In an entry of AES-256-CTR the HMAC as text and not as bytes: some ports of the original read nothing else. */
+  readonly hmacAsText?: true | undefined;
 }
 
 /** A put of which everything has been checked: the header of its entry, and the context of its data key. */
@@ -57,9 +63,10 @@ export function plan(name: string, length: number, options: PutOptions): Plan {
   checkName(name);
   const { cipher, digest, comment } = checkSealing(options);
   const format = FORMATS[cipher];
+  const version = checkVersion(options.version ?? FIRST_VERSION);
   const header = {
     name,
-    version: padVersion(checkVersion(options.version ?? FIRST_VERSION)),
+    version: options.exactVersion ? version : padVersion(version),
     cipher,
     digest,
     // The original has no such attribute, and its format would not authenticate it.

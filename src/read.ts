@@ -13,13 +13,14 @@ import { checkVersion, spellings } from './version.ts';
 /** Which version of a secret is meant: the newest, one by its number, padded or not, or the one that has a label. */
 export interface Which {
   readonly version?: string | undefined;
+  readonly exactVersion?: boolean | undefined;
   readonly label?: string | undefined;
 }
 
 /** @throws CredstashError USAGE for what can be no version or label, or for both at once */
-export function checkWhich({ version, label }: Which): Which {
+export function checkWhich({ version, exactVersion, label }: Which): Which {
   if (version !== undefined) checkVersion(version);
-  if (label === undefined) return { version };
+  if (label === undefined) return { version, exactVersion };
   if (version !== undefined) {
     throw new CredstashError('USAGE', 'a version and a label cannot both be asked for');
   }
@@ -37,11 +38,11 @@ export async function find(on: Backend, name: string, which: Which): Promise<Ent
 export async function lookUp(
   { entries }: Backend,
   name: string,
-  { version, label }: Which,
+  { version, exactVersion, label }: Which,
 ): Promise<Entry | undefined> {
   if (label !== undefined) return entries.labelled(name, label);
   if (version === undefined) return entries.latest(name);
-  for (const spelling of spellings(version)) {
+  for (const spelling of spellings(version, exactVersion)) {
     const entry = await entries.at(name, spelling);
     if (entry) return entry;
   }

@@ -41,9 +41,12 @@ export function checkVersion(version: string): string {
 
 /**
  * The versions under which an entry that a user calls `version` may stand: padded, then as given, because
- * tables of before 2015 hold versions that were never padded.
+ * tables of before 2015, and those of nodecredstash, hold versions that were never padded.
+ *
+ * @param exact only as given
  */
-export function spellings(version: string): string[] {
+export function spellings(version: string, exact = false): string[] {
+  if (exact) return [version];
   const padded = padVersion(version);
   return padded === version ? [version] : [padded, version];
 }

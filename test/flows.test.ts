@@ -546,6 +546,60 @@ describe('getMany', () => {
   });
 });
 
+describe('an exact version', () => {
+  const exact = { exactVersion: true } as const;
+  const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+    const all: T[] = [];
+    for await (const item of items) all.push(item);
+    return all;
+  };
+
+  it('is stored, got and deleted as it is, beside the padded one', async () => {
+    await credstash.put('n', bytes('padded'), { version: '1' });
+    expect(await credstash.put('n', bytes('as it is'), { version: '1', ...exact })).toMatchObject({
+      version: '1',
+    });
+    expect(text(await credstash.get('n', { version: '1' }))).toBe('padded');
+    expect(text(await credstash.get('n', { version: '1', ...exact }))).toBe('as it is');
+    const got = await credstash.getMany([
+      { name: 'n', version: '1' },
+      { name: 'n', version: '1', ...exact },
+    ]);
+    expect(got.map(({ value }) => text(value))).toEqual(['padded', 'as it is']);
+    const { secrets } = await credstash.getAll({ version: '1', ...exact });
+    expect(secrets.map(({ value }) => text(value))).toEqual(['as it is']);
+    expect(await collect(credstash.delete('n', { version: '1', ...exact }))).toEqual([
+      { name: 'n', version: '1' },
+    ]);
+    expect(text(await credstash.get('n', { version: '1' }))).toBe('padded');
+  });
+
+  it('is not found in another spelling', async () => {
+    await credstash.put('n', bytes('padded'), { version: '1' });
+    const absent = { code: 'VERSION_NOT_FOUND' };
+    const version = { version: '1', ...exact };
+    await expect(credstash.get('n', version)).rejects.toMatchObject(absent);
+    await expect(credstash.getAll(version)).rejects.toMatchObject(absent);
+    await expect(collect(credstash.delete('n', version))).rejects.toMatchObject(absent);
+    expect(
+      await collect(
+        credstash.putAll([{ name: 'n', value: bytes('padded') }], {
+          ...version,
+          skipUnchanged: true,
+        }),
+      ),
+    ).toEqual([{ name: 'n', done: 'stored' }]);
+  });
+});
+
+it('has the HMAC of an original entry as text where it is asked to', async () => {
+  await credstash.put('n', bytes('s'), { cipher: 'AES-256-CTR', hmacAsText: true });
+  await credstash.put('m', bytes('s'), { cipher: 'AES-256-CTR' });
+  expect(of('n')[0]?.hmacAsText).toBe(true);
+  expect(of('m')[0]?.hmacAsText).toBeUndefined();
+  expect(text(await credstash.get('n'))).toBe('s');
+});
+
 describe('resolveReferences', () => {
   it('gives the variables whose whole value is a reference', async () => {
     await credstash.put('db', bytes('secret'), { context: { env: 'prod', team: 'x' } });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import type { KMSClient } from '@aws-sdk/client-kms';
+import type { KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import {
   fromEnv,
   fromNodeProviderChain,
@@ -34,6 +34,9 @@ export interface AwsSettings {
   readonly endpoint?: string | undefined;
   /** The application's own clients, with their regions and credentials. They are not closed. */
   readonly clients?: { readonly dynamodb?: DynamoDBClient; readonly kms?: KMSClient } | undefined;
+  /** What the SDK's clients are made with, before all that is said here: a client's own region, credentials, endpoint. */
+  readonly clientOptions?:
+    { readonly dynamodb?: DynamoDBClientConfig; readonly kms?: KMSClientConfig } | undefined;
   /** Told of the wait for a table or a KMS that throttles. */
   readonly waiting?: Waiting;
   /** Asks the person for the code of the MFA device `serial`. */
@@ -97,7 +100,7 @@ export interface Origin {
 export async function regionOrigins(
   settings: AwsSettings,
 ): Promise<{ dynamodb: Origin; kms: Origin }> {
-  const { clients, kmsRegion, table } = settings;
+  const { clients, clientOptions, kmsRegion, table } = settings;
   const profile = `the profile ${profileOf(settings) ?? 'default'}`;
   const region = given(settings.region, 'as given') ??
     ofEnvironment('AWS_REGION') ??
@@ -109,13 +112,19 @@ export async function regionOrigins(
   return {
     dynamodb:
       given(await clients?.dynamodb?.config.region(), "the application's client") ??
+      given(await said(clientOptions?.dynamodb?.region), "the application's options") ??
       given(checkTable(table).region, "the table's ARN") ??
       region,
     kms:
       given(await clients?.kms?.config.region(), "the application's client") ??
+      given(await said(clientOptions?.kms?.region), "the application's options") ??
       given(kmsRegion, 'as given') ??
       region,
   };
+}
+
+async function said(region: DynamoDBClientConfig['region']): Promise<string | undefined> {
+  return typeof region === 'function' ? region() : region;
 }
 
 function given(value: string | undefined, from: string): Origin | undefined {

@@ -3,7 +3,7 @@ import type { KMSClient } from '@aws-sdk/client-kms';
 import type { CheckOptions, Checks } from '../../step.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
-import { type AwsSettings, clientConfig, regions } from './config.ts';
+import { type AwsSettings, clientConfig, regions, withOptions } from './config.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { Patience } from './patience.ts';
@@ -31,11 +31,20 @@ export async function openAws(settings: AwsSettings): Promise<{
   const { table, key } = settings;
   const region = await regions(settings);
   const shared = await clientConfig(settings, region.dynamodb);
+  const own = settings.clientOptions ?? {};
   const { httpsAgent } = shared.requestHandler;
-  const early = httpsAgent instanceof EarlyAgent ? httpsAgent : undefined;
+  // A client with a handler of its own connects in its own way.
+  const early =
+    httpsAgent instanceof EarlyAgent && !own.dynamodb?.requestHandler && !own.kms?.requestHandler
+      ? httpsAgent
+      : undefined;
   const dynamodb =
-    settings.clients?.dynamodb ?? new DynamoDBClient({ ...shared, region: region.dynamodb });
-  const patience = new Patience(settings.waiting);
+    settings.clients?.dynamodb ??
+    new DynamoDBClient({ ...withOptions(shared, own.dynamodb), region: region.dynamodb });
+  const patience = new Patience(
+    settings.waiting,
+    [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
+  );
   const close: (() => void)[] = [];
   // What the application made is its own to close.
   if (!settings.clients?.dynamodb) {
@@ -48,11 +57,14 @@ export async function openAws(settings: AwsSettings): Promise<{
   let loaded: Promise<Loaded> | undefined;
   const load = async (): Promise<Loaded> => {
     const { AwsKeyService, DecryptCommand, KMSClient } = await import('./key-service.ts');
-    // The first client's provider, which remembers what it got: both clients ask for credentials once.
+    // The first client's provider, which remembers what it got: both clients ask for credentials once. Not so where it was
+    // given them for itself.
     const { credentials } = dynamodb.config;
-    const own = settings.clients?.kms;
-    const kms = own ?? new KMSClient({ ...shared, credentials, region: region.kms });
-    if (!own) {
+    const common = own.dynamodb?.credentials ? shared : { ...shared, credentials };
+    const kms =
+      settings.clients?.kms ??
+      new KMSClient({ ...withOptions(common, own.kms), region: region.kms });
+    if (!settings.clients?.kms) {
       close.push(() => {
         kms.destroy();
       });

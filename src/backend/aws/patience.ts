@@ -21,13 +21,18 @@ export type Waiting = (
  */
 export class Patience {
   readonly #tell: Waiting;
+  readonly #counted: boolean;
   /** How many requests wait, and since when there was one at any time. */
   #waiting = 0;
   #since = 0;
 
-  /** @param tell told before each pause, and once when none waits any more */
-  constructor(tell: Waiting = () => undefined) {
+  /**
+   * @param tell told before each pause, and once when none waits any more
+   * @param counted the application has said how often to try, and no more than that is done
+   */
+  constructor(tell: Waiting = () => undefined, counted = false) {
     this.#tell = tell;
+    this.#counted = counted;
   }
 
   /**
@@ -50,7 +55,8 @@ export class Patience {
         } catch (error) {
           signal?.throwIfAborted();
           const now = Date.now();
-          const impatient = process.env['AWS_MAX_ATTEMPTS'] || now + pause > start + PATIENCE_MS;
+          const impatient =
+            this.#counted || process.env['AWS_MAX_ATTEMPTS'] || now + pause > start + PATIENCE_MS;
           if (impatient || !hasCode(error, 'THROTTLED')) throw error;
           if (!waits && this.#waiting++ === 0) this.#since = start;
           waits = true;

@@ -50,28 +50,32 @@ export async function createTable(
     BillingMode: 'PAY_PER_REQUEST',
     Tags: Object.entries({ Name: 'credstash', ...tags }).map(([Key, Value]) => ({ Key, Value })),
   });
+  const statusOf = async (): Promise<string | undefined> => {
+    try {
+      const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table }));
+      return Table?.TableStatus;
+    } catch (error) {
+      // Not everywhere yet.
+      if (nameOf(error) === 'ResourceNotFoundException') return undefined;
+      throw translate(error, { ...where, action: 'dynamodb:DescribeTable' });
+    }
+  };
   const created = await patience.send(resource, async () => {
     try {
       await dynamodb.send(create);
       return true;
     } catch (error) {
       if (nameOf(error) === 'ResourceInUseException') return false;
-      throw translate(error, { ...where, action: 'dynamodb:CreateTable' });
+      const told = translate(error, { ...where, action: 'dynamodb:CreateTable' });
+      // Whoever may create none may still see that it is there, as an application does that makes sure at each start.
+      if (told.code === 'ACCESS_DENIED' && (await statusOf().catch(() => undefined))) return false;
+      throw told;
     }
   });
   if (created) await creating();
   // One that is there may still be on its way, when somebody else's setup runs at the same time. Not the SDK's waiter,
   // which goes on after a denial as well, until its time is over.
-  const isActive = async (): Promise<boolean> => {
-    try {
-      const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table }));
-      return Table?.TableStatus === 'ACTIVE';
-    } catch (error) {
-      // Not everywhere yet.
-      if (nameOf(error) === 'ResourceNotFoundException') return false;
-      throw translate(error, { ...where, action: 'dynamodb:DescribeTable' });
-    }
-  };
+  const isActive = async (): Promise<boolean> => (await statusOf()) === 'ACTIVE';
   const end = Date.now() + LONGEST_WAIT_MS;
   while (!(await patience.send(resource, isActive))) {
     if (Date.now() > end) {

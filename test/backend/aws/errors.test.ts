@@ -247,6 +247,21 @@ describe('an error', () => {
     expect(dynamodb.calls()).toHaveLength(0);
   });
 
+  it('of a setup that may create no table does not come where it is there', async () => {
+    const setup = (): Promise<boolean> =>
+      createTable(client, 'secrets', region, {}, new Patience(), () => Promise.resolve());
+    dynamodb.on(CreateTableCommand).rejects(service('AccessDeniedException'));
+    dynamodb.on(DescribeTableCommand).resolves({ Table: { TableStatus: 'ACTIVE' } });
+    expect(await setup()).toBe(false);
+    for (const other of ['AccessDeniedException', 'ResourceNotFoundException']) {
+      dynamodb.on(DescribeTableCommand).rejects(service(other));
+      expect(await failure(setup())).toMatchObject({
+        code: 'ACCESS_DENIED',
+        message: expect.stringContaining('dynamodb:CreateTable') as unknown,
+      });
+    }
+  });
+
   it('of a setup that may not look at the table comes at once, not after a wait', async () => {
     dynamodb.on(CreateTableCommand).resolves({});
     dynamodb.on(DescribeTableCommand).rejects(service('AccessDeniedException'));
