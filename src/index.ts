@@ -7,7 +7,11 @@ export {
   Credstash,
   type CredstashOptions,
   type LocalOptions,
+  type Policy,
+  type PolicyOptions,
+  type Role,
   type SetupOptions,
+  type SetupStep,
 } from './credstash.ts';
 export type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';
 export { CredstashError, type ErrorCode, type Failure, hasCode } from './errors.ts';

@@ -54,6 +54,10 @@ const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<
       summary: 'run a command with secrets in its environment',
       load: () => import('./commands/exec.ts'),
     },
+    policy: {
+      summary: 'print the least IAM policy of a role',
+      load: () => import('./commands/policy.ts'),
+    },
     completion: {
       summary: 'print the script that completes command lines',
       load: () => import('./commands/completion.ts'),

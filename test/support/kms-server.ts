@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { startHttpServer } from './http-server.ts';
 import { act, type Body } from './kms-actions.ts';
 import { commit, type Fault, FaultPlan } from './kms-faults.ts';
-import { KeyRing, KmsError } from './kms-keys.ts';
+import { KeyRing, KmsError, type MasterKey } from './kms-keys.ts';
 import { type CredentialLookup, testCredential, verifySignature } from './sigv4.ts';
 
 export type { Fault } from './kms-faults.ts';
@@ -29,6 +29,10 @@ export interface KmsServer {
    * ARN of the key. An alias that is taken moves to the new key; the old one still works by its id.
    */
   readonly addKey: (alias: string) => string;
+  /** Every key there is, in the order in which they were made, to look at or to change. */
+  readonly keys: () => MasterKey[];
+  /** Takes an alias away; its key stays. */
+  readonly removeAlias: (alias: string) => void;
   /** Disables a key, named by alias, id or ARN. */
   readonly disableKey: (keyId: string) => void;
   /** Registers a wrapped data key that was made elsewhere, as if `alias/credstash` had made it. */
@@ -132,6 +136,10 @@ export async function startKmsServer(options: KmsServerOptions = {}): Promise<Km
     url: server.url,
     requests,
     addKey: (alias) => keys.add(alias).arn,
+    keys: () => keys.all(),
+    removeAlias: (alias) => {
+      keys.unname(alias);
+    },
     disableKey: (keyId) => {
       keys.find(keyId).enabled = false;
     },

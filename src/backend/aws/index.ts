@@ -1,6 +1,9 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import type { KMSClient } from '@aws-sdk/client-kms';
+import { checkNewAlias } from '../../key-name.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
+import type { SetupOptions } from '../setup.ts';
 import { type AwsSettings, clientConfig, regions } from './config.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
@@ -12,10 +15,9 @@ export type { AwsSettings };
 export async function openAws(settings: AwsSettings): Promise<{
   keys: KeyService;
   entries: EntryStore;
-  setup: (options: {
-    readonly tags?: Readonly<Record<string, string>> | undefined;
-    readonly creating?: (() => Promise<void>) | undefined;
-  }) => Promise<boolean>;
+  /** What a policy is about. */
+  place: { readonly table: string; readonly key: string; region: string; kmsRegion: string };
+  setup: (options: SetupOptions) => Promise<boolean>;
   close: () => void;
 }> {
   const { table, key } = settings;
@@ -35,8 +37,12 @@ export async function openAws(settings: AwsSettings): Promise<{
   }
 
   // Listing and deleting need no key service, so its client is loaded with the first data key.
-  let loaded: Promise<{ keys: KeyService; connect: () => Promise<void> }> | undefined;
-  const load = async (): Promise<{ keys: KeyService; connect: () => Promise<void> }> => {
+  let loaded: ReturnType<typeof load> | undefined;
+  const load = async (): Promise<{
+    kms: KMSClient;
+    keys: KeyService;
+    connect: () => Promise<void>;
+  }> => {
     const { AwsKeyService, DecryptCommand, KMSClient } = await import('./key-service.ts');
     // The first client's provider, which remembers what it got: both clients ask for credentials once.
     const { credentials } = dynamodb.config;
@@ -48,6 +54,7 @@ export async function openAws(settings: AwsSettings): Promise<{
       });
     }
     return {
+      kms,
       keys: new AwsKeyService(kms, key, region.kms, patience),
       connect: () => early?.connect(kms, DecryptCommand) ?? Promise.resolve(),
     };
@@ -81,9 +88,18 @@ export async function openAws(settings: AwsSettings): Promise<{
   return {
     keys: lazily(),
     entries: new AwsEntryStore(dynamodb, table, region.dynamodb, patience),
-    setup: async ({ tags = {}, creating = () => Promise.resolve() }) => {
-      const { createTable } = await import('./setup.ts');
-      return createTable(dynamodb, table, region.dynamodb, tags, patience, creating);
+    place: { table, key, region: region.dynamodb, kmsRegion: region.kms },
+    setup: async (options) => {
+      // Checked before anything is made.
+      const alias = options.createKey ? checkNewAlias(key) : undefined;
+      const { setUp } = await import('./setup.ts');
+      return setUp(
+        { dynamodb, table, region: region.dynamodb, patience },
+        alias === undefined
+          ? undefined
+          : async () => ({ kms: (await service()).kms, alias, region: region.kms, patience }),
+        options,
+      );
     },
     close: () => {
       for (const each of close) each();
