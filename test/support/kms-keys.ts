@@ -108,6 +108,18 @@ export class KeyRing {
     this.#aliases.delete(alias);
   }
 
+  /** The aliases of a key. */
+  aliasesOf(id: string): string[] {
+    return [...this.#aliases].filter(([, key]) => key.id === id).map(([alias]) => alias);
+  }
+
+  /** The key that a blob says it is wrapped under. */
+  keyOf(blob: Uint8Array): MasterKey | undefined {
+    return this.#keys.get(
+      Buffer.from(blob).toString('latin1', magic.length, magic.length + idBytes),
+    );
+  }
+
   /** Every key, in the order in which they were made. */
   all(): MasterKey[] {
     return [...this.#keys.values()];
@@ -176,7 +188,7 @@ export class KeyRing {
     if (blob.length < headerBytes + tagBytes || !blob.subarray(0, magic.length).equals(magic)) {
       throw refused;
     }
-    const key = this.#keys.get(blob.toString('latin1', magic.length, magic.length + idBytes));
+    const key = this.keyOf(blob);
     if (!key) {
       throw new KmsError(
         'AccessDeniedException',

@@ -31,6 +31,9 @@ export interface KmsServer {
   readonly addKey: (alias: string) => string;
   /** Every key there is, in the order in which they were made, to look at or to change. */
   readonly keys: () => MasterKey[];
+  readonly aliasesOf: (id: string) => string[];
+  /** The key that a wrapped data key of this server says it is under. */
+  readonly keyOf: (wrapped: Uint8Array) => MasterKey | undefined;
   /** Takes an alias away; its key stays. */
   readonly removeAlias: (alias: string) => void;
   /** Disables a key, named by alias, id or ARN. */
@@ -137,6 +140,8 @@ export async function startKmsServer(options: KmsServerOptions = {}): Promise<Km
     requests,
     addKey: (alias) => keys.add(alias).arn,
     keys: () => keys.all(),
+    aliasesOf: (id) => keys.aliasesOf(id),
+    keyOf: (wrapped) => keys.keyOf(wrapped),
     removeAlias: (alias) => {
       keys.unname(alias);
     },
