@@ -1,7 +1,10 @@
 import type { AwsSettings } from './backend/aws/index.ts';
 import type { Backend } from './backend/backend.ts';
+import type { SetupOptions, SetupStep } from './backend/setup.ts';
 import type { DoctorOptions } from './doctor.ts';
+import { CredstashError } from './errors.ts';
 import { type FlowDefaults, Flows } from './flows.ts';
+import type { Policy, PolicyOptions, PolicyPlace, Role } from './policy.ts';
 import type { CheckOptions, Checks, Step } from './step.ts';
 
 /** Where the secrets are on AWS, and how they are sealed. Everything has a default. */
@@ -12,15 +15,12 @@ export interface LocalOptions extends FlowDefaults {
   readonly create?: boolean | undefined;
 }
 
-export interface SetupOptions {
-  /** Tags of a table that is created. */
-  readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** Called once the table is being created, before the wait until it is there. */
-  readonly creating?: (() => Promise<void>) | undefined;
-}
+export type { Policy, PolicyOptions, Role, SetupOptions, SetupStep };
 
 /** A backend that is open. */
 export interface Opened extends Backend {
+  /** What a policy is about; undefined for a vault. */
+  readonly place: PolicyPlace | undefined;
   /** Creates the table or the vault. Whether this call did. */
   readonly setup: (options: SetupOptions) => Promise<boolean>;
   /** Looks at what the backend stands on. */
@@ -61,9 +61,11 @@ export class Credstash extends Flows {
   }
 
   /**
-   * Creates the table, with on-demand billing, or the vault. One that is there is left alone.
+   * Creates the table, with on-demand billing, or the vault, and what else is asked for. What is there is left alone.
    *
-   * @returns whether this call created it
+   * @returns whether this call created the table or the vault
+   * @throws CredstashError USAGE when there is a table with other keys, a key is to be created that is named by no alias, or
+   *   one of several regions is asked for and the key has one; KEY_UNUSABLE for a key that cannot be used
    */
   async setup(options: SetupOptions = {}): Promise<boolean> {
     return (await this.#backend()).setup(options);
@@ -84,6 +86,18 @@ export class Credstash extends Flows {
       get: this.get.bind(this),
     };
     yield* diagnose(patient, options);
+  }
+
+  /**
+   * The least IAM policy of a role. No request is made.
+   *
+   * @throws CredstashError USAGE for a vault, and for what no policy can hold (`policyOf`)
+   */
+  async policy(role: Role, options: PolicyOptions = {}): Promise<Policy> {
+    const { place } = await this.#backend();
+    if (!place) throw new CredstashError('USAGE', 'a policy is for AWS, not for a vault');
+    const { policyOf } = await import('./policy.ts');
+    return policyOf(role, place, options);
   }
 
   /** How a person calls it: `the table credential-store in eu-west-1`. */
@@ -108,8 +122,12 @@ async function openVault(folder: string, { create = true }: LocalOptions): Promi
   return {
     keys,
     entries,
-    // eslint-disable-next-line @typescript-eslint/require-await -- what it throws rejects
-    setup: async () => vault.setup(),
+    place: undefined,
+    setup: async ({ done }) => {
+      const created = vault.setup();
+      await done?.({ what: 'vault', changed: created });
+      return created;
+    },
     check: async function* (options) {
       const { checkVault } = await import('./backend/local/doctor.ts');
       return yield* checkVault(vault, options);

@@ -7,7 +7,11 @@ export {
   Credstash,
   type CredstashOptions,
   type LocalOptions,
+  type Policy,
+  type PolicyOptions,
+  type Role,
   type SetupOptions,
+  type SetupStep,
 } from './credstash.ts';
 export type { DoctorOptions, Step } from './doctor.ts';
 export type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';

@@ -58,6 +58,10 @@ const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<
       summary: 'look at all that it takes to work, and say what is wrong',
       load: () => import('./commands/doctor.ts'),
     },
+    policy: {
+      summary: 'print the least IAM policy of a role',
+      load: () => import('./commands/policy.ts'),
+    },
     completion: {
       summary: 'print the script that completes command lines',
       load: () => import('./commands/completion.ts'),

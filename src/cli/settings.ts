@@ -36,6 +36,10 @@ const AWS_ONLY = {
   key: '-k',
   tags: '--tags',
   saveKmsRegion: '--save-kms-region',
+  createKey: '--create-key',
+  multiRegion: '--multi-region',
+  pointInTimeRecovery: '--point-in-time-recovery',
+  deletionProtection: '--deletion-protection',
 } as const;
 
 /**

@@ -41,7 +41,19 @@ beforeAll(async () => {
     const answers: Record<string, string> = {
       'DynamoDB.Query': '{"Items":[]}',
       'DynamoDB.Scan': '{"Items":[]}',
-      'DynamoDB.DescribeTable': '{"Table":{"TableStatus":"ACTIVE"}}',
+      'DynamoDB.DescribeTable': JSON.stringify({
+        Table: {
+          TableStatus: 'ACTIVE',
+          KeySchema: [
+            { AttributeName: 'name', KeyType: 'HASH' },
+            { AttributeName: 'version', KeyType: 'RANGE' },
+          ],
+          AttributeDefinitions: [
+            { AttributeName: 'name', AttributeType: 'S' },
+            { AttributeName: 'version', AttributeType: 'S' },
+          ],
+        },
+      }),
     };
     return Promise.resolve({ status: 200, body: answers[action] ?? '{}' });
   };

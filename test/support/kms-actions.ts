@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type Context, KmsError, type KeyRing, type Unwrapped } from './kms-keys.ts';
+import {
+  type Context,
+  KmsError,
+  type KeyRing,
+  type MasterKey,
+  type Unwrapped,
+} from './kms-keys.ts';
 
 /** The parsed body of a request, or of an answer. */
 export type Body = Readonly<Record<string, unknown>>;
@@ -105,29 +111,90 @@ function reEncrypt(keys: KeyRing, body: Body): Body {
   };
 }
 
-function describeKey(keys: KeyRing, body: Body): Body {
-  const key = keys.find(text(body, 'KeyId'));
+function metadata(key: MasterKey): Body {
+  const [, , , region, account] = key.arn.split(':');
+  const primary = { Arn: key.arn, Region: region };
   return {
     KeyMetadata: {
-      AWSAccountId: key.arn.split(':')[4],
+      AWSAccountId: account,
       KeyId: key.id,
       Arn: key.arn,
       CreationDate: key.created.getTime() / 1000,
-      Enabled: key.enabled,
-      KeyState: key.enabled ? 'Enabled' : 'Disabled',
-      KeyUsage: 'ENCRYPT_DECRYPT',
-      KeySpec: 'SYMMETRIC_DEFAULT',
+      Enabled: key.enabled && !key.doomed,
+      KeyState: key.doomed ? 'PendingDeletion' : key.enabled ? 'Enabled' : 'Disabled',
+      KeyUsage: key.usage,
+      KeySpec: key.spec,
       KeyManager: 'CUSTOMER',
-      Origin: 'AWS_KMS',
-      MultiRegion: false,
+      Origin: key.origin,
+      MultiRegion: key.multiRegion,
+      ...(key.multiRegion
+        ? {
+            MultiRegionConfiguration: {
+              MultiRegionKeyType: 'PRIMARY',
+              PrimaryKey: primary,
+              ReplicaKeys: [],
+            },
+          }
+        : {}),
     },
   };
 }
 
+/** What manages a key takes its id or its ARN, and no alias (API reference, KeyId). */
+function managed(keys: KeyRing, body: Body): MasterKey {
+  const named = text(body, 'KeyId');
+  if (!named.includes('alias/')) return keys.find(named);
+  throw new KmsError('NotFoundException', `Invalid keyId '${named}'`);
+}
+
+function createKey(keys: KeyRing, body: Body): Body {
+  return metadata(keys.create(body['MultiRegion'] === true));
+}
+
+function createAlias(keys: KeyRing, body: Body): Body {
+  const alias = text(body, 'AliasName');
+  if (!/^alias\/[A-Za-z0-9/_-]+$/.test(alias) || alias.startsWith('alias/aws/')) {
+    throw new KmsError('ValidationException', '1 validation error detected: no such alias');
+  }
+  keys.name(alias, keys.find(text(body, 'TargetKeyId')));
+  return {};
+}
+
+function assertRotatable(key: MasterKey): void {
+  if (key.spec === 'SYMMETRIC_DEFAULT' && key.origin === 'AWS_KMS') return;
+  throw new KmsError('UnsupportedOperationException', `${key.arn} origin is ${key.origin}`);
+}
+
+function enableKeyRotation(keys: KeyRing, body: Body): Body {
+  const key = keys.usable(managed(keys, body).id);
+  assertRotatable(key);
+  key.rotates = true;
+  return {};
+}
+
 function getKeyRotationStatus(keys: KeyRing, body: Body): Body {
-  const keyId = text(body, 'KeyId');
-  if (keyId.includes('alias/')) throw new KmsError('InvalidArnException', 'an alias is not taken');
-  return { KeyRotationEnabled: keys.find(keyId).rotates ?? false };
+  const key = managed(keys, body);
+  assertRotatable(key);
+  return {
+    KeyId: key.arn,
+    KeyRotationEnabled: key.rotates,
+    ...(key.rotates ? { RotationPeriodInDays: 365 } : {}),
+  };
+}
+
+function scheduleKeyDeletion(keys: KeyRing, body: Body): Body {
+  const key = managed(keys, body);
+  const days = body['PendingWindowInDays'] ?? 30;
+  if (typeof days !== 'number' || days < 7 || days > 30) {
+    throw new KmsError('ValidationException', '1 validation error detected: 7 to 30 days');
+  }
+  key.doomed = true;
+  return {
+    KeyId: key.arn,
+    DeletionDate: Date.now() / 1000 + days * 86_400,
+    KeyState: 'PendingDeletion',
+    PendingWindowInDays: days,
+  };
 }
 
 /** Does one action of KMS. */
@@ -142,9 +209,17 @@ export function act(action: string, keys: KeyRing, body: Body, falsify: Falsify)
     case 'ReEncrypt':
       return reEncrypt(keys, body);
     case 'DescribeKey':
-      return describeKey(keys, body);
+      return metadata(keys.find(text(body, 'KeyId')));
+    case 'CreateKey':
+      return createKey(keys, body);
+    case 'CreateAlias':
+      return createAlias(keys, body);
+    case 'EnableKeyRotation':
+      return enableKeyRotation(keys, body);
     case 'GetKeyRotationStatus':
       return getKeyRotationStatus(keys, body);
+    case 'ScheduleKeyDeletion':
+      return scheduleKeyDeletion(keys, body);
     default:
       throw new KmsError('UnknownOperationException', '');
   }

@@ -22,9 +22,16 @@ export interface MasterKey {
   readonly arn: string;
   readonly secret: Buffer;
   readonly created: Date;
+  readonly multiRegion: boolean;
+  /** SYMMETRIC_DEFAULT, or another that DescribeKey tells of. */
+  spec: string;
+  usage: string;
+  /** AWS_KMS, or EXTERNAL for imported material, which KMS does not rotate. */
+  origin: string;
   enabled: boolean;
-  /** Whether it is rotated once a year; off unless set. */
-  rotates?: boolean;
+  rotates: boolean;
+  /** Whether its deletion is scheduled. */
+  doomed: boolean;
 }
 
 /** What Decrypt finds in a blob: the plaintext, and the key it was wrapped under. */
@@ -59,12 +66,63 @@ export class KeyRing {
   /** Makes a key and points the alias at it; a key the alias named before keeps its id. */
   add(alias: string): MasterKey {
     if (!alias.startsWith('alias/')) throw new Error(`an alias starts with alias/: ${alias}`);
-    const id = randomUUID();
-    const arn = `${this.#arnPrefix}key/${id}`;
-    const key = { id, arn, secret: randomBytes(32), created: new Date(), enabled: true };
-    this.#keys.set(id, key);
+    const key = this.create(false);
     this.#aliases.set(alias, key);
     return key;
+  }
+
+  /** Makes a key that has no alias. */
+  create(multiRegion: boolean): MasterKey {
+    // 36 characters as well.
+    const id = multiRegion ? `mrk-${randomBytes(16).toString('hex')}` : randomUUID();
+    const key = {
+      id,
+      arn: `${this.#arnPrefix}key/${id}`,
+      secret: randomBytes(32),
+      created: new Date(),
+      multiRegion,
+      spec: 'SYMMETRIC_DEFAULT',
+      usage: 'ENCRYPT_DECRYPT',
+      origin: 'AWS_KMS',
+      enabled: true,
+      rotates: false,
+      doomed: false,
+    };
+    this.#keys.set(id, key);
+    return key;
+  }
+
+  /** Points a new alias at the key. */
+  name(alias: string, key: MasterKey): void {
+    if (this.#aliases.has(alias)) {
+      throw new KmsError(
+        'AlreadyExistsException',
+        `An alias with the name ${this.#arnPrefix}${alias} already exists`,
+      );
+    }
+    this.#aliases.set(alias, this.#assertKept(key));
+  }
+
+  /** Takes an alias away. */
+  unname(alias: string): void {
+    this.#aliases.delete(alias);
+  }
+
+  /** The aliases of a key. */
+  aliasesOf(id: string): string[] {
+    return [...this.#aliases].filter(([, key]) => key.id === id).map(([alias]) => alias);
+  }
+
+  /** The key that a blob says it is wrapped under. */
+  keyOf(blob: Uint8Array): MasterKey | undefined {
+    return this.#keys.get(
+      Buffer.from(blob).toString('latin1', magic.length, magic.length + idBytes),
+    );
+  }
+
+  /** Every key, in the order in which they were made. */
+  all(): MasterKey[] {
+    return [...this.#keys.values()];
   }
 
   /** Finds a key by alias, alias ARN, id or ARN, whether it is enabled or not. */
@@ -90,7 +148,13 @@ export class KeyRing {
     return this.#assertEnabled(this.find(keyId));
   }
 
+  #assertKept(key: MasterKey): MasterKey {
+    if (!key.doomed) return key;
+    throw new KmsError('KMSInvalidStateException', `${key.arn} is pending deletion.`);
+  }
+
   #assertEnabled(key: MasterKey): MasterKey {
+    this.#assertKept(key);
     if (!key.enabled) throw new KmsError('DisabledException', `${key.arn} is disabled.`);
     return key;
   }
@@ -124,7 +188,7 @@ export class KeyRing {
     if (blob.length < headerBytes + tagBytes || !blob.subarray(0, magic.length).equals(magic)) {
       throw refused;
     }
-    const key = this.#keys.get(blob.toString('latin1', magic.length, magic.length + idBytes));
+    const key = this.keyOf(blob);
     if (!key) {
       throw new KmsError(
         'AccessDeniedException',

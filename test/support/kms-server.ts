@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { startHttpServer } from './http-server.ts';
 import { act, type Body } from './kms-actions.ts';
 import { commit, type Fault, FaultPlan } from './kms-faults.ts';
-import { KeyRing, KmsError } from './kms-keys.ts';
+import { KeyRing, KmsError, type MasterKey } from './kms-keys.ts';
 import { type CredentialLookup, testCredential, verifySignature } from './sigv4.ts';
 
 export type { Fault } from './kms-faults.ts';
@@ -29,6 +29,13 @@ export interface KmsServer {
    * ARN of the key. An alias that is taken moves to the new key; the old one still works by its id.
    */
   readonly addKey: (alias: string) => string;
+  /** Every key there is, in the order in which they were made, to look at or to change. */
+  readonly keys: () => MasterKey[];
+  readonly aliasesOf: (id: string) => string[];
+  /** The key that a wrapped data key of this server says it is under. */
+  readonly keyOf: (wrapped: Uint8Array) => MasterKey | undefined;
+  /** Takes an alias away; its key stays. */
+  readonly removeAlias: (alias: string) => void;
   /** Disables a key, named by alias, id or ARN. */
   readonly disableKey: (keyId: string) => void;
   /** Turns on the yearly rotation of a key, named as above. */
@@ -134,6 +141,12 @@ export async function startKmsServer(options: KmsServerOptions = {}): Promise<Km
     url: server.url,
     requests,
     addKey: (alias) => keys.add(alias).arn,
+    keys: () => keys.all(),
+    aliasesOf: (id) => keys.aliasesOf(id),
+    keyOf: (wrapped) => keys.keyOf(wrapped),
+    removeAlias: (alias) => {
+      keys.unname(alias);
+    },
     disableKey: (keyId) => {
       keys.find(keyId).enabled = false;
     },

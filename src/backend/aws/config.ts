@@ -123,6 +123,7 @@ export async function regionOrigins(
   };
 }
 
+/** A client's region may come from a function. */
 async function said(region: DynamoDBClientConfig['region']): Promise<string | undefined> {
   return typeof region === 'function' ? region() : region;
 }
@@ -134,6 +135,22 @@ function given(value: string | undefined, from: string): Origin | undefined {
 /** A variable of the environment; empty is absent. */
 export function ofEnvironment(name: string): Origin | undefined {
   return given(process.env[name] || undefined, name);
+}
+
+/** What a client is made with: what all share, with its own options, if any, in its place. */
+export function withOptions<T extends DynamoDBClientConfig | KMSClientConfig>(
+  shared: ClientConfig,
+  options: T | undefined,
+): ClientConfig | (ClientConfig & T) {
+  if (!options) return shared;
+  const { requestHandler = {} } = options;
+  return {
+    ...shared,
+    ...options,
+    // Options of a handler change some of it; a handler of the application's own is all of it.
+    requestHandler:
+      'handle' in requestHandler ? requestHandler : { ...shared.requestHandler, ...requestHandler },
+  };
 }
 
 /** With no logger the SDK prints its notices, such as of several sources of credentials, to the user's terminal. */

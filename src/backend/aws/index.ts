@@ -1,8 +1,10 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import type { CheckOptions, Checks } from '../../step.ts';
+import { checkNewAlias } from '../../key-name.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
+import type { SetupOptions } from '../setup.ts';
 import { type AwsSettings, clientConfig, regions, withOptions } from './config.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
@@ -21,10 +23,9 @@ interface Loaded {
 export async function openAws(settings: AwsSettings): Promise<{
   keys: KeyService;
   entries: EntryStore;
-  setup: (options: {
-    readonly tags?: Readonly<Record<string, string>> | undefined;
-    readonly creating?: (() => Promise<void>) | undefined;
-  }) => Promise<boolean>;
+  /** What a policy is about. */
+  place: { readonly table: string; readonly key: string; region: string; kmsRegion: string };
+  setup: (options: SetupOptions) => Promise<boolean>;
   check: (options: CheckOptions) => Checks;
   close: () => void;
 }> {
@@ -104,9 +105,18 @@ export async function openAws(settings: AwsSettings): Promise<{
   return {
     keys: lazily(),
     entries: new AwsEntryStore(dynamodb, table, region.dynamodb, patience),
-    setup: async ({ tags = {}, creating = () => Promise.resolve() }) => {
-      const { createTable } = await import('./setup.ts');
-      return createTable(dynamodb, table, region.dynamodb, tags, patience, creating);
+    place: { table, key, region: region.dynamodb, kmsRegion: region.kms },
+    setup: async (options) => {
+      // Checked before anything is made.
+      const alias = options.createKey ? checkNewAlias(key) : undefined;
+      const { setUp } = await import('./setup.ts');
+      return setUp(
+        { dynamodb, table, region: region.dynamodb, patience },
+        alias === undefined
+          ? undefined
+          : async () => ({ kms: (await service()).kms, alias, region: region.kms, patience }),
+        options,
+      );
     },
     check: async function* (options) {
       const { checkAws } = await import('./doctor.ts');

@@ -2,6 +2,7 @@ import { CredstashError } from '../../errors.ts';
 import type { Grammar } from '../argv.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
+import { listed } from '../listed.ts';
 import type { OrderOptions } from '../order.ts';
 import { findProgram, toProgram } from '../program.ts';
 import { runProgram } from '../run.ts';
@@ -80,8 +81,4 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       }
       output.status = await runProgram(toProgram(file, [name, ...args]), environment, io);
     });
-}
-
-function listed(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

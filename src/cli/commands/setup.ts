@@ -1,49 +1,98 @@
 import type { Command } from 'commander';
+import type { SetupStep } from '../../credstash.ts';
 import { CredstashError } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
+import { checkNewAlias } from '../../key-name.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { optionsOf, saveKmsRegion } from '../settings.ts';
 
+interface Options {
+  readonly tags?: string[] | true;
+  readonly saveKmsRegion?: string;
+  readonly key?: string;
+  readonly createKey?: true;
+  readonly multiRegion?: true;
+  readonly pointInTimeRecovery?: true;
+  readonly deletionProtection?: true;
+}
+
 export function register(command: Command, io: Io): void {
   command
     .description(
-      'Create the DynamoDB table, or with --local the vault. One that is there is left alone.',
+      'Create the DynamoDB table, or with --local the vault. One that is there is left alone. With options, see to more.',
     )
-    .option('--tags [pairs...]', 'tags of the new table as KEY=VALUE')
+    .option('--tags [pairs...]', 'tags of the new table, and of a new key, as KEY=VALUE')
     .option('--save-kms-region <region>', 'save the AWS region of the KMS key in ~/.credstash')
+    .option('--create-key', 'see to it that the KMS key is there, with rotation on')
+    .option('-k, --key <alias>', 'with --create-key: its alias (default: alias/credstash)')
+    .option('--multi-region', 'with --create-key: as a key of several regions')
+    .option('--point-in-time-recovery', 'turn on point-in-time recovery of the table')
+    .option('--deletion-protection', 'protect the table from being deleted')
     .action(async (_: unknown, command: Command) => {
-      const options = optionsOf(command) as { tags?: string[] | true; saveKmsRegion?: string };
+      const options = optionsOf(command) as Options;
+      const { saveKmsRegion: region, createKey, multiRegion } = options;
       const tags = parseTags(Array.isArray(options.tags) ? options.tags : []);
-      const { saveKmsRegion: region } = options;
       // What cannot be is told before anything is written.
-      const withBackend = chooseBackend(command, io);
+      chooseBackend(command, io);
+      if (createKey) checkNewAlias(options.key ?? 'alias/credstash');
+      else if (multiRegion || options.key !== undefined) {
+        const without = multiRegion ? '--multi-region' : '-k';
+        throw new CredstashError('USAGE', `${without} is for --create-key, which is not given`);
+      }
       if (region !== undefined) {
         await saveKmsRegion(region);
         await io.write(`KMS region set to ${region}\n`);
       }
+      // Again, for the region that was saved now.
+      const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
-        // In the original's words, for whoever reads them in a script.
-        const created = await credstash.setup({
-          tags,
-          creating: () => io.write('Creating table...\nWaiting for table to be created...\n'),
-        });
         const location = await credstash.location();
-        if (location.startsWith('the vault ')) {
-          const subject = visible(location.replace('the', 'The'));
-          await io.write(`${subject} ${created ? 'has been created' : 'already exists'}\n`);
-          return;
-        }
-        await io.write(
-          created
-            ? 'Adding tags...\nTable has been created. Go read the README about how to create your KMS key\n'
-            : 'Credential Store table already exists\n',
-        );
-        if (!created && Object.keys(tags).length > 0) {
-          io.note(`credstash: warning: the tags of ${location} are left as they are`);
-        }
+        const hasTags = Object.keys(tags).length > 0;
+        await credstash.setup({
+          tags,
+          createKey,
+          multiRegion,
+          pointInTimeRecovery: options.pointInTimeRecovery,
+          deletionProtection: options.deletionProtection,
+          creating: () => io.write('Creating table...\nWaiting for table to be created...\n'),
+          done: async (step) => {
+            await io.write(`${sentence(step, location)}\n`);
+            if (step.what === 'table' && !step.changed && hasTags) {
+              io.note(`credstash: warning: the tags of ${location} are left as they are`);
+            }
+            if (step.what === 'key' && step.leftBehind !== undefined) {
+              io.note(
+                `credstash: warning: somebody else was quicker: the key ${step.leftBehind} in ${step.region} is left over, delete it`,
+              );
+            }
+          },
+        });
       });
     });
+}
+
+/** Of the table in the original's words, for whoever reads them in a script. */
+function sentence(step: SetupStep, location: string): string {
+  const { what, changed } = step;
+  switch (what) {
+    case 'table':
+      return changed
+        ? 'Adding tags...\nTable has been created. Go read the README about how to create your KMS key'
+        : 'Credential Store table already exists';
+    case 'vault':
+      return `${visible(location.replace('the', 'The'))} ${changed ? 'has been created' : 'already exists'}`;
+    case 'key': {
+      const kind = step.multiRegion ? 'multi-Region key' : 'key';
+      const subject = `The ${kind} ${step.alias} in ${step.region}`;
+      if (changed) return `${subject} has been created, with rotation`;
+      return `${subject} already exists, ${step.rotated ? 'and its rotation has been turned on' : 'with rotation'}`;
+    }
+    case 'pointInTimeRecovery':
+      return `Point-in-time recovery of ${location} ${changed ? 'has been turned on' : 'is on already'}`;
+    case 'deletionProtection':
+      return `Deletion protection of ${location} ${changed ? 'has been turned on' : 'is on already'}`;
+  }
 }
 
 function parseTags(pairs: readonly string[]): Record<string, string> {

@@ -21,6 +21,10 @@ const client = new DynamoDBClient({ region });
 const store = new AwsEntryStore(client, 'secrets', region);
 const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
 
+/** How setup creates a table here. */
+const patience = new Patience();
+const options = { tags: {}, creating: () => Promise.resolve() };
+
 const CANARY = 'c2VjcmV0LWRhdGEta2V5';
 
 beforeEach(() => {
@@ -239,7 +243,7 @@ describe('an error', () => {
   it('of a setup by ARN says which name to give', async () => {
     const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/secrets';
     expect(
-      await failure(createTable(client, arn, region, {}, new Patience(), () => Promise.resolve())),
+      await failure(createTable({ dynamodb: client, table: arn, region, patience }, options)),
     ).toMatchObject({
       code: 'USAGE',
       hint: '-t secrets -r eu-west-1',
@@ -248,10 +252,23 @@ describe('an error', () => {
   });
 
   it('of a setup that may create no table does not come where it is there', async () => {
-    const setup = (): Promise<boolean> =>
-      createTable(client, 'secrets', region, {}, new Patience(), () => Promise.resolve());
+    const setup = async (): Promise<boolean> =>
+      (await createTable({ dynamodb: client, table: 'secrets', region, patience }, options))
+        .created;
     dynamodb.on(CreateTableCommand).rejects(service('AccessDeniedException'));
-    dynamodb.on(DescribeTableCommand).resolves({ Table: { TableStatus: 'ACTIVE' } });
+    dynamodb.on(DescribeTableCommand).resolves({
+      Table: {
+        TableStatus: 'ACTIVE',
+        KeySchema: [
+          { AttributeName: 'name', KeyType: 'HASH' },
+          { AttributeName: 'version', KeyType: 'RANGE' },
+        ],
+        AttributeDefinitions: [
+          { AttributeName: 'name', AttributeType: 'S' },
+          { AttributeName: 'version', AttributeType: 'S' },
+        ],
+      },
+    });
     expect(await setup()).toBe(false);
     for (const other of ['AccessDeniedException', 'ResourceNotFoundException']) {
       dynamodb.on(DescribeTableCommand).rejects(service(other));
@@ -265,9 +282,8 @@ describe('an error', () => {
   it('of a setup that may not look at the table comes at once, not after a wait', async () => {
     dynamodb.on(CreateTableCommand).resolves({});
     dynamodb.on(DescribeTableCommand).rejects(service('AccessDeniedException'));
-    const setup = createTable(client, 'secrets', region, {}, new Patience(), () =>
-      Promise.resolve(),
-    );
+    const table = 'secrets';
+    const setup = createTable({ dynamodb: client, table, region, patience }, options);
     expect(await failure(setup)).toMatchObject({
       code: 'ACCESS_DENIED',
       message: expect.stringContaining('dynamodb:DescribeTable') as unknown,

@@ -1,0 +1,51 @@
+import { Argument, type Command } from 'commander';
+import { parseContext } from '../../context.ts';
+import { CredstashError } from '../../errors.ts';
+import { ROLES, type Role } from '../../policy.ts';
+import { chooseBackend } from '../backend.ts';
+import type { Io } from '../io.ts';
+import { listed } from '../listed.ts';
+import { optionsOf, settingsOf } from '../settings.ts';
+
+interface Options {
+  readonly key?: string;
+  readonly name?: string;
+  readonly context?: readonly string[];
+  readonly account?: string;
+}
+
+export function register(command: Command, io: Io): void {
+  command
+    .description(
+      'Print the least IAM policy of a role, as JSON: who reads secrets, who stores them and cannot read them, or who does everything. No request is made.',
+    )
+    .addArgument(new Argument('<role>', 'whom it is for').choices(ROLES))
+    .option('-k, --key <key>', 'KMS key: alias, id or ARN (default: alias/credstash)')
+    .option('--name <glob>', 'only secrets whose name matches, * for any run of characters')
+    .option(
+      '--context <key=value>',
+      'only with this pair in the encryption context; can be repeated',
+      listed,
+    )
+    .option(
+      '--account <id>',
+      "number of the account of the table and the key (default: the caller's)",
+    )
+    .action(async (role: Role, _: unknown, command: Command) => {
+      const options = optionsOf(command) as Options;
+      const { name, account } = options;
+      const context = parseContext(options.context ?? []);
+      if (settingsOf(options).backend === 'local') {
+        throw new CredstashError('USAGE', 'a policy is for AWS, and the local vault is chosen', {
+          hint: 'run it without --local and CREDSTASH_LOCAL',
+        });
+      }
+      await chooseBackend(
+        command,
+        io,
+      )(async (credstash) => {
+        const policy = await credstash.policy(role, { name, context, account });
+        await io.write(`${JSON.stringify(policy, null, 2)}\n`);
+      });
+    });
+}
