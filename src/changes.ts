@@ -84,17 +84,6 @@ export async function versionsOf(
   return headers.sort((a, b) => compareUtf8(b.version, a.version));
 }
 
-/** Headers by name, each in the order in which they came. */
-export function byName(headers: readonly EntryHeader[]): Map<string, EntryHeader[]> {
-  const names = new Map<string, EntryHeader[]>();
-  for (const header of headers) {
-    const known = names.get(header.name);
-    if (known) known.push(header);
-    else names.set(header.name, [header]);
-  }
-  return names;
-}
-
 /**
  * Does `work` on each of `targets`, and yields what became of each, in their order.
  *

@@ -1,14 +1,7 @@
 import type { Backend } from './backend/backend.ts';
-import {
-  byName,
-  change,
-  type Change,
-  checkRewrite,
-  matching,
-  type RewriteOptions,
-} from './changes.ts';
+import { change, type Change, checkRewrite, matching, type RewriteOptions } from './changes.ts';
 import type { Context } from './context.ts';
-import type { Entry, EntryHeader } from './entry.ts';
+import { byName, type Entry, type EntryHeader } from './entry.ts';
 import { CredstashError, hasCode } from './errors.ts';
 import { about, contextOf, openEntry } from './read.ts';
 import { equal } from './seal/data-key.ts';

@@ -178,6 +178,17 @@ export function parseHeader(item: Readonly<Record<string, unknown>>): EntryHeade
   };
 }
 
+/** Headers by name, each in the order in which they came. */
+export function byName(headers: readonly EntryHeader[]): Map<string, EntryHeader[]> {
+  const names = new Map<string, EntryHeader[]>();
+  for (const header of headers) {
+    const known = names.get(header.name);
+    if (known) known.push(header);
+    else names.set(header.name, [header]);
+  }
+  return names;
+}
+
 /** The size of an entry's item as DynamoDB counts it: UTF-8 bytes of attribute names and texts, and bytes. */
 export function itemSize(entry: Entry): number {
   return Object.entries(encodeItem(entry)).reduce(

@@ -1,6 +1,6 @@
 import type { Backend } from './backend/backend.ts';
-import { byName, change, type Change, type ChangeOptions, matching } from './changes.ts';
-import type { EntryHeader } from './entry.ts';
+import { change, type Change, type ChangeOptions, matching } from './changes.ts';
+import { byName, type EntryHeader } from './entry.ts';
 import { CredstashError } from './errors.ts';
 import { checkGlob } from './name.ts';
 

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { ageOf, parseAge } from '../../age.ts';
-import { byName } from '../../changes.ts';
-import type { EntryHeader } from '../../entry.ts';
+import { byName, type EntryHeader } from '../../entry.ts';
 import { CredstashError } from '../../errors.ts';
 import { secretsTable } from '../../format/history.ts';
 import { listJson, listLines } from '../../format/list.ts';
