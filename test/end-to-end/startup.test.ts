@@ -133,7 +133,7 @@ describe('what is heavy is loaded only where it is used', () => {
     const sdk = chunksWith('aws4_request');
     const embedded = chunksWith('journal_mode');
     const kms = chunksWith('TrentService');
-    const doctor = chunksWith('class GetCallerIdentityCommand');
+    const doctor = chunksWith('new GetCallerIdentityCommand');
     expect(doctor).toHaveLength(1);
     expect(kms).not.toEqual([]);
     const inVault = await loads(['list'], local);
