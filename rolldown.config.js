@@ -110,6 +110,11 @@ const library = (format, dir) => ({
     dir,
     format,
     exports: 'named',
+    // What is required is the default export itself, with all as properties; `default` too, as the types say.
+    footer: (chunk) =>
+      format === 'cjs' && chunk.isEntry && chunk.exports.includes('default')
+        ? 'module.exports = Object.assign(exports.default, exports);'
+        : '',
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
   }),

@@ -141,6 +141,16 @@ test('both forms have the same names', () => {
     );
     expect(imported).toMatch(/\w/);
     expect(required).toBe(imported);
+    // A default export is what is required, and its `default`.
+    const both = 'it.default === undefined || it.default === it';
+    const { stdout } = runIn(
+      project,
+      process.execPath,
+      'cjs',
+      `const it = require('${id}');
+console.log(${both})`,
+    );
+    expect(stdout).toBe('true\n');
   }
 });
 
