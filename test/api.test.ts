@@ -25,7 +25,7 @@ it('docs/api is what npm run docs makes of the docstrings', { timeout: 240_000 }
       stdio: 'pipe',
     });
     const made = texts(folder);
-    expect(made['classes/Credstash.md']).toContain('createCache()');
+    expect(made['index/classes/Credstash.md']).toContain('createCache()');
     expect(texts(join(root, 'docs/api'))).toEqual(made);
   } finally {
     rmSync(folder, { recursive: true, force: true });
