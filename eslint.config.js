@@ -85,6 +85,7 @@ export default defineConfig(
       ],
     },
   },
+  { files: ['examples/**'], rules: { 'no-console': 'off' } },
   {
     files: ['**/*.js'],
     ...tseslint.configs.disableTypeChecked,

@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { join, parse } from 'node:path';
 import { rolldown } from 'rolldown';
 
 /*
  * The command as two bundles in CommonJS, which starts faster than ESM here: a launcher, and what it runs. That one is
  * split at each dynamic import: what a command line does not need is not even read from disk.
+ *
+ * The library twice, as ES modules and as CommonJS, split in the same way. Each form is one bundle of all its entry points,
+ * so that they share their classes.
  */
 
 /**
@@ -18,7 +23,7 @@ const noPrograms = {
   load: (id) => (id === '\0no-programs' ? 'module.exports = {};' : undefined),
 };
 
-/** @param {string} input */
+/** @param {string | Record<string, string>} input */
 const bundle = (input) => ({
   input,
   platform: /** @type {const} */ ('node'),
@@ -85,8 +90,38 @@ async function chunksOf(input) {
   return chunkOf;
 }
 
+/** The entry points of the library: the files of tsconfig.lib.json, of which tsc makes the types. */
+function libraryEntries() {
+  /** @type {unknown} */
+  const config = JSON.parse(readFileSync(join(import.meta.dirname, 'tsconfig.lib.json'), 'utf8'));
+  const { files } = /** @type {{ files: string[] }} */ (config);
+  return Object.fromEntries(files.map((file) => [parse(file).name, file]));
+}
+
+/** @param {'es' | 'cjs'} format @param {string} dir */
+const library = (format, dir) => ({
+  ...bundle(libraryEntries()),
+  // The application's own packages: it may have the SDK too, and the clients that it passes are of that one. Not so
+  // @noble/ciphers, which is an ES module alone, and Node.js 20 warns of one that is required.
+  external: [/^@(aws-sdk|smithy)\//, 'libsql'],
+  preserveEntrySignatures: /** @type {const} */ ('strict'),
+  output: /** @type {import('rolldown').OutputOptions} */ ({
+    ...output,
+    dir,
+    format,
+    exports: 'named',
+    // What is required is the default export itself, with all as properties; `default` too, as the types say.
+    footer: (chunk) =>
+      format === 'cjs' && chunk.isEntry && chunk.exports.includes('default')
+        ? 'module.exports = Object.assign(exports.default, exports);'
+        : '',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+  }),
+});
+
 /**
- * The two bundles.
+ * The bundles of the command and of the library.
  *
  * @returns {Promise<(import('rolldown').InputOptions & { output: import('rolldown').OutputOptions })[]>}
  */
@@ -102,5 +137,7 @@ export default async function bundles() {
       ...bundle(command),
       output: { ...output, codeSplitting: { includeDependenciesRecursively: false, groups } },
     },
+    library('es', 'dist/lib'),
+    library('cjs', 'dist/cjs'),
   ];
 }

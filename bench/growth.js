@@ -9,8 +9,7 @@ import {
   CreateTableCommand,
   DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import { encodeItem } from '../dist/lib/entry.js';
-import { FORMATS } from '../dist/lib/seal/index.js';
+import { rolldown } from 'rolldown';
 
 /*
  * What a table costs as it grows: requests, bytes and memory, on DynamoDB Local (npm run test:tools), behind a proxy that
@@ -116,7 +115,7 @@ export async function growth({ env, folder, built, kms }) {
     for (const size of SIZES) {
       const table = `growth-${size}`;
       await create(client, table);
-      await fill(client, table, size);
+      await fill(client, table, size, folder);
       for (const args of [
         ['get', 'app.secret-00005'],
         ['put', 'app.secret-00005', 'x', '-v', '99'],
@@ -166,8 +165,32 @@ async function create(client, table) {
   );
 }
 
-/** @param {DynamoDBClient} client @param {string} table @param {number} size */
-async function fill(client, table, size) {
+/**
+ * What is no part of the library: how an entry is sealed and encoded.
+ *
+ * @param {string} folder
+ */
+async function sources(folder) {
+  const bundle = await rolldown({
+    input: { entry: 'src/entry.ts', seal: 'src/seal/index.ts' },
+    cwd: join(import.meta.dirname, '..'),
+    platform: 'node',
+  });
+  const dir = join(folder, 'sources');
+  await bundle.write({ dir, entryFileNames: '[name].mjs', chunkFileNames: '[name].mjs' });
+  await bundle.close();
+  const { encodeItem } = /** @type {typeof import('../src/entry.ts')} */ (
+    await import(join(dir, 'entry.mjs'))
+  );
+  const { FORMATS } = /** @type {typeof import('../src/seal/index.ts')} */ (
+    await import(join(dir, 'seal.mjs'))
+  );
+  return { encodeItem, FORMATS };
+}
+
+/** @param {DynamoDBClient} client @param {string} table @param {number} size @param {string} folder */
+async function fill(client, table, size, folder) {
+  const { encodeItem, FORMATS } = await sources(folder);
   const format = FORMATS['AES-256-GCM'];
   const secret = Buffer.alloc(64, 'x');
   const key = Buffer.alloc(64, 1);

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -221,6 +222,13 @@ try {
     return { ...candidate, before: next };
   };
   const peer = nodecredstash();
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules/credstash-cli'));
+  /** @param {string} name @param {string} file @param {string} text */
+  const script = (name, file, text) => {
+    writeFileSync(join(folder, file), text);
+    return { name, command: [process.execPath, join(folder, file)] };
+  };
 
   const startup = table('Start-up', [
     floor,
@@ -258,6 +266,9 @@ try {
           { name: 'single file get, AWS', command: [standalone, 'get', 'db'], env: aws },
         ]
       : []),
+    script('an ES module with nothing in it', 'empty.mjs', ''),
+    script("import 'credstash-cli'", 'import.mjs', "import 'credstash-cli';"),
+    script("require('credstash-cli')", 'require.cjs', "require('credstash-cli');"),
     { name: 'nodecredstash 2 getSecret, as a script', command: [process.execPath, peer], env: aws },
   ]);
 

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import bundles from '../rolldown.config.js';
 
-// The command as a bundle, the library as modules with their types.
+// The command, and the library in both forms with their types.
 const root = join(import.meta.dirname, '..');
 process.chdir(root);
 rmSync('dist', { recursive: true, force: true });
@@ -19,3 +19,9 @@ chmodSync('dist/bin/credstash.cjs', 0o755);
 execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.lib.json'], {
   stdio: 'inherit',
 });
+
+// The types are the same in both forms; which of the two they are of, the nearest package.json says.
+writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
+for (const file of readdirSync('dist/lib', { recursive: true, encoding: 'utf8' })) {
+  if (file.endsWith('.d.ts')) cpSync(join('dist/lib', file), join('dist/cjs', file));
+}

@@ -1,6 +1,7 @@
 import type { AwsSettings } from './backend/aws/index.ts';
 import type { Backend } from './backend/backend.ts';
 import type { SetupOptions, SetupStep } from './backend/setup.ts';
+import { type CacheOptions, SecretCache } from './cache.ts';
 import type { DoctorOptions } from './doctor.ts';
 import { CredstashError } from './errors.ts';
 import { type FlowDefaults, Flows } from './flows.ts';
@@ -98,6 +99,15 @@ export class Credstash extends Flows {
     if (!place) throw new CredstashError('USAGE', 'a policy is for AWS, not for a vault');
     const { policyOf } = await import('./policy.ts');
     return policyOf(role, place, options);
+  }
+
+  /**
+   * Secrets kept in memory, in front of `get`, for a server that asks for them often. It is the application's to close.
+   *
+   * @throws CredstashError USAGE for times or a number of entries that can be none
+   */
+  createCache(options: CacheOptions = {}): SecretCache {
+    return new SecretCache((name, wanted) => this.get(name, wanted), options);
   }
 
   /** How a person calls it: `the table credential-store in eu-west-1`. */

@@ -28,6 +28,7 @@ import {
   checkGet,
   checkSealing,
   type GetOptions,
+  identity,
   type Plan,
   plan,
   type PutOptions,
@@ -36,7 +37,7 @@ import {
 } from './plan.ts';
 import { type CallOptions, counted, type Progress, type ProgressOptions } from './progress.ts';
 import type { PruneOptions } from './prune.ts';
-import { checkWhich, find, lacks, lookUp, openEntry, type Which } from './read.ts';
+import { checkWhich, find, lacks, lookUp, openEntry, textFrom, type Which } from './read.ts';
 import { isReference, parseReferences } from './reference.ts';
 import type { MigrateOptions } from './rewrite.ts';
 import { equal } from './seal/data-key.ts';
@@ -164,6 +165,15 @@ export class Flows {
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
     const request = checkGet(name, options);
     return get(await this.#on(options), request);
+  }
+
+  /**
+   * The secret as text, exactly as it was stored: nothing is trimmed, and a byte order mark stays.
+   *
+   * @throws CredstashError as `get` does; USAGE where the secret's bytes are no UTF-8
+   */
+  async getText(name: string, options: GetOptions = {}): Promise<string> {
+    return textFrom(name, await this.get(name, options));
   }
 
   /**
@@ -359,6 +369,20 @@ export class Flows {
   async list(glob = '*', options: ProgressOptions = {}): Promise<EntryHeader[]> {
     const wanted = checkGlob(glob);
     return matching(await this.#on(options), wanted, options.progress);
+  }
+
+  /**
+   * The headers that `list` gives, in no order, each as soon as its page is read: a table of any size takes no more
+   * memory than a page.
+   *
+   * @throws CredstashError USAGE for a glob that no name can match
+   */
+  async *headers(glob = '*', options: ProgressOptions = {}): AsyncGenerator<EntryHeader> {
+    const wanted = checkGlob(glob);
+    const { entries } = await this.#on(options);
+    for await (const header of counted(entries.headers(), options.progress)) {
+      if (matches(wanted, header.name)) yield header;
+    }
   }
 
   /**
@@ -661,10 +685,4 @@ function hintOf(
     ...more,
   ];
   return hints.length === 0 ? undefined : hints.join(', or ');
-}
-
-/** What two gets have in common only if they give the same bytes. */
-function identity({ name, which, context }: Request): string {
-  const { version = null, exactVersion = false, label = null } = which;
-  return JSON.stringify([name, version, exactVersion, label, Object.entries(context).sort()]);
 }

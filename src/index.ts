@@ -1,7 +1,9 @@
 export type { AwsSettings } from './backend/aws/config.ts';
+export type { Waiting } from './backend/aws/patience.ts';
 export type { Backend } from './backend/backend.ts';
 export type { EntryStore, Found } from './backend/entry-store.ts';
 export type { DataKey, KeyService } from './backend/key-service.ts';
+export { type CacheOptions, SecretCache } from './cache.ts';
 export { checkContext, type Context } from './context.ts';
 export {
   Credstash,

@@ -99,6 +99,12 @@ export function checkGet(name: string, options: GetOptions): Request {
   return { name, which, context };
 }
 
+/** What two gets have in common only if they give the same bytes. */
+export function identity({ name, which, context }: Request): string {
+  const { version = null, exactVersion = false, label = null } = which;
+  return JSON.stringify([name, version, exactVersion, label, Object.entries(context).sort()]);
+}
+
 /** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
 export function checked(context: Context | undefined): Context {
   return checkContext(Object.entries(context ?? {}));

@@ -4,6 +4,7 @@ import type { Entry } from './entry.ts';
 import { CredstashError } from './errors.ts';
 import { checkLabel } from './label.ts';
 import { FORMATS } from './seal/index.ts';
+import { textOf } from './utf8.ts';
 import { checkVersion, spellings } from './version.ts';
 
 /*
@@ -85,6 +86,16 @@ export async function openEntry(
   } finally {
     dataKey?.fill(0);
   }
+}
+
+/** The text that a secret's bytes are; they are wiped. @throws CredstashError USAGE where they are no UTF-8 */
+export function textFrom(name: string, value: Uint8Array): string {
+  const text = textOf(value);
+  value.fill(0);
+  if (text !== undefined) return text;
+  throw new CredstashError('USAGE', `the secret ${name} is not UTF-8 text`, {
+    hint: 'get gives it as bytes',
+  });
 }
 
 /** The context of an entry that was found. One that could not have been put with these pairs is no error of usage. */

@@ -4,7 +4,7 @@ import { type EntryStore, versionExists } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { type Context, checkContext, encodeContext } from '../src/context.ts';
 import { Flows } from '../src/flows.ts';
-import { type Entry, itemSize, MAX_ITEM_BYTES } from '../src/entry.ts';
+import { type Entry, type EntryHeader, itemSize, MAX_ITEM_BYTES } from '../src/entry.ts';
 import { CredstashError } from '../src/errors.ts';
 import { compareUtf8 } from '../src/utf8.ts';
 
@@ -295,6 +295,43 @@ describe('get', () => {
     const get = credstash.get('n', { context: checkContext([['env', 'prod']]) });
     await expect(get).rejects.toMatchObject({ code: 'WRONG_CONTEXT', exitStatus: 6 });
     await expect(get).rejects.toThrow(`version ${v(1)} of n: `);
+  });
+});
+
+describe('getText', () => {
+  it('is the text as it was stored: nothing is trimmed, and a byte order mark stays', async () => {
+    for (const value of ['', '\ufeff grüße 🔑\r\n', '\0']) {
+      await credstash.put('n', bytes(value), { autoversion: true });
+      expect(await credstash.getText('n')).toBe(value);
+    }
+    expect(await credstash.getText('n', { version: '1' })).toBe('');
+  });
+
+  it.each([[[0xff]], [[0x41, 0xc0, 0x80]], [[0xed, 0xa0, 0x80]], [[0xe2, 0x82]]])(
+    'the bytes %j are no text, and no part of the error',
+    async (value) => {
+      await credstash.put('n', Uint8Array.from(value));
+      const error = await credstash.getText('n').catch((error: unknown) => error);
+      expect(error).toMatchObject({
+        code: 'USAGE',
+        message: 'the secret n is not UTF-8 text',
+      });
+      expect(error).not.toHaveProperty('cause');
+    },
+  );
+});
+
+describe('headers', () => {
+  it('has what list has, of the names that match, in no order', async () => {
+    for (const name of ['b', 'a', 'ab']) plant(name, v(1));
+    plant('a', v(2));
+    const headers: EntryHeader[] = [];
+    for await (const header of credstash.headers('a*')) headers.push(header);
+    expect(headers).toHaveLength(3);
+    expect(headers).toEqual(expect.arrayContaining(await credstash.list('a*')));
+    await expect(credstash.headers('x'.repeat(2049)).next()).rejects.toMatchObject({
+      code: 'USAGE',
+    });
   });
 });
 

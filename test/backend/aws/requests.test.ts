@@ -345,3 +345,18 @@ describe('data keys of KMS', () => {
     ]);
   });
 });
+
+it('headers come page by page: the next page is asked for when the one before is used up', async () => {
+  const item = (name: string): Item => ({ name: { S: name }, version: { S: v1 } });
+  dynamodb
+    .on(ScanCommand)
+    .resolvesOnce({ Items: [item('a'), item('b')], LastEvaluatedKey: item('b') })
+    .resolvesOnce({ Items: [item('c')] });
+  const headers = credstash.headers();
+  expect((await headers.next()).value).toMatchObject({ name: 'a' });
+  expect((await headers.next()).value).toMatchObject({ name: 'b' });
+  expect(sent(dynamodb)).toHaveLength(1);
+  expect((await headers.next()).value).toMatchObject({ name: 'c' });
+  expect(sent(dynamodb)).toHaveLength(2);
+  expect((await headers.next()).done).toBe(true);
+});

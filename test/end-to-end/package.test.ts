@@ -1,0 +1,231 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
+import { describeUnless } from '../support/needed.ts';
+import { link, makeProject, NODES, pack } from '../support/project.ts';
+import { temporaryFolder } from './backends.ts';
+
+/*
+ * The package as npm publishes it, in a project made from scratch.
+ */
+
+const root = join(import.meta.dirname, '../..');
+const folder = temporaryFolder();
+/** With the package and its dependencies. */
+const project = join(folder.path, 'project');
+/** With the package alone. */
+const bare = join(folder.path, 'bare');
+const installed = join(project, 'node_modules', manifest.name);
+let tarball: string;
+
+beforeAll(() => {
+  tarball = pack(folder.path);
+  makeProject(project, tarball);
+  makeProject(bare, tarball, false);
+});
+afterAll(() => {
+  folder.remove();
+});
+
+/** The two forms, and how a program in each begins. */
+const FORMS = [
+  { form: 'import', extension: 'mjs', load: (id: string) => `import * as it from '${id}';` },
+  { form: 'require', extension: 'cjs', load: (id: string) => `const it = require('${id}');` },
+] as const;
+const ENTRIES = Object.keys(manifest.exports).map((path) => path.replace('.', manifest.name));
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+let count = 0;
+/** Runs a program in a project. */
+function runIn(where: string, node: string, extension: string, source: string): Ended {
+  const file = join(where, `program-${++count}.${extension}`);
+  writeFileSync(file, source);
+  const { status, stdout, stderr } = spawnSync(node, [file, join(folder.path, `vault-${count}`)], {
+    cwd: where,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: folder.path,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      // The SDK's notice is the application's business.
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    },
+    encoding: 'utf8',
+    // A timer that kept it alive would be seen.
+    timeout: 30_000,
+  });
+  return { status, stdout, stderr };
+}
+
+for (const { name, node, missing } of NODES) {
+  describeUnless(missing, `the package on ${name}`, () => {
+    describe.each(FORMS)('$form', ({ extension, load }) => {
+      test.each(ENTRIES)('%s needs no package, and loads no network, to be loaded', (id) => {
+        // Nothing but the package is there: a module of the SDK that it loaded would be an error.
+        const source = `${load(id)}
+const heavy = ['http', 'https', 'http2', 'net', 'tls', 'sqlite', 'child_process'];
+const loaded = process.moduleLoadList.map((each) => each.replace('NativeModule ', ''));
+console.log(JSON.stringify([Object.keys(it).length > 0, loaded.filter((each) => heavy.includes(each))]));`;
+        expect(runIn(bare, node, extension, source)).toEqual({
+          status: 0,
+          stdout: '[true,[]]\n',
+          stderr: '',
+        });
+      });
+
+      test('the SDK is loaded by the first call that needs it', () => {
+        const source = `${load(manifest.name)}
+new it.Credstash({ region: 'us-east-1' }).get('n').catch(({ code, message }) => console.log(code, message));`;
+        const { stdout } = runIn(bare, node, extension, source);
+        expect(stdout).toMatch(/^(?:ERR_)?MODULE_NOT_FOUND .*@(?:aws-sdk|smithy)\//);
+        // With it, the call reaches for the network.
+        const reached = `${load(manifest.name)}
+const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
+const credstash = new it.Credstash({ region: 'us-east-1', endpoint: 'http://127.0.0.1:9', credentials });
+credstash.get('n').catch((error) => console.log(error.code, error instanceof it.CredstashError));`;
+        expect(runIn(project, node, extension, reached)).toEqual({
+          status: 0,
+          stdout: 'UNREACHABLE true\n',
+          stderr: '',
+        });
+      });
+
+      test('a secret in a vault and in a cache; one class of errors; the process ends', () => {
+        const source = `${load(manifest.name)}
+(async () => {
+  const { Credstash, CredstashError, hasCode } = it;
+  const credstash = Credstash.local(process.argv[2]);
+  const { version } = await credstash.put('n', Buffer.from('secret'));
+  const cache = credstash.createCache({ ttl: 60_000, maxStale: 60_000 });
+  const values = [await credstash.getText('n'), await cache.getText('n')];
+  const error = await credstash.get('none').catch((error) => error);
+  // The change of every entry is another chunk, and prune is loaded by its first use.
+  const refused = await credstash.prune({ keep: -1 }).next().catch((error) => error);
+  await credstash.close();
+  console.log(JSON.stringify([
+    Number(version), values, error instanceof CredstashError, hasCode(error, 'SECRET_NOT_FOUND'),
+    refused instanceof CredstashError, refused.code,
+  ]));
+})();`;
+        expect(runIn(project, node, extension, source)).toEqual({
+          status: 0,
+          stdout: '[1,["secret","secret"],true,true,true,"USAGE"]\n',
+          stderr: '',
+        });
+      });
+    });
+
+    test('the command is there', () => {
+      const command = join(project, 'node_modules/.bin/credstash');
+      expect(statSync(command).mode & 0o111).toBe(0o111);
+      const output = execFileSync(node, [command, '--version'], { encoding: 'utf8' });
+      expect(output).toBe(`${manifest.version}\n`);
+    });
+  });
+}
+
+test('both forms have the same names', () => {
+  for (const id of ENTRIES) {
+    const print = 'console.log(Object.keys(it).sort().join())';
+    const [imported, required] = FORMS.map(
+      ({ extension, load }) =>
+        runIn(project, process.execPath, extension, `${load(id)}\n${print}`).stdout,
+    );
+    expect(imported).toMatch(/\w/);
+    expect(required).toBe(imported);
+    // A default export is what is required, and its `default`.
+    const both = 'it.default === undefined || it.default === it';
+    const { stdout } = runIn(
+      project,
+      process.execPath,
+      'cjs',
+      `const it = require('${id}');
+console.log(${both})`,
+    );
+    expect(stdout).toBe('true\n');
+  }
+});
+
+describe('types', () => {
+  const consumer = `import { Credstash, CredstashError, type EntryHeader, hasCode } from 'credstash-cli';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+
+export async function use(dynamodb: DynamoDBClient): Promise<string> {
+  const credstash = new Credstash({ region: 'eu-west-1', clients: { dynamodb } });
+  const headers: EntryHeader[] = await credstash.list('app.*');
+  for await (const { name, version } of credstash.headers()) headers.push({ name, version, cipher: '' });
+  const value: Uint8Array = await credstash.get('n', { signal: AbortSignal.timeout(5000) });
+  const cache = credstash.createCache({ ttl: 60_000, maxStale: 300_000 });
+  try {
+    return (await cache.getText('n')) + value.length;
+  } catch (error) {
+    if (hasCode(error, 'SECRET_NOT_FOUND')) return error.hint ?? '';
+    // @ts-expect-error -- no such code: what is known of it is no any
+    if (error instanceof CredstashError && error.code === 'NO_SUCH_CODE') return '';
+    throw error;
+  } finally {
+    cache.close();
+    // @ts-expect-error -- so is this method
+    credstash.nothing();
+  }
+}
+`;
+
+  test.each([
+    ['an ES module', 'mts', 'nodenext', 'nodenext'],
+    ['CommonJS', 'cts', 'nodenext', 'nodenext'],
+    ['CommonJS of an older TypeScript', 'cts', 'node16', 'node16'],
+    ['a bundler', 'ts', 'esnext', 'bundler'],
+  ])('in %s', (_, extension, module, moduleResolution) => {
+    const where = join(folder.path, `types-${module}-${extension}`);
+    mkdirSync(where);
+    makeProject(where, tarball);
+    link(where, '@types/node');
+    writeFileSync(join(where, `consumer.${extension}`), consumer);
+    writeFileSync(
+      join(where, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          ...{ module, moduleResolution, target: 'es2022', lib: ['es2023'], types: ['node'] },
+          ...{ strict: true, noEmit: true, exactOptionalPropertyTypes: true, skipLibCheck: true },
+        },
+        files: [`consumer.${extension}`],
+      }),
+    );
+    const { status, stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', where], {
+      encoding: 'utf8',
+    });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  });
+
+  test('are found as they are meant: attw has no problem', () => {
+    // Subpaths are nothing to TypeScript's resolution of Node.js 10, which knows no exports.
+    const { status, stdout } = spawnSync(
+      join(root, 'node_modules/.bin/attw'),
+      [tarball, '--profile', 'node16', '--format', 'json'],
+      { encoding: 'utf8', env: { ...process.env, HOME: folder.path } },
+    );
+    const report = JSON.parse(stdout) as {
+      analysis: { types: unknown; entrypoints: Record<string, unknown> };
+      problems?: Record<string, { resolutionKind?: string }[]>;
+    };
+    expect(Object.keys(report.analysis.entrypoints)).toEqual(Object.keys(manifest.exports));
+    const problems = Object.values(report.problems ?? {}).flat();
+    expect(problems.filter(({ resolutionKind }) => resolutionKind !== 'node10')).toEqual([]);
+    expect(status).toBe(0);
+  });
+
+  test('publint has no problem', async () => {
+    const { messages } = await publint({ pkgDir: installed, pack: false, strict: true });
+    const published = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as object;
+    expect(messages.map((each) => formatMessage(each, published))).toEqual([]);
+  });
+});
