@@ -288,6 +288,11 @@ const commands: Case[] = [
   [['prune', '--keep', '1', 'life'], 0],
   [['prune', '--keep', canary], 2],
   [['prune', '--keep', '1', '--older-than', canary], 2],
+  [['doctor'], undefined],
+  [['doctor', '--write', '--json', `k=${canary}`], undefined],
+  [['doctor', canary], 2],
+  [['policy', 'reader'], undefined],
+  [['policy', canary], 2],
   [['delete', 'left-out'], 0],
   [['delete', 'left-out'], 3],
 ];
@@ -976,7 +981,18 @@ test('nothing of the environment or of its files is in a help or a usage error',
   }
   const names = ['setup', 'put', 'putall', 'get', 'getall', 'render', 'list', 'keys', 'delete']
     // What comes after the first put.
-    .concat(['history', 'rollback', 'label', 'unlabel', 'prune', 'rekey', 'migrate', 'copy']);
+    .concat([
+      'history',
+      'rollback',
+      'label',
+      'unlabel',
+      'prune',
+      'rekey',
+      'migrate',
+      'copy',
+      'doctor',
+      'policy',
+    ]);
   const help = [['--help'], ['help'], [], ['--version'], ...names.map((each) => [each, '--help'])];
   for (const args of help) {
     expect(await record(args, { env }, 'nothing'), args.join(' ')).toMatchObject({ status: 0 });
