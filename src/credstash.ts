@@ -44,7 +44,12 @@ export class Credstash extends Flows {
    */
   constructor(options: CredstashOptions = {}, open = () => openAws(options)) {
     let opened: Promise<Opened> | undefined;
-    const once = (): Promise<Opened> => (opened ??= open());
+    const once = (): Promise<Opened> =>
+      (opened ??= open().catch((error: unknown) => {
+        // The next call tries again.
+        opened = undefined;
+        throw error;
+      }));
     super(once, options);
     this.#backend = once;
     this.#close = async () => {

@@ -120,9 +120,18 @@ export class Flows {
   readonly #backend: () => Promise<Backend>;
   readonly #defaults: FlowDefaults;
 
-  /** @param backend opened by the first flow */
+  /**
+   * @param backend opened by the first flow
+   * @throws CredstashError USAGE for a `maxConcurrency` that is none
+   */
   constructor(backend: () => Promise<Backend>, defaults: FlowDefaults = {}) {
     const { cipher, digest, maxConcurrency } = defaults;
+    if (
+      maxConcurrency !== undefined &&
+      !(Number.isSafeInteger(maxConcurrency) && maxConcurrency > 0)
+    ) {
+      throw new CredstashError('USAGE', 'maxConcurrency is a whole number from 1 on');
+    }
     this.#backend = backend;
     this.#defaults = { cipher, digest, maxConcurrency };
   }
