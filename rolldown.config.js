@@ -52,6 +52,7 @@ const CHUNKS = {
   commands: ['src/cli/commands/'],
   credstash: ['src/credstash.ts', 'src/backend/entry-store.ts', 'src/backend/key-service.ts'],
   aws: ['src/backend/aws/index.ts'],
+  seal: ['src/seal/gcm-hmac.ts', 'src/seal/ctr-hmac.ts'],
   kms: ['src/backend/aws/key-service.ts'],
   local: ['src/backend/local/index.ts'],
   // Of a role that is assumed, which needs nothing of the doctor's client for the same service.

@@ -191,7 +191,7 @@ async function sources(folder) {
 /** @param {DynamoDBClient} client @param {string} table @param {number} size @param {string} folder */
 async function fill(client, table, size, folder) {
   const { encodeItem, FORMATS } = await sources(folder);
-  const format = FORMATS['AES-256-GCM'];
+  const { seal } = await FORMATS['AES-256-GCM'].load();
   const secret = Buffer.alloc(64, 'x');
   const key = Buffer.alloc(64, 1);
   /** @type {object[]} */
@@ -218,7 +218,7 @@ async function fill(client, table, size, folder) {
       // Only the newest is ever opened.
       const sealed =
         version === VERSIONS
-          ? format.seal(header, key, secret)
+          ? seal(header, key, secret)
           : { contents: Buffer.alloc(92, 2), hmac: Buffer.alloc(32, 3) };
       batch.push({ PutRequest: { Item: encodeItem({ ...header, key, ...sealed }) } });
       if (batch.length === 25) await send();

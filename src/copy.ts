@@ -58,8 +58,9 @@ async function rewrapped(from: Backend, to: Backend, entry: Entry, pairs: Contex
   let dataKey: Uint8Array | undefined;
   let value: Uint8Array | undefined;
   try {
+    const { open } = await FORMATS[entry.cipher].load();
     dataKey = await from.keys.unwrap(entry.key, context);
-    value = FORMATS[entry.cipher].open(entry, dataKey);
+    value = open(entry, dataKey);
     return { ...entry, key: await to.keys.wrap(dataKey, context) };
   } catch (error) {
     throw about(entry, error);

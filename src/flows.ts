@@ -40,7 +40,6 @@ import type { PruneOptions } from './prune.ts';
 import { checkWhich, find, lacks, lookUp, openEntry, textFrom, type Which } from './read.ts';
 import { isReference, parseReferences } from './reference.ts';
 import type { MigrateOptions } from './rewrite.ts';
-import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
 import { fill, parseTemplate } from './template.ts';
 import { compareUtf8 } from './utf8.ts';
@@ -591,14 +590,16 @@ async function store(
   { autoversion = false, hmacAsText }: Pick<PutOptions, 'autoversion' | 'hmacAsText'>,
 ): Promise<EntryHeader> {
   const { name } = template;
-  const format = FORMATS[template.cipher];
   on.keys.prepare();
   let version = autoversion ? await next(on, name) : template.version;
+  // Meanwhile what seals it is loaded.
+  const loading = FORMATS[template.cipher].load();
   const dataKey = await on.keys.generate(context);
   try {
+    const { seal } = await loading;
     for (;;) {
       const header = { ...template, version };
-      const sealed = format.seal(header, dataKey.plaintext, value);
+      const sealed = seal(header, dataKey.plaintext, value);
       try {
         await on.entries.create({
           ...header,
@@ -642,6 +643,7 @@ async function holds(
   const entry = await lookUp(on, name, { version, exactVersion });
   if (!entry) return false;
   const stored = await openEntry(on, entry, checked(options.context));
+  const { equal } = await import('./seal/data-key.ts');
   try {
     return equal(stored, value);
   } finally {

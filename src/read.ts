@@ -79,8 +79,10 @@ export async function openEntry(
 ): Promise<Uint8Array> {
   let dataKey: Uint8Array | undefined;
   try {
+    // Meanwhile what opens it is loaded.
+    const loading = FORMATS[entry.cipher].load();
     dataKey = await keys.unwrap(entry.key, contextOf(entry, context));
-    return FORMATS[entry.cipher].open(entry, dataKey);
+    return (await loading).open(entry, dataKey);
   } catch (error) {
     throw about(entry, error);
   } finally {

@@ -109,9 +109,10 @@ async function sealed(
     ...(cipher === 'AES-256-CTR' ? {} : { created: now() }),
     ...(comment === undefined ? {} : { comment }),
   };
+  const { seal } = await format.load();
   const dataKey = await keys.generate(format.context(pairs, name));
   try {
-    return { ...header, key: dataKey.wrapped, ...format.seal(header, dataKey.plaintext, value) };
+    return { ...header, key: dataKey.wrapped, ...seal(header, dataKey.plaintext, value) };
   } finally {
     dataKey.plaintext.fill(0);
   }

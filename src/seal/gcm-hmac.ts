@@ -10,9 +10,9 @@ import { doesNotVerify, equal, hmac, split } from './data-key.ts';
  */
 
 /** A 96-bit nonce (NIST SP 800-38D, 5.2.1.1). Random is safe: a data key seals one secret. */
-export const NONCE_BYTES = 12;
+const NONCE_BYTES = 12;
 /** The full 128-bit tag (NIST SP 800-38D, 5.2.1.2). */
-export const TAG_BYTES = 16;
+const TAG_BYTES = 16;
 
 const LABEL = utf8('credstash/2');
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkContext } from '../../src/context.ts';
-import { parseItem } from '../../src/entry.ts';
-import { FORMATS } from '../../src/seal/index.ts';
+import { type Cipher, parseItem } from '../../src/entry.ts';
+import { FORMATS, type Sealing } from '../../src/seal/index.ts';
 
 /** An item in DynamoDB JSON, with B in base64. */
 export type JsonItem = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
@@ -34,6 +34,12 @@ export const vectors = (load('gcm-hmac.json') as { vectors: Vector[] }).vectors;
 /** What the original credstash 1.17.1 wrote. */
 export const originals = (load('credstash-1.17.1.json') as { items: OriginalVector[] }).items;
 
+/** How each format seals and opens. */
+export const SEALS: Readonly<Record<Cipher, Sealing>> = {
+  'AES-256-GCM': await FORMATS['AES-256-GCM'].load(),
+  'AES-256-CTR': await FORMATS['AES-256-CTR'].load(),
+};
+
 /** The item as a table gives it, with B as bytes. */
 export function fromJson(item: JsonItem): Record<string, unknown> {
   return Object.fromEntries(
@@ -49,7 +55,7 @@ export function fromJson(item: JsonItem): Record<string, unknown> {
 /** Parses and opens an item, as a get does once it has the data key. */
 export function openItem(item: Record<string, unknown>, dataKey: Uint8Array): Uint8Array {
   const entry = parseItem(item);
-  return FORMATS[entry.cipher].open(entry, dataKey);
+  return SEALS[entry.cipher].open(entry, dataKey);
 }
 
 export const noContext = checkContext([]);

@@ -34,9 +34,12 @@ export async function openAws(settings: AwsSettings): Promise<{
   const shared = await clientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
   const { httpsAgent } = shared.requestHandler;
-  // A client with a handler of its own connects in its own way.
+  // A client of the application's, or one with a handler of its own, connects in its own way.
   const early =
-    httpsAgent instanceof EarlyAgent && !own.dynamodb?.requestHandler && !own.kms?.requestHandler
+    !settings.clients &&
+    httpsAgent instanceof EarlyAgent &&
+    !own.dynamodb?.requestHandler &&
+    !own.kms?.requestHandler
       ? httpsAgent
       : undefined;
   const dynamodb =
