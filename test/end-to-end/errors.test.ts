@@ -120,7 +120,8 @@ describe('refused', () => {
       ['dynamodb:DeleteItem', ['delete', 'db', '-v', '1']],
       ['dynamodb:Query', ['delete', 'db']],
       ['dynamodb:PutItem', ['put', 'denied', 'x']],
-      ['dynamodb:CreateTable', ['setup']],
+      // Of a table that is there, nothing more is wanted.
+      ['dynamodb:CreateTable', ['setup', '-t', 'none-such']],
     ];
     kms.clear();
     for (const [action, args] of actions) {
@@ -129,11 +130,12 @@ describe('refused', () => {
         Promise.resolve(
           asked === refused ? awsError('AccessDeniedException', 'because') : undefined,
         );
+      const where = args.at(-1) === 'none-such' ? 'none-such' : table;
       const denied = failed(
         6,
-        `access denied: ${action} on the table ${table} in us-east-1: because`,
+        `access denied: ${action} on the table ${where} in us-east-1: because`,
       );
-      expect(await recorded([...args, '-t', table])).toEqual(denied);
+      expect(await recorded(['-t', table, ...args])).toEqual(denied);
     }
   });
 
