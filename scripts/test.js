@@ -59,15 +59,7 @@ for (const release of ['node22', 'node24']) {
   const node = join(root, '.cache', release, 'bin', 'node');
   if (existsSync(node)) {
     env.CREDSTASH_TEST_NODE = node;
-    const files = [
-      'commands',
-      'compatibility',
-      'network',
-      'startup',
-      'mistakes',
-      'exec',
-      'exec-terminal',
-    ]
+    const files = ['commands', 'network', 'startup', 'exec', 'exec-terminal']
       .map((file) => `test/end-to-end/${file}.test.ts`)
       // The vault has another driver there.
       .concat('test/campaigns/crashes.test.ts');
@@ -83,9 +75,7 @@ for (const release of ['node22', 'node24']) {
 // The single file: its own tests, and those of what differs most between the two runtimes.
 if (existsSync(toolPath('bun'))) {
   delete env.CREDSTASH_TEST_NODE;
-  const files = ['terminal', 'pipes', 'mistakes', 'network', 'errors'].map(
-    (file) => `test/end-to-end/${file}.test.ts`,
-  );
+  const files = ['terminal', 'pipes', 'network'].map((file) => `test/end-to-end/${file}.test.ts`);
   if (step('the single file', ['node', 'scripts/test-standalone.js', ...files])) passed += 1;
   else failed += 1;
 } else if (process.env.CI === undefined) {

@@ -54,8 +54,21 @@ export interface RewriteOptions extends ChangeOptions {
   readonly context?: Context | undefined;
 }
 
+/** @throws CredstashError USAGE for numbers that can be none */
+export function checkChange({ rate = RATE, maxConcurrency = CHANGES_AT_ONCE }: ChangeOptions): {
+  rate: number;
+  atOnce: number;
+} {
+  if (!(rate > 0)) throw new CredstashError('USAGE', 'the rate is not a number above 0');
+  if (!(Number.isSafeInteger(maxConcurrency) && maxConcurrency > 0)) {
+    throw new CredstashError('USAGE', 'maxConcurrency is a whole number from 1 on');
+  }
+  return { rate, atOnce: Math.min(CHANGES_AT_ONCE, maxConcurrency) };
+}
+
 /** @throws CredstashError USAGE */
 export function checkRewrite(options: RewriteOptions): { glob: string; context: Context } {
+  checkChange(options);
   return { glob: checkGlob(options.glob ?? '*'), context: checked(options.context) };
 }
 
@@ -94,8 +107,8 @@ export async function* change<T extends Target>(
   options: ChangeOptions,
   work: (target: T, dryRun: boolean) => Promise<boolean>,
 ): AsyncGenerator<Change> {
-  const { dryRun = false, confirm, rate = RATE, maxConcurrency, signal, progress } = options;
-  if (!(rate > 0)) throw new CredstashError('USAGE', 'the rate is not a number above 0');
+  const { dryRun = false, confirm, signal, progress } = options;
+  const { rate, atOnce } = checkChange(options);
   if (targets.length === 0 || (!dryRun && confirm && !(await confirm(targets)))) return;
   const turn = paced(rate, signal);
   const attempt = stoppable(
@@ -106,8 +119,8 @@ export async function* change<T extends Target>(
       return { name, version, done: isChanged ? (dryRun ? 'planned' : 'changed') : 'skipped' };
     },
     ({ name, version }, error): Change => ({ name, version, done: 'failed', error }),
+    { signal },
   );
-  const atOnce = Math.min(CHANGES_AT_ONCE, maxConcurrency ?? CHANGES_AT_ONCE);
   yield* counted(inParallel(atOnce, targets, attempt), progress, targets.length);
 }
 
@@ -128,11 +141,18 @@ function paced(rate: number, signal: AbortSignal | undefined): () => Promise<voi
  *
  * @param failed the result of a failure
  * @param isOfAll whether the others would meet the same error
+ * @param signal whose reason is no failure of an item
  */
 export function stoppable<T, R>(
   work: (item: T) => Promise<R>,
   failed: (item: T, error: CredstashError) => R,
-  isOfAll: (error: CredstashError) => boolean = (error) => !isOfOneSecret(error),
+  {
+    isOfAll = (error) => !isOfOneSecret(error),
+    signal,
+  }: {
+    readonly isOfAll?: (error: CredstashError) => boolean;
+    readonly signal: AbortSignal | undefined;
+  },
 ): (item: T) => Promise<R> {
   let stopped: CredstashError | undefined;
   return async (item) => {
@@ -140,6 +160,7 @@ export function stoppable<T, R>(
     try {
       return await work(item);
     } catch (error) {
+      signal?.throwIfAborted();
       if (!(error instanceof CredstashError)) throw error;
       if (isOfAll(error)) stopped = error;
       return failed(item, error);

@@ -24,10 +24,25 @@ export async function* copy(
   const { glob, context } = checkRewrite(options);
   const { from, to } = await open();
   const all = await matching(from, glob, options.progress);
-  const targets = options.latest
-    ? [...byName(all).values()].flatMap((versions) => versions.slice(-1))
-    : all;
-  yield* change(targets, options, (header, dryRun) => copied(from, to, header, context, dryRun));
+  // The newest of each first, and the others once it is there: a run that is cut short, or an entry that fails, makes no old
+  // value the newest one there.
+  const targets = [...byName(all).values()].flatMap((versions) =>
+    options.latest ? versions.slice(-1) : versions.reverse(),
+  );
+  const newest = new Map<string, Promise<boolean>>();
+  yield* change(targets, options, async (header, dryRun) => {
+    const first = newest.get(header.name);
+    if (first) {
+      await first.catch((error: unknown) => {
+        // Then there is another newest one there.
+        if (hasCode(error, 'CONFLICT') || !(error instanceof CredstashError)) return;
+        throw new CredstashError(error.code, 'was not tried, because its newest version failed');
+      });
+    }
+    const copy = copied(from, to, header, context, dryRun);
+    if (!first) newest.set(header.name, copy);
+    return copy;
+  });
 }
 
 async function copied(
@@ -43,13 +58,24 @@ async function copied(
   const there = await inPlace(to.entries.at(entry.name, entry.version), dryRun);
   const isNew = there === undefined;
   if (isNew && dryRun) (await openEntry(from, entry, pairs)).fill(0);
-  else if (isNew) await to.entries.create(await rewrapped(from, to, entry, pairs));
+  else if (isNew) await created(from, to, entry, pairs);
   else if (!(await isSame(from, to, entry, there, pairs))) throw differs(to, entry);
   const labels = await missingLabels(to, entry, dryRun);
   if (!dryRun) {
     for (const label of labels) await to.entries.label(entry.name, label, entry.version);
   }
   return isNew || labels.length > 0;
+}
+
+async function created(from: Backend, to: Backend, entry: Entry, pairs: Context): Promise<void> {
+  try {
+    await to.entries.create(await rewrapped(from, to, entry, pairs));
+  } catch (error) {
+    if (!hasCode(error, 'VERSION_EXISTS')) throw error;
+    // Another copy was quicker.
+    const there = await to.entries.at(entry.name, entry.version);
+    if (!there || !(await isSame(from, to, entry, there, pairs))) throw differs(to, entry);
+  }
 }
 
 /** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
@@ -86,12 +112,14 @@ async function isSame(
     equal(entry.contents, there.contents) &&
     equal(entry.hmac, there.hmac);
   if (isCopy) return true;
-  const [one, other] = [await openEntry(from, entry, pairs), await openEntry(to, there, pairs)];
+  const one = await openEntry(from, entry, pairs);
+  let other: Uint8Array | undefined;
   try {
+    other = await openEntry(to, there, pairs);
     return equal(one, other);
   } finally {
     one.fill(0);
-    other.fill(0);
+    other?.fill(0);
   }
 }
 
@@ -109,6 +137,7 @@ async function missingLabels(
       throw new CredstashError(
         'CONFLICT',
         `the label ${label} is on version ${other.version} of ${entry.name} in ${entries.location}`,
+        { hint: 'it moves there by a credstash label of its own' },
       );
     }
   }

@@ -1,5 +1,5 @@
 import type { Backend } from './backend/backend.ts';
-import { type Found, severalLabelled } from './backend/entry-store.ts';
+import type { Found } from './backend/entry-store.ts';
 import {
   type Change,
   type ChangeOptions,
@@ -11,7 +11,7 @@ import {
 } from './changes.ts';
 import type { Context } from './context.ts';
 import type { CopyOptions } from './copy.ts';
-import type { EntryHeader, Secret } from './entry.ts';
+import type { Entry, EntryHeader, Secret } from './entry.ts';
 import {
   CredstashError,
   type ErrorCode,
@@ -141,7 +141,7 @@ export class Flows {
   }
 
   #bounded<T extends ChangeOptions>(options: T): T {
-    return { maxConcurrency: this.#defaults.maxConcurrency, ...options };
+    return { maxConcurrency: this.#defaults.maxConcurrency, ...given(options) };
   }
 
   /** The backend, for as long as one flow takes. */
@@ -209,6 +209,7 @@ export class Flows {
       try {
         got.set(id, await get(on, request));
       } catch (error) {
+        options.signal?.throwIfAborted();
         if (!isOfOneSecret(error)) throw error;
         got.set(id, error);
       }
@@ -290,10 +291,9 @@ export class Flows {
     const leftOut: Failure[] = [];
     const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
       try {
-        if (!found) throw lacks(on, name, which);
-        if (found === SEVERAL) throw severalLabelled(name, which.label ?? '', on.entries.location);
-        return { name, value: await openEntry(on, found.read(), context) };
+        return { name, value: await openEntry(on, await entryOf(on, name, found, which), context) };
       } catch (error) {
+        options.signal?.throwIfAborted();
         if (isOfOneSecret(error)) return { name, error };
         throw error;
       }
@@ -352,7 +352,11 @@ export class Flows {
     const attempt = stoppable(
       put,
       ({ name }, error): PutOutcome => ({ name, done: 'failed', error }),
-      (error) => hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE') || !isOfOneSecret(error),
+      {
+        isOfAll: (error) =>
+          hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE') || !isOfOneSecret(error),
+        signal: options.signal,
+      },
     );
     yield* counted(
       inParallel(this.#atOnce(PUTS_AT_ONCE), planned, attempt),
@@ -432,7 +436,7 @@ export class Flows {
         `${name} has one version alone in ${on.entries.location}, and nothing to go back to`,
       );
     }
-    const entry = await find(on, name, { version: from });
+    const entry = await find(on, name, { version: from, exactVersion: true });
     const value = await openEntry(on, entry, context);
     try {
       const planned = plan(name, value.length, {
@@ -442,7 +446,8 @@ export class Flows {
         cipher: options.cipher ?? entry.cipher,
         digest: options.digest ?? writtenDigest(entry.digest),
       });
-      return { header: await store(on, planned, value, {}), from };
+      const hmacAsText = planned.header.cipher === 'AES-256-CTR' ? entry.hmacAsText : undefined;
+      return { header: await store(on, planned, value, { hmacAsText }), from };
     } finally {
       value.fill(0);
     }
@@ -522,7 +527,7 @@ export class Flows {
    */
   async *migrate(options: MigrateOptions = {}): AsyncGenerator<Change> {
     const { migrate } = await import('./rewrite.ts');
-    yield* migrate(() => this.#on(options), options);
+    yield* migrate(() => this.#on(options), { cipher: this.#defaults.cipher, ...given(options) });
   }
 
   /**
@@ -649,6 +654,17 @@ async function holds(
   } finally {
     stored.fill(0);
   }
+}
+
+/**
+ * The entry of a choice. A read of a whole table takes long: where it saw a label on no version or on several, that is
+ * looked up again, because it may have moved meanwhile.
+ */
+async function entryOf(on: Backend, name: string, found: Choice[1], which: Which): Promise<Entry> {
+  if (found && found !== SEVERAL) return found.read();
+  const entry = which.label === undefined ? undefined : await lookUp(on, name, which);
+  if (entry) return entry;
+  throw lacks(on, name, which);
 }
 
 /** What to open of a getall, by name. */

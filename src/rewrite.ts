@@ -79,13 +79,21 @@ async function migrated(
   try {
     if (dryRun) return true;
     const entry = await sealed(on, was, cipher, value, pairs);
+    // Whoever may wrap under a key may perhaps not unwrap: nothing is replaced by what cannot be opened here.
+    await expectValue(on, entry, value, pairs);
     await on.entries.replace(entry, was);
-    if (await readsBack(on, entry, value, pairs)) return true;
-    await on.entries.replace(was, entry);
-    throw new CredstashError(
-      'INTEGRITY',
-      `version ${was.version} of ${was.name} did not read back as it was, and was put back`,
-    );
+    try {
+      await expectValue(on, await present(on, entry), value, pairs);
+    } catch (error) {
+      // Whatever it is, no reader is to meet it; and the next entry would meet it too.
+      await on.entries.replace(was, entry).catch(() => undefined);
+      throw new CredstashError(
+        'UNEXPECTED',
+        `version ${was.version} of ${was.name} did not read back as it was, and was put back`,
+        { cause: error },
+      );
+    }
+    return true;
   } finally {
     value.fill(0);
   }
@@ -118,16 +126,17 @@ async function sealed(
   }
 }
 
-async function readsBack(
+/** @throws CredstashError INTEGRITY when `entry` has another value, or is gone; and as `openEntry` does */
+async function expectValue(
   on: Backend,
-  target: Target,
+  entry: Entry | undefined,
   value: Uint8Array,
   pairs: Context,
-): Promise<boolean> {
-  const entry = await present(on, target);
+): Promise<void> {
   const read = entry && (await openEntry(on, entry, pairs));
   try {
-    return read !== undefined && equal(read, value);
+    if (read !== undefined && equal(read, value)) return;
+    throw new CredstashError('INTEGRITY', 'it has another value than before');
   } finally {
     read?.fill(0);
   }

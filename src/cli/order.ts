@@ -3,6 +3,7 @@ import type { Credstash } from '../credstash.ts';
 import { type Assignment, type Environment, references, variableOf } from '../environment.ts';
 import { CredstashError } from '../errors.ts';
 import type { ProgressOptions, Wanted } from '../flows.ts';
+import { checkLabel } from '../label.ts';
 import { checkGlob } from '../name.ts';
 import { isReference, parseReferences, SCHEME } from '../reference.ts';
 
@@ -11,7 +12,7 @@ export interface OrderOptions {
   /** Each NAME=REFERENCE. */
   readonly env?: readonly string[];
   readonly fullNames?: true;
-  /** Of what a GLOB matches, the version that has this label. */
+  /** Of each GLOB and name, the version that has this label. */
   readonly label?: string;
 }
 
@@ -38,6 +39,7 @@ export function orderOf(words: readonly string[], options: OrderOptions, base: E
     });
   }
   const context = parseContext(words.filter((word) => word.includes('=')));
+  const label = options.label === undefined ? undefined : checkLabel(options.label);
   const names = words.filter((word) => !word.includes('=')).map(checkGlob);
   const named = (texts: readonly (readonly [string, string])[]): Named[] =>
     parseReferences(texts, context).map((each) => ({ ...each, variable: each.place }));
@@ -47,7 +49,7 @@ export function orderOf(words: readonly string[], options: OrderOptions, base: E
     named: [
       ...names
         .filter((name) => !name.includes('*'))
-        .map((name) => ({ name, context, variable: variableOf(name, name) })),
+        .map((name) => ({ name, context, label, variable: variableOf(name, name) })),
       ...named((options.env ?? []).map(parseEnv)),
     ],
     inherited: named(references(base)),

@@ -313,7 +313,7 @@ async function everything(before: readonly string[], options: RunOptions): Promi
   for (const round of isLong ? MODES : [undefined]) {
     const told = (): string[] => [...before, ...(round ?? random.of(MODES))];
     for (const [args, status, more] of commands) {
-      if (!isLong && status === 2 && random.below(3) > 0) continue;
+      if (!isLong && status === 2 && random.below(8) > 0) continue;
       const outcome = await record([...told(), ...args], { ...options, ...more }, 'nothing');
       const what = `${args.join(' ').slice(0, 100)}\n${outcome.stderr}`;
       if (status !== undefined) expect(outcome.status, what).toBe(status);

@@ -126,18 +126,20 @@ let counter = 0;
 /** How a place runs its commands: each as a process, or where that would say nothing more, in this one. */
 type Runner = (args: readonly string[], options: RunOptions) => Promise<Outcome>;
 
+/** Whether the command under test is run by another runtime than this one. */
+const isOther =
+  process.env.CREDSTASH_TEST_NODE !== undefined || standaloneUnderTest() !== undefined;
+
 let busy = false;
 
 /**
  * In this process, which takes a tenth of the time; as a process of its own where the run is about one, and while another
  * is in this one, whose environment they would share.
  */
-const runHere: Runner = async (args, options) => {
+export const runHere: Runner = async (args, options) => {
   const { input, env: _, ...others } = options;
   const isOfOne = args.some((arg) => ['exec', 'completion', '__complete'].includes(arg));
   const isPlain = Object.keys(others).length === 0 && input !== silence;
-  const isOther =
-    process.env.CREDSTASH_TEST_NODE !== undefined || standaloneUnderTest() !== undefined;
   if (busy || !isPlain || isOther || isOfOne) {
     return run(args, options);
   }
@@ -246,8 +248,15 @@ export const dynamoLocal: Backend = {
   start: () => startAws(startDynamoLocal, runHere),
 };
 
-/** Every backend there is on this machine; on CI that is all of them. */
-export const backends: readonly Backend[] = [vault, dynalite, ...optional(dynamoLocal)];
+/**
+ * Every backend there is on this machine; on CI that is all of them. What another runtime does on one engine of DynamoDB it
+ * does on the other.
+ */
+export const backends: readonly Backend[] = [
+  vault,
+  dynalite,
+  ...(isOther ? [] : optional(dynamoLocal)),
+];
 
 function optional(backend: Backend): Backend[] {
   const missing = dynamoLocalMissing();

@@ -12,6 +12,7 @@ import {
   backends,
   dynamoLocal,
   type Ended,
+  runHere,
   type Running,
   temporaryFolder,
 } from './backends.ts';
@@ -167,7 +168,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     const table = `permissions-${++count}`;
     const other = `${table}-other`;
     for (const each of [table, other]) await createTable(running.dynamo ?? '', each);
-    const { cs } = awsPlace(recorder.url, recorder.url, table);
+    const { cs } = awsPlace(recorder.url, recorder.url, table, runHere);
     const words = (args: readonly string[]): string[] =>
       args.map((arg) =>
         arg

@@ -42,6 +42,7 @@ const HEADER = ['name', 'version', 'cipher', 'digest', 'created', 'comment', 'la
  */
 const MOVES = 'labelmoves';
 const MOVES_AT_ONCE = 32;
+const READS_OF_A_LABEL = 3;
 
 type RawItem = Record<string, AttributeValue>;
 type TransactUpdate = NonNullable<
@@ -190,6 +191,8 @@ export class AwsEntryStore implements EntryStore {
       Key: keyOf(name, version),
       ConditionExpression: `attribute_exists(#name)${unlabelled ? ' AND attribute_not_exists(#labels)' : ''}`,
       ExpressionAttributeNames: names,
+      // So that one that has a label is told from one that is gone.
+      ...(unlabelled ? { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const } : {}),
     };
     return this.#conditional('dynamodb:DeleteItem', undefined, (options) =>
       this.#dynamodb.send(new DeleteItemCommand(input), options),
@@ -197,23 +200,30 @@ export class AwsEntryStore implements EntryStore {
   }
 
   async labelled(name: string, label: string): Promise<Entry | undefined> {
-    let found: RawItem | undefined;
     const query = {
       ScanIndexForward: false,
       FilterExpression: 'contains(#labels, :label)',
       ExpressionAttributeNames: placeholders(['labels']),
       ExpressionAttributeValues: { ':label': { S: label } },
     };
-    for await (const item of this.#query(name, query)) {
-      // Of an attribute that is a text, `contains` would say so too.
-      if (!parseHeader(item).labels?.includes(label)) continue;
-      if (found) throw severalLabelled(name, label, this.location);
-      found = item;
+    for (let tries = 1; ; tries += 1) {
+      const found: RawItem[] = [];
+      for await (const item of this.#query(name, query)) {
+        // Of an attribute that is a text, `contains` would say so too.
+        if (parseHeader(item).labels?.includes(label)) found.push(item);
+      }
+      const [item, other] = found;
+      if (item && !other) return parseItem(item);
+      // A query is no snapshot: of a label that moves while it goes on, it may see both places, or none.
+      if (tries < READS_OF_A_LABEL) await sleep(50 * tries, this.#signal);
+      else if (item) throw severalLabelled(name, label, this.location);
+      else return undefined;
     }
-    return found && parseItem(found);
   }
 
   async label(name: string, label: string, version: string | undefined): Promise<string[]> {
+    let first: string[] | undefined;
+    let moved = false;
     for (let tries = 0; tries < MOVES_AT_ONCE; tries += 1) {
       const names = placeholders(['name', 'version', 'labels', MOVES]);
       const items: RawItem[] = [];
@@ -229,7 +239,10 @@ export class AwsEntryStore implements EntryStore {
       }
       const had = items.filter((item) => parseHeader(item).labels?.includes(label));
       const before = had.map(versionOf);
-      if (before.join() === (version ?? '')) return before;
+      const isThere = before.join() === (version ?? '');
+      // The look after the move: somebody may have moved it on, but while another version became the lowest, two moves may
+      // have set it on two versions.
+      if (isThere || (moved && before.length <= 1)) return first ?? before;
       // The lowest version comes first.
       const updates = items.flatMap((item, at) =>
         this.#labelUpdate(item, label, {
@@ -239,17 +252,18 @@ export class AwsEntryStore implements EntryStore {
         }),
       );
       const input = { TransactItems: updates.map((Update) => ({ Update })) };
-      const isMoved = await this.#call('dynamodb:UpdateItem', async (options) => {
+      moved = await this.#call('dynamodb:UpdateItem', async (options) => {
         try {
           await this.#dynamodb.send(new TransactWriteItemsCommand(input), options);
           return true;
         } catch (error) {
           if (isOvertaken(error)) return false;
-          throw error;
+          throw throttledIn(error, this.location);
         }
       });
-      if (isMoved) return before;
-      await sleep(Math.random() * 50 * (tries + 1), this.#signal);
+      // Of one whose answer was lost, the next look finds the label moved: it is the first one's.
+      if (moved || first === undefined) first = before;
+      if (!moved) await sleep(Math.random() * 50 * (tries + 1), this.#signal);
     }
     throw new CredstashError(
       'CONFLICT',
@@ -378,12 +392,15 @@ export class AwsEntryStore implements EntryStore {
         return undefined;
       } catch (error) {
         if (nameOf(error) === 'ConditionalCheckFailedException')
-          return { attempts: attemptsOf(error) };
+          return {
+            attempts: attemptsOf(error),
+            isThere: (error as { Item?: unknown }).Item !== undefined,
+          };
         throw error;
       }
     });
     if (!outcome) return true;
-    if (!item) return rounds > 1 || outcome.attempts > 1;
+    if (!item) return !outcome.isThere && (rounds > 1 || outcome.attempts > 1);
     const { name, version } = item;
     if (!name || !version || !('S' in name) || !('S' in version)) return false;
     const there = await this.#item(name.S, version.S).catch((denied: unknown) => {
@@ -449,6 +466,19 @@ function isOvertaken(error: unknown): boolean {
   return (
     codes.length > 0 &&
     codes.every((code) => ['ConditionalCheckFailed', 'TransactionConflict'].includes(code ?? ''))
+  );
+}
+
+/** The error of a transaction that was throttled, as one that is waited for; any other as it is. */
+function throttledIn(error: unknown, where: string): unknown {
+  const { CancellationReasons: reasons = [] } = error as {
+    CancellationReasons?: { Code?: string }[];
+  };
+  const code = reasons.find(({ Code = '' }) => /Throttling|ThroughputExceeded/.test(Code))?.Code;
+  if (nameOf(error) !== 'TransactionCanceledException' || code === undefined) return error;
+  return new CredstashError(
+    'THROTTLED',
+    `DynamoDB throttled the request on ${where} (${code}), after retries`,
   );
 }
 

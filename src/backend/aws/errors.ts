@@ -50,6 +50,9 @@ const THROTTLED = [
   'RequestThrottledException',
   'LimitExceededException',
   'ProvisionedThroughputExceededException',
+  // Somebody's transaction is about the same item, and over in a moment.
+  'TransactionConflictException',
+  'TransactionInProgressException',
 ];
 
 const HINTS: Partial<Record<ErrorCode, string>> = {

@@ -64,7 +64,11 @@ export async function openAws(settings: AwsSettings): Promise<{
     // The first client's provider, which remembers what it got: both clients ask for credentials once. Not so where it was
     // given them for itself.
     const { credentials } = dynamodb.config;
-    const common = own.dynamodb?.credentials ? shared : { ...shared, credentials };
+    const { clients, profile, roleArn } = settings;
+    const isOwn =
+      own.dynamodb?.credentials ??
+      (clients?.dynamodb && (settings.credentials ?? profile ?? roleArn));
+    const common = isOwn ? shared : { ...shared, credentials };
     const kms =
       settings.clients?.kms ??
       new KMSClient({ ...withOptions(common, own.kms), region: region.kms });

@@ -90,7 +90,8 @@ export class AwsKeyService implements KeyService {
       DestinationEncryptionContext: context,
       DestinationKeyId: this.#key,
     };
-    const answer = await this.#call('kms:ReEncrypt*', `the key ${this.#key}`, context, (options) =>
+    const keys = `the entry's key or the key ${this.#key}`;
+    const answer = await this.#call('kms:ReEncrypt*', keys, context, (options) =>
       this.#kms.send(new ReEncryptCommand(input), options),
     );
     const { SourceKeyId: before, KeyId: after } = answer;
@@ -134,8 +135,10 @@ export function fromKms(
     case 'IncorrectKeyException':
       return wrongContext('KMS', context, general.cause);
     case 'ValidationException':
-      // What a Decrypt sends is the entry's, which anybody may have written: it must not stop the others.
-      return action === 'kms:Decrypt' ? wrongContext('KMS', context, general.cause) : general;
+      // What these send is the entry's, which anybody may have written: it must not stop the others.
+      return ['kms:Decrypt', 'kms:ReEncrypt*'].includes(action)
+        ? wrongContext('KMS', context, general.cause)
+        : general;
     case 'NotFoundException':
       return new CredstashError('KEY_NOT_FOUND', `KMS cannot find ${resource} in ${region}`, {
         hint: 'name a key with -k and its region with --kms-region, or create one with that alias',

@@ -67,6 +67,15 @@ export function openDatabase(path: string): Database {
   };
 }
 
+/** Ends a transaction that failed. SQLite may have done so by itself, on a full disk, and what failed is what is told. */
+export function rollBack(database: Database): void {
+  try {
+    database.exec('ROLLBACK');
+  } catch (error) {
+    if (!(error instanceof SqliteError)) throw error;
+  }
+}
+
 type RawRow = Record<string, Value | ArrayBuffer>;
 
 // libsql gives blobs as ArrayBuffer.

@@ -8,7 +8,7 @@ import {
   versionNotFound,
 } from '../entry-store.ts';
 import { textOf } from '../../utf8.ts';
-import type { Row, Value } from './driver.ts';
+import { rollBack, type Row, type Value } from './driver.ts';
 import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';
 
@@ -158,11 +158,12 @@ export class LocalEntryStore implements EntryStore {
         database.exec('BEGIN IMMEDIATE');
         try {
           const rows = database.all(
-            `SELECT version, coalesce(instr(labels, ?), 0) > 0 has FROM entries WHERE name = ? ORDER BY version`,
+            `SELECT CAST(version AS BLOB) version, coalesce(instr(labels, ?), 0) > 0 has
+             FROM entries WHERE name = ? AND typeof(version) = 'text' ORDER BY entries.version`,
             mark,
             name,
           );
-          if (version !== undefined && !rows.some((row) => row['version'] === version)) {
+          if (version !== undefined && !rows.some((row) => versionOf(row) === version)) {
             throw versionNotFound(name, version, this.location);
           }
           database.run(
@@ -180,9 +181,9 @@ export class LocalEntryStore implements EntryStore {
             );
           }
           database.exec('COMMIT');
-          return rows.filter((row) => row['has'] === 1).map((row) => String(row['version']));
+          return rows.filter((row) => row['has'] === 1).map(versionOf);
         } catch (error) {
-          database.exec('ROLLBACK');
+          rollBack(database);
           throw error;
         }
       });
@@ -237,6 +238,11 @@ function values(entry: Entry): Value[] {
     if (value === undefined) return null;
     return 'S' in value ? value.S : value.B;
   });
+}
+
+/** It comes as its bytes: see `#select`. */
+function versionOf({ version }: Row): string {
+  return (version instanceof Uint8Array ? textOf(version) : undefined) ?? '';
 }
 
 function item(row: Row): Record<string, unknown> {

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { type Database, openDatabase, SqliteError } from './driver.ts';
+import { type Database, openDatabase, rollBack, SqliteError } from './driver.ts';
 import { shellWord } from '../../shell-word.ts';
 import { access, isErrno } from './errors.ts';
 
@@ -105,7 +105,7 @@ export class Vault {
         }
         database.exec('COMMIT');
       } catch (error) {
-        database.exec('ROLLBACK');
+        rollBack(database);
         throw error;
       }
       this.#hasLabels = true;

@@ -38,7 +38,7 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       'names of secrets, * for any run of characters, quoted from the shell; KEY=VALUE is the encryption context',
     )
     .option('--env <name=reference>', 'one secret, as the variable NAME; can be repeated', listed)
-    .option('--label <label>', 'of what GLOB matches, the version that has this label')
+    .option('--label <label>', 'of each GLOB, the version that has this label')
     .option('--full-names', "variables called as the secrets' whole names")
     .option('--pristine', 'of the environment keep PATH, HOME and TERM alone')
     .option('--keep <name>', 'with --pristine: keep NAME too; can be repeated', listed)
