@@ -159,7 +159,11 @@ function setup(table: string, key: Key): Statement[] {
   ];
   if (key.aliasArn !== undefined) {
     const anyKey = `arn:${key.partition}:kms:${key.region}:${key.account}:key/*`;
-    const tagged = { StringEquals: { 'aws:RequestTag/Name': 'credstash' } };
+    // No other tag: where access is granted by tags, one more would be a right.
+    const tagged = {
+      StringEquals: { 'aws:RequestTag/Name': 'credstash' },
+      'ForAllValues:StringEquals': { 'aws:TagKeys': 'Name' },
+    };
     manage.push(
       // There is no key yet that could be named.
       allow('NewKey', kms(['CreateKey']), '*', tagged),

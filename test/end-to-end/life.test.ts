@@ -205,6 +205,7 @@ describe.each(engines)('$name', ({ start }) => {
           await cs(['get', '--json', 'app.db', '--label', 'live']),
           await cs(['get', 'app.*', '--label', 'live']),
           await cs(['exec', 'app.*', '--label', 'live', '--', 'sh', '-c', 'echo "$DB"']),
+          await cs(['exec', 'app.db', '--label', 'live', '--', 'printenv', 'APP_DB']),
           await cs(['exec', '--env', 'DB=app.db?label=live', '--', 'sh', '-c', 'echo "$DB"']),
           await cs(['exec', '--', 'sh', '-c', 'echo "$DB"'], { env }),
           await cs(['render', '-'], { input: '{{ credstash://app.db?label=live }}\n' }),

@@ -57,6 +57,9 @@ function holds(operator: string, key: string, wanted: string, keys: Ask['keys'])
       return values.length === 1 && values.every(similar);
     case 'ForAnyValue:StringEquals':
       return values.some(equal);
+    case 'ForAllValues:StringEquals':
+      // Also of none.
+      return values.every(equal);
     case 'ForAllValues:StringLike':
       // Also of none.
       return values.every(similar);
@@ -160,12 +163,13 @@ function ofKms(operation: string, region: string, body: Body, known: KeysKnown):
     known.keyOf(Buffer.from(wrapped, 'base64'))?.id;
   switch (operation) {
     case 'CreateKey': {
-      const tags = Object.fromEntries(
+      const tags: Record<string, string | readonly string[]> = Object.fromEntries(
         (body.Tags ?? []).map(({ TagKey = '', TagValue = '' }) => [
           `aws:RequestTag/${TagKey}`,
           TagValue,
         ]),
       );
+      tags['aws:TagKeys'] = (body.Tags ?? []).map(({ TagKey = '' }) => TagKey);
       return [
         { action: 'kms:CreateKey', resource: '*', keys: tags },
         { action: 'kms:TagResource', resource: `${at}:key/new`, keys: { ...caller, ...tags } },
