@@ -74,6 +74,7 @@ export class Credstash extends Flows {
    *   one of several regions is asked for and the key has one; KEY_UNUSABLE for a key that cannot be used
    */
   async setup(options: SetupOptions = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
     return (await this.#backend()).setup(options);
   }
 

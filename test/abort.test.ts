@@ -107,7 +107,7 @@ it('every method is here', () => {
   const flows = [Credstash.prototype, Object.getPrototypeOf(Credstash.prototype) as object].flatMap(
     (each) => Object.getOwnPropertyNames(each),
   );
-  // These ask for nothing; setup takes no signal, and doctor tells of what ends it as a step that failed.
+  // These ask for nothing; doctor tells of what ends it as a step that failed.
   const others = ['constructor', 'location', 'close', 'policy', 'setup', 'doctor'];
   const tested = Object.keys(METHODS).map((each) => each.split(/[ ,]/, 1)[0]);
   expect(new Set(tested)).toEqual(new Set(flows.filter((each) => !others.includes(each))));
@@ -124,6 +124,27 @@ describe.each(['vault', 'AWS'])('%s', (name) => {
     expect(proxy.requests).toEqual([]);
     expect(await of().list()).toEqual(before);
   });
+});
+
+it('setup ends before it begins, and in the wait for its table', async () => {
+  const reason = new Error('the reason');
+  for (const credstash of [vault, aws]) {
+    await expect(credstash.setup({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  }
+  expect(proxy.requests).toEqual([]);
+  proxy.meddle = (action) =>
+    Promise.resolve(
+      action === 'DynamoDB.DescribeTable'
+        ? { status: 200, body: JSON.stringify({ Table: { TableStatus: 'CREATING' } }) }
+        : undefined,
+    );
+  const controller = new AbortController();
+  const ended = aws.setup({ signal: controller.signal }).catch((error: unknown) => error);
+  await vi.waitFor(() => {
+    expect(proxy.requests.map(({ action }) => action)).toContain('DynamoDB.DescribeTable');
+  });
+  controller.abort(reason);
+  expect(await ended).toBe(reason);
 });
 
 describe('AWS that does not answer', () => {

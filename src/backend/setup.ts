@@ -1,5 +1,7 @@
+import type { CallOptions } from '../progress.ts';
+
 /** What `setup` is to see to, besides the table or the vault. All of it is about AWS. */
-export interface SetupOptions {
+export interface SetupOptions extends CallOptions {
   /** Tags of a table or a key that is created. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** See to it that the key, which is named by an alias, is there, with rotation on. */

@@ -118,10 +118,16 @@ export async function openAws(settings: AwsSettings): Promise<{
       const alias = options.createKey ? checkNewAlias(key) : undefined;
       const { setUp } = await import('./setup.ts');
       return setUp(
-        { dynamodb, table, region: region.dynamodb, patience },
+        { dynamodb, table, region: region.dynamodb, patience, signal: options.signal },
         alias === undefined
           ? undefined
-          : async () => ({ kms: (await service()).kms, alias, region: region.kms, patience }),
+          : async () => ({
+              kms: (await service()).kms,
+              alias,
+              region: region.kms,
+              patience,
+              signal: options.signal,
+            }),
         options,
       );
     },

@@ -8,8 +8,8 @@ import {
   type KMSClient,
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CredstashError } from '../../errors.ts';
+import { sleep } from '../../sleep.ts';
 import { nameOf, translate, unreadable } from './errors.ts';
 import type { Patience } from './patience.ts';
 
@@ -26,6 +26,8 @@ export interface AliasAt {
   readonly region: string;
   /** For a service that throttles. */
   readonly patience: Patience;
+  /** Ends the setup between two requests, and in a wait. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The key behind the alias, after a setup. */
@@ -205,13 +207,17 @@ function whereOf({ alias, region }: AliasAt): {
 }
 
 function call<T>(at: AliasAt, action: string, send: () => Promise<T>): Promise<T> {
-  return at.patience.send(`KMS in ${at.region}`, async () => {
-    try {
-      return await send();
-    } catch (error) {
-      throw refused(at, error, action);
-    }
-  });
+  return at.patience.send(
+    `KMS in ${at.region}`,
+    async () => {
+      try {
+        return await send();
+      } catch (error) {
+        throw refused(at, error, action);
+      }
+    },
+    at.signal,
+  );
 }
 
 function refused(at: AliasAt, error: unknown, action: string): CredstashError {
@@ -248,6 +254,6 @@ async function soon<T>(
         { hint: 'run setup again' },
       );
     }
-    await sleep(PAUSE_MS);
+    await sleep(PAUSE_MS, at.signal);
   }
 }

@@ -7,8 +7,8 @@ import {
   UpdateContinuousBackupsCommand,
   UpdateTableCommand,
 } from '@aws-sdk/client-dynamodb';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CredstashError } from '../../errors.ts';
+import { sleep } from '../../sleep.ts';
 import type { SetupOptions } from '../setup.ts';
 import { nameOf, translate, unreadable } from './errors.ts';
 import type { Patience } from './patience.ts';
@@ -26,6 +26,8 @@ export interface TableAt {
   readonly region: string;
   /** For a service that throttles. */
   readonly patience: Patience;
+  /** Ends the setup between two requests, and in a wait. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -209,13 +211,17 @@ function whereOf(at: TableAt): { service: string; resource: string; region: stri
 }
 
 function call<T>(at: TableAt, action: string, send: () => Promise<T>): Promise<T> {
-  return at.patience.send(resourceOf(at), async () => {
-    try {
-      return await send();
-    } catch (error) {
-      throw translate(error, { ...whereOf(at), action });
-    }
-  });
+  return at.patience.send(
+    resourceOf(at),
+    async () => {
+      try {
+        return await send();
+      } catch (error) {
+        throw translate(error, { ...whereOf(at), action });
+      }
+    },
+    at.signal,
+  );
 }
 
 /** What `send` gives, once it gives something. @throws CredstashError UNREACHABLE after five minutes */
@@ -236,6 +242,6 @@ async function until<T>(
         { hint: 'that may still end: run setup again' },
       );
     }
-    await sleep(PAUSE_MS);
+    await sleep(PAUSE_MS, at.signal);
   }
 }
