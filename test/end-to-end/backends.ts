@@ -238,13 +238,13 @@ async function startAws(
 }
 
 export const vault: Backend = { name: 'the vault', start: startVault };
+// The command as a process is run on the vault, and on AWS where a test is about processes or another runtime.
 export const dynalite: Backend = {
   name: 'KMS and dynalite',
-  start: () => startAws(startDynalite),
+  start: () => startAws(startDynalite, runHere),
 };
 export const dynamoLocal: Backend = {
   name: 'KMS and DynamoDB Local',
-  // The command as a process is run on the other two.
   start: () => startAws(startDynamoLocal, runHere),
 };
 
