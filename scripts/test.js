@@ -55,11 +55,14 @@ try {
 
 // The command again on the other releases of Node.js that it runs on: what must not reach a person, such as a warning,
 // is another there.
-for (const release of ['node22', 'node24']) {
+for (const [release, names] of /** @type {[string, string[]][]} */ ([
+  ['node22', ['commands', 'network', 'startup', 'exec', 'exec-terminal']],
+  ['node24', ['commands', 'network', 'startup']],
+])) {
   const node = join(root, '.cache', release, 'bin', 'node');
   if (existsSync(node)) {
     env.CREDSTASH_TEST_NODE = node;
-    const files = ['commands', 'network', 'startup', 'exec', 'exec-terminal']
+    const files = names
       .map((file) => `test/end-to-end/${file}.test.ts`)
       // The vault has another driver there.
       .concat('test/campaigns/crashes.test.ts');
