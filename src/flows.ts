@@ -3,6 +3,7 @@ import type { Found } from './backend/entry-store.ts';
 import {
   type Change,
   type ChangeOptions,
+  checkChange,
   matching,
   type RewriteOptions,
   stoppable,
@@ -102,11 +103,8 @@ export type PutOutcome =
   | { readonly name: string; readonly done: 'stored' | 'unchanged' }
   | ({ readonly done: 'failed' } & Failure);
 
-/** Somebody put a label on several versions of a name. */
-const SEVERAL = Symbol('several');
-
-/** The entry to open of a name; undefined where the name lacks the version. */
-type Choice = readonly [name: string, found: Found | typeof SEVERAL | undefined];
+/** The entry to open of a name; undefined where the name lacks the version, or a label was seen on several. */
+type Choice = readonly [name: string, found: Found | undefined];
 
 /**
  * Every flow, over a key service and an entry store. Errors are CredstashError, of the codes that each method
@@ -125,12 +123,7 @@ export class Flows {
    */
   constructor(backend: () => Promise<Backend>, defaults: FlowDefaults = {}) {
     const { cipher, digest, maxConcurrency } = defaults;
-    if (
-      maxConcurrency !== undefined &&
-      !(Number.isSafeInteger(maxConcurrency) && maxConcurrency > 0)
-    ) {
-      throw new CredstashError('USAGE', 'maxConcurrency is a whole number from 1 on');
-    }
+    checkChange({ maxConcurrency });
     this.#backend = backend;
     this.#defaults = { cipher, digest, maxConcurrency };
   }
@@ -647,8 +640,8 @@ async function holds(
   const version = options.autoversion ? undefined : options.version;
   const entry = await lookUp(on, name, { version, exactVersion });
   if (!entry) return false;
-  const stored = await openEntry(on, entry, checked(options.context));
   const { equal } = await import('./seal/data-key.ts');
+  const stored = await openEntry(on, entry, checked(options.context));
   try {
     return equal(stored, value);
   } finally {
@@ -661,7 +654,7 @@ async function holds(
  * looked up again, because it may have moved meanwhile.
  */
 async function entryOf(on: Backend, name: string, found: Choice[1], which: Which): Promise<Entry> {
-  if (found && found !== SEVERAL) return found.read();
+  if (found) return found.read();
   const entry = which.label === undefined ? undefined : await lookUp(on, name, which);
   if (entry) return entry;
   throw lacks(on, name, which);
@@ -676,26 +669,23 @@ async function choose(
 ): Promise<Choice[]> {
   const spelled = version === undefined ? [] : spellings(version, exactVersion);
   const chosen = new Map<string, Choice[1]>();
+  const several = new Set<string>();
   for await (const found of counted(entries.all(literalPrefix(glob)), progress)) {
     if (!matches(glob, found.name)) continue;
     const before = chosen.get(found.name);
     if (label !== undefined) {
-      const isIt = found.labels?.includes(label);
-      chosen.set(found.name, isIt ? (before ? SEVERAL : found) : before);
+      const isIt = found.labels?.includes(label) ?? false;
+      if (isIt && before) several.add(found.name);
+      chosen.set(found.name, isIt ? found : before);
     } else if (version !== undefined) {
       // Padded comes first, as in a get.
-      const isIt =
-        spelled.includes(found.version) &&
-        (before === undefined || before === SEVERAL || before.version !== spelled[0]);
+      const isIt = spelled.includes(found.version) && before?.version !== spelled[0];
       chosen.set(found.name, isIt ? found : before);
-    } else if (
-      before === undefined ||
-      before === SEVERAL ||
-      compareUtf8(before.version, found.version) < 0
-    ) {
+    } else if (!before || compareUtf8(before.version, found.version) < 0) {
       chosen.set(found.name, found);
     }
   }
+  for (const name of several) chosen.set(name, undefined);
   return [...chosen].sort(([a], [b]) => compareUtf8(a, b));
 }
 

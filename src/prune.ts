@@ -1,8 +1,7 @@
 import type { Backend } from './backend/backend.ts';
-import { change, type Change, type ChangeOptions, matching } from './changes.ts';
+import { change, type Change, type ChangeOptions, checkRewrite, matching } from './changes.ts';
 import { byName, type EntryHeader } from './entry.ts';
 import { CredstashError } from './errors.ts';
-import { checkGlob } from './name.ts';
 
 export interface PruneOptions extends ChangeOptions {
   /** Which names, with `*` for any run of characters; default: all. */
@@ -19,7 +18,7 @@ export async function* prune(
   options: PruneOptions,
 ): AsyncGenerator<Change> {
   const { keep, olderThan } = options;
-  const glob = checkGlob(options.glob ?? '*');
+  const { glob } = checkRewrite(options);
   if (!Number.isSafeInteger(keep) || keep < 1) {
     throw new CredstashError('USAGE', 'the number of versions to keep is 1 or more');
   }

@@ -13,6 +13,7 @@ import { byteLength, characterLength, compareUtf8 } from '../../src/utf8.ts';
 import { checkVersion, nextVersion, padVersion, spellings } from '../../src/version.ts';
 import { awsEnv, temporaryFolder } from '../end-to-end/backends.ts';
 import { anyText, textFrom } from '../format/secrets.ts';
+import { tableKeys } from '../support/dynamo.ts';
 import { canary, type Ended, expectTame, inProcess } from '../support/in-process.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
@@ -44,14 +45,7 @@ beforeAll(async () => {
       'DynamoDB.DescribeTable': JSON.stringify({
         Table: {
           TableStatus: 'ACTIVE',
-          KeySchema: [
-            { AttributeName: 'name', KeyType: 'HASH' },
-            { AttributeName: 'version', KeyType: 'RANGE' },
-          ],
-          AttributeDefinitions: [
-            { AttributeName: 'name', AttributeType: 'S' },
-            { AttributeName: 'version', AttributeType: 'S' },
-          ],
+          ...tableKeys,
         },
       }),
     };

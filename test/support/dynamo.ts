@@ -1,6 +1,7 @@
 import {
   type AttributeValue,
   CreateTableCommand,
+  type CreateTableCommandInput,
   DescribeTableCommand,
   DynamoDBClient,
   paginateScan,
@@ -35,6 +36,18 @@ async function withClient<T>(url: string, use: (client: DynamoDBClient) => Promi
   }
 }
 
+/** The keys of a table of credstash. */
+export const tableKeys: Pick<CreateTableCommandInput, 'KeySchema' | 'AttributeDefinitions'> = {
+  KeySchema: [
+    { AttributeName: 'name', KeyType: 'HASH' },
+    { AttributeName: 'version', KeyType: 'RANGE' },
+  ],
+  AttributeDefinitions: [
+    { AttributeName: 'name', AttributeType: 'S' },
+    { AttributeName: 'version', AttributeType: 'S' },
+  ],
+};
+
 /** Creates the table of credstash, on demand, and waits until it can be used. */
 export async function createTable(url: string, name: string): Promise<void> {
   await withClient(url, async (client) => {
@@ -42,14 +55,7 @@ export async function createTable(url: string, name: string): Promise<void> {
       new CreateTableCommand({
         TableName: name,
         BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [
-          { AttributeName: 'name', KeyType: 'HASH' },
-          { AttributeName: 'version', KeyType: 'RANGE' },
-        ],
-        AttributeDefinitions: [
-          { AttributeName: 'name', AttributeType: 'S' },
-          { AttributeName: 'version', AttributeType: 'S' },
-        ],
+        ...tableKeys,
       }),
     );
     // The SDK's waiter pauses for a second at least.

@@ -30,9 +30,10 @@ import {
 } from '../../step.ts';
 import { FIRST_VERSION } from '../../version.ts';
 import { type AwsSettings, type ClientConfig, ofEnvironment, regionOrigins } from './config.ts';
-import { fromDynamo } from './entry-store.ts';
+import { fromDynamo, keyOf } from './entry-store.ts';
 import { nameOf, PROXIES, PROXY_HINT, translate, usesProxy } from './errors.ts';
 import { fromKms } from './key-service.ts';
+import { type SendOptions, sendOptions } from './patience.ts';
 
 /** From this on a clock is told of. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
 const MAX_SKEW_MS = 60_000;
@@ -283,7 +284,11 @@ async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, 
     ExpressionAttributeNames: { '#name': 'name' },
     ExpressionAttributeValues: { ':name': { S: name } },
   });
-  const get = new GetItemCommand({ TableName, Key: keyOf(name), ConsistentRead: true });
+  const get = new GetItemCommand({
+    TableName,
+    Key: keyOf(name, FIRST_VERSION),
+    ConsistentRead: true,
+  });
   // It is of no name: the first entry is counted, and not sent.
   const scan = new ScanCommand({ TableName, Limit: 1, Select: 'COUNT' });
   const probes: [action: string, send: (options: SendOptions) => Promise<unknown>][] = [
@@ -311,7 +316,7 @@ async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, 
 async function* writer(on: Opened, options: CheckOptions): AsyncGenerator<Step, boolean> {
   const { dynamodb } = on;
   const { name, write, signal } = options;
-  const Key = keyOf(name);
+  const Key = keyOf(name, FIRST_VERSION);
   // No entry has this name, and so nothing is written.
   const condition = {
     TableName: on.settings.table,
@@ -414,14 +419,6 @@ function words(constant = '?'): string {
   return constant.toLowerCase().replaceAll('_', ' ');
 }
 
-function keyOf(name: string): { name: { S: string }; version: { S: string } } {
-  return { name: { S: name }, version: { S: FIRST_VERSION } };
-}
-
-interface SendOptions {
-  readonly abortSignal?: AbortSignal;
-}
-
 function ask<T>(
   signal: AbortSignal | undefined,
   send: (options: SendOptions) => Promise<T>,
@@ -429,7 +426,7 @@ function ask<T>(
 ): Promise<T | CredstashError> {
   return attempt(async () => {
     try {
-      return await send(signal ? { abortSignal: signal } : {});
+      return await send(sendOptions(signal));
     } catch (error) {
       throw translated(error);
     }

@@ -31,7 +31,7 @@ import {
 } from '../entry-store.ts';
 import { sleep } from '../../sleep.ts';
 import { nameOf, translate, unreadable } from './errors.ts';
-import { Patience } from './patience.ts';
+import { Patience, type SendOptions } from './patience.ts';
 
 /** Every attribute of an entry but its keys, with a placeholder each: several are reserved words of DynamoDB. */
 const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'contents', 'hmac'];
@@ -48,9 +48,6 @@ type RawItem = Record<string, AttributeValue>;
 type TransactUpdate = NonNullable<
   NonNullable<TransactWriteItemsCommandInput['TransactItems']>[number]['Update']
 >;
-interface SendOptions {
-  readonly abortSignal?: AbortSignal;
-}
 interface Page {
   Items?: RawItem[] | undefined;
   LastEvaluatedKey?: RawItem | undefined;
@@ -412,15 +409,14 @@ export class AwsEntryStore implements EntryStore {
   }
 
   #call<T>(action: string, send: (options: SendOptions) => Promise<T>): Promise<T> {
-    const signal = this.#signal;
-    const attempt = async (): Promise<T> => {
+    const attempt = async (options: SendOptions): Promise<T> => {
       try {
-        return await send(signal ? { abortSignal: signal } : {});
+        return await send(options);
       } catch (error) {
         throw fromDynamo(error, action, this.#table, this.#region);
       }
     };
-    return this.#patience.send(`the table ${this.#table}`, attempt, signal);
+    return this.#patience.send(`the table ${this.#table}`, attempt, this.#signal);
   }
 
   #unreadable(): CredstashError {
@@ -490,7 +486,7 @@ function isRecord(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function keyOf(name: string, version: string): RawItem {
+export function keyOf(name: string, version: string): RawItem {
   return { name: { S: name }, version: { S: version } };
 }
 

@@ -9,7 +9,7 @@ import { type Context } from '../../context.ts';
 import { CredstashError } from '../../errors.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { nameOf, translate } from './errors.ts';
-import { Patience } from './patience.ts';
+import { Patience, type SendOptions } from './patience.ts';
 
 /** For whoever loads this: loading the package itself would bring all of it. */
 export { DecryptCommand, KMSClient };
@@ -102,17 +102,16 @@ export class AwsKeyService implements KeyService {
     action: string,
     resource: string,
     context: Context,
-    send: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+    send: (options: SendOptions) => Promise<T>,
   ): Promise<T> {
-    const signal = this.#signal;
-    const attempt = async (): Promise<T> => {
+    const attempt = async (options: SendOptions): Promise<T> => {
       try {
-        return await send(signal ? { abortSignal: signal } : {});
+        return await send(options);
       } catch (error) {
         throw fromKms(error, action, resource, this.#region, context);
       }
     };
-    return this.#patience.send(`KMS in ${this.#region}`, attempt, signal);
+    return this.#patience.send(`KMS in ${this.#region}`, attempt, this.#signal);
   }
 }
 

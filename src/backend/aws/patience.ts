@@ -10,6 +10,15 @@ const PATIENCE_MS = 600_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 
+/** What the SDK is told of a request. */
+export interface SendOptions {
+  readonly abortSignal?: AbortSignal;
+}
+
+export function sendOptions(signal: AbortSignal | undefined): SendOptions {
+  return signal ? { abortSignal: signal } : {};
+}
+
 /** What throttles, and for how many seconds it has been waited for; undefined at the end of the wait. */
 export type Waiting = (
   wait: { readonly resource: string; readonly seconds: number } | undefined,
@@ -43,7 +52,11 @@ export class Patience {
    * @param send throws CredstashError
    * @param signal ends the wait, and rejects with its reason
    */
-  async send<T>(resource: string, send: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async send<T>(
+    resource: string,
+    send: (options: SendOptions) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     const start = Date.now();
     let pause = FIRST_PAUSE_MS;
     let waits = false;
@@ -51,7 +64,7 @@ export class Patience {
       for (;;) {
         signal?.throwIfAborted();
         try {
-          return await send();
+          return await send(sendOptions(signal));
         } catch (error) {
           signal?.throwIfAborted();
           const now = Date.now();

@@ -67,12 +67,21 @@ export function openDatabase(path: string): Database {
   };
 }
 
-/** Ends a transaction that failed. SQLite may have done so by itself, on a full disk, and what failed is what is told. */
-export function rollBack(database: Database): void {
+/** What `work` gives, as one transaction, which has the database to itself from before its first statement. */
+export function inTransaction<T>(database: Database, work: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
   try {
-    database.exec('ROLLBACK');
+    const result = work();
+    database.exec('COMMIT');
+    return result;
   } catch (error) {
-    if (!(error instanceof SqliteError)) throw error;
+    try {
+      database.exec('ROLLBACK');
+    } catch (other) {
+      // SQLite may have done so by itself, on a full disk: what failed first is what is told.
+      if (!(other instanceof SqliteError)) throw other;
+    }
+    throw error;
   }
 }
 

@@ -8,7 +8,7 @@ import {
   versionNotFound,
 } from '../entry-store.ts';
 import { textOf } from '../../utf8.ts';
-import { rollBack, type Row, type Value } from './driver.ts';
+import { inTransaction, type Row, type Value } from './driver.ts';
 import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';
 
@@ -153,10 +153,8 @@ export class LocalEntryStore implements EntryStore {
     return this.#settle(() => {
       this.#vault.addLabels();
       const mark = ` ${label} `;
-      return this.#vault.withDatabase((database) => {
-        // One transaction, which has the vault to itself from its first statement on.
-        database.exec('BEGIN IMMEDIATE');
-        try {
+      return this.#vault.withDatabase((database) =>
+        inTransaction(database, () => {
           const rows = database.all(
             `SELECT CAST(version AS BLOB) version, coalesce(instr(labels, ?), 0) > 0 has
              FROM entries WHERE name = ? AND typeof(version) = 'text' ORDER BY entries.version`,
@@ -180,13 +178,9 @@ export class LocalEntryStore implements EntryStore {
               version,
             );
           }
-          database.exec('COMMIT');
           return rows.filter((row) => row['has'] === 1).map(versionOf);
-        } catch (error) {
-          rollBack(database);
-          throw error;
-        }
-      });
+        }),
+      );
     });
   }
 

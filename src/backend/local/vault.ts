@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { type Database, openDatabase, rollBack, SqliteError } from './driver.ts';
+import { type Database, inTransaction, openDatabase, SqliteError } from './driver.ts';
 import { shellWord } from '../../shell-word.ts';
 import { access, isErrno } from './errors.ts';
 
@@ -95,19 +95,13 @@ export class Vault {
   addLabels(): void {
     if (this.hasLabels()) return;
     this.withDatabase((database) => {
-      database.exec('BEGIN IMMEDIATE');
-      try {
+      inTransaction(database, () => {
         // Somebody else may have been first.
-        if (schemaOf(database) === UNLABELLED_VERSION) {
-          database.exec(
-            `ALTER TABLE entries ADD COLUMN labels; PRAGMA user_version = ${SCHEMA_VERSION}`,
-          );
-        }
-        database.exec('COMMIT');
-      } catch (error) {
-        rollBack(database);
-        throw error;
-      }
+        if (schemaOf(database) !== UNLABELLED_VERSION) return;
+        database.exec(
+          `ALTER TABLE entries ADD COLUMN labels; PRAGMA user_version = ${SCHEMA_VERSION}`,
+        );
+      });
       this.#hasLabels = true;
     });
   }

@@ -13,6 +13,7 @@ import { Patience } from '../../../src/backend/aws/patience.ts';
 import { createTable } from '../../../src/backend/aws/setup.ts';
 import { checkContext } from '../../../src/context.ts';
 import { CredstashError } from '../../../src/errors.ts';
+import { tableKeys } from '../../support/dynamo.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const kms = mockClient(KMSClient);
@@ -259,14 +260,7 @@ describe('an error', () => {
     dynamodb.on(DescribeTableCommand).resolves({
       Table: {
         TableStatus: 'ACTIVE',
-        KeySchema: [
-          { AttributeName: 'name', KeyType: 'HASH' },
-          { AttributeName: 'version', KeyType: 'RANGE' },
-        ],
-        AttributeDefinitions: [
-          { AttributeName: 'name', AttributeType: 'S' },
-          { AttributeName: 'version', AttributeType: 'S' },
-        ],
+        ...tableKeys,
       },
     });
     expect(await setup()).toBe(false);
