@@ -292,7 +292,7 @@ const commands: Case[] = [
   [['doctor', '--write', '--json', `k=${canary}`], undefined],
   [['doctor', canary], 2],
   [['policy', 'reader'], undefined],
-  [['policy', canary], 2],
+  [['policy', 'nobody'], 2],
   [['delete', 'left-out'], 0],
   [['delete', 'left-out'], 3],
 ];
