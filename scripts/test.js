@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { toolPath } from './tools.js';
 
 /*
@@ -22,15 +23,35 @@ function step(title, command) {
   return status === 0;
 }
 
-for (const [title, command] of /** @type {[string, string[]][]} */ ([
-  ['lint', ['eslint', '.', '--max-warnings', '0']],
-  ['format', ['prettier', '--check', '--log-level', 'warn', '.']],
-  ['types', ['tsc']],
-  ['build', ['node', 'scripts/build.js']],
-])) {
-  if (step(title, command)) passed += 1;
-  else failed += 1;
+/** @param {string} title @param {string[]} command */
+async function check(title, [program = '', ...args]) {
+  /** @type {string} */
+  let said;
+  try {
+    const { stdout, stderr } = await promisify(execFile)(program, args, { cwd: root, env });
+    said = stdout + stderr;
+    passed += 1;
+  } catch (error) {
+    const {
+      stdout = '',
+      stderr = '',
+      message,
+    } = /** @type {Partial<Record<string, string>>} */ (error);
+    said = `${stdout}${stderr}${message}\n`;
+    failed += 1;
+  }
+  process.stdout.write(`\n== ${title}\n${said}`);
 }
+
+// The linter takes as long as the others together, and each of them one processor.
+await Promise.all([
+  check('lint', ['eslint', '.', '--max-warnings', '0']),
+  (async () => {
+    await check('format', ['prettier', '--check', '--log-level', 'warn', '.']);
+    await check('types', ['tsc']);
+    await check('build', ['node', 'scripts/build.js']);
+  })(),
+]);
 
 const folder = mkdtempSync(join(tmpdir(), 'credstash-test-'));
 const report = join(folder, 'report.json');

@@ -592,7 +592,8 @@ describe.each(backends.filter((each) => each !== vault))('in $name', ({ start })
         const get = await built(place, ['get', '-n', HONEST]);
         expect(get).toMatchObject({ status: 0, stdout: honest?.secret });
 
-        const askable = [...names].filter((name) => !name.includes('\0') && !name.includes('*'));
+        // No command line has a NUL or half of a surrogate pair; a * asks for more than one.
+        const askable = [...names].filter((name) => !/[\0*]/.test(name) && name.isWellFormed());
         for (const name of askable.slice(0, size(2, 60))) {
           const item = newestOf.get(name) ?? {};
           const opened = oracle.opens(item);

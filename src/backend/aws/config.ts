@@ -47,7 +47,7 @@ export interface AwsSettings {
 
 export type ClientConfig = Pick<
   DynamoDBClientConfig,
-  'profile' | 'credentials' | 'logger' | 'endpoint'
+  'profile' | 'credentials' | 'logger' | 'endpoint' | 'cacheMiddleware'
 > & {
   readonly requestHandler: RequestHandler;
 };
@@ -153,13 +153,16 @@ export function withOptions<T extends DynamoDBClientConfig | KMSClientConfig>(
   };
 }
 
-/** With no logger the SDK prints its notices, such as of several sources of credentials, to the user's terminal. */
+/**
+ * With no logger the SDK prints its notices, such as of several sources of credentials, to the user's terminal. It has no
+ * `info`, which the SDK may not miss (it asks whether it is there): for one it copies all that each request and answer
+ * carries, only to hand it over.
+ */
 const QUIET = {
   debug: () => undefined,
-  info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
-};
+} as unknown as NonNullable<DynamoDBClientConfig['logger']>;
 
 /** What both clients share. The credentials are the SDK's whole default chain, or a role assumed from it. */
 export async function clientConfig(settings: AwsSettings, region: string): Promise<ClientConfig> {
@@ -169,6 +172,8 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
     ...(profile === undefined ? {} : { profile }),
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
     logger: QUIET,
+    // A client's requests of one kind differ in their input alone, and a getall sends thousands.
+    cacheMiddleware: true,
     // A service that is not there must not hold a person up: all attempts together end within a minute.
     requestHandler: {
       connectionTimeout: 3000,

@@ -10,13 +10,11 @@ const PATIENCE_MS = 600_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** What the SDK is told of a request. */
-export interface SendOptions {
-  readonly abortSignal?: AbortSignal;
-}
+/** What the SDK is told of a request. With nothing to tell it uses a client's middleware again (`cacheMiddleware`). */
+export type SendOptions = { readonly abortSignal: AbortSignal } | undefined;
 
 export function sendOptions(signal: AbortSignal | undefined): SendOptions {
-  return signal ? { abortSignal: signal } : {};
+  return signal && { abortSignal: signal };
 }
 
 /** What throttles, and for how many seconds it has been waited for; undefined at the end of the wait. */
