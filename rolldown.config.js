@@ -23,16 +23,59 @@ const noPrograms = {
   load: (id) => (id === '\0no-programs' ? 'module.exports = {};' : undefined),
 };
 
+/**
+ * Of node:fs/promises the SDK's credential providers use one function, which node:fs has without the rest's loading.
+ *
+ * @type {import('rolldown').Plugin}
+ */
+const readFileAlone = {
+  name: 'read-file-alone',
+  resolveId: (id, importer) =>
+    /^(?:node:)?fs\/promises$/.test(id) && importer?.includes('/node_modules/')
+      ? '\0read-file-alone'
+      : undefined,
+  load: (id) =>
+    id === '\0read-file-alone'
+      ? `import fs from 'node:fs';
+import { promisify } from 'node:util';
+export const readFile = promisify(fs.readFile);
+export default { readFile };`
+      : undefined,
+};
+
+/**
+ * V8 keeps a source with one character beyond Latin-1 in two bytes for each: twice to read, to copy and to collect.
+ *
+ * @type {import('rolldown').Plugin}
+ */
+const inAscii = {
+  name: 'in-ascii',
+  renderChunk: (code) =>
+    code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+};
+
 /** @param {string | Record<string, string>} input */
 const bundle = (input) => ({
   input,
   platform: /** @type {const} */ ('node'),
   // The embedded store's native driver cannot be bundled, and is needed only where node:sqlite is missing.
   external: ['libsql'],
-  plugins: [noPrograms],
   // Nobody imports the command.
   preserveEntrySignatures: /** @type {const} */ (false),
   resolve: { mainFields: ['module', 'main'], conditionNames: ['module', 'import', 'node'] },
+});
+
+/**
+ * What the command runs.
+ *
+ * @param {string} input
+ * @returns {import('rolldown').InputOptions}
+ */
+const program = (input) => ({
+  ...bundle(input),
+  plugins: [noPrograms, readFileAlone, inAscii],
+  // Node.js loads all of its web streams when one asks for the class. No answer of node:http is one.
+  transform: { define: { ReadableStream: 'undefined' } },
 });
 
 /** @type {import('rolldown').OutputOptions} */
@@ -68,7 +111,7 @@ const CHUNKS = {
  * @returns {Promise<Map<string, string>>} the chunk's name by the module's id
  */
 async function chunksOf(input) {
-  const build = await rolldown(bundle(input));
+  const build = await rolldown(program(input));
   const { output: parts } = await build.generate(output);
   await build.close();
   const chunks = parts.flatMap((part) => (part.type === 'chunk' ? [part] : []));
@@ -133,9 +176,9 @@ export default async function bundles() {
   const name = (id) => (chunkOf.get(id) === 'command' ? undefined : chunkOf.get(id));
   const groups = [{ name, debugName: 'chunks' }];
   return [
-    { ...bundle('bin/credstash.ts'), output },
+    { ...program('bin/credstash.ts'), output },
     {
-      ...bundle(command),
+      ...program(command),
       output: { ...output, codeSplitting: { includeDependenciesRecursively: false, groups } },
     },
     library('es', 'dist/lib'),

@@ -45,7 +45,8 @@ vm.Script = class extends vm.Script {
 process.on('exit', () => {
   const builtin = process.moduleLoadList
     .map((each) => each.replace('NativeModule ', ''))
-    .filter((each) => ['sqlite', 'http', 'https', 'http2', 'tls'].includes(each));
+    .filter((each) => ['sqlite', 'http', 'https', 'http2', 'tls', 'fs/promises',
+      'internal/webstreams/readablestream'].includes(each));
   // The launcher loads the command's own modules, Node.js what is none of them.
   const others = Object.keys(require.cache).filter((each) => each !== __filename);
   writeFileSync(process.env.REPORT, JSON.stringify({ builtin, files: [...files, ...others] }));
@@ -129,6 +130,12 @@ describe('what is heavy is loaded only where it is used', () => {
     }
   });
 
+  test('no source takes two bytes for a character', () => {
+    for (const each of [...executable, ...readdirSync(chunks).map((name) => join(chunks, name))]) {
+      expect(readFileSync(each, 'utf8'), each).toMatch(/^[\0-\x7f]*$/);
+    }
+  });
+
   test('the vault loads no SDK, AWS no vault, and a listing no key service', async () => {
     const sdk = chunksWith('aws4_request');
     const embedded = chunksWith('journal_mode');
@@ -149,6 +156,7 @@ describe('what is heavy is loaded only where it is used', () => {
     const got = await loads(['get', 'a'], aws);
     expect(got).toMatchObject({ status: 0 });
     expect(got.files).toEqual(expect.arrayContaining(kms));
+    expect(got.builtin.filter((each) => each.includes('/'))).toEqual([]);
     for (const { files } of [inVault, inTable, got, await loads(['doctor'], local)]) {
       expect(files.filter((each) => doctor.includes(each) || each.startsWith('sts'))).toEqual([]);
     }
