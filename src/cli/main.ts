@@ -87,9 +87,10 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   const output = { help: '', error: '', status: 0 };
   let log: Log | undefined;
   let debug: boolean | undefined;
+  let program: Grammar | undefined;
   try {
     checkUtf8(argv);
-    const program = await createProgram(io, output, argv);
+    program = await createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
       const { logFile, logLevel, quiet } = optionsOf(command) as GlobalOptions;
       io.status.quiet = quiet ?? false;
@@ -101,7 +102,16 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     return output.status;
   } catch (error) {
     // Help and version end in an error of commander's too. No command at all gets help, as in the original.
-    const unasked = error instanceof CommanderError && error.code === 'commander.help';
+    const unasked =
+      output.help === '' && error instanceof CommanderError && error.code === 'commander.help';
+    // `help` of what is no command ends as no command does.
+    const [, unknown] = unasked ? (program?.args ?? []) : [];
+    if (unknown !== undefined) {
+      const failure = new CredstashError('USAGE', `unknown command '${unknown}'`, {
+        hint: 'see credstash --help',
+      });
+      return report(failure, argv, io, { log, debug });
+    }
     const help = output.help || (unasked ? output.error : '');
     if (error instanceof CommanderError && help !== '') {
       await io.write(help);

@@ -103,6 +103,7 @@ describe('what is heavy is loaded only where it is used', () => {
     ...commands.map((command) => [['help', command], 0] as const),
     ...commands.map((command) => [[command, '--unknown'], 2] as const),
     [['unknown'], 2],
+    [['help', 'unknown'], 2],
     [['--unknown'], 2],
     [['get'], 2],
     [['exec', 'a'], 2],
