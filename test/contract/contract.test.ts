@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAws } from '../../src/backend/aws/index.ts';
 import { openDatabase } from '../../src/backend/local/driver.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
-import type { Entry } from '../../src/entry.ts';
+import { type Entry, itemSize, MAX_ITEM_BYTES } from '../../src/entry.ts';
 import { type Aws, dynamoEngines, startAws, table } from '../support/aws.ts';
 import { putRaw, scanRaw } from '../support/dynamo.ts';
 import { describeEntryStore } from './entry-store.ts';
@@ -101,6 +101,20 @@ describe.each(dynamoEngines())('AWS on $name', ({ name, start }) => {
     const after = (await scanRaw(aws.dynamo.url, table)).find((item) => item['name']?.S === 'kept');
     expect(after).toMatchObject({ labels: { SS: ['live'] } });
   });
+
+  if (name !== 'dynalite') {
+    it('tells that a label makes an entry too large', async () => {
+      const own = { ...entry, name: 'full' };
+      const room = MAX_ITEM_BYTES - itemSize({ ...own, contents: Buffer.of() });
+      await opened.entries.create({ ...own, contents: Buffer.alloc(room - 20) });
+      await expect(opened.entries.label('full', 'live', own.version)).rejects.toMatchObject({
+        code: 'TOO_LARGE',
+        exitStatus: 2,
+      });
+      const left = await opened.entries.latest('full');
+      expect(left).not.toHaveProperty('labels');
+    });
+  }
 
   it('tells when there is no table, and where it looked', async () => {
     const absent = await openAws({ table: 'nowhere', key: 'alias/credstash', region: 'eu-west-1' });

@@ -255,7 +255,7 @@ export class AwsEntryStore implements EntryStore {
           return true;
         } catch (error) {
           if (isOvertaken(error)) return false;
-          throw throttledIn(error, this.location);
+          throw canceled(error, name, this.location);
         }
       });
       // Of one whose answer was lost, the next look finds the label moved: it is the first one's.
@@ -450,32 +450,47 @@ export function fromDynamo(
   return general;
 }
 
+/**
+ * Why each part of a transaction was refused; nothing for what is no refusal of one.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
+ */
+function reasonsOf(error: unknown): string[] {
+  if (nameOf(error) !== 'TransactionCanceledException') return [];
+  const { CancellationReasons: reasons = [] } = error as {
+    CancellationReasons?: { Code?: string }[];
+  };
+  return reasons.map(({ Code = '' }) => Code).filter((code) => code !== 'None');
+}
+
 /** Whether a transaction met another one, or what that left: it is tried again from the start. */
 function isOvertaken(error: unknown): boolean {
   if (nameOf(error) === 'TransactionConflictException') return true;
-  if (nameOf(error) !== 'TransactionCanceledException') return false;
-  const { CancellationReasons: reasons = [] } = error as {
-    CancellationReasons?: { Code?: string }[];
-  };
-  // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
-  const codes = reasons.map(({ Code }) => Code).filter((code) => code !== 'None');
+  const codes = reasonsOf(error);
   return (
     codes.length > 0 &&
-    codes.every((code) => ['ConditionalCheckFailed', 'TransactionConflict'].includes(code ?? ''))
+    codes.every((code) => ['ConditionalCheckFailed', 'TransactionConflict'].includes(code))
   );
 }
 
-/** The error of a transaction that was throttled, as one that is waited for; any other as it is. */
-function throttledIn(error: unknown, where: string): unknown {
-  const { CancellationReasons: reasons = [] } = error as {
-    CancellationReasons?: { Code?: string }[];
-  };
-  const code = reasons.find(({ Code = '' }) => /Throttling|ThroughputExceeded/.test(Code))?.Code;
-  if (nameOf(error) !== 'TransactionCanceledException' || code === undefined) return error;
-  return new CredstashError(
-    'THROTTLED',
-    `DynamoDB throttled the request on ${where} (${code}), after retries`,
-  );
+/** The error of a transaction about the labels of `name`: one that was throttled is waited for. */
+function canceled(error: unknown, name: string, where: string): unknown {
+  const codes = reasonsOf(error);
+  const throttled = codes.find((code) => /Throttling|ThroughputExceeded/.test(code));
+  if (throttled !== undefined) {
+    return new CredstashError(
+      'THROTTLED',
+      `DynamoDB throttled the request on ${where} (${throttled}), after retries`,
+    );
+  }
+  // Nothing else in it comes from outside: it is the size that is not valid.
+  if (codes.includes('ValidationError')) {
+    return new CredstashError(
+      'TOO_LARGE',
+      `with this label, ${name} would be larger than DynamoDB takes (400 KB)`,
+      { hint: 'labels count as a part of the entry: take one away first' },
+    );
+  }
+  return error;
 }
 
 function attemptsOf(error: unknown): number {
