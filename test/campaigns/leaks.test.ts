@@ -328,9 +328,8 @@ async function everything(before: readonly string[], options: RunOptions): Promi
     await record([...told(), 'get', 'dash', '-o', output], options, 'nothing');
     expect(readFileSync(output)).toEqual(binary);
     // As it was, for the next round.
-    for (const name of ['text', 'context', 'ctr', 'dash', 'file', 'literal', 'pem', 'all.a']) {
-      await record([...told(), 'delete', name], options, 'nothing');
-    }
+    const names = ['text', 'context', 'ctr', 'dash', 'file', 'literal', 'pem', 'all.a', 'life'];
+    for (const name of names) await record([...told(), 'delete', name], options, 'nothing');
   }
   if (existsSync(log)) expect(statSync(log).mode & 0o777).toBe(0o600);
 }

@@ -107,6 +107,7 @@ export async function createTable(
   const describe = async (): Promise<TableDescription | undefined> => {
     try {
       const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table }));
+      if (Table?.TableStatus === undefined) throw unreadable(whereOf(at));
       return Table;
     } catch (error) {
       // Not everywhere yet.

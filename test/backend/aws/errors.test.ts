@@ -284,4 +284,12 @@ describe('an error', () => {
     });
     expect(dynamodb.commandCalls(DescribeTableCommand)).toHaveLength(1);
   });
+
+  it('of an answer without a table comes at once, too', async () => {
+    dynamodb.on(CreateTableCommand).resolves({});
+    dynamodb.on(DescribeTableCommand).resolves({});
+    const setup = createTable({ dynamodb: client, table: 'secrets', region, patience }, options);
+    expect(await failure(setup)).toMatchObject({ code: 'UNREACHABLE' });
+    expect(dynamodb.commandCalls(DescribeTableCommand)).toHaveLength(1);
+  });
 });
