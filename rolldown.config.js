@@ -87,6 +87,8 @@ const output = {
   // Through the launcher's require: an import would start Node.js's loader of ES modules as well.
   dynamicImportInCjs: false,
   minify: false,
+  // Of the command, what is read at each start: licenses alone.
+  comments: { legal: true, annotation: false, jsdoc: false },
 };
 
 /** What one of these loads is one chunk, less what those before it have: each file is one to open and to check. */
@@ -154,6 +156,7 @@ const library = (format, dir) => ({
     dir,
     format,
     exports: 'named',
+    comments: true,
     // What is required is the default export itself, with all as properties; `default` too, as the types say.
     footer: (chunk) =>
       format === 'cjs' && chunk.isEntry && chunk.exports.includes('default')
