@@ -32,12 +32,9 @@ async function check(title, [program = '', ...args]) {
     said = stdout + stderr;
     passed += 1;
   } catch (error) {
-    const {
-      stdout = '',
-      stderr = '',
-      message,
-    } = /** @type {Partial<Record<string, string>>} */ (error);
-    said = `${stdout}${stderr}${message}\n`;
+    // The message has what it wrote to stderr.
+    const { stdout = '', message } = /** @type {Partial<Record<string, string>>} */ (error);
+    said = `${stdout}${message}\n`;
     failed += 1;
   }
   process.stdout.write(`\n== ${title}\n${said}`);
