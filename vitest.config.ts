@@ -8,8 +8,8 @@ export default defineConfig({
       ...configDefaults.exclude,
       ...(process.env.CREDSTASH_TEST_COMMAND === undefined ? ['test/standalone/**'] : []),
     ],
-    // Most tests wait for processes that they start; two of those at a time fill this kind of machine.
-    maxWorkers: 2,
+    // Most tests wait for processes that they start, and some for time to pass: three files at a time fill two processors.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     env: {

@@ -244,7 +244,7 @@ function runAll(
 
 /** The short form ends after some rounds, the long one when it has killed as many as this. */
 function goesOn(round: number, tally: Tally, kills: number): boolean {
-  return round < size(4, 0) || tally.of('kills') < size(1, kills);
+  return round < size(3, 0) || tally.of('kills') < size(1, kills);
 }
 
 const SHARED = ['shared.0', 'shared.1', 'shared.2'];

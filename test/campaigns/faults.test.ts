@@ -75,7 +75,7 @@ interface Mix {
 
 const every: readonly Mix[] = [
   { title: 'no fault', shares: {}, mayFail: false },
-  { title: 'throttling at 30 %', shares: { throttled: 0.3 }, mayFail: false },
+  { title: 'throttling at 30 %', shares: { throttled: 0.3 }, mayFail: false, isSlow: true },
   { title: 'throttling at 60 %', shares: { throttled: 0.6 }, mayFail: false, isSlow: true },
   {
     title: '500 and 503 at 30 %',

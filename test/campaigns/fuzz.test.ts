@@ -287,7 +287,7 @@ describe('what the library parses', () => {
       const reference = fc
         .array(piece, { maxLength: 8 })
         .map((parts) => `credstash://${parts.join('')}`);
-      await fuzz('references', reference, size(500, 100_000), async (reference) => {
+      await fuzz('references', reference, size(250, 100_000), async (reference) => {
         expect(isReference(reference)).toBe(true);
         const parsed = await refusing(['USAGE'], () => parseReference(reference));
         if (!parsed) return;
@@ -321,7 +321,7 @@ describe('what the library parses', () => {
         },
         { arbitrary: many, weight: 1 },
       );
-      await fuzz('templates', template, size(300, 50_000), async (template) => {
+      await fuzz('templates', template, size(120, 50_000), async (template) => {
         const parsed = await refusing(['USAGE'], () => parseTemplate(template, { k: 'w' }));
         if (!parsed) return;
         tally.add('templates that are well-formed');

@@ -668,7 +668,7 @@ describe('in the vault', () => {
         const own = [text(item, 'name') ?? '', text(item, 'version') ?? ''];
         for (const column of columns) {
           for (const [what, sql, ...bind] of values) {
-            if (random.below(size(10, 1)) > 0) continue;
+            if (random.below(size(20, 1)) > 0) continue;
             change(folder, 'DELETE FROM entries');
             change(folder, `INSERT INTO entries SELECT ${columns.join()} FROM kept`);
             const id = ask(folder, 'rowid', 'name = ? AND version = ?', ...own);

@@ -265,7 +265,10 @@ async function agents(
   }
   // As many connections as the SDK's own agents have.
   const common = { keepAlive: true, maxSockets: 50, ...(ca ? { ca } : {}) };
-  if (!proxyIsSet()) return { httpsAgent: new EarlyAgent(common) };
+  if (!proxyIsSet()) {
+    const httpsAgent = new EarlyAgent(common);
+    return { httpAgent: httpsAgent.plain, httpsAgent };
+  }
   const proxied = { ...common, proxyEnv: proxyEnvironment() };
   return { httpAgent: new HttpAgent(proxied), httpsAgent: new HttpsAgent(proxied) };
 }

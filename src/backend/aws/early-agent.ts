@@ -1,3 +1,4 @@
+import { Agent as HttpAgent } from 'node:http';
 import { Agent } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
@@ -16,6 +17,8 @@ import {
 export class EarlyAgent extends Agent {
   /** Resolves once the first request is on its way, and there is nothing to do but to wait for the answer. */
   readonly waiting: Promise<void>;
+  /** For endpoints without TLS, which need no head start: it tells when a request is on its way, as this one does. */
+  readonly plain: HttpAgent;
   #wait: () => void = () => undefined;
   readonly #ready = new Map<string, TLSSocket>();
   readonly #asked = new WeakSet<DynamoDBClient | KMSClient>();
@@ -25,6 +28,12 @@ export class EarlyAgent extends Agent {
     this.waiting = new Promise((resolve) => {
       this.#wait = resolve;
     });
+    this.plain = new HttpAgent(options);
+    const connectPlain = this.plain.createConnection.bind(this.plain);
+    this.plain.createConnection = (...args) => {
+      const socket = connectPlain(...args) as Socket;
+      return socket.once('connect', () => setImmediate(this.#wait));
+    };
   }
 
   /**
@@ -90,6 +99,7 @@ export class EarlyAgent extends Agent {
 
   override destroy(): void {
     for (const socket of this.#ready.values()) socket.destroy();
+    this.plain.destroy();
     super.destroy();
   }
 }
