@@ -273,7 +273,7 @@ class Lane {
       () => this.#deleteVersion(),
       () => this.#setup(),
     ];
-    while (kinds.length > size(8, 0))
+    while (kinds.length > size(10, 0))
       await kinds.splice(this.#random.below(kinds.length), 1)[0]?.();
   }
 

@@ -351,7 +351,7 @@ describe('items of every kind', () => {
   test(
     'fail alone, by name, and give nothing of a secret',
     async () => {
-      const goal = size(250, 100_000);
+      const goal = size(150, 100_000);
       const readers = [
         await reader(size(40, 240), []),
         await reader(size(12, 60), ['team=a', 'stage=b=c']),

@@ -430,7 +430,8 @@ describe('the vault', () => {
       await record([...at, 'put', file, canary], {}, 'nothing');
       const path = join(broken, file);
       const whole = readFileSync(path);
-      for (const bytes of [Buffer.from(canary), whole.subarray(0, -1), Buffer.alloc(32)]) {
+      const damages = [Buffer.from(canary), whole.subarray(0, -1), Buffer.alloc(32)];
+      for (const bytes of some(damages, 3)) {
         writeFileSync(path, bytes);
         for (const args of [
           ['get', file],
@@ -715,7 +716,7 @@ describe('AWS', () => {
       { ...item, name: { S: 'moved' } },
       { ...item, cipher: { S: 'AES-256-CTR' } },
     ];
-    for (const each of changed) {
+    for (const each of some(changed, 3)) {
       await putRaw(dynamo.url, table, each);
       for (const name of ['tampered', 'moved']) {
         const args = ['--log-level', 'debug', 'get', name];
@@ -788,7 +789,7 @@ describe('AWS', () => {
       `[default]\naws_secret_access_key = ${canary}`,
       `[default]\nsource_profile = other\nrole_arn = ${canary}\n[other]\naws_secret_access_key = ${canary}`,
     ]) {
-      for (const file of ['config', 'credentials']) {
+      for (const file of some(['config', 'credentials'], 4)) {
         writeFileSync(join(home, '.aws', file), config);
         const args = ['--log-level', 'debug', 'get', 'failing'];
         const outcome = await record(args, { env: own }, 'nothing');

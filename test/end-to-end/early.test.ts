@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startRecorder } from '../support/recorder.ts';
 import { type Certificate, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
 import {
   awsPlace,
@@ -94,6 +95,43 @@ test.each([['get', 'db'], ['getall'], ['put', 'next', 'x', '-a']])(
     expect(met).toEqual({ DynamoDB: 1, KMS: 1 });
   },
 );
+
+test('KMS is loaded while the table is read, and AES while KMS answers, over HTTP too', async () => {
+  const loaded = join(folder.path, 'loaded');
+  const hook = join(folder.path, 'hook.cjs');
+  // A file for each chunk of the bundle, once it is about to be run.
+  writeFileSync(
+    hook,
+    `const { writeFileSync } = require('node:fs');
+    const vm = require('node:vm');
+    const { basename } = require('node:path');
+    vm.Script = class extends vm.Script {
+      constructor(source, options) {
+        super(source, options);
+        writeFileSync(${JSON.stringify(loaded)} + '.' + basename(options.filename).split('-')[0], '');
+      }
+    };`,
+  );
+  const recorder = await startRecorder({
+    DynamoDB: running.dynamo ?? '',
+    KMS: running.kms?.url ?? '',
+  });
+  const outcomes: string[] = [];
+  recorder.meddle = async (action) => {
+    const chunk = action === 'KMS.Decrypt' ? 'seal' : 'kms';
+    for (let ms = 0; ms < 15_000 && !existsSync(`${loaded}.${chunk}`); ms += 10) await sleep(10);
+    outcomes.push(
+      `${action}: ${existsSync(`${loaded}.${chunk}`) ? 'loaded first' : 'answered first'}`,
+    );
+    return undefined;
+  };
+  const { args } = place;
+  const plain = awsPlace(recorder.url, recorder.url, args[1] ?? '');
+  const env = { NODE_OPTIONS: `--require ${hook}` };
+  expect(await plain.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
+  expect(outcomes).toEqual(['DynamoDB.Query: loaded first', 'KMS.Decrypt: loaded first']);
+  await recorder.close();
+});
 
 test('a put opens one connection to each', async () => {
   expect(await cs('put', 'one', 'x')).toEqual(stored('one'));
