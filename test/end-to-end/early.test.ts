@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startRecorder } from '../support/recorder.ts';
+import { builtCommand } from '../support/run.ts';
 import { type Certificate, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
 import {
   awsPlace,
@@ -127,8 +128,9 @@ test('KMS is loaded while the table is read, and AES while KMS answers, over HTT
   };
   const { args } = place;
   const plain = awsPlace(recorder.url, recorder.url, args[1] ?? '');
-  const env = { NODE_OPTIONS: `--require ${hook}` };
-  expect(await plain.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
+  // The single file has its modules inside.
+  const options = { env: { NODE_OPTIONS: `--require ${hook}` }, executable: builtCommand };
+  expect(await plain.cs(['get', 'db'], options)).toEqual(ok('secret\n'));
   expect(outcomes).toEqual(['DynamoDB.Query: loaded first', 'KMS.Decrypt: loaded first']);
   await recorder.close();
 });
