@@ -71,7 +71,7 @@ const bundle = (input) => ({
  * @param {string} input
  * @returns {import('rolldown').InputOptions}
  */
-const program = (input) => ({
+export const program = (input) => ({
   ...bundle(input),
   plugins: [noPrograms, readFileAlone, inAscii],
   // Node.js loads all of its web streams when one asks for the class. No answer of node:http is one.
@@ -79,7 +79,7 @@ const program = (input) => ({
 });
 
 /** @type {import('rolldown').OutputOptions} */
-const output = {
+export const output = {
   dir: 'dist/bin',
   format: 'cjs',
   entryFileNames: '[name].cjs',
