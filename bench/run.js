@@ -263,7 +263,6 @@ try {
     { ...put([vault]), name: 'credstash put, vault' },
     { ...node(['get', 'db'], aws), name: 'credstash get, AWS' },
     { ...put([], aws), name: 'credstash put, AWS' },
-    { name: "the SDK's two requests alone", command: [process.execPath, alone], env: aws },
     { ...node(['get', 'db'], { ...aws, ...off }), name: 'credstash get, AWS, no code cache' },
     {
       ...node(['get', 'db'], { ...aws, XDG_CACHE_HOME: join(folder, 'first') }),
@@ -284,6 +283,19 @@ try {
         }
       },
     },
+    // What no command of this kind can do without.
+    { name: "the SDK's two requests alone", command: [process.execPath, alone], env: aws },
+    {
+      name: "the SDK's two requests alone, no code cache",
+      command: [process.execPath, alone],
+      env: { ...aws, ...off },
+    },
+    script(
+      'libsql alone, one row of the vault',
+      'libsql.cjs',
+      `const Database = require(${JSON.stringify(createRequire(built).resolve('libsql'))});
+new Database(${JSON.stringify(join(folder, 'vault/vault.db'))}).prepare('SELECT * FROM entries').get();`,
+    ),
     ...(hasStandalone
       ? [
           { name: 'single file --version', command: [standalone, '--version'] },
