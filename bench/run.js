@@ -15,8 +15,6 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { rolldown } from 'rolldown';
-import { output, program } from '../rolldown.config.js';
 import { fetchNodecredstash } from '../scripts/tools.js';
 import { plot } from './plot.js';
 
@@ -190,11 +188,9 @@ const secrets = (count, bytes) =>
   );
 
 /** The two requests alone, bundled as the command is, behind the same launcher. */
-async function sdkAlone() {
+function sdkAlone() {
   const dir = join(folder, 'sdk');
-  const bundle = await rolldown(program(join(root, 'bench/sdk.js')));
-  await bundle.write({ ...output, dir, entryFileNames: 'command.cjs' });
-  await bundle.close();
+  execFileSync(process.execPath, [join(root, 'bench/bundle.js'), dir]);
   cpSync(built, join(dir, 'credstash.cjs'));
   return join(dir, 'credstash.cjs');
 }
@@ -245,7 +241,7 @@ try {
     return { ...candidate, before: next };
   };
   const peer = nodecredstash();
-  const alone = await sdkAlone();
+  const alone = sdkAlone();
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/credstash-cli'));
   /** @param {string} name @param {string} file @param {string} text */
