@@ -43,17 +43,6 @@ export default { readFile };`
       : undefined,
 };
 
-/**
- * V8 keeps a source with one character beyond Latin-1 in two bytes for each: twice to read, to copy and to collect.
- *
- * @type {import('rolldown').Plugin}
- */
-const inAscii = {
-  name: 'in-ascii',
-  renderChunk: (code) =>
-    code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
-};
-
 /** @param {string | Record<string, string>} input */
 const bundle = (input) => ({
   input,
@@ -73,7 +62,7 @@ const bundle = (input) => ({
  */
 export const program = (input) => ({
   ...bundle(input),
-  plugins: [noPrograms, readFileAlone, inAscii],
+  plugins: [noPrograms, readFileAlone],
   // Node.js loads all of its web streams when one asks for the class. No answer of node:http is one.
   transform: { define: { ReadableStream: 'undefined' } },
 });
@@ -87,6 +76,8 @@ export const output = {
   // Through the launcher's require: an import would start Node.js's loader of ES modules as well.
   dynamicImportInCjs: false,
   minify: false,
+  // V8 keeps a source with one character beyond Latin-1 in two bytes for each: twice to read, to copy and to collect.
+  charset: 'ascii',
   // Of the command, what is read at each start: licenses alone.
   comments: { legal: true, annotation: false, jsdoc: false },
 };

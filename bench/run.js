@@ -242,6 +242,8 @@ try {
   };
   const peer = nodecredstash();
   const alone = sdkAlone();
+  // Its code cache has files of the same names.
+  const apart = { ...aws, XDG_CACHE_HOME: join(folder, 'apart') };
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/credstash-cli'));
   /** @param {string} name @param {string} file @param {string} text */
@@ -280,11 +282,11 @@ try {
       },
     },
     // What no command of this kind can do without.
-    { name: "the SDK's two requests alone", command: [process.execPath, alone], env: aws },
+    { name: "the SDK's two requests alone", command: [process.execPath, alone], env: apart },
     {
       name: "the SDK's two requests alone, no code cache",
       command: [process.execPath, alone],
-      env: { ...aws, ...off },
+      env: { ...apart, ...off },
     },
     script(
       'libsql alone, one row of the vault',
