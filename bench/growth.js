@@ -10,6 +10,7 @@ import {
   DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import { rolldown } from 'rolldown';
+import { memoryHook } from './memory.js';
 
 /*
  * What a table costs as it grows: requests, bytes and memory, on DynamoDB Local (npm run test:tools), behind a proxy that
@@ -80,10 +81,7 @@ export async function growth({ env, folder, built, kms }) {
   });
   const report = join(folder, 'growth');
   const hook = join(folder, 'growth.cjs');
-  writeFileSync(
-    hook,
-    `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(report)}, String(process.resourceUsage().maxRSS)));`,
-  );
+  writeFileSync(hook, memoryHook(report));
 
   /** @param {string[]} args */
   const run = async (args) => {

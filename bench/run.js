@@ -16,6 +16,7 @@ import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fetchNodecredstash } from '../scripts/tools.js';
+import { memoryHook } from './memory.js';
 import { plot } from './plot.js';
 
 /*
@@ -84,22 +85,9 @@ function memoryOf(candidate) {
   rmSync(report, { force: true });
   if (candidate.command[0]?.endsWith('/node')) {
     const hook = join(folder, 'memory.cjs');
-    writeFileSync(
-      hook,
-      `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(report)}, String(process.resourceUsage().maxRSS)));`,
-    );
-    // By a process that is small itself: one begins with the peak of the process that started it.
-    const small = ['/bin/sh', '-c', '"$@"; exit "$?"', 'sh'];
-    // Three times: with other flags, the second start makes a code cache of its own.
-    for (const _ of [1, 2, 3]) {
-      candidate.before?.();
-      const inShell = {
-        ...candidate,
-        command: [...small, ...candidate.command],
-        before: () => undefined,
-      };
-      once(inShell, { NODE_OPTIONS: `--require ${hook}` });
-    }
+    writeFileSync(hook, memoryHook(report));
+    // Twice: with other flags, the first start makes a code cache of its own.
+    for (const _ of [1, 2]) once(candidate, { NODE_OPTIONS: `--require ${hook}` });
   } else if (existsSync('/usr/bin/time')) {
     once({
       ...candidate,
