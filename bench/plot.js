@@ -2,8 +2,8 @@
  * The start-up table as bars, in SVG: one for each command, as long as its ratio to `node -e 0`.
  */
 const ROW = 26;
-const LABELS = 330;
-const WIDTH = 860;
+const LABELS = 400;
+const WIDTH = 920;
 
 /** @param {string} text */
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
