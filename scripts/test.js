@@ -23,6 +23,12 @@ function step(title, command) {
   return status === 0;
 }
 
+/** @param {boolean} isOk */
+function count(isOk) {
+  if (isOk) passed += 1;
+  else failed += 1;
+}
+
 /** @param {string} title @param {string[]} command */
 async function check(title, [program = '', ...args]) {
   /** @type {string} */
@@ -30,12 +36,12 @@ async function check(title, [program = '', ...args]) {
   try {
     const { stdout, stderr } = await promisify(execFile)(program, args, { cwd: root, env });
     said = stdout + stderr;
-    passed += 1;
+    count(true);
   } catch (error) {
     // The message has what it wrote to stderr.
     const { stdout = '', message } = /** @type {Partial<Record<string, string>>} */ (error);
     said = `${stdout}${message}\n`;
-    failed += 1;
+    count(false);
   }
   process.stdout.write(`\n== ${title}\n${said}`);
 }
@@ -84,8 +90,7 @@ for (const [release, names] of /** @type {[string, string[]][]} */ ([
       .map((file) => `test/end-to-end/${file}.test.ts`)
       // The vault has another driver there.
       .concat('test/campaigns/crashes.test.ts');
-    if (step(`the command on ${release}`, ['vitest', 'run', ...files])) passed += 1;
-    else failed += 1;
+    count(step(`the command on ${release}`, ['vitest', 'run', ...files]));
   } else if (process.env.CI === undefined) {
     process.stdout.write(`\n!!!! LEFT OUT: every test on ${release} (npm run test:tools)\n`);
   } else {
@@ -97,8 +102,7 @@ for (const [release, names] of /** @type {[string, string[]][]} */ ([
 if (existsSync(toolPath('bun'))) {
   delete env.CREDSTASH_TEST_NODE;
   const files = ['terminal', 'pipes', 'network'].map((file) => `test/end-to-end/${file}.test.ts`);
-  if (step('the single file', ['node', 'scripts/test-standalone.js', ...files])) passed += 1;
-  else failed += 1;
+  count(step('the single file', ['node', 'scripts/test-standalone.js', ...files]));
 } else if (process.env.CI === undefined) {
   process.stdout.write('\n!!!! LEFT OUT: every test of the single file (npm run test:tools)\n');
 } else {

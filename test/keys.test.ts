@@ -315,8 +315,7 @@ describe('the data keys of a putAll are zeroed', () => {
   it('when one stops all the others', async () => {
     fail('create', error('UNREACHABLE'), (n) => n > 3);
     expect((await outcomes()).filter((done) => done === 'stored')).toHaveLength(3);
-    // Of those, and of the 16 that were under way then.
-    await expectWiped(19);
+    await expectWiped(16);
   });
 
   it('when an error that nobody foresaw ends it, with others under way', async () => {

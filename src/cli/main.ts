@@ -107,9 +107,8 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     // `help` of what is no command ends as no command does.
     const [, unknown] = unasked ? (program?.args ?? []) : [];
     if (unknown !== undefined) {
-      const failure = new CredstashError('USAGE', `unknown command '${unknown}'`, {
-        hint: 'see credstash --help',
-      });
+      const message = `unknown command '${unknown}'`;
+      const failure = new CommanderError(1, 'commander.unknownCommand', message);
       return report(failure, argv, io, { log, debug });
     }
     const help = output.help || (unasked ? output.error : '');

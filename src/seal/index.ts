@@ -27,22 +27,27 @@ export interface Format {
   contentsLength(length: number): number;
 }
 
-/** In one turn of the event loop a request connects, in the next it is sent. */
-async function onceSent(): Promise<void> {
-  for (const _ of [1, 2]) await new Promise((resolve) => setImmediate(resolve));
+/** Loads it once, and not before a request of just now is sent: in one turn of the event loop it connects, in the next it goes. */
+function onceSent(load: () => Promise<Sealing>): () => Promise<Sealing> {
+  let loading: Promise<Sealing> | undefined;
+  const later = async (): Promise<Sealing> => {
+    for (const _ of [1, 2]) await new Promise((resolve) => setImmediate(resolve));
+    return load();
+  };
+  return () => (loading ??= later());
 }
 
 /** The formats by their `cipher`. A new one is a file here and a row in this table. */
 export const FORMATS: Readonly<Record<Cipher, Format>> = {
   'AES-256-GCM': {
-    load: () => onceSent().then(() => import('./gcm-hmac.ts')),
+    load: onceSent(() => import('./gcm-hmac.ts')),
     context: bindName,
     // The nonce, and the tag.
     contentsLength: (length) => 12 + length + 16,
   },
   // The original sends the user's pairs alone, so its entries can be opened with nothing else.
   'AES-256-CTR': {
-    load: () => onceSent().then(() => import('./ctr-hmac.ts')),
+    load: onceSent(() => import('./ctr-hmac.ts')),
     context: (pairs) => pairs,
     contentsLength: (length) => length,
   },

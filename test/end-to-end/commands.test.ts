@@ -3,6 +3,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tableKeys } from '../support/dynamo.ts';
 import { run } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import {
@@ -67,14 +68,7 @@ describe.each(backends)('$name', ({ start }) => {
         client.destroy();
         expect(Table).toMatchObject({
           TableStatus: 'ACTIVE',
-          KeySchema: [
-            { AttributeName: 'name', KeyType: 'HASH' },
-            { AttributeName: 'version', KeyType: 'RANGE' },
-          ],
-          AttributeDefinitions: [
-            { AttributeName: 'name', AttributeType: 'S' },
-            { AttributeName: 'version', AttributeType: 'S' },
-          ],
+          ...tableKeys,
           BillingModeSummary: { BillingMode: 'PAY_PER_REQUEST' },
         });
       }

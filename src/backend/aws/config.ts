@@ -154,9 +154,8 @@ export function withOptions<T extends DynamoDBClientConfig | KMSClientConfig>(
 }
 
 /**
- * With no logger the SDK prints its notices, such as of several sources of credentials, to the user's terminal. It has no
- * `info`, which the SDK may not miss (it asks whether it is there): for one it copies all that each request and answer
- * carries, only to hand it over.
+ * With no logger the SDK prints its notices, such as of several sources of credentials, to the user's terminal. This one has no
+ * `info`, which the SDK calls where there is one: to hand it over, it would copy all that each request and answer carries.
  */
 const QUIET = {
   debug: () => undefined,

@@ -409,14 +409,12 @@ export class AwsEntryStore implements EntryStore {
   }
 
   #call<T>(action: string, send: (options: SendOptions) => Promise<T>): Promise<T> {
-    const attempt = async (options: SendOptions): Promise<T> => {
-      try {
-        return await send(options);
-      } catch (error) {
-        throw fromDynamo(error, action, this.#table, this.#region);
-      }
-    };
-    return this.#patience.send(`the table ${this.#table}`, attempt, this.#signal);
+    return this.#patience.send(
+      `the table ${this.#table}`,
+      send,
+      (error) => fromDynamo(error, action, this.#table, this.#region),
+      this.#signal,
+    );
   }
 
   #unreadable(): CredstashError {

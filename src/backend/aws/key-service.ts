@@ -104,14 +104,12 @@ export class AwsKeyService implements KeyService {
     context: Context,
     send: (options: SendOptions) => Promise<T>,
   ): Promise<T> {
-    const attempt = async (options: SendOptions): Promise<T> => {
-      try {
-        return await send(options);
-      } catch (error) {
-        throw fromKms(error, action, resource, this.#region, context);
-      }
-    };
-    return this.#patience.send(`KMS in ${this.#region}`, attempt, this.#signal);
+    return this.#patience.send(
+      `KMS in ${this.#region}`,
+      send,
+      (error) => fromKms(error, action, resource, this.#region, context),
+      this.#signal,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { hasCode } from '../../errors.ts';
+import { type CredstashError, hasCode } from '../../errors.ts';
 import { sleep } from '../../sleep.ts';
 
 /**
@@ -47,12 +47,14 @@ export class Patience {
    * often to try.
    *
    * @param resource what it is about: `the table X`
-   * @param send throws CredstashError
+   * @param send throws an error of the SDK's
+   * @param told that error as one of the project; it is thrown
    * @param signal ends the wait, and rejects with its reason
    */
   async send<T>(
     resource: string,
     send: (options: SendOptions) => Promise<T>,
+    told: (error: unknown) => CredstashError,
     signal?: AbortSignal,
   ): Promise<T> {
     const start = Date.now();
@@ -63,8 +65,9 @@ export class Patience {
         signal?.throwIfAborted();
         try {
           return await send(sendOptions(signal));
-        } catch (error) {
+        } catch (cause) {
           signal?.throwIfAborted();
+          const error = told(cause);
           const now = Date.now();
           const impatient =
             this.#counted || process.env['AWS_MAX_ATTEMPTS'] || now + pause > start + PATIENCE_MS;

@@ -209,13 +209,8 @@ function whereOf({ alias, region }: AliasAt): {
 function call<T>(at: AliasAt, action: string, send: () => Promise<T>): Promise<T> {
   return at.patience.send(
     `KMS in ${at.region}`,
-    async () => {
-      try {
-        return await send();
-      } catch (error) {
-        throw refused(at, error, action);
-      }
-    },
+    send,
+    (error) => refused(at, error, action),
     at.signal,
   );
 }

@@ -214,13 +214,8 @@ function whereOf(at: TableAt): { service: string; resource: string; region: stri
 function call<T>(at: TableAt, action: string, send: () => Promise<T>): Promise<T> {
   return at.patience.send(
     resourceOf(at),
-    async () => {
-      try {
-        return await send();
-      } catch (error) {
-        throw translate(error, { ...whereOf(at), action });
-      }
-    },
+    send,
+    (error) => translate(error, { ...whereOf(at), action }),
     at.signal,
   );
 }
