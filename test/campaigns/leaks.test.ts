@@ -648,7 +648,6 @@ describe('AWS', () => {
   ];
 
   test('every command under every failure of KMS and of DynamoDB', { timeout }, async () => {
-    const before = await itemsNow();
     for (const args of [
       ['put', 'failing', canary],
       ['put', 'failing', canary, '-a'],
@@ -657,7 +656,9 @@ describe('AWS', () => {
     ]) {
       expect(await record(args, { env }, 'nothing')).toMatchObject({ status: 0 });
     }
-    items = (await itemsNow()).slice(before.length);
+    // Not the others': a copy holds what is sealed in them.
+    items = (await itemsNow()).filter(({ name }) => name && 'S' in name && /^failing/.test(name.S));
+    expect(items).toHaveLength(5);
     hideSealed(items);
     hideDataKeys();
     const known = new Map(hidden);
@@ -717,7 +718,7 @@ describe('AWS', () => {
       { ...item, name: { S: 'moved' } },
       { ...item, cipher: { S: 'AES-256-CTR' } },
     ];
-    for (const each of some(changed, 3)) {
+    for (const each of changed) {
       await putRaw(dynamo.url, table, each);
       for (const name of ['tampered', 'moved']) {
         const args = ['--log-level', 'debug', 'get', name];
@@ -1028,7 +1029,7 @@ test('nothing of the environment or of its files is in a help or a usage error',
 });
 
 test('the code cache has none of it', () => {
-  const kept = files(CODE);
+  const kept = existsSync(CODE) ? files(CODE) : [];
   expect(kept.length > 0).toBe(standaloneUnderTest() === undefined);
   for (const path of kept) {
     const content = readFileSync(path);
