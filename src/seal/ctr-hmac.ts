@@ -1,6 +1,7 @@
 import { ctr } from '@noble/ciphers/aes.js';
 import type { EntryHeader } from '../entry.ts';
-import { doesNotVerify, equal, hmac, split } from './data-key.ts';
+import { CredstashError } from '../errors.ts';
+import { CURRENT_LABEL, doesNotVerify, equal, hmac, split } from './data-key.ts';
 
 /*
  * The format of the original credstash (docs/format.md). Its HMAC covers the ciphertext alone: name, version,
@@ -16,7 +17,8 @@ const COUNTER = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
  * @param header its digest names the HMAC's; absent is SHA256
  * @param dataKey 64 bytes, used for this secret alone; the caller wipes it
  * @returns the ciphertext, as long as the plaintext, and the raw HMAC
- * @throws CredstashError INTEGRITY when the data key has not 64 bytes
+ * @throws CredstashError INTEGRITY when the data key has not 64 bytes, or when the ciphertext begins as a current entry's header
+ *   does. Random data keys make such a ciphertext once in 2^88 times, and another data key makes another one
  */
 export function seal(
   header: EntryHeader,
@@ -25,6 +27,11 @@ export function seal(
 ): { contents: Uint8Array; hmac: Uint8Array } {
   const { aesKey, hmacKey } = split(dataKey);
   const contents = ctr(aesKey, COUNTER).encrypt(plaintext);
+  if (beginsAsCurrent(contents)) {
+    throw new CredstashError('INTEGRITY', 'no reader would take what this data key makes of it', {
+      hint: 'run the command again: it takes another data key',
+    });
+  }
   return { contents, hmac: hmac(header.digest ?? 'SHA256', hmacKey, [contents]) };
 }
 
@@ -32,7 +39,8 @@ export function seal(
  * Opens an original entry. The HMAC is compared first, in constant time; nothing is decrypted unless it is right.
  *
  * @param dataKey 64 bytes; the caller wipes it
- * @throws CredstashError INTEGRITY when the HMAC is wrong or the data key has not 64 bytes
+ * @throws CredstashError INTEGRITY when the HMAC is wrong, the data key has not 64 bytes, or the contents begin as a current
+ *   entry's header does: then the HMAC may be a current entry's
  */
 export function open(
   entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },
@@ -42,5 +50,10 @@ export function open(
   if (!equal(hmac(entry.digest ?? 'SHA256', hmacKey, [entry.contents]), entry.hmac)) {
     throw doesNotVerify();
   }
+  if (beginsAsCurrent(entry.contents)) throw doesNotVerify();
   return ctr(aesKey, COUNTER).decrypt(entry.contents);
+}
+
+function beginsAsCurrent(contents: Uint8Array): boolean {
+  return CURRENT_LABEL.every((byte, i) => contents[i] === byte);
 }

@@ -1,9 +1,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { DIGESTS } from '../entry.ts';
 import { CredstashError } from '../errors.ts';
+import { utf8 } from '../utf8.ts';
 
 /** Both formats take a data key of exactly 64 bytes: 32 for AES-256, 32 for the HMAC. */
 export const DATA_KEY_BYTES = 64;
+
+/**
+ * How what the current format's HMAC covers begins. What the original format's HMAC covers must never begin so: both formats
+ * take the HMAC's key from the same half of a data key, and nothing else keeps the bytes of one from verifying as the other.
+ */
+export const CURRENT_LABEL = utf8('credstash/2');
 
 /**
  * The two halves of a data key, as views: wiping the data key wipes them.

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { gcm } from '@noble/ciphers/aes.js';
 import type { EntryHeader } from '../entry.ts';
-import { lengthPrefixed, utf8 } from '../utf8.ts';
-import { doesNotVerify, equal, hmac, split } from './data-key.ts';
+import { lengthPrefixed } from '../utf8.ts';
+import { CURRENT_LABEL, doesNotVerify, equal, hmac, split } from './data-key.ts';
 
 /*
  * The current format, specified in docs/format.md. GCM alone does not commit to its key: one ciphertext can be
@@ -14,12 +14,10 @@ const NONCE_BYTES = 12;
 /** The full 128-bit tag (NIST SP 800-38D, 5.2.1.2). */
 const TAG_BYTES = 16;
 
-const LABEL = utf8('credstash/2');
-
 /** The header: every authenticated attribute but the contents, each with its length, so that none runs into the next. */
 export function encodeHeader(entry: EntryHeader): Uint8Array {
   return Buffer.concat([
-    LABEL,
+    CURRENT_LABEL,
     lengthPrefixed([
       entry.name,
       entry.version,

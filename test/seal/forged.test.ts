@@ -1,5 +1,6 @@
 import { createCipheriv, createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import * as ctr from '../../src/seal/ctr-hmac.ts';
 import { openItem } from './vectors.ts';
 
 /*
@@ -169,5 +170,53 @@ describe('an item under the HMAC of something close to it', () => {
       contents: { S: contents.toString('base64') },
       hmac: { B: Buffer.from(hmac.toString('hex')) },
     });
+  });
+});
+
+describe('[rule 29] the contents of an original entry MUST NOT begin as a header does', () => {
+  /** A current entry as an original one: all that its HMAC covers as the contents. */
+  const asOriginal = (item: Record<string, unknown>, covered: Buffer): Record<string, unknown> => {
+    const { B: hmac } = item['hmac'] as { B: Buffer };
+    return {
+      name: item['name'],
+      version: item['version'],
+      digest: item['digest'],
+      key: { S: randomBytes(100).toString('base64') },
+      contents: { S: covered.toString('base64') },
+      hmac: { B: Buffer.from(hmac.toString('hex')) },
+    };
+  };
+
+  it.each([
+    ['SHA256', 'sha256'],
+    ['SHA384', 'sha384'],
+    ['SHA512', 'sha512'],
+  ])('a current entry under %s does not open as an original one', (digest, algorithm) => {
+    const texts = { ...usual, digest };
+    const contents = contentsOf(texts);
+    const covered = Buffer.concat([headerOf(texts), u32be(contents.length), contents]);
+    expectRefusal(asOriginal(forged(texts, { contents, algorithm }), covered));
+  });
+
+  it('nor do the eleven bytes alone, while one byte less or another one is a ciphertext as any other', () => {
+    const original = (contents: Buffer): Record<string, unknown> => {
+      const hmac = createHmac('sha256', dataKey.subarray(32)).update(contents).digest();
+      return asOriginal({ ...forged(usual), hmac: { B: hmac } }, contents);
+    };
+    expectRefusal(original(Buffer.from('credstash/2')));
+    for (const text of ['credstash/', 'credstash/1', 'Credstash/2 and more', '']) {
+      expect(openItem(original(Buffer.from(text)), dataKey)).toHaveLength(text.length);
+    }
+  });
+
+  it('a writer does not store such contents', () => {
+    const header = { name: 'n', version: '1', cipher: 'AES-256-CTR', digest: 'SHA256' };
+    const zeros = ctr.seal(header, dataKey, Buffer.alloc(11)).contents;
+    // What the key stream turns into the label.
+    const unlucky = Buffer.from('credstash/2').map((byte, i) => byte ^ (zeros[i] ?? 0));
+    expect(() => ctr.seal(header, dataKey, unlucky)).toThrow(
+      expect.objectContaining({ code: 'INTEGRITY' }) as Error,
+    );
+    expect(ctr.seal(header, randomBytes(64), unlucky).contents).toHaveLength(11);
   });
 });
