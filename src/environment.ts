@@ -2,7 +2,7 @@ import type { Secret } from './entry.ts';
 import { CredstashError, type Failure, together } from './errors.ts';
 import { envName } from './format/env-name.ts';
 import { literalPrefix } from './name.ts';
-import { isReference } from './reference.ts';
+import { isReference, SCHEME } from './reference.ts';
 import { byteLength, textOf } from './utf8.ts';
 
 /** A process's environment, without a prototype. */
@@ -48,6 +48,41 @@ export function inherited(
 /** Those variables of an environment whose whole value is a reference, well-formed or not. */
 export function references(environment: Environment): [variable: string, text: string][] {
   return Object.entries(environment).filter(([, value]) => isReference(value));
+}
+
+/** In the place of a variable's name: every variable that holds a reference. */
+export const EVERY_REFERENCE = '*';
+
+/**
+ * The references that the variables `names` hold; with `EVERY_REFERENCE` among them, all of the environment.
+ *
+ * @throws CredstashError USAGE, naming the variables that are not in the environment or hold no reference: a program
+ *   that was to get a secret would get none
+ */
+export function chooseReferences(
+  environment: Environment,
+  names: readonly string[],
+): [variable: string, text: string][] {
+  const named = names.filter((name) => name !== EVERY_REFERENCE);
+  const unset = named.filter((name) => !(name in environment));
+  const plain = named.filter(
+    (name) => name in environment && !isReference(environment[name] ?? ''),
+  );
+  const all = references(environment);
+  if (unset.length > 0 || plain.length > 0) {
+    const said = [
+      ...(unset.length > 0 ? [`the environment has no ${unset.join(' and no ')}`] : []),
+      ...(plain.length > 0 ? [`the value of ${plain.join(', ')} is not a reference`] : []),
+    ].join(', and ');
+    const holders = all.map(([variable]) => variable).join(', ');
+    throw new CredstashError('USAGE', `nothing to resolve: ${said}`, {
+      hint:
+        holders === ''
+          ? `a reference is a value that begins with ${SCHEME}`
+          : `these variables hold references: ${holders}`,
+    });
+  }
+  return names.includes(EVERY_REFERENCE) ? all : all.filter(([name]) => named.includes(name));
 }
 
 /**

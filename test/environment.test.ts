@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type Assignment,
+  chooseReferences,
   environmentOf,
+  EVERY_REFERENCE,
   inherited,
   references,
   variableOf,
@@ -95,6 +97,33 @@ it('a reference is a value that begins with credstash://, malformed or not', () 
     ['A', 'credstash://a'],
     ['B', 'credstash://'],
   ]);
+});
+
+describe('the references that are chosen', () => {
+  const environment = { A: 'credstash://a', B: 'credstash://', C: 'text' };
+
+  it('are all of them, those of the variables that are named, or none', () => {
+    const both = [
+      ['A', 'credstash://a'],
+      ['B', 'credstash://'],
+    ];
+    expect(chooseReferences(environment, [])).toEqual([]);
+    expect(chooseReferences(environment, [EVERY_REFERENCE])).toEqual(both);
+    expect(chooseReferences(environment, ['B', EVERY_REFERENCE])).toEqual(both);
+    expect(chooseReferences(environment, ['B', 'A', 'B'])).toEqual(both);
+    expect(chooseReferences(environment, ['A'])).toEqual([['A', 'credstash://a']]);
+  });
+
+  it('are an error, which quotes no value, where a variable that is named holds none', () => {
+    const error = failure(() => chooseReferences(environment, ['A', 'X', 'C', EVERY_REFERENCE]));
+    expect(error).toMatchObject({
+      code: 'USAGE',
+      message:
+        'nothing to resolve: the environment has no X, and the value of C is not a reference',
+      hint: 'these variables hold references: A, B',
+    });
+    expect(failure(() => chooseReferences({ C: 'text' }, ['C'])).hint).toContain('credstash://');
+  });
 });
 
 describe('the environment of a program', () => {

@@ -11,6 +11,13 @@ const OWN =
     ' ',
   );
 
+/** The value of each option that takes one only behind a `=`, where it has none. */
+const ALONE = new Map([
+  ['--local', '1'],
+  // EVERY_REFERENCE of src/environment.ts, which is loaded later.
+  ['--resolve', '*'],
+]);
+
 /**
  * commander's grammar, with what the original's had besides (Python's argparse): a long option can be abbreviated,
  * and an argument that begins with a dash, has a space in it and is no option is a value, such as the text of a PEM
@@ -81,10 +88,10 @@ export class Grammar extends Command {
     return this.options.some((option) => option.long === long);
   }
 
-  /** The words of commander's grammar for an abbreviated option, for `-v=3`, and for `--local`. */
+  /** The words of commander's grammar for an abbreviated option, for `-v=3`, and for `--local` alone. */
   #inFull(arg: string): string[] {
-    // It takes its folder only behind a `=`. commander would take the next word, which is the command.
-    if (arg === '--local') return ['--local=1'];
+    const alone = ALONE.get(arg);
+    if (alone !== undefined && this.#has(arg)) return [`${arg}=${alone}`];
     const [typed = '', ...value] = arg.split('=');
     if (
       value.length > 0 &&
@@ -119,6 +126,14 @@ export class Grammar extends Command {
     );
     return /^-.* /s.test(arg) && !isOption && !this.#takesValue(before);
   }
+}
+
+/**
+ * Whether an option takes its value only behind a `=`, as `--local[=FOLDER]` does: commander would take the next word,
+ * which is a command or the name of a secret.
+ */
+export function takesValueBehindEquals({ optional, variadic }: Option): boolean {
+  return optional && !variadic;
 }
 
 /** Node.js reads arguments as UTF-8 and puts U+FFFD for what is none: another text than the one that was given. */

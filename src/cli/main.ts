@@ -2,7 +2,7 @@ import { debuglog } from 'node:util';
 import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError } from '../errors.ts';
-import { checkUtf8, Grammar } from './argv.ts';
+import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
 import { Io } from './io.ts';
 import { expandHome, type GlobalOptions, optionsOf } from './settings.ts';
 
@@ -183,8 +183,8 @@ export async function createProgram(
     .enablePositionalOptions()
     .configureHelp({
       subcommandTerm: (command) => command.name(),
-      // The one option that takes its value behind a = alone.
-      optionTerm: (option) => option.flags.replace(' [folder]', '[=folder]'),
+      optionTerm: (option) =>
+        takesValueBehindEquals(option) ? option.flags.replace(' [', '[=') : option.flags,
     })
     .exitOverride()
     .configureOutput({

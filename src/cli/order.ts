@@ -1,6 +1,12 @@
 import { type Context, parseContext } from '../context.ts';
 import type { Credstash } from '../credstash.ts';
-import { type Assignment, type Environment, references, variableOf } from '../environment.ts';
+import {
+  type Assignment,
+  chooseReferences,
+  type Environment,
+  EVERY_REFERENCE,
+  variableOf,
+} from '../environment.ts';
 import { CredstashError } from '../errors.ts';
 import type { ProgressOptions, Wanted } from '../flows.ts';
 import { checkLabel } from '../label.ts';
@@ -14,6 +20,8 @@ export interface OrderOptions {
   readonly fullNames?: true;
   /** Of each GLOB and name, the version that has this label. */
   readonly label?: string;
+  /** The variables of the environment whose references are resolved, or `EVERY_REFERENCE`. */
+  readonly resolve?: readonly string[];
 }
 
 type Named = Wanted & { readonly variable: string };
@@ -28,7 +36,9 @@ export interface Order {
 }
 
 /**
- * What the words before `--` ask for, and the references of the environment.
+ * What the words before `--` ask for, and those references of the environment that are to be resolved. Others may have
+ * written the environment: a CI service puts a commit's title there. So whoever asks for secrets by name gets no others,
+ * unless they ask for the references too.
  *
  * @throws CredstashError USAGE
  */
@@ -38,9 +48,15 @@ export function orderOf(words: readonly string[], options: OrderOptions, base: E
       hint: `name one: --env NAME=${SCHEME}…`,
     });
   }
+  if (options.resolve?.includes('')) {
+    throw new CredstashError('USAGE', 'the value of --resolve is empty', {
+      hint: '--resolve=NAME resolves one variable, --resolve alone all of them',
+    });
+  }
   const context = parseContext(words.filter((word) => word.includes('=')));
   const label = options.label === undefined ? undefined : checkLabel(options.label);
   const names = words.filter((word) => !word.includes('=')).map(checkGlob);
+  const asksForNothing = names.length === 0 && (options.env ?? []).length === 0;
   const named = (texts: readonly (readonly [string, string])[]): Named[] =>
     parseReferences(texts, context).map((each) => ({ ...each, variable: each.place }));
   return {
@@ -52,7 +68,9 @@ export function orderOf(words: readonly string[], options: OrderOptions, base: E
         .map((name) => ({ name, context, label, variable: variableOf(name, name) })),
       ...named((options.env ?? []).map(parseEnv)),
     ],
-    inherited: named(references(base)),
+    inherited: named(
+      chooseReferences(base, options.resolve ?? (asksForNothing ? [EVERY_REFERENCE] : [])),
+    ),
   };
 }
 

@@ -127,6 +127,10 @@ describe('what can stand at the cursor', () => {
 
   it('an option, the value of one, a file, or nothing', () => {
     expect(formats).toContain('yaml');
+    expect(at('exec', '--res')).toEqual(expect.arrayContaining(['--resolve', '--resolve=']));
+    // It takes no word behind it.
+    expect(at('exec', '--resolve', '')).toMatchObject(names);
+    expect(at('exec', '--resolve=')).toEqual([]);
     expect(at('getall', '-nf', 'x')).toEqual(at('getall', ''));
     expect(at('get', 'x', '--form', '')).toEqual(formats);
     expect(at('get', '--format=')).toEqual(formats.map((each) => `--format=${each}`));

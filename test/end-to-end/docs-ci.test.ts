@@ -58,7 +58,31 @@ function service(
   return { root, unit, env };
 }
 
+/** What an outsider wrote: the title of a commit or a pull request, in the variables that each service has for it. */
+const written = 'credstash://prod.api.db-password';
+const titles = {
+  PR_TITLE: written,
+  CI_COMMIT_TITLE: written,
+  CI_COMMIT_MESSAGE: written,
+  CHANGE_TITLE: written,
+};
+
 testBlocks('docs/ci.md', {
+  resolve: async () => {
+    const root = here.machine();
+    root.write('app/publish.sh', program, 0o755);
+    const [one = '', both = '', ...more] = block('resolve').trim().split('\n');
+    expect(more).toEqual([]);
+    const env = here.withKeys({ ...titles, DEPLOY_KEY: 'credstash://tls.key' });
+    for (const line of [one, both]) {
+      here.kms.requests.length = 0;
+      const { env: given } = told(await root.run(['sh', '-c', line], { env }));
+      expect(given).toMatchObject({ ...titles, DEPLOY_KEY: secrets['tls.key'] });
+      expect(given['NPM_TOKEN']).toBe(line === both ? token : undefined);
+      expect(here.kms.requests).toHaveLength(line === both ? 2 : 1);
+    }
+  },
+
   github: async () => {
     const { permissions, jobs } = parse(block('github')) as {
       permissions: Record<string, string>;
@@ -77,7 +101,7 @@ testBlocks('docs/ci.md', {
         if (script === undefined) continue;
         root.write('run/step.sh', script);
         const env = {
-          ...here.withKeys({ AWS_REGION: 'eu-west-1', GITHUB_ENV, RUNNER_TEMP }),
+          ...here.withKeys({ ...titles, AWS_REGION: 'eu-west-1', GITHUB_ENV, RUNNER_TEMP }),
           ...Object.fromEntries(readGithubEnv(readFileSync(GITHUB_ENV, 'utf8'))),
         };
         // The shell of a step that names none.
@@ -89,7 +113,7 @@ testBlocks('docs/ci.md', {
     );
     const [install, exec, masks, later, file] = logs as [Ended, Ended, Ended, Ended, Ended];
     expect([install.stdout, file.stdout]).toEqual(['', '']);
-    expect(told(exec).env).toMatchObject({ NPM_TOKEN: token });
+    expect(told(exec).env).toMatchObject({ ...titles, NPM_TOKEN: token });
     expect(told(exec).env).not.toHaveProperty('CI_NPM_TOKEN');
     expect(readMasks(masks.stdout)).toEqual([token]);
     expect(told(later).env).toMatchObject({ CI_NPM_TOKEN: token });
@@ -109,13 +133,14 @@ testBlocks('docs/ci.md', {
     for (const { id_tokens, variables, before_script, script } of Object.values(jobs)) {
       const root = here.registry();
       root.write('app/publish.sh', program, 0o755);
-      const env: Record<string, string> = { ...here.servers, ...variables, TMPDIR: root.path };
+      const env: Record<string, string> = { ...titles, ...here.servers, ...variables };
+      env['TMPDIR'] = root.path;
       for (const name of Object.keys(id_tokens)) env[name] = webIdentityToken;
       const lines = [...before_script, ...script].join('\n');
       // One shell for both: https://docs.gitlab.com/ci/yaml/#before_script
       const ended = await root.run(['bash', '-eo', 'pipefail', '-c', lines], { env });
       const { env: given } = told(ended);
-      expect(given).toMatchObject({ NPM_TOKEN: token });
+      expect(given).toMatchObject({ ...titles, NPM_TOKEN: token });
       expect(statSync(given['AWS_WEB_IDENTITY_TOKEN_FILE'] ?? '').mode & 0o777).toBe(0o600);
       expect(here.sts.requests.at(-1)).toMatchObject({ roleArn: variables['AWS_ROLE_ARN'] });
     }
@@ -129,7 +154,7 @@ testBlocks('docs/ci.md', {
     const root = here.machine();
     root.write('app/publish.sh', program, 0o755);
     root.write('app/deploy.yaml.tpl', 'token: {{ credstash://ci.npm-token }}\n');
-    const env = here.withKeys(settings(variables.map(([line]) => line)));
+    const env = here.withKeys({ ...titles, ...settings(variables.map(([line]) => line)) });
     const logs: Ended[] = [];
     for (const [, several, one] of steps) {
       root.write('run/step.sh', several ?? one ?? '');
@@ -137,9 +162,9 @@ testBlocks('docs/ci.md', {
     }
     const [first, second, last] = logs as [Ended, Ended, Ended];
     expect(first.stderr).toMatch(/^\+ credstash exec/);
-    expect(told(first).env).toMatchObject({ NPM_TOKEN: token });
+    expect(told(first).env).toMatchObject({ ...titles, NPM_TOKEN: token });
     const { env: given, read } = told(second);
-    expect(given).toMatchObject({ TOKEN: token });
+    expect(given).toMatchObject({ ...titles, TOKEN: token });
     expect(read).toEqual({ 'deploy.yaml': `token: ${token}\n` });
     expect(last).toMatchObject({ status: 0 });
     expect(existsSync(root.at('app/deploy.yaml'))).toBe(false);
@@ -188,6 +213,18 @@ testBlocks('docs/ci.md', {
     expect(args[0]).toBe('--tls-key');
     expect(Object.values(read)).toEqual([secrets['tls.key']]);
   },
+});
+
+test('no job resolves every reference of its environment', () => {
+  const lines = ['resolve', 'github', 'gitlab', 'jenkins'].flatMap((name) =>
+    block(name).split('\n'),
+  );
+  const execs = lines.filter((line) => line.includes('credstash exec'));
+  expect(execs.length).toBeGreaterThan(5);
+  for (const line of execs) {
+    expect(line).toMatch(/ exec ['"]ci\.\*['"] | --env | --resolve=/);
+    expect(line).not.toMatch(/--resolve(?!=)/);
+  }
 });
 
 describeUnless(programMissing('systemd-analyze', '--version'), 'units of systemd', () => {

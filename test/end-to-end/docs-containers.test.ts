@@ -99,9 +99,10 @@ testBlocks('docs/containers.md', {
     const { root, workdir } = await buildImage(block('docker-node'), context());
     root.write('entrypoint.sh', root.inside(block('entrypoint')), 0o755);
     const command = [join(root.path, 'entrypoint.sh'), 'node', 'server.js'];
-    const env = { ...here.withKeys(), CONFIG_FILE: join(root.path, 'run/app.yaml') };
+    const { TLS_KEY } = references;
+    const env = { ...here.withKeys({ TLS_KEY }), CONFIG_FILE: join(root.path, 'run/app.yaml') };
     const { env: given, read } = told(await root.run(command, { env, cwd: workdir }));
-    expect(given).toMatchObject({ DB_PASSWORD: password });
+    expect(given).toMatchObject(resolved);
     expect(read).toEqual({ [env.CONFIG_FILE]: `password: ${JSON.stringify(password)}\n` });
     expect(statSync(env.CONFIG_FILE).mode & 0o777).toBe(0o600);
   },

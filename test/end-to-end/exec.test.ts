@@ -90,7 +90,7 @@ describe.each(backends)('on $name', ({ start }) => {
     await put(on, { 'prod.db-password': 's3cret', 'prod.user': 'app', other: 'x' });
     await on.cs(['put', 'bound', 'in a context', 'env=prod']);
     const env = { DB: 'credstash://prod.db-password?version=1', KEPT: 'as it is' };
-    const got = await environmentOf(['prod.*', '--env', 'X=other'], { env }, on);
+    const got = await environmentOf(['prod.*', '--env', 'X=other', '--resolve'], { env }, on);
     expect(got).toMatchObject({
       ...on.env,
       KEPT: 'as it is',
@@ -145,7 +145,7 @@ describe('the environment of the command', () => {
       'b.c': 'in a context',
     });
     // Pairs of the command line hold for references too.
-    const context = ['env=prod', '--env=A=context.db'];
+    const context = ['env=prod', '--env=A=context.db', '--resolve'];
     expect(await environmentOf(context, { env: { B: 'credstash://context.db' } })).toMatchObject({
       A: 'in a context',
       B: 'in a context',
@@ -155,7 +155,7 @@ describe('the environment of the command', () => {
   test('--pristine and --keep', async () => {
     const env = { A: 'credstash://prod.api.user', B: 'credstash://absent', TERM: 'dumb', C: 'c' };
     const { PATH, ...rest } = await environmentOf(
-      ['prod.api.db*', '--pristine', '--keep', 'A', '--keep', 'C', '--keep', 'UNSET'],
+      ['prod.api.db*', '--resolve', '--pristine', '--keep', 'A', '--keep', 'C', '--keep', 'UNSET'],
       { env: { ...env, NODE_V8_COVERAGE: file('coverage') } },
     );
     expect(PATH).toBe(process.env.PATH);
@@ -182,13 +182,14 @@ describe('the environment of the command', () => {
   });
 
   test('a reference and a secret of one variable: an error, unless they are the same', async () => {
+    const both = ['prod.api.*', '--resolve'];
     const same = { env: { USER: 'credstash://prod.api.user' } };
-    expect(await environmentOf(['prod.api.*'], same)).toMatchObject({ USER: 'newer' });
+    expect(await environmentOf(both, same)).toMatchObject({ USER: 'newer' });
     const other = { env: { USER: 'credstash://prod.api.db-password' } };
-    expect(await environmentOf(['prod.api.*', '--no-override'], other)).toMatchObject({
+    expect(await environmentOf([...both, '--no-override'], other)).toMatchObject({
       USER: 's3cret',
     });
-    expect(await cs(['exec', 'prod.api.*', '--', 'touch', file('ran')], other)).toMatchObject({
+    expect(await cs(['exec', ...both, '--', 'touch', file('ran')], other)).toMatchObject({
       status: 2,
       stderr: expect.stringContaining(
         'error: prod.api.user: its variable would be USER, as that of prod.api.db-password\n',
@@ -203,6 +204,92 @@ describe('the environment of the command', () => {
     const [processes, secret] = stdout.trim().split('\n').slice(-2);
     expect({ status, secret }).toEqual({ status: 0, secret: 'newer' });
     expect(processes).not.toMatch(/newer|s3cret/);
+  });
+});
+
+describe('the references of the environment', () => {
+  const env = {
+    MINE: 'credstash://prod.api.user',
+    TITLE: 'credstash://prod.api.db-password',
+    PLAIN: 'plain',
+  };
+  const resolved = { MINE: 'newer', TITLE: 's3cret' };
+
+  test.each([
+    ['nothing else is asked for', [], resolved],
+    ['only an encryption context is given', ['env=prod'], undefined],
+    ['--pristine keeps them', ['--pristine', '--keep', 'MINE', '--keep', 'TITLE'], resolved],
+    ['a GLOB is given', ['prod.api.u*'], {}],
+    ['a name is given', ['prod.api.user'], {}],
+    ['--env is given', ['--env', 'X=prod.api.user'], {}],
+    ['a GLOB is given, and --pristine keeps them', ['prod.*', '--pristine', '--keep', 'MINE'], {}],
+    ['a GLOB and --no-override are given', ['prod.api.u*', '--no-override'], {}],
+    ['--resolve and a GLOB are given', ['--resolve', 'prod.api.u*'], resolved],
+    ['--resolve stands behind the GLOB', ['prod.api.u*', '--resolve'], resolved],
+    ['--resolve and --env are given', ['--env', 'X=prod.api.user', '--resolve'], resolved],
+    ['--resolve alone is given', ['--resolve'], resolved],
+    ['one is named', ['--resolve=MINE'], { MINE: 'newer' }],
+    ['one is named beside a GLOB', ['prod.api.u*', '--resolve=MINE'], { MINE: 'newer' }],
+    ['both are named', ['prod.api.user', '--resolve=MINE', '--resolve=TITLE'], resolved],
+    ['one is named twice', ['--resolve=TITLE', '--resolve=TITLE'], { TITLE: 's3cret' }],
+    ['one is named, and all', ['--resolve=MINE', '--resolve'], resolved],
+  ] as const)('where %s', async (_, args, changed) => {
+    if (changed === undefined) {
+      // They are asked for under that context.
+      const command = ['exec', ...args, '--', 'touch', file('ran')];
+      expect(await cs(command, { env })).toMatchObject({ status: 6 });
+      expect(existsSync(file('ran'))).toBe(false);
+      return;
+    }
+    const pristine = (args as readonly string[]).includes('--pristine');
+    const got = await environmentOf(args, { env });
+    for (const [name, value] of Object.entries({ ...env, ...changed })) {
+      const isKept = !pristine || (args as readonly string[]).includes(name);
+      expect([name, got[name]]).toEqual([name, isKept ? value : undefined]);
+    }
+  });
+
+  test.each([
+    [['--resolve=UNSET'], /no UNSET\n.*hold references: MINE, TITLE\n/],
+    [['--resolve=mine'], /no mine\n/],
+    [['--resolve=PLAIN', 'prod.*'], /the value of PLAIN is not a reference\n/],
+    [['--resolve=UNSET', '--resolve=PLAIN', '--resolve'], /no UNSET, and the value of PLAIN is/],
+    [['--resolve='], /the value of --resolve is empty\n/],
+    [['prod.*', '--pristine', '--resolve=MINE'], /leaves out MINE.*\n.*--keep MINE\n/],
+    [['--resolve=__proto__'], /no __proto__\n/],
+  ] as const)('an error before any request: %j', async (args, said) => {
+    // Where nothing answers.
+    const nowhere = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', ...env };
+    const got = await run(['exec', ...args, '--', 'touch', file('ran')], { env: nowhere });
+    expect(asText(got)).toEqual(failed(2, said));
+    expect(existsSync(file('ran'))).toBe(false);
+  });
+
+  test('the hint of an error is followed to its end', async () => {
+    const got = await cs(['exec', '--pristine', '--resolve=MINE', '--', 'env'], { env });
+    const [, keep = '', name = ''] = /hint: .*(--keep) (\w+)\n/.exec(got.stderr) ?? [];
+    const args = ['--pristine', '--resolve=MINE', keep, name];
+    expect(await environmentOf(args, { env })).toMatchObject({ MINE: 'newer' });
+    const none = await cs(['exec', '--resolve=MINE', '--', 'env']);
+    expect(none).toEqual(failed(2, 'no MINE', 'a value that begins with credstash://'));
+  });
+
+  test('--resolve takes no word behind a space', async () => {
+    const got = await cs(['exec', '--resolve', 'prod.api.u*', '--', 'printenv', 'SER'], { env });
+    expect(got).toEqual(ok('newer\n'));
+    expect(await cs(['exec', '--resolve', 'MINE', '--', 'env'], { env })).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('there is no secret MINE') as string,
+    });
+  });
+
+  test('of a malformed one that is not resolved nothing is said', async () => {
+    const malformed = { ...env, BROKEN: 'credstash://' };
+    expect(await environmentOf(['prod.*'], { env: malformed })).toMatchObject(malformed);
+    expect(await environmentOf(['--resolve=MINE'], { env: malformed })).toMatchObject({
+      ...malformed,
+      MINE: 'newer',
+    });
   });
 });
 
@@ -233,7 +320,7 @@ describe('nothing is run', () => {
     ],
     [
       'a reference that does not resolve',
-      ['prod.*'],
+      ['prod.*', '--resolve'],
       { A: 'credstash://none' },
       3,
       /error: A: there is no/,
@@ -516,6 +603,42 @@ test('AWS: a glob of 50 secrets is one read of the table, and each data key once
     expect([count('DynamoDB.Scan'), count('KMS.Decrypt'), recorder.requests.length]).toEqual([
       1, 50, 51,
     ]);
+  } finally {
+    await recorder.close();
+  }
+});
+
+test('AWS: of a reference that an outsider wrote, nothing is asked', async () => {
+  const aws = await dynalite.start();
+  running.push(aws);
+  const recorder = await startRecorder({ DynamoDB: aws.dynamo ?? '', KMS: aws.kms?.url ?? '' });
+  try {
+    const on = await aws.place();
+    await put(on, { 'ci.token': 'tok', 'db.password': 's3cret' });
+    const recorded = awsPlace(recorder.url, recorder.url, on.args[1] ?? '');
+    // As GitLab has the title of a commit, which whoever sends it chooses.
+    const title = { CI_COMMIT_TITLE: 'credstash://db.password' };
+    const job = { env: { ...title, TOKEN_OF_JOB: 'credstash://ci.token' } };
+    for (const [args, decrypts] of [
+      [['ci.*'], 1],
+      [['ci.token'], 1],
+      [['--env', 'X=ci.token'], 1],
+      [['ci.*', '--no-override'], 1],
+      [['ci.*', '--pristine', '--keep', 'CI_COMMIT_TITLE'], 1],
+      [['--resolve=TOKEN_OF_JOB'], 1],
+      [['ci.*', '--resolve=TOKEN_OF_JOB'], 2],
+    ] as const) {
+      recorder.requests.length = 0;
+      expect(await environmentOf(args, job, recorded), args.join(' ')).toMatchObject(title);
+      const sent = recorder.requests.map((each) => each.sent).join('\n');
+      expect(sent, args.join(' ')).not.toContain('db.password');
+      const asked = recorder.requests.filter(({ action }) => action === 'KMS.Decrypt');
+      expect(asked, args.join(' ')).toHaveLength(decrypts);
+    }
+    // What the attack would have had.
+    expect(await environmentOf(['ci.*', '--resolve'], job, recorded)).toMatchObject({
+      CI_COMMIT_TITLE: 's3cret',
+    });
   } finally {
     await recorder.close();
   }

@@ -21,8 +21,12 @@ GLOB before its first *, in upper case, with _ for what no variable has:
 'prod.api.*' gives prod.api.db-password as DB_PASSWORD. A GLOB without * is one
 secret's name.
 A REFERENCE is NAME, NAME?version=V&KEY=VALUE or NAME?label=L&KEY=VALUE, with
-or without credstash:// before it. A variable of the environment whose value
-begins with credstash:// is one, and is replaced by the secret.
+or without credstash:// before it.
+A variable of the environment whose value begins with credstash:// is replaced
+by the secret if neither GLOB nor --env is given, or with --resolve. Otherwise
+it is passed on as it is. Use --resolve=NAME where others can write variables,
+as in a CI job: it resolves NAME and no other, and fails if NAME is unset or
+holds no reference. A NAME behind a space would be a GLOB.
 COMMAND is run with all of the secrets or not at all. The exit status is its
 own; 127 when it is not found, 126 when it cannot be executed.`;
 
@@ -30,7 +34,7 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
   command
     .runsAnother()
     .description(
-      'Run COMMAND with the secrets whose name matches in its environment, and the references there resolved.',
+      'Run COMMAND with the secrets whose name matches in its environment, or with the references there resolved.',
     )
     .usage('[glob...] [KEY=VALUE...] [options] -- COMMAND [ARG...]')
     .argument(
@@ -38,6 +42,11 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       'names of secrets, * for any run of characters, quoted from the shell; KEY=VALUE is the encryption context',
     )
     .option('--env <name=reference>', 'one secret, as the variable NAME; can be repeated', listed)
+    .option(
+      '--resolve [name]',
+      'resolve the references of the environment too, or only that of NAME; can be repeated',
+      listed,
+    )
     .option('--label <label>', 'of each GLOB, the version that has this label')
     .option('--full-names', "variables called as the secrets' whole names")
     .option('--pristine', 'of the environment keep PATH, HOME and TERM alone')
@@ -64,6 +73,13 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
         import('../order.ts'),
       ]);
       const base = inherited(process.env, options);
+      const dropped = options.resolve?.find(
+        (name) => !(name in base) && Object.hasOwn(process.env, name),
+      );
+      if (dropped !== undefined) {
+        const message = `--pristine leaves out ${dropped}, which --resolve names`;
+        throw new CredstashError('USAGE', message, { hint: `keep it: --keep ${dropped}` });
+      }
       const order = orderOf(words, options, base);
       const withBackend = chooseBackend(command, io);
       // In the PATH that this process has: no secret decides which program is run.

@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
-import { Grammar } from '../argv.ts';
+import { Grammar, takesValueBehindEquals } from '../argv.ts';
 
 /** A whole word that can stand at the cursor, and what it means. */
 export interface Candidate {
@@ -84,13 +84,20 @@ function optionOf(command: Command, current: string): Place {
     const option = options.find(({ long }) => long === current.slice(0, at));
     return option ? valueOf(option, current.slice(0, at + 1)) : nothing;
   }
-  const words = options.flatMap(({ short, long, description, optional, variadic }) => [
+  const words = options.flatMap((option) => completionsOf(option, current));
+  return { kind: 'words', words };
+}
+
+function completionsOf(option: Option, current: string): Candidate[] {
+  const { short, long, description } = option;
+  return [
     // A short one is as quickly typed, and is shown to whoever has typed a dash alone.
     ...(short !== undefined && !current.startsWith('--') ? [{ value: short, description }] : []),
     ...(long !== undefined ? [{ value: long, description }] : []),
-    ...(long !== undefined && optional && !variadic ? [{ value: `${long}=`, description }] : []),
-  ]);
-  return { kind: 'words', words };
+    ...(long !== undefined && takesValueBehindEquals(option)
+      ? [{ value: `${long}=`, description }]
+      : []),
+  ];
 }
 
 /** @param prefix the option and its `=` where they are a part of the word */
