@@ -1,5 +1,5 @@
 import type { Backend } from './backend/backend.ts';
-import type { Context } from './context.ts';
+import type { Context, ContextUse } from './context.ts';
 import type { EntryHeader } from './entry.ts';
 import { CredstashError, isOfOneSecret } from './errors.ts';
 import { checkGlob, matches } from './name.ts';
@@ -66,10 +66,16 @@ export function checkChange({ rate = RATE, maxConcurrency = CHANGES_AT_ONCE }: C
   return { rate, atOnce: Math.min(CHANGES_AT_ONCE, maxConcurrency) };
 }
 
-/** @throws CredstashError USAGE */
-export function checkRewrite(options: RewriteOptions): { glob: string; context: Context } {
+/**
+ * @param use whether entries keep their seal, or get a new one
+ * @throws CredstashError USAGE
+ */
+export function checkRewrite(
+  options: RewriteOptions,
+  use: ContextUse,
+): { glob: string; context: Context } {
   checkChange(options);
-  return { glob: checkGlob(options.glob ?? '*'), context: checked(options.context) };
+  return { glob: checkGlob(options.glob ?? '*'), context: checked(options.context, use) };
 }
 
 /** The headers of the entries whose name matches, by name and then by version. */

@@ -4,7 +4,7 @@ import { byteLength, compareUtf8, isStorable, lengthPrefixed } from './utf8.ts';
 /** A KMS encryption context: frozen, without a prototype. It is authenticated, not secret. */
 export type Context = Readonly<Record<string, string>>;
 
-/** Keys that begin so belong to this project. */
+/** Keys that begin so, in any case, belong to this project. */
 const RESERVED = 'credstash:';
 
 /** The key under which an entry's name is bound to its data key. */
@@ -14,13 +14,19 @@ const NAME_KEY = 'credstash:name';
 const MAX_CONTEXT_BYTES = 8192;
 
 /**
+ * What pairs are for. Pairs to `open` with are taken as the original took them, because they are those of an entry that
+ * exists. Pairs to `seal` with must also be ones that IAM can tell apart.
+ */
+export type ContextUse = 'seal' | 'open';
+
+/**
  * The context of the command line's KEY=VALUE arguments, each split at its first `=`. A key that is given
  * twice has its last value, as in the original.
  *
  * @throws CredstashError USAGE when one has no `=`, an empty key or an empty value, or as `checkContext` does;
  *   the message gives its place and not its text, which may be a part of a secret that was not quoted
  */
-export function parseContext(pairs: readonly string[]): Context {
+export function parseContext(pairs: readonly string[], use: ContextUse = 'seal'): Context {
   return checkContext(
     pairs.map((pair, i) => {
       const at = pair.indexOf('=');
@@ -33,16 +39,22 @@ export function parseContext(pairs: readonly string[]): Context {
       }
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
+    use,
   );
 }
 
 /**
  * Checks and freezes the pairs that a user gave.
  *
+ * @param use what they are for; default: to seal
  * @throws CredstashError USAGE when a key or value is empty or no storable text, a key begins with
- *   `credstash:` or is `__proto__` (which the SDK would drop without a word), or all together are over 8192 bytes
+ *   `credstash:` or is `__proto__` (which the SDK would drop without a word), or all together are over 8192 bytes. To seal
+ *   with also when a key begins with `credstash:` in another case, or two keys differ only in case
  */
-export function checkContext(pairs: Iterable<readonly [key: string, value: string]>): Context {
+export function checkContext(
+  pairs: Iterable<readonly [key: string, value: string]>,
+  use: ContextUse = 'seal',
+): Context {
   const context = Object.create(null) as Record<string, string>;
   for (const [key, value] of pairs) {
     if (key === '' || value === '') {
@@ -54,12 +66,48 @@ export function checkContext(pairs: Iterable<readonly [key: string, value: strin
         'the encryption context must be valid Unicode text without NUL',
       );
     }
-    if (key.startsWith(RESERVED) || key === '__proto__') {
-      throw new CredstashError('USAGE', `the encryption context key ${key} is reserved`);
-    }
+    if (key.startsWith(RESERVED) || key === '__proto__') throw reserved(key);
     context[key] = value;
   }
+  if (use === 'seal') checkKeys(Object.keys(context));
   return checkSize(Object.freeze(context));
+}
+
+/**
+ * KMS tells keys apart by their bytes. IAM does not: names of condition keys, of which a context key is a part
+ * (`kms:EncryptionContext:KEY`), are compared without case.
+ * https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context-case
+ *
+ * @throws CredstashError USAGE when one could pass for a key of this project, or two for each other
+ */
+function checkKeys(keys: readonly string[]): void {
+  const known = new Map<string, string>();
+  for (const key of keys) {
+    // Compatibility forms as well, such as full-width letters: a key that only looks reserved has no use.
+    if (foldCase(key.normalize('NFKC')).startsWith(RESERVED)) throw reserved(key);
+    const folded = foldCase(key);
+    const other = known.get(folded);
+    if (other !== undefined) {
+      throw new CredstashError(
+        'USAGE',
+        `the encryption context keys ${other} and ${key} differ only in case`,
+        { hint: 'IAM policies do not tell them apart: give one of them another name' },
+      );
+    }
+    known.set(folded, key);
+  }
+}
+
+/** The same text for all texts that anything could take for equal but for their case. */
+function foldCase(text: string): string {
+  // Both ways, because ſ has only S, and K (Kelvin) only k. İ becomes i with a dot above, or i, depending on who asks.
+  return text.toLowerCase().toUpperCase().toLowerCase().replaceAll('i\u0307', 'i');
+}
+
+function reserved(key: string): CredstashError {
+  return new CredstashError('USAGE', `the encryption context key ${key} is reserved`, {
+    hint: `keys that begin with ${RESERVED} are credstash's own, in any case: give it another name`,
+  });
 }
 
 /**

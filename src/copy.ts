@@ -21,7 +21,7 @@ export async function* copy(
   open: () => Promise<{ from: Backend; to: Backend }>,
   options: CopyOptions,
 ): AsyncGenerator<Change> {
-  const { glob, context } = checkRewrite(options);
+  const { glob, context } = checkRewrite(options, 'open');
   const { from, to } = await open();
   const all = await matching(from, glob, options.progress);
   // The newest of each first, and the others once it is there: a run that is cut short, or an entry that fails, makes no old

@@ -38,7 +38,7 @@ export interface Patient {
  */
 export async function* diagnose(patient: Patient, options: DoctorOptions): AsyncGenerator<Step> {
   const { write = false, prefix = '', signal } = options;
-  const context = checked(options.context);
+  const context = checked(options.context, 'seal');
   const name = checkName(`${prefix}credstash-doctor-${randomBytes(8).toString('hex')}`);
   const bound = bindName(context, name);
   signal?.throwIfAborted();

@@ -240,7 +240,7 @@ export class Flows {
     for (const [variable, text] of Object.entries(variables)) {
       if (text !== undefined && isReference(text)) texts.push([variable, text]);
     }
-    const got = await this.getMany(parseReferences(texts, checked(options.context)), {
+    const got = await this.getMany(parseReferences(texts, checked(options.context, 'open')), {
       signal: options.signal,
     });
     return new Map(got.map(({ place, value }) => [place, value]));
@@ -258,7 +258,7 @@ export class Flows {
     template: Uint8Array,
     options: ProgressOptions & { readonly context?: Context | undefined } = {},
   ): Promise<Uint8Array> {
-    const { texts, slots } = parseTemplate(template, checked(options.context));
+    const { texts, slots } = parseTemplate(template, checked(options.context, 'open'));
     return fill(texts, await this.getMany(slots, options));
   }
 
@@ -275,7 +275,7 @@ export class Flows {
   ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
     const { skipUndecryptable = false, progress } = options;
     const glob = checkGlob(options.glob ?? '*');
-    const context = checked(options.context);
+    const context = checked(options.context, 'open');
     const which = checkWhich(options);
     const on = await this.#on(options);
     on.keys.prepare();
@@ -414,6 +414,7 @@ export class Flows {
     options: RollbackOptions = {},
   ): Promise<{ header: EntryHeader; from: string }> {
     const { which, context } = checkGet(name, options);
+    checked(options.context, 'seal');
     checkSealing(options);
     const on = await this.#on(options);
     on.keys.prepare();
@@ -641,7 +642,7 @@ async function holds(
   const entry = await lookUp(on, name, { version, exactVersion });
   if (!entry) return false;
   const { equal } = await import('./seal/data-key.ts');
-  const stored = await openEntry(on, entry, checked(options.context));
+  const stored = await openEntry(on, entry, checked(options.context, 'open'));
   try {
     return equal(stored, value);
   } finally {

@@ -1,4 +1,4 @@
-import { type Context, checkContext } from './context.ts';
+import { bindName, type Context, type ContextUse, checkContext } from './context.ts';
 import {
   checkItemSize,
   type Cipher,
@@ -73,7 +73,7 @@ export function plan(name: string, length: number, options: PutOptions): Plan {
     ...(cipher === 'AES-256-CTR' ? {} : { created: now() }),
     ...(comment === '' ? {} : { comment }),
   };
-  const context = format.context(checked(options.context), name);
+  const context = format.context(checked(options.context, 'seal'), name);
   checkSize(header, format.contentsLength(length));
   return { header, context };
 }
@@ -93,9 +93,9 @@ export interface Request {
 export function checkGet(name: string, options: GetOptions): Request {
   checkName(name);
   const which = checkWhich(options);
-  const context = checked(options.context);
-  // Both formats' contexts: an entry's cipher is known only after the first request.
-  for (const format of Object.values(FORMATS)) format.context(context, name);
+  const context = checked(options.context, 'open');
+  // The longer one of both formats' contexts: an entry's cipher is known only after the first request.
+  bindName(context, name);
   return { name, which, context };
 }
 
@@ -106,8 +106,8 @@ export function identity({ name, which, context }: Request): string {
 }
 
 /** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
-export function checked(context: Context | undefined): Context {
-  return checkContext(Object.entries(context ?? {}));
+export function checked(context: Context | undefined, use: ContextUse): Context {
+  return checkContext(Object.entries(context ?? {}), use);
 }
 
 /** The time, as an entry has it. */

@@ -18,7 +18,7 @@ export async function* prune(
   options: PruneOptions,
 ): AsyncGenerator<Change> {
   const { keep, olderThan } = options;
-  const { glob } = checkRewrite(options);
+  const { glob } = checkRewrite(options, 'open');
   if (!Number.isSafeInteger(keep) || keep < 1) {
     throw new CredstashError('USAGE', 'the number of versions to keep is 1 or more');
   }

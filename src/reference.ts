@@ -55,7 +55,7 @@ export function parseReference(text: string): Reference {
   const which = checkWhich({ version: parameters.get('version'), label: parameters.get('label') });
   parameters.delete('version');
   parameters.delete('label');
-  const context = checkContext(parameters);
+  const context = checkContext(parameters, 'open');
   bindName(context, name);
   const { version, label } = which;
   return {
@@ -74,7 +74,7 @@ export function parseReference(text: string): Reference {
  */
 export function inContext<T extends Reference>(reference: T, shared: Context): T {
   const { name, context: own } = reference;
-  const context = checkContext([...Object.entries(shared), ...Object.entries(own)]);
+  const context = checkContext([...Object.entries(shared), ...Object.entries(own)], 'open');
   bindName(context, name);
   return { ...reference, context };
 }

@@ -25,7 +25,7 @@ export async function* rekey(
   open: () => Promise<Backend>,
   options: RewriteOptions,
 ): AsyncGenerator<Change> {
-  const { glob, context } = checkRewrite(options);
+  const { glob, context } = checkRewrite(options, 'open');
   const on = await open();
   const targets = await matching(on, glob, options.progress);
   yield* change(targets, options, async (target, dryRun) => {
@@ -55,7 +55,7 @@ export async function* migrate(
   open: () => Promise<Backend>,
   options: MigrateOptions,
 ): AsyncGenerator<Change> {
-  const { glob, context } = checkRewrite(options);
+  const { glob, context } = checkRewrite(options, 'seal');
   const { cipher } = checkSealing({ cipher: options.cipher });
   const on = await open();
   const all = await matching(on, glob, options.progress);

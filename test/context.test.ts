@@ -47,6 +47,91 @@ describe('KEY=VALUE arguments', () => {
   });
 });
 
+describe('keys that IAM takes for each other', () => {
+  it.each([
+    'Credstash:Name',
+    'CREDSTASH:NAME',
+    'credsTASH:x',
+    'CREDSTASH:',
+    // ſ, which has the capital S; ﬆ and ﬅ, which have ST; full-width letters and colon.
+    'cred\u017ftash:name',
+    'cred\ufb06ash:name',
+    'CRED\ufb05ASH:name',
+    '\uff23\uff32\uff25\uff24\uff33\uff34\uff21\uff33\uff28\uff1aname',
+    'credstash\uff1aname',
+  ])('%j is reserved to seal with, and not to open with', (key) => {
+    const pairs = [[key, 'x']] as const;
+    expect(() => checkContext(pairs)).toThrow(USAGE);
+    expect(() => parseContext([`${key}=x`])).toThrow(`${key} is reserved`);
+    expect({ ...checkContext(pairs, 'open') }).toEqual({ [key]: 'x' });
+  });
+
+  it('credstash: itself is reserved in either case', () => {
+    expect(() => checkContext([['credstash:name', 'x']], 'open')).toThrow(USAGE);
+  });
+
+  it.each(['credstash', 'credstash.name', 'xcredstash:name', ' credstash:name', 'cred'])(
+    "%j is anybody's",
+    (key) => {
+      expect({ ...checkContext([[key, 'x']]) }).toEqual({ [key]: 'x' });
+    },
+  );
+
+  it.each([
+    ['env', 'ENV'],
+    ['env', 'Env'],
+    ['stra\u00dfe', 'STRASSE'],
+    ['stra\u00dfe', 'STRA\u1e9eE'],
+    ['s', '\u017f'],
+    ['k', '\u212a'],
+    ['i', '\u0130'],
+    ['i', '\u0131'],
+    ['\u00e5', '\u212b'],
+    ['\u00b5', '\u03bc'],
+    ['\u03c3x', '\u03c2x'],
+    ['\u00e9', '\u00c9'],
+  ])('%j and %j together are refused to seal with, and not to open with', (one, other) => {
+    const pairs = [
+      [one, 'x'],
+      ['between', 'y'],
+      [other, 'z'],
+    ] as const;
+    expect(() => checkContext(pairs)).toThrow(USAGE);
+    expect(() => parseContext([`${one}=x`, `${other}=x`])).toThrow(
+      `${one} and ${other} differ only in case`,
+    );
+    expect({ ...checkContext(pairs, 'open') }).toEqual(Object.fromEntries(pairs));
+    // Each by itself is a key as any other.
+    for (const key of [one, other])
+      expect({ ...checkContext([[key, 'x']]) }).toEqual({ [key]: 'x' });
+  });
+
+  it('of every character, its capital and its small letter are one', () => {
+    for (let point = 1; point <= 0x10_ffff; point++) {
+      if (point >= 0xd800 && point <= 0xdfff) continue;
+      const character = String.fromCodePoint(point);
+      for (const other of [character.toLowerCase(), character.toUpperCase()]) {
+        if (other === character) continue;
+        const pairs = [character, other].map((key) => [key, 'x'] as const);
+        if (isSealable(pairs)) expect.unreachable(`U+${point.toString(16)} and ${other}`);
+      }
+    }
+  });
+
+  it('values are told apart by case', () => {
+    expect({ ...parseContext(['a=x', 'b=X']) }).toEqual({ a: 'x', b: 'X' });
+  });
+});
+
+function isSealable(pairs: readonly (readonly [string, string])[]): boolean {
+  try {
+    checkContext(pairs);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe('the canonical encoding', () => {
   it('orders by the bytes of the keys and gives each text its length', () => {
     const encoded = encodeContext(

@@ -204,6 +204,46 @@ describe('put', () => {
     expect(calls).toEqual([]);
   });
 
+  it.each([{ env: 'prod', ENV: 'test' }, { 'Credstash:Name': 'x' }])(
+    'refuses to seal with keys that IAM takes for others, and opens original entries that have them: %j',
+    async (pairs) => {
+      const context: Record<string, string> = pairs;
+      const refused = expect.objectContaining({ code: 'USAGE' }) as Error;
+      const secret = { name: 'n', value: bytes('s') };
+      for (const cipher of ['AES-256-GCM', 'AES-256-CTR']) {
+        await expect(credstash.put('n', bytes('s'), { context, cipher })).rejects.toThrow(refused);
+        await expect(credstash.putAll([secret], { context, cipher }).next()).rejects.toThrow(
+          refused,
+        );
+        await expect(credstash.migrate({ context, cipher }).next()).rejects.toThrow(refused);
+      }
+      await expect(credstash.rollback('n', { context })).rejects.toThrow(refused);
+      expect(calls).toEqual([]);
+      // As the original stores it: its data key is wrapped under the pairs as they are.
+      await credstash.put('n', bytes('s'), { cipher: 'AES-256-CTR' });
+      const [wrapped = ''] = [...wrappings.keys()].slice(-1);
+      const wrapping = wrappings.get(wrapped);
+      wrappings.set(wrapped, { key: bytes(''), ...wrapping, context: sameContext(context) });
+      expect(text(await credstash.get('n', { context }))).toBe('s');
+      expect(
+        (await credstash.getMany([{ name: 'n', context }])).map(({ value }) => text(value)),
+      ).toEqual(['s']);
+      expect((await credstash.getAll({ context })).secrets).toHaveLength(1);
+      const query = new URLSearchParams(context).toString();
+      const reference = `credstash://n?${query}`;
+      expect((await credstash.resolveReferences({ A: reference })).get('A')).toEqual(bytes('s'));
+      expect(text(await credstash.render(bytes(`{{${reference}}}`)))).toBe('s');
+      expect(await credstash.rekey({ context }).next()).toMatchObject({ done: false });
+      // A current entry has no such pairs, which hides nothing of those that open.
+      await credstash.put('current', bytes('s'));
+      await expect(credstash.get('current', { context })).rejects.toMatchObject({
+        code: 'WRONG_CONTEXT',
+      });
+      const { secrets, leftOut } = await credstash.getAll({ context, skipUndecryptable: true });
+      expect([secrets.length, leftOut.length]).toEqual([1, 1]);
+    },
+  );
+
   it('counts on from the newest version', async () => {
     plant('n', v(41));
     await credstash.put('n', bytes('s'), { autoversion: true, version: '7' });

@@ -32,7 +32,7 @@ export function addChangeOptions(command: Command, { asks }: { asks: boolean }):
 export function globAndContext(words: readonly string[]): { glob: string; context: Context } {
   const [first = '', ...rest] = words;
   const isGlob = words.length > 0 && !first.includes('=');
-  return { glob: isGlob ? first : '*', context: parseContext(isGlob ? rest : words) };
+  return { glob: isGlob ? first : '*', context: parseContext(isGlob ? rest : words, 'open') };
 }
 
 /**

@@ -53,7 +53,10 @@ export function orderOf(words: readonly string[], options: OrderOptions, base: E
       hint: '--resolve=NAME resolves one variable, --resolve alone all of them',
     });
   }
-  const context = parseContext(words.filter((word) => word.includes('=')));
+  const context = parseContext(
+    words.filter((word) => word.includes('=')),
+    'open',
+  );
   const label = options.label === undefined ? undefined : checkLabel(options.label);
   const names = words.filter((word) => !word.includes('=')).map(checkGlob);
   const asksForNothing = names.length === 0 && (options.env ?? []).length === 0;

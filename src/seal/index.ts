@@ -1,4 +1,4 @@
-import { bindName, type Context } from '../context.ts';
+import { bindName, checkContext, type Context } from '../context.ts';
 import type { Cipher, EntryHeader } from '../entry.ts';
 
 /** Bytes in, bytes out. */
@@ -21,7 +21,11 @@ export interface Format {
    * what the caller does next, to ask for the data key, is on its way: the key service answers meanwhile.
    */
   load(): Promise<Sealing>;
-  /** The encryption context of a data key, from the user's pairs and the secret's name. */
+  /**
+   * The encryption context of a data key, from the user's pairs and the secret's name.
+   *
+   * @throws CredstashError USAGE for pairs that no entry of this format has
+   */
   context(pairs: Context, name: string): Context;
   /** How many bytes of contents a plaintext of `length` bytes becomes. */
   contentsLength(length: number): number;
@@ -41,7 +45,7 @@ function onceSent(load: () => Promise<Sealing>): () => Promise<Sealing> {
 export const FORMATS: Readonly<Record<Cipher, Format>> = {
   'AES-256-GCM': {
     load: onceSent(() => import('./gcm-hmac.ts')),
-    context: bindName,
+    context: (pairs, name) => bindName(checkContext(Object.entries(pairs)), name),
     // The nonce, and the tag.
     contentsLength: (length) => 12 + length + 16,
   },

@@ -761,6 +761,46 @@ describe('entries', () => {
     expect(newest.size).toBeGreaterThan(60);
   });
 
+  test.each([[['env=prod', 'ENV=test']], [['Credstash:Name=x']]])(
+    'an entry under %j, which IAM takes for other keys, opens, and nothing new is sealed under them [compat 13]',
+    async (pairs) => {
+      const [vector] = vectors.items;
+      if (!vector) expect.unreachable();
+      const context = Object.fromEntries(pairs.map((pair) => pair.split('=') as [string, string]));
+      const wrapped = Buffer.from(vector.item.key.S, 'base64');
+      running.kms?.importDataKey(wrapped, context, Buffer.from(vector.dataKey, 'base64'));
+      const item = { ...vector.item, name: { S: 'old' } };
+      await place.plant(item as unknown as Parameters<Place['plant']>[0]);
+      const { secret } = vector;
+      expect(await cs(['get', 'old', ...pairs])).toEqual(ok(`${secret}\n`));
+      expect(await cs(['get', 'o*', ...pairs, '-f', 'csv'])).toEqual(ok(`old,${secret}\n`));
+      expect(await cs(['getall', ...pairs, '-f', 'csv'])).toEqual(ok(`old,${secret}\n\n`));
+      const input = '{{credstash://old}}';
+      expect(await cs(['render', '-', ...pairs], { input })).toEqual(ok(secret));
+      const reference = `credstash://old?${pairs.join('&')}`;
+      expect(await cs(['exec', '--env', `A=${reference}`, '--', 'sh', '-c', 'echo "$A"'])).toEqual(
+        ok(`${secret}\n`),
+      );
+      const copied = await cs(['copy', `--to-local=${file(`copy-${pairs.length}`)}`, ...pairs]);
+      expect(copied).toMatchObject({ status: 0 });
+
+      recorder.requests.length = 0;
+      for (const args of [
+        ['put', 'new', 'x'],
+        ['put', 'new', 'x', '--cipher', 'AES-256-CTR'],
+        ['putall', '{"new": "x"}'],
+        ['rollback', 'old'],
+        ['migrate'],
+        ['doctor'],
+      ]) {
+        const refused = await cs([...args, ...pairs]);
+        expect(refused, args.join(' ')).toMatchObject({ status: 2, stdout: '' });
+        expect(refused.stderr).toMatch(/is reserved\n|env and ENV differ only in case\n/);
+      }
+      expect(recorder.requests).toEqual([]);
+    },
+  );
+
   test('what is printed of a table of 1.17.1 is what 1.17.1 prints [compat 25] [compat 27] [compat 33]', async () => {
     // Without `large`, as test/golden/make.py has it.
     for (const { item, context, dataKey } of vectors.items) {

@@ -41,7 +41,7 @@ export function register(command: Command, io: Io): void {
       const isGlob = name.includes('*') && !options.json;
       const read = options.json
         ? readJson(io, [name, ...words], options)
-        : readOne(io, name, parseContext(words), options);
+        : readOne(io, name, parseContext(words, 'open'), options);
       // Loaded where it is asked for: help and a usage error do without.
       const write =
         output === undefined
@@ -89,7 +89,10 @@ function readOne(io: Io, name: string, context: Context, options: GetOptions): R
 function readJson(io: Io, words: readonly string[], options: GetOptions): Read {
   const { version, label } = options;
   const names = [...new Set(words.filter((word) => !word.includes('=')))];
-  const context = parseContext(words.filter((word) => word.includes('=')));
+  const context = parseContext(
+    words.filter((word) => word.includes('=')),
+    'open',
+  );
   const [first] = names;
   if (first === undefined) {
     throw new CredstashError('USAGE', '--json was given no name of a secret', {

@@ -13,7 +13,7 @@ export function register(command: Command, io: Io): void {
     .option('--label <label>', 'the version that has this label');
   addSecretsOptions(command).action(async (pairs: string[], _: unknown, command: Command) => {
     const options = optionsOf(command) as SecretsOptions;
-    const context = parseContext(pairs);
+    const context = parseContext(pairs, 'open');
     const withBackend = chooseBackend(command, io);
     await withBackend(async (credstash) => {
       const text = await formatSecrets(credstash, io, { ...options, context });

@@ -24,7 +24,7 @@ export function register(command: Command, io: Io): void {
     .addHelpText('after', TEMPLATE_HELP)
     .action(async (path: string, pairs: string[], _: unknown, command: Command) => {
       const { output } = optionsOf(command) as { output?: string };
-      const context = parseContext(pairs);
+      const context = parseContext(pairs, 'open');
       if (output !== undefined && isSameFile(path, output)) {
         throw new CredstashError('USAGE', 'the output is the template itself');
       }
