@@ -51,16 +51,30 @@ export class CredstashError extends Error {
   readonly hint: string | undefined;
   /** Which of several secrets it did not work for, and why; empty where it is about one thing. */
   readonly failures: readonly Failure[];
+  /** What the service that denied it says, in its own words, which nobody here vouches for; absent where it says nothing. */
+  readonly serviceMessage: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { hint?: string | undefined; cause?: unknown; failures?: readonly Failure[] } = {},
+    options: {
+      hint?: string | undefined;
+      cause?: unknown;
+      failures?: readonly Failure[];
+      serviceMessage?: string | undefined;
+    } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.hint = options.hint;
     this.failures = options.failures ?? [];
+    this.serviceMessage = options.serviceMessage;
+  }
+
+  /** The same error in other words. */
+  reworded(message: string, hint = this.hint): CredstashError {
+    const { code, cause, failures, serviceMessage } = this;
+    return new CredstashError(code, message, { hint, cause, failures, serviceMessage });
   }
 
   /** The exit status of the command. */
@@ -91,6 +105,12 @@ const ABOUT_ALL: readonly ErrorCode[] = [
 /** Whether `error` is about one secret, so that others may fare better. */
 export function isOfOneSecret(error: unknown): error is CredstashError {
   return error instanceof CredstashError && !ABOUT_ALL.includes(error.code);
+}
+
+/** What services say in `errors` and their failures, each once. */
+export function serviceMessages(errors: readonly CredstashError[]): Set<string> {
+  const all = errors.flatMap((error) => [error, ...error.failures.map((each) => each.error)]);
+  return new Set(all.flatMap(({ serviceMessage: said }) => (said === undefined ? [] : [said])));
 }
 
 /**

@@ -113,9 +113,5 @@ export function contextOf(entry: Entry, pairs: Context): Context {
 /** An error of an entry, with the entry named. */
 export function about(entry: Entry, error: unknown): unknown {
   if (!(error instanceof CredstashError)) return error;
-  const { code, message, hint, cause } = error;
-  return new CredstashError(code, `version ${entry.version} of ${entry.name}: ${message}`, {
-    hint,
-    cause,
-  });
+  return error.reworded(`version ${entry.version} of ${entry.name}: ${error.message}`);
 }

@@ -12,6 +12,8 @@ export interface Step {
   readonly hint?: string;
   /** Of the error that was met. */
   readonly code?: ErrorCode;
+  /** What the service that denied it says, in its own words. */
+  readonly serviceMessage?: string;
 }
 
 /** What a backend is asked to look at. */
@@ -40,18 +42,23 @@ export function troubled(
   state: 'failed' | 'unknown' = 'failed',
   policy?: 'reader' | 'writer',
 ): Step {
-  const { message: found, code } = error;
   const hint =
-    code === 'ACCESS_DENIED' && policy !== undefined
+    error.code === 'ACCESS_DENIED' && policy !== undefined
       ? `credstash policy ${policy} prints the policy it takes; if one grants by name, say --name PREFIX`
       : error.hint;
-  return mended({ title, state, found, code }, hint);
+  return mended({ title, state, ...metBy(error, error.message) }, hint);
 }
 
 /** A step that nobody tells about. @param what could not be looked at: `whether its rotation is on` */
 export function hidden(title: string, what: string, error: CredstashError): Step {
-  const { message, code } = error;
-  return { title, state: 'unknown', found: `${what}: ${message}`, code };
+  return { title, state: 'unknown', ...metBy(error, `${what}: ${error.message}`) };
+}
+
+function metBy(
+  { code, serviceMessage }: CredstashError,
+  found: string,
+): Omit<Step, 'title' | 'state'> {
+  return { found, code, ...(serviceMessage === undefined ? {} : { serviceMessage }) };
 }
 
 /** A step that works. */

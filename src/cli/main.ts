@@ -1,7 +1,7 @@
 import { debuglog } from 'node:util';
 import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
-import { CredstashError } from '../errors.ts';
+import { CredstashError, serviceMessages } from '../errors.ts';
 import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
 import { Io } from './io.ts';
 import { expandHome, type GlobalOptions, optionsOf } from './settings.ts';
@@ -267,6 +267,7 @@ export function report(
   const said = [`error: ${failure.message}`];
   for (const each of failure.failures) said.push(`error: ${each.name}: ${each.error.message}`);
   if (failure.hint !== undefined) said.push(`hint: ${failure.hint}`);
+  for (const words of serviceMessages([failure])) said.push(`service says: ${words}`);
   const origin: string[] = [];
   for (const each of [failure, ...failure.failures.map((one) => one.error)]) {
     for (let at: unknown = each; at instanceof Error; at = at.cause) {

@@ -119,7 +119,6 @@ export async function get(
 /** Nothing is run with a part of its secrets: the way out of a getall is none here. */
 function withoutLeavingOut(error: unknown): never {
   if (!(error instanceof CredstashError) || error.failures.length === 0) throw error;
-  const { code, message, failures } = error;
   const hint = 'one of another encryption context is named by --env NAME=SECRET?KEY=VALUE';
-  throw new CredstashError(code, message, { failures, hint });
+  throw error.reworded(error.message, hint);
 }

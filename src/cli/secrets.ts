@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Credstash } from '../credstash.ts';
-import { CredstashError } from '../errors.ts';
+import { CredstashError, serviceMessages } from '../errors.ts';
 import type { GetAllOptions } from '../flows.ts';
 import { githubExport, type GithubExport } from '../format/github.ts';
 import { SECRET_FORMATS } from '../format/index.ts';
@@ -90,6 +90,9 @@ export async function formatSecrets(
     : (format?.(secrets, options) ?? '');
   for (const { name, error } of leftOut) {
     io.note(`credstash: warning: ${name} is left out: ${error.message}`);
+  }
+  for (const words of serviceMessages(leftOut.map(({ error }) => error))) {
+    io.note(`credstash: service says: ${words}`);
   }
   return text;
 }

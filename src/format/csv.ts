@@ -1,15 +1,18 @@
 import type { Secret } from '../entry.ts';
-import { texts } from './held.ts';
+import { type FormatOptions, texts } from './held.ts';
+import { visible } from './visible.ts';
 
 /**
  * A line of name and value for each secret, quoted where it must be (RFC 4180, section 2). Lines end in LF alone, as
  * the original's do.
  *
+ * @param options.onTerminal whether a person reads it: what a name could do to the terminal is then an escape
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
-export function csv(secrets: readonly Secret[]): string {
+export function csv(secrets: readonly Secret[], { onTerminal }: FormatOptions = {}): string {
   return texts('csv', secrets)
-    .map((pair) => `${pair.map(field).join(',')}\n`)
+    .map(([name, value]) => [onTerminal ? visible(name) : name, value].map(field))
+    .map((fields) => `${fields.join(',')}\n`)
     .join('');
 }
 

@@ -1,7 +1,8 @@
 import type { Secret } from '../entry.ts';
 import { byteLength } from '../utf8.ts';
 import { envName } from './env-name.ts';
-import { type FormatOptions, texts, variables } from './held.ts';
+import { type FormatOptions, texts, UNSEEN_NAME, variables } from './held.ts';
+import { visible } from './visible.ts';
 
 /** The client's reader takes lines of fewer bytes than this (Go, bufio.MaxScanTokenSize). */
 const LINE_BYTES = 65_536;
@@ -17,10 +18,8 @@ export function docker(secrets: readonly Secret[], options: FormatOptions = {}):
   return variables('docker', texts('docker', secrets), {
     rename: options.rawNames ? undefined : envName,
     refuse: (variable, value) => {
-      // Go counts U+0085 as white space, and JavaScript does not.
-      if (!/^[^\s\x85=#][^\s\x85=]*$/.test(variable)) {
-        return 'docker takes no such name for a variable';
-      }
+      if (!/^[^\s=#][^\s=]*$/.test(variable)) return 'docker takes no such name for a variable';
+      if (visible(variable) !== variable) return UNSEEN_NAME;
       if (/[\r\n]/.test(value)) return 'its value has a line break, and docker ends it there';
       if (value.includes('\0')) return 'its value has a NUL, which no environment can hold';
       return byteLength(line(variable, value)) > LINE_BYTES

@@ -1,6 +1,7 @@
 import type { Secret } from '../entry.ts';
 import { envName } from './env-name.ts';
-import { type FormatOptions, texts, variables } from './held.ts';
+import { type FormatOptions, texts, UNSEEN_NAME, variables } from './held.ts';
+import { visible } from './visible.ts';
 
 /** What a job of GitHub Actions needs: the first for its log, on stdout, the second for the file GITHUB_ENV. */
 export interface GithubExport {
@@ -39,8 +40,10 @@ export function github(secrets: readonly Secret[], options?: FormatOptions): str
 }
 
 function refuse(variable: string, value: string): string | undefined {
-  // A name ends at the first of = and <<.
-  if (!/^[^\s\x85=<]+$/.test(variable)) return 'GITHUB_ENV takes no such name for a variable';
+  // A name ends at the first of = and <<. Without --github-env it stands in the job's log, as does the name that a
+  // later step prints: no part of it may be a command to the runner, nor become one when that unescapes it.
+  if (!/^(?!.*::)[^\s=<%]+$/.test(variable)) return 'GITHUB_ENV takes no such name for a variable';
+  if (visible(variable) !== variable) return UNSEEN_NAME;
   // The runner compares without case: it is a Windows machine, too.
   if (/^(?:GITHUB_.*|RUNNER_.*|NODE_OPTIONS)$/i.test(variable)) {
     return `GitHub Actions lets no job set ${variable}`;

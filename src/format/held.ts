@@ -6,9 +6,15 @@ import { textOf } from '../utf8.ts';
 export interface FormatOptions {
   /** Names as they are, where a format would turn them into those of variables. */
   readonly rawNames?: boolean;
+  /** Whether it is printed on a terminal, and to no program. */
+  readonly onTerminal?: boolean;
   /** The name of the Kubernetes Secret. */
   readonly k8sName?: string;
 }
+
+/** Why a format refuses a name that `visible` would change. */
+export const UNSEEN_NAME =
+  'its name has invisible or control characters, or a command to the runner of a job';
 
 /**
  * Names and values, for a format that holds nothing but text.

@@ -4,14 +4,18 @@ import { envName } from './env-name.ts';
 import { type FormatOptions, texts, variables } from './held.ts';
 
 /**
- * `export NAME='value'` lines that sh, dash, bash and zsh evaluate to the same values. Between `'` nothing has a
+ * `export NAME='value'` lines that sh, dash, bash, zsh and ksh evaluate to the same values. Between `'` nothing has a
  * meaning, so nothing in a value is run.
+ *
+ * The lines stand between `then` and `fi`. A shell splits `eval $(…)` without quotes into words, which changes values,
+ * and `eval` joins them to one line: there `then` and `fi` are words like any other, and every shell refuses the `if`
+ * that is left open. That error quotes no value: bash shows the whole line of any other, and zsh its last word.
  *
  * @param options.rawNames names as they are, instead of those that an environment takes
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function shell(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  return variables('shell', texts('shell', secrets), {
+  const lines = variables('shell', texts('shell', secrets), {
     rename: options.rawNames ? undefined : envName,
     refuse: (variable, value) => {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
@@ -20,9 +24,8 @@ export function shell(secrets: readonly Secret[], options: FormatOptions = {}): 
       if (SPECIAL.has(variable)) return `${variable} is a variable that a shell keeps for itself`;
       return value.includes('\0') ? 'its value has a NUL, which no shell can hold' : undefined;
     },
-  })
-    .map(([variable, value]) => `export ${variable}=${shellWord(value)}\n`)
-    .join('');
+  }).map(([variable, value]) => `export ${variable}=${shellWord(value)}\n`);
+  return lines.length === 0 ? '' : `if :\nthen\n${lines.join('')}fi\n`;
 }
 
 /*

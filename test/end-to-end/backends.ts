@@ -80,8 +80,9 @@ export function failed(status: number, ...said: (string | RegExp)[]): unknown {
   const lines = said.map((each) => (typeof each === 'string' ? RegExp(literally(each)) : each));
   const stderr: unknown = expect.toSatisfy(
     (text: string) =>
-      /^credstash: error: [^\n]+\n(credstash: hint: [^\n]+\n)?$/.test(text) &&
-      lines.every((line) => line.test(text)),
+      /^credstash: error: [^\n]+\n(credstash: hint: [^\n]+\n)?(credstash: service says: [^\n]+\n)?$/.test(
+        text,
+      ) && lines.every((line) => line.test(text)),
     `one error that says ${lines.join(' and ')}`,
   );
   return { status, stdout: '', stderr };

@@ -133,7 +133,11 @@ describe('refused', () => {
       const where = args.at(-1) === 'none-such' ? 'none-such' : table;
       const denied = failed(
         6,
-        `access denied: ${action} on the table ${where} in us-east-1: because`,
+        RegExp(
+          `^credstash: error: access denied: ${action} on the table ${where} in us-east-1$`,
+          'm',
+        ),
+        /^credstash: service says: because$/m,
       );
       expect(await recorded(['-t', table, ...args])).toEqual(denied);
     }

@@ -44,7 +44,7 @@ afterAll(async () => {
 });
 
 describe('-f shell', () => {
-  const shells = ['sh', 'dash', 'bash', 'zsh -f'].filter(
+  const shells = ['sh', 'dash', 'bash', 'zsh -f', 'ksh'].filter(
     (each) => programMissing(each.split(' ')[0] ?? '', '-c', ':') === undefined,
   );
 
@@ -59,6 +59,32 @@ describe('-f shell', () => {
       expect(environment).toContain(`APP_DB_PASSWORD=${values['app.db-password']}`);
       expect(environment).toContain(`APP_GREETING=${values['app.greeting']}`);
       expect(environment).toContain(`APP_TLS_KEY=${values['app.tls.key']}`);
+    }
+  });
+
+  test.each(shells)('%s refuses it loudly where the quotes of eval are forgotten', async (each) => {
+    const { status, stdout, stderr } = await shell(
+      place,
+      `${each} -c 'eval $('"$credstash"' get "app.*" -f shell) && echo evaluated; env -0 | grep -z ^APP_'`,
+    );
+    expect({ isFailure: status !== 0, stdout }).toEqual({ isFailure: true, stdout: '' });
+    expect(stderr).toMatch(/syntax error|parse error/i);
+    for (const word of Object.values(values).flatMap((value) => value.split(/\s+/))) {
+      if (word.length > 4) expect(stderr).not.toContain(word);
+    }
+  });
+
+  test.each(shells)('%s reads it from a file, or from another program', async (each) => {
+    expect(await cs(['get', '*', '-f', 'shell', '-o', file('vars.sh')])).toEqual(ok(''));
+    const ways = [`. ${file('vars.sh')}`];
+    if (/bash|zsh|ksh/.test(each)) ways.push('source <(eval "$1")');
+    for (const way of ways) {
+      const { status, stdout, stderr } = await shell(
+        place,
+        `${each} -c '${way}; exec env -0' sh "$credstash getall -f shell"`,
+      );
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout.split('\0')).toContain(`APP_GREETING=${values['app.greeting']}`);
     }
   });
 

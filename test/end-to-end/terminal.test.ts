@@ -216,7 +216,9 @@ describe('an MFA code', () => {
     send('000000\r');
     const { status, output } = await done;
     expect(status).toBe(6);
-    expect(output).toMatch(/credstash: error: access denied.*invalid MFA one time pass code/);
+    expect(output).toMatch(
+      /credstash: error: access denied: STS on .*\r\ncredstash: service says: .*invalid MFA one time pass code/,
+    );
     expect(output).not.toContain('000000');
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { github, githubExport } from '../../src/format/github.ts';
+import { visible } from '../../src/format/visible.ts';
 import { readGithubEnv, readMasks } from '../support/github.ts';
 import { anyText, numbered, refusal, secrets, textFrom } from './secrets.ts';
 
@@ -106,7 +107,7 @@ describe('github', () => {
   });
 
   it('any name is read back with rawNames, or refused', async () => {
-    const name = fc.oneof(textFrom('a_.=< \t\n\r-é\u0085\ufeff', '<<'), anyText);
+    const name = fc.oneof(textFrom('a_.=< \t\n\r-é\u0085\ufeff:%#[', '<<', '::', '##['), anyText);
     fc.assert(
       fc.property(name, (name) => {
         fc.pre(name !== '');
@@ -114,9 +115,10 @@ describe('github', () => {
         try {
           ({ environment } = githubExport(secrets([[name, 'x']]), { rawNames: true }));
         } catch {
-          expect(name).toMatch(/[\s\x85=<\0]/);
+          if (visible(name) === name) expect(name).toMatch(/[\s=<%]|::/);
           return;
         }
+        expect(visible(name)).toBe(name);
         for (const windows of [false, true]) {
           expect(readGithubEnv(environment, windows)).toEqual(new Map([[name, 'x']]));
         }
@@ -129,5 +131,30 @@ describe('github', () => {
       'Github_x: GitHub Actions lets no job set Github_x',
       'a b: GITHUB_ENV takes no such name for a variable',
     ]);
+  });
+
+  it.each([
+    '::add-mask::x',
+    'a::b',
+    ':a::',
+    '%3A%3Aadd-mask%3A%3Ax',
+    'a\nb',
+    'a\rb',
+    'a\u2028b',
+    'a%0Ab',
+    'a##[set-env',
+    '##vso[a',
+    'a\u200b',
+    'a\u{e0041}',
+    'a\x1bb',
+  ])('refuses the name %j, which a runner could obey, with rawNames', async (name) => {
+    const [message, ...reasons] = await refusal(() =>
+      github(secrets([[name, 'zQ7']]), { rawNames: true }),
+    );
+    expect(message).toBe('github cannot hold 1 of the secrets');
+    expect(reasons).toHaveLength(1);
+    expect(reasons[0]?.slice(name.length)).toMatch(
+      /^: (?:GITHUB_ENV takes no such name|its name has invisible)/,
+    );
   });
 });

@@ -1,4 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { shell } from '../../src/format/shell.ts';
@@ -44,6 +47,7 @@ const SHELLS = [
   ['bash', '--norc', '-eu', '-o', 'histexpand'],
   ['zsh', '-f'],
   ['zsh', '-f', '-eu', '-o', 'rcquotes', '-o', 'shwordsplit'],
+  ['ksh'],
 ] as const;
 
 const picked = [
@@ -75,14 +79,14 @@ const noNul = fc.oneof(meaningful, anyText).map((text) => text.replaceAll('\0', 
 describe('shell', () => {
   it('exports each secret, in quotes that nothing but a quote ends', () => {
     expect(shell(secrets({ 'db.password': `p a$s#w"or\`d\\`, empty: '', q: "it's" }))).toBe(
-      `export DB_PASSWORD='p a$s#w"or\`d\\'\nexport EMPTY=''\nexport Q='it'\\''s'\n`,
+      `if :\nthen\nexport DB_PASSWORD='p a$s#w"or\`d\\'\nexport EMPTY=''\nexport Q='it'\\''s'\nfi\n`,
     );
     expect(shell([])).toBe('');
   });
 
   it('has the names themselves with rawNames, and refuses those that no shell takes', async () => {
     expect(shell(secrets({ db_Password: 'x' }), { rawNames: true })).toBe(
-      "export db_Password='x'\n",
+      "if :\nthen\nexport db_Password='x'\nfi\n",
     );
     const names = ['a.b', 'a b', '9', 'é', 'a-b', 'a=b', 'a\nb', 'x;id', '$(id)'];
     const [message, ...reasons] = await refusal(() =>
@@ -126,6 +130,34 @@ for (const command of SHELLS) {
         }
       },
     );
+
+    it('is a syntax error where eval is given it without quotes, and none of it is shown', () => {
+      const folder = mkdtempSync(join(tmpdir(), 'credstash-test-'));
+      try {
+        const values = examples(fc.array(noNul, { minLength: 1, maxLength: 20 }), 10);
+        for (const each of [
+          ['zQ7'],
+          ['zQ7  zQ7', 'zQ7\nzQ7', '* then fi ; { } zQ7'],
+          picked,
+          ...values,
+        ]) {
+          const [program, ...args] = command;
+          const { status, stdout, stderr } = spawnSync(
+            program,
+            [...args, '-c', `eval $(cat) && echo done; set >${join(folder, 'set')}`],
+            { input: shell(numbered(each)), encoding: 'utf8', cwd: folder },
+          );
+          expect(stdout, `SEED=${seed}`).toBe('');
+          expect(stderr, `SEED=${seed}`).toMatch(/syntax error|parse error/i);
+          expect(stderr).not.toContain('zQ7');
+          // dash leaves at once; who goes on has none of the variables.
+          if (status === 0)
+            expect(readFileSync(join(folder, 'set'), 'utf8')).not.toMatch(/^K\d+=/m);
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
 
     it('holds a value of 100 KB', () => {
       const value = "x'\n$".repeat(25_000);

@@ -82,7 +82,7 @@ export function expectTame(
     expect.unreachable(`${why}: ${JSON.stringify({ args, status, stderr }).slice(0, 5000)}`);
   };
   if (![0, 2, 3, 4, 5, 6, 7].includes(status ?? -1)) refuse('status');
-  if (!/^(?:credstash: (?:error|warning|hint|debug): [^\n]*\n)*$/.test(stderr)) {
+  if (!/^(?:credstash: (?:error|warning|hint|service says|debug): [^\n]*\n)*$/.test(stderr)) {
     refuse('not in our words');
   }
   if (status !== 0 && !stderr.startsWith('credstash: error: ')) refuse('no error');

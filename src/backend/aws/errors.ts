@@ -94,7 +94,11 @@ export function translate(error: unknown, where: Where): CredstashError {
   }
   if (DENIED.includes(name)) {
     const denied = `access denied: ${where.action ?? where.service} on ${at}`;
-    return make('ACCESS_DENIED', message === '' ? denied : `${denied}: ${words(message)}`);
+    return new CredstashError('ACCESS_DENIED', denied, {
+      cause,
+      hint: hintOf('ACCESS_DENIED'),
+      serviceMessage: message === '' ? undefined : words(message),
+    });
   }
   if (THROTTLED.includes(name) || status === 429) {
     return make(
@@ -200,7 +204,7 @@ function isOfSettings(error: unknown, { service }: Where): boolean {
 
 /** A word, an action of IAM or an ARN. */
 const DENIAL_WORD =
-  /^["'(]*(?:[A-Za-z'-]{1,40}|[a-z0-9-]+:[A-Za-z*]{1,60}|arn:[^"'()]+)["')]*[.,:;]*$/;
+  /^["'(]*(?:[A-Za-z'-]{1,40}|[a-z0-9-]+:[A-Za-z*]{1,60}|arn:[!#-&*-~]+)["')]*[.,:;]*$/;
 
 /** A denial's text, which says who lacks what and why; what else a service may quote there is left out. */
 function words(message: string): string {

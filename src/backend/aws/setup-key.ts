@@ -188,9 +188,8 @@ async function discard(at: AliasAt, key: string): Promise<string | undefined> {
 /** The error that ended it, with what it left behind. */
 function leaving(error: unknown, key: string | undefined): unknown {
   if (key === undefined || !(error instanceof CredstashError)) return error;
-  const { code, message, cause } = error;
   const hint = `the new key ${word(key)} is left behind: delete it, or give it the alias`;
-  return new CredstashError(code, message, { cause, hint });
+  return error.reworded(error.message, hint);
 }
 
 /** Of an answer: an id, a region, or a name of KMS's own. */

@@ -78,10 +78,12 @@ async function settle(
 const STATE_WIDTH = 'warning'.length;
 const TITLE_WIDTH = 'configuration'.length;
 
-function lineOf({ state, title, found, hint }: Step): string {
+function lineOf({ state, title, found, hint, serviceMessage: words }: Step): string {
   const line = `${state.padEnd(STATE_WIDTH)}  ${title.padEnd(TITLE_WIDTH)}  `;
-  const below = hint === undefined ? '' : `${' '.repeat(line.length)}${visible(hint)}\n`;
-  return `${line}${visible(found)}\n${below}`;
+  const below = [hint, words === undefined ? undefined : `service says: ${words}`]
+    .filter((each) => each !== undefined)
+    .map((each) => `${' '.repeat(line.length)}${visible(each)}\n`);
+  return `${line}${visible(found)}\n${below.join('')}`;
 }
 
 /** @throws CredstashError when a step failed: with the code of the first, or INTEGRITY if any did not verify */

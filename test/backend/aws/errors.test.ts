@@ -132,13 +132,16 @@ describe('an error', () => {
     expect((await failure(store.latest('n'))).hint).toContain('--local');
   });
 
-  it('of a denial names the action and what AWS said', async () => {
+  it('of a denial names the action, and keeps what AWS says apart from it', async () => {
     dynamodb
       .onAnyCommand()
       .rejects(service('AccessDeniedException', 400, 'User: x is not authorized'));
-    expect((await failure(store.at('n', '1'))).message).toBe(
-      'access denied: dynamodb:GetItem on the table secrets in eu-west-1: User: x is not authorized',
-    );
+    expect(await failure(store.at('n', '1'))).toMatchObject({
+      message: 'access denied: dynamodb:GetItem on the table secrets in eu-west-1',
+      serviceMessage: 'User: x is not authorized',
+    });
+    dynamodb.onAnyCommand().rejects(service('AccessDeniedException', 400, ''));
+    expect((await failure(store.at('n', '1'))).serviceMessage).toBeUndefined();
   });
 
   it('of a denial leaves out what is neither a word, an action nor an ARN', async () => {
@@ -152,8 +155,14 @@ describe('an error', () => {
       .rejects(
         service('AccessDeniedException', 400, `${said} {"Plaintext":"${key}"} ${key} (x:${key})`),
       );
-    expect((await failure(keys.unwrap(Uint8Array.of(1), checkContext([])))).message).toBe(
-      `access denied: kms:Decrypt on the entry's key in eu-west-1: ${said} … … …`,
+    expect((await failure(keys.unwrap(Uint8Array.of(1), checkContext([])))).serviceMessage).toBe(
+      `${said} … … …`,
+    );
+    kms
+      .onAnyCommand()
+      .rejects(service('AccessDeniedException', 400, 'arn:aws:\x1b[2J arn:aws:é x\x07'));
+    expect((await failure(keys.unwrap(Uint8Array.of(1), checkContext([])))).serviceMessage).toBe(
+      '… … …',
     );
   });
 
