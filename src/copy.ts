@@ -80,10 +80,12 @@ async function created(from: Backend, to: Backend, entry: Entry, pairs: Context)
 
 /** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
 async function rewrapped(from: Backend, to: Backend, entry: Entry, pairs: Context): Promise<Entry> {
-  const context = contextOf(entry, pairs);
   let dataKey: Uint8Array | undefined;
   let value: Uint8Array | undefined;
   try {
+    const context = contextOf(from, entry, pairs);
+    // What the other side would not open is not written there.
+    contextOf(to, entry, pairs);
     const { open } = await FORMATS[entry.cipher].load();
     dataKey = await from.keys.unwrap(entry.key, context);
     value = open(entry, dataKey);

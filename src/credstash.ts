@@ -7,6 +7,7 @@ import { CredstashError } from './errors.ts';
 import { type FlowDefaults, Flows } from './flows.ts';
 import type { Policy, PolicyOptions, PolicyPlace, Role } from './policy.ts';
 import type { CheckOptions, Checks, Step } from './step.ts';
+import { checkFormats, checkTrustedKeys, describeTrust } from './trust.ts';
 
 /** Where the secrets are on AWS, and how they are sealed. Everything has a default. */
 export interface CredstashOptions extends Partial<AwsSettings>, FlowDefaults {}
@@ -37,12 +38,21 @@ export interface Opened extends Backend {
 export class Credstash extends Flows {
   readonly #backend: () => Promise<Opened>;
   readonly #close: () => Promise<void>;
+  readonly #trust: string | undefined;
 
   /**
    * @param options what AWS's own environment variables and files say, unless given here
-   * @param open internal
+   * @param vault internal
+   * @throws CredstashError USAGE for a `maxConcurrency`, `formats` or `trustedKeys` that cannot be
    */
-  constructor(options: CredstashOptions = {}, open = () => openAws(options)) {
+  constructor(options: CredstashOptions = {}, vault?: () => Promise<Opened>) {
+    const { formats, trustedKeys, trustNames } = options;
+    const trusted = checkTrustedKeys(trustedKeys, trustNames?.trustedKeys);
+    if (vault && trusted) {
+      throw new CredstashError('USAGE', 'trusted keys are keys of KMS, and a vault has its own');
+    }
+    // What is trusted stays as it was checked.
+    const open = vault ?? (() => openAws({ ...options, trustedKeys: trusted?.arns }));
     let opened: Promise<Opened> | undefined;
     const once = (): Promise<Opened> =>
       (opened ??= open().catch((error: unknown) => {
@@ -51,6 +61,7 @@ export class Credstash extends Flows {
         throw error;
       }));
     super(once, options);
+    this.#trust = describeTrust(vault ? null : trusted, checkFormats(formats, trustNames?.formats));
     this.#backend = once;
     this.#close = async () => {
       const last = opened;
@@ -61,7 +72,11 @@ export class Credstash extends Flows {
     };
   }
 
-  /** The local vault in `folder`, an absolute path. */
+  /**
+   * The local vault in `folder`, an absolute path.
+   *
+   * @throws CredstashError USAGE for options that cannot be, also for `trustedKeys`: a vault has one key, and no other
+   */
   static local(folder: string, options: LocalOptions = {}): Credstash {
     return new Credstash(options, () => openVault(folder, options));
   }
@@ -91,6 +106,7 @@ export class Credstash extends Flows {
       open: this.#backend,
       put: this.put.bind(this),
       get: this.get.bind(this),
+      trust: this.#trust,
     };
     yield* diagnose(patient, options);
   }

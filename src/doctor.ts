@@ -8,7 +8,15 @@ import { checked, type GetOptions, type PutOptions } from './plan.ts';
 import type { CallOptions } from './progress.ts';
 import { equal } from './seal/data-key.ts';
 import { shellWord } from './shell-word.ts';
-import { attempt, type CheckOptions, type Checks, fine, type Step, troubled } from './step.ts';
+import {
+  attempt,
+  type CheckOptions,
+  type Checks,
+  fine,
+  type Step,
+  troubled,
+  untrustedKey,
+} from './step.ts';
 import { FIRST_VERSION } from './version.ts';
 
 export type { Step };
@@ -29,6 +37,8 @@ export interface Patient {
   readonly open: () => Promise<Backend & { readonly check: (options: CheckOptions) => Checks }>;
   readonly put: (name: string, value: Uint8Array, options: PutOptions) => Promise<EntryHeader>;
   readonly get: (name: string, options: GetOptions) => Promise<Uint8Array>;
+  /** Which entries it opens, for a person; undefined where there is nothing to say. */
+  readonly trust: string | undefined;
 }
 
 /**
@@ -48,6 +58,7 @@ export async function* diagnose(patient: Patient, options: DoctorOptions): Async
     yield troubled('configuration', opened);
     return;
   }
+  if (patient.trust !== undefined) yield fine('trust', patient.trust);
   const { keys, entries } = opened;
   const usable = yield* opened.check({ name, byName: prefix !== '', write, signal });
   if (!usable.keys) return;
@@ -65,6 +76,10 @@ async function* dataKey(
 ): AsyncGenerator<Step, boolean> {
   const title = 'data key';
   const key = await attempt(() => keys.generate(context), signal);
+  if (key instanceof CredstashError && key.code === 'KEY_NOT_TRUSTED') {
+    yield untrustedKey(key, write);
+    return false;
+  }
   if (key instanceof CredstashError) {
     const isReader = key.code === 'ACCESS_DENIED' && !write;
     const hint = 'who reads needs none; but without one, whether kms:Decrypt is allowed is unknown';

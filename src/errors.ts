@@ -1,6 +1,6 @@
 /**
  * The exit status of the command for each code (docs/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
- * secret, version or table, 4 a conflict, 5 integrity, 6 credentials, access or key service refused,
+ * secret, version or table, 4 a conflict, 5 integrity or trust, 6 credentials, access or key refused,
  * 7 throttled or not reachable after retries; as a shell reports them, 126 and 127 for a command of exec that cannot be
  * executed and one that is not there, and 130 for Ctrl-C at a prompt.
  */
@@ -17,11 +17,13 @@ const EXIT_STATUS = {
   VERSION_EXISTS: 4,
   CONFLICT: 4,
   INTEGRITY: 5,
+  ENTRY_NOT_TRUSTED: 5,
   NO_CREDENTIALS: 6,
   CREDENTIALS_REFUSED: 6,
   ACCESS_DENIED: 6,
   KEY_NOT_FOUND: 6,
   KEY_UNUSABLE: 6,
+  KEY_NOT_TRUSTED: 6,
   WRONG_CONTEXT: 6,
   VAULT_PERMISSIONS: 6,
   THROTTLED: 7,
@@ -97,6 +99,7 @@ const ABOUT_ALL: readonly ErrorCode[] = [
   'VAULT_NOT_FOUND',
   'NO_CREDENTIALS',
   'CREDENTIALS_REFUSED',
+  'KEY_NOT_TRUSTED',
   'VAULT_PERMISSIONS',
   'THROTTLED',
   'UNREACHABLE',
@@ -115,13 +118,16 @@ export function serviceMessages(errors: readonly CredstashError[]): Set<string> 
 
 /**
  * One error for all of `failures`, of which there is one at least. Its code is the first one's, unless an entry did
- * not verify: nothing else may hide that.
+ * not verify or is not trusted: nothing else may hide that.
  */
 export function together(
   message: string,
   failures: readonly Failure[],
   hint: string | undefined,
 ): CredstashError {
-  const worst = failures.find(({ error }) => error.code === 'INTEGRITY') ?? failures[0];
+  const worst =
+    failures.find(({ error }) => error.code === 'INTEGRITY') ??
+    failures.find(({ error }) => error.code === 'ENTRY_NOT_TRUSTED') ??
+    failures[0];
   return new CredstashError(worst?.error.code ?? 'UNEXPECTED', message, { failures, hint });
 }

@@ -12,7 +12,7 @@ import {
 } from './changes.ts';
 import type { Context } from './context.ts';
 import type { CopyOptions } from './copy.ts';
-import type { Entry, EntryHeader, Secret } from './entry.ts';
+import type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';
 import {
   CredstashError,
   type ErrorCode,
@@ -43,6 +43,7 @@ import { isReference, parseReferences } from './reference.ts';
 import type { MigrateOptions } from './rewrite.ts';
 import { FORMATS } from './seal/index.ts';
 import { fill, parseTemplate } from './template.ts';
+import { type AllowedFormats, checkCipher, checkFormats, type TrustNames } from './trust.ts';
 import { compareUtf8 } from './utf8.ts';
 import { checkVersion, FIRST_VERSION, nextVersion, shortVersion, spellings } from './version.ts';
 
@@ -96,6 +97,13 @@ export interface PutAllOptions extends PutOptions, ProgressOptions {
 export interface FlowDefaults extends Pick<PutOptions, 'cipher' | 'digest'> {
   /** How many secrets are worked on at once, at most; default: 32 that are read, 16 that are stored, 8 that are changed. */
   readonly maxConcurrency?: number | undefined;
+  /**
+   * Which formats are opened and written; default: both. With `AES-256-GCM` alone an original entry, which is bound to no
+   * name, is refused (ENTRY_NOT_TRUSTED), and to put one is an error of USAGE.
+   */
+  readonly formats?: readonly Cipher[] | undefined;
+  /** @internal How the settings of trust are called where they were made. */
+  readonly trustNames?: TrustNames | undefined;
 }
 
 /** What became of one secret of several that were put. */
@@ -115,15 +123,17 @@ type Choice = readonly [name: string, found: Found | undefined];
  */
 export class Flows {
   readonly #backend: () => Promise<Backend>;
-  readonly #defaults: FlowDefaults;
+  readonly #defaults: Pick<FlowDefaults, 'cipher' | 'digest' | 'maxConcurrency'>;
+  readonly #formats: AllowedFormats | undefined;
 
   /**
    * @param backend opened by the first flow
-   * @throws CredstashError USAGE for a `maxConcurrency` that is none
+   * @throws CredstashError USAGE for a `maxConcurrency` or `formats` that cannot be
    */
   constructor(backend: () => Promise<Backend>, defaults: FlowDefaults = {}) {
-    const { cipher, digest, maxConcurrency } = defaults;
+    const { cipher, digest, maxConcurrency, formats, trustNames } = defaults;
     checkChange({ maxConcurrency });
+    this.#formats = checkFormats(formats, trustNames?.formats);
     this.#backend = backend;
     this.#defaults = { cipher, digest, maxConcurrency };
   }
@@ -141,9 +151,17 @@ export class Flows {
   async #on({ signal }: CallOptions): Promise<Backend> {
     signal?.throwIfAborted();
     const { keys, entries } = await this.#backend();
+    const formats = this.#formats;
     return signal
-      ? { keys: keys.during(signal), entries: entries.during(signal) }
-      : { keys, entries };
+      ? { keys: keys.during(signal), entries: entries.during(signal), formats }
+      : { keys, entries, formats };
+  }
+
+  /** The same, for a flow that seals or wraps. @throws CredstashError KEY_NOT_TRUSTED, before any request */
+  async #toWrite(options: CallOptions): Promise<Backend> {
+    const on = await this.#on(options);
+    on.keys.checkKey?.();
+    return on;
   }
 
   /**
@@ -153,8 +171,9 @@ export class Flows {
    * @throws CredstashError USAGE or TOO_LARGE for bad input; VERSION_EXISTS; VERSION_NOT_NUMERIC with `autoversion`
    */
   async put(name: string, value: Uint8Array, options: PutOptions = {}): Promise<EntryHeader> {
-    const planned = plan(name, value.length, { ...this.#defaults, ...given(options) });
-    return store(await this.#on(options), planned, value, options);
+    const sealing = { ...this.#defaults, ...given(options) };
+    const planned = plan(name, value.length, sealing, this.#formats);
+    return store(await this.#toWrite(options), planned, value, options);
   }
 
   /**
@@ -325,9 +344,10 @@ export class Flows {
         throw new CredstashError('USAGE', `the secret ${secret.name} is given twice`);
       }
       names.add(secret.name);
-      return { ...secret, plan: plan(secret.name, secret.value.length, sealing) };
+      const planned = plan(secret.name, secret.value.length, sealing, this.#formats);
+      return { ...secret, plan: planned };
     });
-    const on = await this.#on(options);
+    const on = await this.#toWrite(options);
     const put = async ({ name, value, plan }: (typeof planned)[number]): Promise<PutOutcome> => {
       if (options.skipUnchanged) {
         try {
@@ -415,8 +435,9 @@ export class Flows {
   ): Promise<{ header: EntryHeader; from: string }> {
     const { which, context } = checkGet(name, options);
     checked(options.context, 'seal');
-    checkSealing(options);
-    const on = await this.#on(options);
+    const { cipher } = checkSealing(options);
+    checkCipher(this.#formats, cipher);
+    const on = await this.#toWrite(options);
     on.keys.prepare();
     const versions = await versionsOf(on, name);
     const wanted = which.version === undefined ? undefined : spellings(which.version);
@@ -433,13 +454,14 @@ export class Flows {
     const entry = await find(on, name, { version: from, exactVersion: true });
     const value = await openEntry(on, entry, context);
     try {
-      const planned = plan(name, value.length, {
+      const sealing = {
         version: nextVersion(name, versions[0]?.version ?? ''),
         context,
         comment: `rollback to ${shortVersion(from)}`,
         cipher: options.cipher ?? entry.cipher,
         digest: options.digest ?? writtenDigest(entry.digest),
-      });
+      };
+      const planned = plan(name, value.length, sealing, this.#formats);
       const hmacAsText = planned.header.cipher === 'AES-256-CTR' ? entry.hmacAsText : undefined;
       return { header: await store(on, planned, value, { hmacAsText }), from };
     } finally {
@@ -510,7 +532,7 @@ export class Flows {
    */
   async *rekey(options: RewriteOptions = {}): AsyncGenerator<Change> {
     const { rekey } = await import('./rewrite.ts');
-    yield* rekey(() => this.#on(options), this.#bounded(options));
+    yield* rekey(() => this.#toWrite(options), this.#bounded(options));
   }
 
   /**
@@ -521,7 +543,10 @@ export class Flows {
    */
   async *migrate(options: MigrateOptions = {}): AsyncGenerator<Change> {
     const { migrate } = await import('./rewrite.ts');
-    yield* migrate(() => this.#on(options), { cipher: this.#defaults.cipher, ...given(options) });
+    yield* migrate(() => this.#toWrite(options), {
+      cipher: this.#defaults.cipher,
+      ...given(options),
+    });
   }
 
   /**
@@ -535,7 +560,7 @@ export class Flows {
     const { copy } = await import('./copy.ts');
     const open = async (): Promise<{ from: Backend; to: Backend }> => ({
       from: await this.#on(options),
-      to: await to.#on(options),
+      to: await to.#toWrite(options),
     });
     yield* copy(open, this.#bounded(options));
   }
@@ -700,7 +725,14 @@ function hintOf(
   const hints = [
     ...(has('WRONG_CONTEXT') ? [context] : []),
     ...(has('INTEGRITY') ? ['find out who wrote what does not verify'] : []),
+    ...distrust(failures),
     ...more,
   ];
   return hints.length === 0 ? undefined : hints.join(', or ');
+}
+
+/** What to do about entries that are not trusted: as the first of them says. */
+function distrust(failures: readonly Failure[]): string[] {
+  const first = failures.find(({ error }) => error.code === 'ENTRY_NOT_TRUSTED');
+  return first?.error.hint === undefined ? [] : [first.error.hint];
 }

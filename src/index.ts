@@ -40,3 +40,4 @@ export type {
 } from './flows.ts';
 export { Flows } from './flows.ts';
 export { isReference, parseReference, type Reference } from './reference.ts';
+export type { AllowedFormats } from './trust.ts';

@@ -13,9 +13,15 @@ export interface KeyPlace {
   readonly account: string;
 }
 
+/** A key as its ARN says it, and not by an alias. */
+export interface KeyArn extends KeyPlace {
+  readonly id: string;
+}
+
 /** https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html, AliasName */
 const ALIAS = /^alias\/[A-Za-z0-9/_-]{1,250}$/;
 const ARN = /^arn:([a-z-]+):kms:([a-z0-9-]+):(\d{12}):(alias\/[A-Za-z0-9/_-]+|key\/[A-Za-z0-9-]+)$/;
+const KEY_ARN = /^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):key\/([A-Za-z0-9-]+)$/;
 /** With or without the `mrk-` of a key of several regions. */
 const ID = /^(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 
@@ -31,6 +37,12 @@ export function parseKey(key: string): KeyName {
     'USAGE',
     'the key is neither an alias such as alias/credstash, nor the id of a key, nor an ARN',
   );
+}
+
+/** The parts of the ARN of a key; undefined for any other text, an alias's ARN too. */
+export function parseKeyArn(arn: string): KeyArn | undefined {
+  const [, partition = '', region = '', account = '', id = ''] = KEY_ARN.exec(arn) ?? [];
+  return id === '' ? undefined : { partition, region, account, id };
 }
 
 /** Checks the alias of a key that is to be created. @throws CredstashError USAGE when it can be none */

@@ -30,6 +30,10 @@ export interface CredStashOptions {
   readonly kmsOpts?: SdkOptions | undefined;
   /** The format of new secrets: `AES-256-CTR` (default), which nodecredstash reads, or `AES-256-GCM`, which it does not. */
   readonly cipher?: 'AES-256-CTR' | 'AES-256-GCM' | undefined;
+  /** The ARNs of the KMS keys that secrets may be under; default: every key that KMS lets the caller use. */
+  readonly trustedKeys?: readonly string[] | undefined;
+  /** Which formats are opened and written; default: both. With `AES-256-GCM` alone that is the format of new secrets. */
+  readonly formats?: readonly ('AES-256-CTR' | 'AES-256-GCM')[] | undefined;
 }
 
 /** What each call of nodecredstash 3 can say. */
@@ -133,7 +137,7 @@ class CredStash {
       exactVersion: true,
       context: contextOf(context),
       digest: digest?.toUpperCase(),
-      cipher: this.#options.cipher ?? 'AES-256-CTR',
+      cipher: this.#cipher(),
       hmacAsText: true,
     });
     return {};
@@ -287,6 +291,12 @@ class CredStash {
     await Promise.all(open.map((each) => each.close()));
   };
 
+  /** The format of new secrets. */
+  #cipher(): string {
+    const { cipher, formats } = this.#options;
+    return cipher ?? (formats?.includes('AES-256-CTR') === false ? 'AES-256-GCM' : 'AES-256-CTR');
+  }
+
   /** The one for a table and a key, which is kept. */
   #credstash({ tableName, kmsKey }: WhereOptions): Credstash {
     const table = tableName ?? this.#where.table;
@@ -298,7 +308,9 @@ class CredStash {
       const dynamodb = sdk3Options(dynamoConfig.opts);
       const kms = sdk3Options(kmsConfig.opts);
       const profile = dynamodb.profile ?? kms.profile;
-      credstash = new Credstash({ table, key, profile, clientOptions: { dynamodb, kms } });
+      const { trustedKeys, formats } = this.#options;
+      const clientOptions = { dynamodb, kms };
+      credstash = new Credstash({ table, key, profile, clientOptions, trustedKeys, formats });
       this.#open.set(id, credstash);
     }
     return credstash;

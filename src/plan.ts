@@ -12,6 +12,7 @@ import { checkName } from './name.ts';
 import type { CallOptions } from './progress.ts';
 import { checkWhich, type Which } from './read.ts';
 import { FORMATS } from './seal/index.ts';
+import { type AllowedFormats, checkCipher } from './trust.ts';
 import { isStorable } from './utf8.ts';
 import { checkVersion, FIRST_VERSION, padVersion } from './version.ts';
 
@@ -57,11 +58,18 @@ export interface Plan {
  * Checks all that can be checked of a put before the first request.
  *
  * @param length of the secret, in bytes
+ * @param formats that may be written
  * @throws CredstashError USAGE, TOO_LARGE
  */
-export function plan(name: string, length: number, options: PutOptions): Plan {
+export function plan(
+  name: string,
+  length: number,
+  options: PutOptions,
+  formats?: AllowedFormats,
+): Plan {
   checkName(name);
   const { cipher, digest, comment } = checkSealing(options);
+  checkCipher(formats, cipher);
   const format = FORMATS[cipher];
   const version = checkVersion(options.version ?? FIRST_VERSION);
   const header = {

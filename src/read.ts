@@ -4,6 +4,7 @@ import type { Entry } from './entry.ts';
 import { CredstashError } from './errors.ts';
 import { checkLabel } from './label.ts';
 import { FORMATS } from './seal/index.ts';
+import { checkFormat } from './trust.ts';
 import { textOf } from './utf8.ts';
 import { checkVersion, spellings } from './version.ts';
 
@@ -70,18 +71,14 @@ export function absent({ entries }: Backend, name: string): CredstashError {
 /**
  * The bytes of an entry, which the caller may wipe.
  *
- * @throws CredstashError INTEGRITY, WRONG_CONTEXT, with the entry named
+ * @throws CredstashError INTEGRITY, ENTRY_NOT_TRUSTED, WRONG_CONTEXT, with the entry named
  */
-export async function openEntry(
-  { keys }: Backend,
-  entry: Entry,
-  context: Context,
-): Promise<Uint8Array> {
+export async function openEntry(on: Backend, entry: Entry, context: Context): Promise<Uint8Array> {
   let dataKey: Uint8Array | undefined;
   try {
     // Meanwhile what opens it is loaded.
     const loading = FORMATS[entry.cipher].load();
-    dataKey = await keys.unwrap(entry.key, contextOf(entry, context));
+    dataKey = await on.keys.unwrap(entry.key, contextOf(on, entry, context));
     return (await loading).open(entry, dataKey);
   } catch (error) {
     throw about(entry, error);
@@ -100,8 +97,14 @@ export function textFrom(name: string, value: Uint8Array): string {
   });
 }
 
-/** The context of an entry that was found. One that could not have been put with these pairs is no error of usage. */
-export function contextOf(entry: Entry, pairs: Context): Context {
+/**
+ * The encryption context of an entry that was found, without which no data key unwraps: so no reader gets past the check
+ * of its format. Pairs that this entry cannot have been put with are WRONG_CONTEXT, not USAGE.
+ *
+ * @throws CredstashError ENTRY_NOT_TRUSTED, WRONG_CONTEXT
+ */
+export function contextOf({ formats }: Backend, entry: Entry, pairs: Context): Context {
+  checkFormat(formats, entry, pairs);
   try {
     return FORMATS[entry.cipher].context(pairs, entry.name);
   } catch (error) {

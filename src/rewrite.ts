@@ -14,6 +14,7 @@ import { checkSealing, now, writtenDigest } from './plan.ts';
 import { about, contextOf, openEntry } from './read.ts';
 import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
+import { checkCipher } from './trust.ts';
 
 export interface MigrateOptions extends RewriteOptions {
   /** The format to seal in: `AES-256-GCM` (default), or `AES-256-CTR`, which the original credstash can read. */
@@ -39,12 +40,12 @@ export async function* rekey(
 }
 
 async function rewrapped(
-  { keys }: Backend,
+  on: Backend,
   entry: Entry,
   context: Context,
 ): Promise<Uint8Array | undefined> {
   try {
-    return await keys.rewrap(entry.key, contextOf(entry, context));
+    return await on.keys.rewrap(entry.key, contextOf(on, entry, context));
   } catch (error) {
     throw about(entry, error);
   }
@@ -58,6 +59,7 @@ export async function* migrate(
   const { glob, context } = checkRewrite(options, 'seal');
   const { cipher } = checkSealing({ cipher: options.cipher });
   const on = await open();
+  checkCipher(on.formats, cipher);
   const all = await matching(on, glob, options.progress);
   const targets = all.filter((header) => header.cipher !== cipher);
   // One at a time: should anything be wrong with it, it is wrong with one entry.

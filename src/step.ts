@@ -71,6 +71,12 @@ export function dubious(title: string, found: string, hint?: string): Step {
   return mended({ title, state: 'warning', found }, hint);
 }
 
+/** The step of a key to seal under that is not trusted: who only reads needs none. */
+export function untrustedKey(error: CredstashError, write: boolean): Step {
+  const step = troubled('key', error);
+  return write ? step : { ...step, state: 'warning' };
+}
+
 function mended(step: Step, hint: string | undefined): Step {
   return hint === undefined ? step : { ...step, hint };
 }

@@ -1,3 +1,4 @@
+import type { AllowedFormats } from '../trust.ts';
 import type { EntryStore } from './entry-store.ts';
 import type { KeyService } from './key-service.ts';
 
@@ -5,4 +6,6 @@ import type { KeyService } from './key-service.ts';
 export interface Backend {
   readonly keys: KeyService;
   readonly entries: EntryStore;
+  /** Which formats are opened and written, as the flows were told; default: both. */
+  readonly formats?: AllowedFormats | undefined;
 }

@@ -13,12 +13,20 @@ export interface DataKey {
  * Makes and unwraps data keys under a master key that never leaves it.
  *
  * Every method throws CredstashError alone: WRONG_CONTEXT when a wrapped key and a context do not belong
- * together (or the wrapped key is damaged: the two cannot be told apart), KEY_NOT_FOUND, KEY_UNUSABLE, ACCESS_DENIED,
+ * together (or the wrapped key is damaged: the two cannot be told apart), ENTRY_NOT_TRUSTED when a wrapped key is under a
+ * master key that is not trusted, KEY_NOT_TRUSTED when this service's own is not, KEY_NOT_FOUND, KEY_UNUSABLE, ACCESS_DENIED,
  * NO_CREDENTIALS, CREDENTIALS_REFUSED, THROTTLED, UNREACHABLE. No error holds a key, wrapped or not.
  */
 export interface KeyService {
   /** A data key will be wanted soon: a service that is far away may be connected to meanwhile. Asks for nothing, never throws. */
   prepare(): void;
+  /**
+   * Refuses before any request to make or wrap data keys, where the master key is known not to be trusted. What is not
+   * known yet is checked by each method.
+   *
+   * @throws CredstashError KEY_NOT_TRUSTED
+   */
+  checkKey?(): void;
   /** A fresh random data key of 64 bytes, wrapped under `context`. */
   generate(context: Context): Promise<DataKey>;
   /** The data key of `wrapped`: the caller's own copy, which the caller wipes. */

@@ -41,9 +41,11 @@ export async function open(
 ): Promise<Credstash> {
   // Loaded here: help and a usage error do without.
   const { Credstash } = await import('../credstash.ts');
-  return settings.backend === 'local'
-    ? Credstash.local(settings.folder, { create })
-    : new Credstash({ ...settings, unattended, ...(unattended ? {} : attended(io)) });
+  if (settings.backend === 'local') {
+    const { folder, formats, trustNames } = settings;
+    return Credstash.local(folder, { create, formats, trustNames });
+  }
+  return new Credstash({ ...settings, unattended, ...(unattended ? {} : attended(io)) });
 }
 
 /** What only a person can do, or wants to know. */

@@ -4,7 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError, serviceMessages } from '../errors.ts';
 import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
 import { Io } from './io.ts';
-import { expandHome, type GlobalOptions, optionsOf } from './settings.ts';
+import { expandHome, forgetConfig, type GlobalOptions, optionsOf } from './settings.ts';
 
 /** The commands. Each is loaded where a command line names it: help and the version do without. */
 const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<CommandModule> }>> =
@@ -88,6 +88,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   let log: Log | undefined;
   let debug: boolean | undefined;
   let program: Grammar | undefined;
+  forgetConfig();
   try {
     checkUtf8(argv);
     program = await createProgram(io, output, argv);

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import type { PutOptions } from '../flows.ts';
-import { cipherOf } from './settings.ts';
+import { checkKey, cipherOf } from './settings.ts';
 
 /** How a secret is sealed, and as which version: what the commands that store have in common. */
 export interface SealOptions {
@@ -59,8 +59,9 @@ function suggesting(flags: string, description: string, values: string[]): Optio
   return option;
 }
 
-/** The same for Credstash. @throws CredstashError USAGE when `~/.credstash` is not as it must be */
+/** The same for Credstash. @throws CredstashError USAGE, KEY_NOT_TRUSTED for what the settings do not allow */
 export function sealOptions(options: SealOptions, context: Context): PutOptions {
+  checkKey(options);
   const { comment, version, autoversion, digest } = options;
   return { comment, version, autoversion, digest, context, cipher: cipherOf(options) };
 }

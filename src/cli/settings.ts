@@ -4,7 +4,15 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { AwsSettings } from '../backend/aws/index.ts';
 import { CredstashError } from '../errors.ts';
+import type { FlowDefaults } from '../flows.ts';
 import { checkRegion } from '../region.ts';
+import {
+  type AllowedFormats,
+  checkCipher,
+  checkFormats,
+  checkTrustedKeys,
+  type TrustedKeys,
+} from '../trust.ts';
 
 /** The options that stand before or after every command. */
 export interface GlobalOptions {
@@ -22,8 +30,10 @@ export interface GlobalOptions {
 
 /** Which backend, and where: the options, then the environment, then `~/.credstash`, then the defaults. */
 export type Settings =
-  | { readonly backend: 'local'; readonly folder: string }
-  | ({ readonly backend: 'aws' } & AwsSettings);
+  | ({ readonly backend: 'local'; readonly folder: string } & TrustSettings)
+  | ({ readonly backend: 'aws' } & AwsSettings & TrustSettings);
+
+type TrustSettings = Pick<FlowDefaults, 'formats' | 'trustNames'>;
 
 const DEFAULT_KEY = 'alias/credstash';
 
@@ -53,6 +63,7 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
       throw new CredstashError('USAGE', `the value of ${flag} is empty`);
     }
   }
+  const { trustedKeys, ...trust } = trustSettings();
   const local = options.local ?? localFromEnvironment();
   if (local !== undefined) {
     const ofAws = Object.entries(AWS_ONLY).find(([name]) => name in options);
@@ -63,10 +74,12 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
         `${ofAws[1]} is for AWS, and ${chosen} chooses the local vault`,
       );
     }
-    return { backend: 'local', folder: vaultFolder(local) };
+    return { backend: 'local', folder: vaultFolder(local), ...trust };
   }
   return {
     backend: 'aws',
+    ...trust,
+    trustedKeys,
     region: options.region,
     kmsRegion: kmsRegionOf(options)?.value,
     profile: options.profile,
@@ -108,8 +121,9 @@ export function destinationOf(options: DestinationOptions): Settings {
       hint: 'give --to-table, --to-region, --to-profile or --to-key, or --to-local FOLDER',
     });
   }
+  const { trustedKeys, ...trust } = trustSettings();
   if (toLocal !== undefined) {
-    if (given.length === 1) return { backend: 'local', folder: vaultFolder(toLocal) };
+    if (given.length === 1) return { backend: 'local', folder: vaultFolder(toLocal), ...trust };
     throw new CredstashError(
       'USAGE',
       '--to-local is a vault, and the other --to options are for AWS',
@@ -117,6 +131,8 @@ export function destinationOf(options: DestinationOptions): Settings {
   }
   return {
     backend: 'aws',
+    ...trust,
+    trustedKeys,
     region: toRegion ?? options.region,
     kmsRegion: toRegion ?? kmsRegionOf(options)?.value,
     profile: toProfile ?? options.profile,
@@ -154,6 +170,71 @@ function cipherOrigin({ cipher }: { readonly cipher?: string }): Origin | undefi
   );
 }
 
+/**
+ * A setting of trust: a list in the environment, its items behind a comma or a space each, or in `~/.credstash`. It fails
+ * closed: there, anything but a list with something in it is an error, and so is a name that only looks like the setting's.
+ *
+ * @param check makes of the list what it stands for
+ */
+function trustOrigin<T>(
+  variable: string,
+  name: string,
+  check: (list: unknown, setting: string) => T | undefined,
+): { readonly value: T; readonly from: string; readonly setting: string } | undefined {
+  const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
+  const text = process.env[variable] ?? '';
+  if (text !== '') {
+    const value = check(words(text), variable);
+    return value && { value, from: variable, setting: variable };
+  }
+  const config = readConfig();
+  for (const key of Object.keys(config)) {
+    if (key === name || lettersOf(key) !== lettersOf(name)) continue;
+    throw new CredstashError('USAGE', `${key} in ~/.credstash is no setting`, {
+      hint: `it is spelled "${name}"`,
+    });
+  }
+  if (!(name in config)) return undefined;
+  const list = config[name];
+  const setting = `${name} in ~/.credstash`;
+  const value = check(typeof list === 'string' ? words(list) : list, setting);
+  return value && { value, from: '~/.credstash', setting };
+}
+
+/** `trustedkey` of `trusted-keys`, `Trusted_Key` and the like. */
+function lettersOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z]/g, '')
+    .replace(/s$/, '');
+}
+
+function trustedKeysOrigin(): ReturnType<typeof trustOrigin<TrustedKeys>> {
+  return trustOrigin('CREDSTASH_TRUSTED_KEYS', 'trusted-keys', checkTrustedKeys);
+}
+
+function formatsOrigin(): ReturnType<typeof trustOrigin<AllowedFormats>> {
+  return trustOrigin('CREDSTASH_FORMATS', 'formats', checkFormats);
+}
+
+function trustSettings(): TrustSettings & Pick<AwsSettings, 'trustedKeys'> {
+  const [trustedKeys, formats] = [trustedKeysOrigin(), formatsOrigin()];
+  return {
+    trustedKeys: trustedKeys?.value.arns,
+    formats: formats?.value.ciphers,
+    trustNames: { trustedKeys: trustedKeys?.setting, formats: formats?.setting },
+  };
+}
+
+/**
+ * Refuses a key to seal under that is known not to be trusted, before anybody is asked for a secret.
+ *
+ * @throws CredstashError KEY_NOT_TRUSTED
+ */
+export function checkKey({ key }: { readonly key?: string }): void {
+  if (key !== undefined) trustedKeysOrigin()?.value.checkName(key);
+}
+
 function given(value: string | undefined, from: string): Origin | undefined {
   return value === undefined ? undefined : { value, from };
 }
@@ -168,10 +249,14 @@ export function originsOf(
 ): (Origin & { readonly name: string })[] {
   const settings = settingsOf(options);
   const named = (name: string, origin: Origin | undefined) => (origin ? [{ name, ...origin }] : []);
-  const cipher = named('cipher', cipherOrigin({}));
+  const [keys, formats] = [trustedKeysOrigin(), formatsOrigin()];
+  const seals = [
+    ...named('cipher', cipherOrigin({})),
+    ...named('formats', listed(formats?.value.ciphers, formats?.from)),
+  ];
   if (settings.backend === 'local') {
     const from = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
-    return [...named('vault', { value: settings.folder, from }), ...cipher];
+    return [...named('vault', { value: settings.folder, from }), ...seals];
   }
   return [
     ...named('table', tableOf(options)),
@@ -180,8 +265,13 @@ export function originsOf(
     ...named('region of the key', kmsRegionOf(options)),
     ...named('profile', given(options.profile, '-p')),
     ...named('role', given(options.arn, '-n')),
-    ...cipher,
+    ...named('trusted keys', listed(keys?.value.arns, keys?.from)),
+    ...seals,
   ];
+}
+
+function listed(values: readonly string[] = [], from = ''): Origin | undefined {
+  return values.length === 0 ? undefined : { value: values.join(', '), from };
 }
 
 /**
@@ -242,9 +332,15 @@ function vaultFolder(local: string): string {
   return join(isAbsolute(data) ? data : join(neededHome(), '.local', 'share'), 'credstash');
 }
 
-/** The cipher of a put: the option, the environment, `~/.credstash`. */
+/**
+ * The cipher of a put: the option, the environment, `~/.credstash`.
+ *
+ * @throws CredstashError USAGE for a format that the settings do not allow
+ */
 export function cipherOf(options: { readonly cipher?: string }): string | undefined {
-  return cipherOrigin(options)?.value;
+  const cipher = cipherOrigin(options)?.value;
+  if (cipher !== undefined) checkCipher(formatsOrigin()?.value, cipher);
+  return cipher;
 }
 
 /** A setting of `~/.credstash`; empty or null is absent. */
@@ -260,8 +356,20 @@ function configPath(): string | undefined {
   return folder === undefined ? undefined : join(folder, '.credstash');
 }
 
-/** `~/.credstash`, a JSON object that need not be there. */
+/** `~/.credstash` as this command line found it: it is read once, so that its settings belong together. */
+let config: Readonly<Record<string, unknown>> | undefined;
+
+/** Lets the next setting that is asked for read `~/.credstash` anew: a command line begins, or has written it. */
+export function forgetConfig(): void {
+  config = undefined;
+}
+
 function readConfig(): Readonly<Record<string, unknown>> {
+  return (config ??= loadConfig());
+}
+
+/** `~/.credstash`, a JSON object that need not be there. */
+function loadConfig(): Readonly<Record<string, unknown>> {
   const none = Object.create(null) as Record<string, unknown>;
   const path = configPath();
   if (path === undefined) return none;
@@ -272,18 +380,18 @@ function readConfig(): Readonly<Record<string, unknown>> {
     if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code))) return none;
     throw new CredstashError('USAGE', `${path} cannot be read`, { cause });
   }
-  let config: unknown;
+  let parsed: unknown;
   try {
-    config = JSON.parse(text);
+    parsed = JSON.parse(text);
   } catch {
     // Not kept as a cause: a parser quotes what it read.
   }
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new CredstashError('USAGE', `${path} is not a JSON object`, {
       hint: 'it looks like {"kms-region": "eu-west-1"}',
     });
   }
-  return Object.assign(none, config);
+  return Object.assign(none, parsed);
 }
 
 /**
@@ -298,4 +406,5 @@ export async function saveKmsRegion(region: string): Promise<void> {
   const { openOutputFile } = await import('./output-file.ts');
   // Where it is a link, as those who keep such files in a repository have it, what it points to is replaced.
   openOutputFile(existsSync(path) ? realpathSync(path) : path)(Buffer.from(text));
+  forgetConfig();
 }

@@ -54,12 +54,14 @@ function canonical(context: Context): string {
 
 /** The keys of one account and region, and what is wrapped under them. */
 export class KeyRing {
+  readonly #region: string;
   readonly #arnPrefix: string;
   readonly #keys = new Map<string, MasterKey>();
   readonly #aliases = new Map<string, MasterKey>();
   readonly #imported = new Map<string, { key: MasterKey; context: string; plaintext: Buffer }>();
 
   constructor(region: string) {
+    this.#region = region;
     this.#arnPrefix = `arn:aws:kms:${region}:${account}:`;
   }
 
@@ -71,13 +73,13 @@ export class KeyRing {
     return key;
   }
 
-  /** Makes a key that has no alias. */
-  create(multiRegion: boolean): MasterKey {
+  /** Makes a key that has no alias. @param owner the account that it is of */
+  create(multiRegion: boolean, owner = account): MasterKey {
     // 36 characters as well.
     const id = multiRegion ? `mrk-${randomBytes(16).toString('hex')}` : randomUUID();
     const key = {
       id,
-      arn: `${this.#arnPrefix}key/${id}`,
+      arn: `arn:aws:kms:${this.#region}:${owner}:key/${id}`,
       secret: randomBytes(32),
       created: new Date(),
       multiRegion,
@@ -89,6 +91,15 @@ export class KeyRing {
       doomed: false,
     };
     this.#keys.set(id, key);
+    return key;
+  }
+
+  /** Makes the replica of another region's multi-Region key here: the same id and the same material. */
+  replicate(primary: MasterKey): MasterKey {
+    const owner = primary.arn.split(':')[4] ?? account;
+    const arn = `arn:aws:kms:${this.#region}:${owner}:key/${primary.id}`;
+    const key = { ...primary, arn };
+    this.#keys.set(key.id, key);
     return key;
   }
 
@@ -125,8 +136,14 @@ export class KeyRing {
     return [...this.#keys.values()];
   }
 
-  /** Finds a key by alias, alias ARN, id or ARN, whether it is enabled or not. */
+  /** Finds a key by alias, alias ARN, id or ARN, whether it is enabled or not. One of another account has its ARN alone. */
   find(keyId: string): MasterKey {
+    const [scheme, , , region = ''] = keyId.split(':');
+    if (scheme === 'arn' && region !== this.#region) {
+      throw new KmsError('NotFoundException', `Invalid arn ${region}`);
+    }
+    const named = this.all().find(({ arn }) => arn === keyId);
+    if (named) return named;
     const local = keyId.startsWith(this.#arnPrefix) ? keyId.slice(this.#arnPrefix.length) : keyId;
     if (local.startsWith('alias/')) {
       const key = this.#aliases.get(local);

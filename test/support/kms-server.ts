@@ -29,6 +29,14 @@ export interface KmsServer {
    * ARN of the key. An alias that is taken moves to the new key; the old one still works by its id.
    */
   readonly addKey: (alias: string) => string;
+  /** Creates a key of another account, which this caller may use all the same; returns its ARN. */
+  readonly addStrangersKey: () => string;
+  /** Creates a multi-Region key without an alias. */
+  readonly addMultiRegionKey: () => MasterKey;
+  /** Creates the replica here of another region's multi-Region key; returns its ARN. */
+  readonly replicate: (primary: MasterKey) => string;
+  /** Points an alias at a key, named by id or ARN, whatever had it before. */
+  readonly nameKey: (alias: string, keyId: string) => void;
   /** Every key there is, in the order in which they were made, to look at or to change. */
   readonly keys: () => MasterKey[];
   readonly aliasesOf: (id: string) => string[];
@@ -141,6 +149,13 @@ export async function startKmsServer(options: KmsServerOptions = {}): Promise<Km
     url: server.url,
     requests,
     addKey: (alias) => keys.add(alias).arn,
+    addStrangersKey: () => keys.create(false, '999999999999').arn,
+    addMultiRegionKey: () => keys.create(true),
+    replicate: (primary) => keys.replicate(primary).arn,
+    nameKey: (alias, keyId) => {
+      keys.unname(alias);
+      keys.name(alias, keys.find(keyId));
+    },
     keys: () => keys.all(),
     aliasesOf: (id) => keys.aliasesOf(id),
     keyOf: (wrapped) => keys.keyOf(wrapped),

@@ -11,6 +11,7 @@ import {
 import { loadSharedConfigFiles } from '@smithy/core/config';
 import { CredstashError } from '../../errors.ts';
 import { checkRegion } from '../../region.ts';
+import type { TrustNames } from '../../trust.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { PROXIES, proxyIsSet, translate } from './errors.ts';
 import type { Waiting } from './patience.ts';
@@ -28,6 +29,14 @@ export interface AwsSettings {
   readonly table: string;
   /** The master key of new data keys: an alias with its `alias/`, a key id, or an ARN of either. */
   readonly key: string;
+  /**
+   * The ARNs of the KMS keys that entries may be under: one under another key is refused (ENTRY_NOT_TRUSTED), and nothing is
+   * sealed under another key (KEY_NOT_TRUSTED). A multi-Region key counts in every region. Default: every key that KMS lets
+   * the caller use.
+   */
+  readonly trustedKeys?: readonly string[] | undefined;
+  /** @internal How the settings of trust are called where they were made. */
+  readonly trustNames?: TrustNames | undefined;
   /** In the place of what AWS's environment variables and files say: credentials, or what gives them. */
   readonly credentials?: DynamoDBClientConfig['credentials'];
   /** The URL of both services, for a test. */

@@ -27,7 +27,9 @@ import {
   hidden,
   type Step,
   troubled,
+  untrustedKey,
 } from '../../step.ts';
+import type { TrustedKeys } from '../../trust.ts';
 import { FIRST_VERSION } from '../../version.ts';
 import { type AwsSettings, type ClientConfig, ofEnvironment, regionOrigins } from './config.ts';
 import { fromDynamo, keyOf } from './entry-store.ts';
@@ -50,6 +52,7 @@ export interface Opened {
   readonly shared: ClientConfig;
   readonly dynamodb: DynamoDBClient;
   readonly kms: KMSClient;
+  readonly trusted: TrustedKeys | undefined;
   /** Told of what is to be closed with the backend. */
   readonly closeLater: (close: () => void) => void;
 }
@@ -357,8 +360,8 @@ async function* writer(on: Opened, options: CheckOptions): AsyncGenerator<Step, 
 }
 
 /** Whether new data keys can come from the key, as far as one may look. */
-async function* key(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step, boolean> {
-  const { kms, region, settings } = on;
+async function* key(on: Opened, { write, signal }: CheckOptions): AsyncGenerator<Step, boolean> {
+  const { kms, region, settings, trusted } = on;
   const askKey = <T>(action: string, send: (options: SendOptions) => Promise<T>) =>
     ask(signal, send, (error) => fromKms(error, action, `the key ${settings.key}`, region.kms));
   const description = await askKey('kms:DescribeKey', (options) =>
@@ -379,6 +382,8 @@ async function* key(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step, 
   const step = keyStep(metadata, `${settings.key} in ${region.kms}`);
   yield step;
   if (step.state === 'failed') return false;
+  const distrust = await attempt(() => trusted?.checkKey(metadata.Arn, settings.key), signal);
+  if (distrust) yield untrustedKey(distrust, write);
   // An alias is not taken here.
   const ofRotation = new GetKeyRotationStatusCommand({ KeyId: metadata.KeyId });
   const rotation = await askKey('kms:GetKeyRotationStatus', (options) =>
@@ -391,7 +396,7 @@ async function* key(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step, 
     const hint = `turn it on: aws kms enable-key-rotation --key-id ${metadata.KeyId ?? ''} (credstash setup --create-key makes a key with it)`;
     yield dubious('key', 'its automatic rotation is off', hint);
   }
-  return true;
+  return !distrust;
 }
 
 function keyStep(metadata: KeyMetadata, where: string): Step {

@@ -2,6 +2,7 @@ import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import type { CheckOptions, Checks } from '../../step.ts';
 import { checkNewAlias } from '../../key-name.ts';
+import { checkTrustedKeys } from '../../trust.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
@@ -29,7 +30,8 @@ export async function openAws(settings: AwsSettings): Promise<{
   check: (options: CheckOptions) => Checks;
   close: () => void;
 }> {
-  const { table, key } = settings;
+  const { table, key, trustedKeys, trustNames } = settings;
+  const trusted = checkTrustedKeys(trustedKeys, trustNames?.trustedKeys);
   const region = await regions(settings);
   const shared = await clientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
@@ -79,7 +81,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     }
     return {
       kms,
-      keys: new AwsKeyService(kms, key, region.kms, patience),
+      keys: new AwsKeyService(kms, key, region.kms, patience, trusted),
       connect: () => early?.connect(kms, DecryptCommand) ?? Promise.resolve(),
     };
   };
@@ -101,6 +103,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     };
     return {
       prepare,
+      checkKey: () => trusted?.checkName(key),
       generate: async (context) => (await keys()).generate(context),
       unwrap: async (wrapped, context) => (await keys()).unwrap(wrapped, context),
       wrap: async (plaintext, context) => (await keys()).wrap(plaintext, context),
@@ -135,7 +138,10 @@ export async function openAws(settings: AwsSettings): Promise<{
       const { checkAws } = await import('./doctor.ts');
       const { kms } = await service();
       const closeLater = (each: () => void): unknown => close.push(each);
-      return yield* checkAws({ settings, region, shared, dynamodb, kms, closeLater }, options);
+      return yield* checkAws(
+        { settings, region, shared, dynamodb, kms, trusted, closeLater },
+        options,
+      );
     },
     close: () => {
       for (const each of close) each();

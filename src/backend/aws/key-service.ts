@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-kms';
 import { type Context } from '../../context.ts';
 import { CredstashError } from '../../errors.ts';
+import type { TrustedKeys } from '../../trust.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { nameOf, translate } from './errors.ts';
 import { Patience, type SendOptions } from './patience.ts';
@@ -16,30 +17,51 @@ export { DecryptCommand, KMSClient };
 
 const DATA_KEY_BYTES = 64;
 
-/** Data keys by AWS KMS, under the master key `key` of one region. */
+/**
+ * Data keys by AWS KMS, under the master key `key` of one region.
+ *
+ * With `trusted` keys, no data key leaves this class that is not under one of them. Where there is one, KMS is told so with
+ * the request. Every answer says by its ARN which key was used, and that is compared in any case, before the data key is
+ * copied or what was wrapped is handed out.
+ */
 export class AwsKeyService implements KeyService {
   readonly #kms: KMSClient;
   readonly #key: string;
   readonly #region: string;
   readonly #patience: Patience;
+  readonly #trusted: TrustedKeys | undefined;
   readonly #signal: AbortSignal | undefined;
 
+  /** @param trusted undefined where every key is that KMS lets the caller use */
   constructor(
     kms: KMSClient,
     key: string,
     region: string,
     patience = new Patience(),
+    trusted?: TrustedKeys,
     signal?: AbortSignal,
   ) {
     this.#kms = kms;
     this.#key = key;
     this.#region = region;
     this.#patience = patience;
+    this.#trusted = trusted;
     this.#signal = signal;
   }
 
   during(signal: AbortSignal): KeyService {
-    return new AwsKeyService(this.#kms, this.#key, this.#region, this.#patience, signal);
+    return new AwsKeyService(
+      this.#kms,
+      this.#key,
+      this.#region,
+      this.#patience,
+      this.#trusted,
+      signal,
+    );
+  }
+
+  checkKey(): void {
+    this.#trusted?.checkName(this.#key);
   }
 
   prepare(): void {
@@ -47,6 +69,7 @@ export class AwsKeyService implements KeyService {
   }
 
   async generate(context: Context): Promise<DataKey> {
+    this.checkKey();
     const input = { KeyId: this.#key, EncryptionContext: context, NumberOfBytes: DATA_KEY_BYTES };
     const answer = await this.#call(
       'kms:GenerateDataKey',
@@ -55,6 +78,7 @@ export class AwsKeyService implements KeyService {
       (options) => this.#kms.send(new GenerateDataKeyCommand(input), options),
     );
     try {
+      this.#trusted?.checkKey(answer.KeyId, this.#key);
       // In this order: a data key that nothing unwraps again is not even copied.
       return { wrapped: present(answer.CiphertextBlob), plaintext: copyOf(answer.Plaintext) };
     } finally {
@@ -63,12 +87,15 @@ export class AwsKeyService implements KeyService {
   }
 
   async unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
-    // No KeyId: the wrapped key names its own, and entries of one table may be under several.
-    const input = { CiphertextBlob: wrapped, EncryptionContext: context };
-    const answer = await this.#call('kms:Decrypt', "the entry's key", context, (options) =>
+    const only = this.#trusted?.only(this.#region);
+    // Without a KeyId the wrapped key names its own: entries of one table may be under several.
+    const input = { CiphertextBlob: wrapped, EncryptionContext: context, KeyId: only };
+    const key = only === undefined ? "the entry's key" : `the trusted key ${only}`;
+    const answer = await this.#call('kms:Decrypt', key, context, (options) =>
       this.#kms.send(new DecryptCommand(input), options),
     );
     try {
+      this.#trusted?.checkEntry(answer.KeyId);
       return copyOf(answer.Plaintext);
     } finally {
       wipe(answer.Plaintext);
@@ -76,25 +103,33 @@ export class AwsKeyService implements KeyService {
   }
 
   async wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array> {
+    this.checkKey();
     const input = { KeyId: this.#key, Plaintext: plaintext, EncryptionContext: context };
     const answer = await this.#call('kms:Encrypt', `the key ${this.#key}`, context, (options) =>
       this.#kms.send(new EncryptCommand(input), options),
     );
+    this.#trusted?.checkKey(answer.KeyId, this.#key);
     return present(answer.CiphertextBlob);
   }
 
   async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array | undefined> {
+    this.checkKey();
+    const only = this.#trusted?.only(this.#region);
     const input = {
       CiphertextBlob: wrapped,
       SourceEncryptionContext: context,
+      SourceKeyId: only,
       DestinationEncryptionContext: context,
       DestinationKeyId: this.#key,
     };
-    const keys = `the entry's key or the key ${this.#key}`;
+    const source = only === undefined ? "the entry's key" : `the trusted key ${only}`;
+    const keys = `${source} or the key ${this.#key}`;
     const answer = await this.#call('kms:ReEncrypt*', keys, context, (options) =>
       this.#kms.send(new ReEncryptCommand(input), options),
     );
     const { SourceKeyId: before, KeyId: after } = answer;
+    this.#trusted?.checkEntry(before);
+    this.#trusted?.checkKey(after, this.#key);
     return before !== undefined && before === after ? undefined : present(answer.CiphertextBlob);
   }
 
@@ -107,7 +142,12 @@ export class AwsKeyService implements KeyService {
     return this.#patience.send(
       `KMS in ${this.#region}`,
       send,
-      (error) => fromKms(error, action, resource, this.#region, context),
+      (error) => {
+        // KMS says so only of a key that the request names for what is wrapped.
+        const isOther = nameOf(error) === 'IncorrectKeyException';
+        const refused = isOther ? this.#trusted?.notUnder(this.#region) : undefined;
+        return refused ?? fromKms(error, action, resource, this.#region, context);
+      },
       this.#signal,
     );
   }
