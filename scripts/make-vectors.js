@@ -246,28 +246,27 @@ bad(
   { ...original, contents: { S: b64(Buffer.concat([ciphertext, Buffer.alloc(1)])) } },
   originalKey,
 );
-bad(
-  'an original with contents that are not canonical base64',
-  { ...original, contents: { S: original.contents.S.replace('=', '') } },
-  originalKey,
-);
-bad(
-  'an original with a line break in its base64',
-  { ...original, contents: { S: `${original.contents.S}\n` } },
-  originalKey,
-);
-bad(
-  'an original with its hmac in upper case',
-  { ...original, hmac: { S: hex.toUpperCase() } },
-  originalKey,
-);
+for (const [title, attributes] of /** @type {const} */ ([
+  ['without padding in its base64', { contents: { S: original.contents.S.replace('=', '') } }],
+  ['with a line break in its base64', { contents: { S: `${original.contents.S}\n` } }],
+  ['with its hmac in upper case', { hmac: { S: hex.toUpperCase() } }],
+  ['with its digest in lower case', { digest: { S: 'sha256' } }],
+  ['with a comment that is NULL', { comment: { NULL: true } }],
+])) {
+  vectors.push({
+    title: `an original ${title}`,
+    item: { ...original, ...attributes },
+    dataKey: b64(originalKey),
+    secret: b64(Buffer.from('original')),
+  });
+}
 bad(
   'an original with half a byte of hmac',
   { ...original, hmac: { S: hex.slice(1) } },
   originalKey,
 );
 bad('an original with an empty hmac', { ...original, hmac: { S: '' } }, originalKey);
-bad('an original with an unknown digest', { ...original, digest: { S: 'RIPEMD' } }, originalKey);
+bad('an original with an unknown digest', { ...original, digest: { S: 'WHIRLPOOL' } }, originalKey);
 bad(
   'an original with a digest named as a method of every object',
   { ...original, digest: { S: 'toString' } },

@@ -38,7 +38,15 @@ export interface Entry extends EntryHeader {
   readonly hmac: Uint8Array;
   /** Original entries of Python 2 and of other ports hold the hmac as text; kept, so that encoding restores it. */
   readonly hmacAsText?: true;
+  /**
+   * The item of an original entry, if its writer encoded it in another way than `encodeItem` does (base64 in lines,
+   * hex in upper case). A replacement compares the table's attributes with these.
+   */
+  readonly stored?: AnyItem;
 }
+
+/** A table's item as it came, of which nothing has been checked. */
+export type AnyItem = Readonly<Record<string, unknown>>;
 
 /** A DynamoDB attribute value of the two types that entries use: text and bytes. */
 export type Attribute = { readonly S: string } | { readonly B: Uint8Array };
@@ -46,18 +54,47 @@ export type Attribute = { readonly S: string } | { readonly B: Uint8Array };
 /** An entry as a table holds it, attribute by attribute; labels are no part of it, because they move by themselves. */
 export type Item = Readonly<Record<string, Attribute>>;
 
-/** Names of the digests, and node:crypto's. Each format says which of them it takes. */
-export const DIGESTS: Readonly<Record<string, string>> = Object.assign(
+/**
+ * node:crypto's name of each digest that an original entry can name, by the name in lower case without `-` and `/`. The
+ * original writes `SHA`, `SHA224` to `SHA512` and `MD5`; nodecredstash 2 hands any name to OpenSSL, in lower case.
+ */
+const DIGESTS: Readonly<Record<string, string>> = Object.assign(
   Object.create(null) as Record<string, string>,
   {
-    SHA256: 'sha256',
-    SHA384: 'sha384',
-    SHA512: 'sha512',
-    SHA224: 'sha224',
-    SHA: 'sha1',
-    MD5: 'md5',
+    sha: 'sha1',
+    sha1: 'sha1',
+    sha224: 'sha224',
+    sha256: 'sha256',
+    sha384: 'sha384',
+    sha512: 'sha512',
+    sha512224: 'sha512-224',
+    sha512256: 'sha512-256',
+    sha3224: 'sha3-224',
+    sha3256: 'sha3-256',
+    sha3384: 'sha3-384',
+    sha3512: 'sha3-512',
+    md5: 'md5',
+    ripemd: 'ripemd160',
+    ripemd160: 'ripemd160',
+    rmd160: 'ripemd160',
+    blake2b512: 'blake2b512',
+    blake2s256: 'blake2s256',
+    sm3: 'sm3',
   },
 );
+
+/**
+ * The digest of an entry's HMAC, as node:crypto calls it; undefined for an unknown one. OpenSSL's synonyms count:
+ * `sha256`, `SHA-256`, `SHA2-256` and `RSA-SHA256` are one digest.
+ */
+export function digestAlgorithm(digest: string): string | undefined {
+  const name = digest
+    .toLowerCase()
+    .replace(/^rsa-/, '')
+    .replace(/^sha2-(?=\d{3}$)/, 'sha')
+    .replace(/[-/]/g, '');
+  return DIGESTS[name];
+}
 
 /** The digests that are written. SHA, SHA224 and MD5 are read, in original entries alone. */
 export const WRITTEN_DIGESTS = ['SHA256', 'SHA384', 'SHA512'] as const;
@@ -97,66 +134,106 @@ export function encodeItem(entry: Entry): Item {
 }
 
 /**
- * Reads an entry from a table item. Attributes that the format does not name are left alone: a later version
- * of this project, or a user, may have added them.
+ * Reads an entry from a table item. Attributes that the format does not name are ignored: a later version of this
+ * project, or a user, may have added them.
  *
- * @throws CredstashError INTEGRITY, naming the entry, when an attribute is missing, of the wrong type, not in its
- *   one canonical encoding, or names a cipher or digest that the format does not have
+ * A current entry must be in its one canonical encoding. An original entry is read as the original, nodecredstash 2 and the
+ * port that wrote it read it: base64 with line breaks, hex in upper case, any spelling of a digest, a comment or digest that
+ * is NULL. Its HMAC tells whether it is genuine.
+ *
+ * @throws CredstashError INTEGRITY, naming the entry and the attribute and never its content, for an attribute that is missing,
+ *   of the wrong type or wrongly encoded, or that names an unknown cipher or digest
  */
-export function parseItem(item: Readonly<Record<string, unknown>>): Entry {
-  const broken = (why: string): CredstashError =>
+export function parseItem(item: AnyItem): Entry {
+  const malformed = (problem: string): CredstashError =>
     new CredstashError(
       'INTEGRITY',
-      `version ${text(item, 'version') ?? '?'} of ${text(item, 'name') ?? '?'} is malformed: ${why}`,
+      `version ${text(item, 'version') ?? '?'} of ${text(item, 'name') ?? '?'} is malformed: ${problem}`,
     );
-  const required = <T>(name: string, read: (item: AnyItem, name: string) => T | undefined): T => {
+  /** @param what it has to be, for a person, if it is of its type and still cannot be read */
+  const required = <T>(
+    name: string,
+    types: string,
+    what: string,
+    read: (item: AnyItem, name: string) => T | undefined,
+  ): T => {
     const value = read(item, name);
-    if (value === undefined) throw broken(`its attribute ${name} is missing or not as it must be`);
-    return value;
+    if (value !== undefined) return value;
+    if (!Object.hasOwn(item, name)) throw malformed(`its attribute ${name} is missing`);
+    const type = typeOf(item[name]);
+    throw malformed(
+      types.split(' or ').includes(type)
+        ? `its attribute ${name} is not ${what}`
+        : `its attribute ${name} has the type ${type} and not ${types}`,
+    );
   };
-  const wrappedKey = (read: typeof bytes): Uint8Array => {
-    const key = required('key', read);
+  const requiredText = (name: string): string => required(name, 'S', 'text', text);
+  const wrappedKey = (key: Uint8Array): Uint8Array => {
     if (key.length > 0 && key.length <= MAX_WRAPPED_BYTES) return key;
-    throw broken(`its attribute key has ${key.length} bytes`);
+    throw malformed(
+      `its attribute key has ${key.length} bytes, and a wrapped data key has 1 to ${MAX_WRAPPED_BYTES}`,
+    );
   };
-  const optional = (name: string): string | undefined =>
-    item[name] === undefined ? undefined : required(name, text);
-
-  const cipher = optional('cipher');
-  const digest = optional('digest');
-  const comment = optional('comment');
+  const optionalText = (name: string): string | undefined =>
+    item[name] === undefined ? undefined : requiredText(name);
+  const cipher = optionalText('cipher');
   const common = {
-    name: required('name', text),
-    version: required('version', text),
-    ...(comment === undefined ? {} : { comment }),
+    name: requiredText('name'),
+    version: requiredText('version'),
     ...labels(item),
   };
   if (cipher === undefined) {
-    if (digest !== undefined && DIGESTS[digest] === undefined) throw broken('unknown digest');
+    const orNull = (name: string): string | undefined =>
+      only(item, name, 'NULL') === true ? undefined : optionalText(name);
+    const digest = orNull('digest');
+    const comment = orNull('comment');
+    if (digest && digestAlgorithm(digest) === undefined) {
+      throw malformed('its attribute digest names an unknown digest');
+    }
     const asText = text(item, 'hmac') !== undefined;
-    return {
+    const entry: Entry = {
       ...common,
+      ...(comment === undefined ? {} : { comment }),
       cipher: 'AES-256-CTR',
-      ...(digest === undefined ? {} : { digest }),
-      key: wrappedKey(base64),
-      contents: required('contents', base64),
-      hmac: required('hmac', asText ? hexText : hexBytes),
+      ...(digest ? { digest } : {}),
+      key: wrappedKey(required('key', 'S', 'base64', base64)),
+      contents: required('contents', 'S', 'base64', base64),
+      hmac: required('hmac', 'S or B', 'hexadecimal', asText ? hexText : hexBytes),
       ...(asText ? { hmacAsText: true } : {}),
     };
+    return isCanonical(entry, item) ? entry : { ...entry, stored: item };
   }
-  if (cipher !== 'AES-256-GCM') throw broken('unknown cipher');
-  if (!WRITTEN_DIGESTS.some((known) => known === digest)) throw broken('unknown digest');
-  const created = required('created', text);
-  if (!CREATED.test(created)) throw broken('its attribute created is no time');
+  if (cipher !== 'AES-256-GCM') throw malformed('its attribute cipher names an unknown cipher');
+  const comment = optionalText('comment');
+  const digest = requiredText('digest');
+  if (!WRITTEN_DIGESTS.some((known) => known === digest)) {
+    throw malformed('its attribute digest names an unknown digest');
+  }
+  const created = requiredText('created');
+  if (!CREATED.test(created))
+    throw malformed('its attribute created is not an RFC 3339 time in UTC');
   return {
     ...common,
+    ...(comment === undefined ? {} : { comment }),
     cipher,
-    digest: required('digest', text),
+    digest,
     created,
-    key: wrappedKey(bytes),
-    contents: required('contents', bytes),
-    hmac: required('hmac', bytes),
+    key: wrappedKey(required('key', 'B', 'bytes', bytes)),
+    contents: required('contents', 'B', 'bytes', bytes),
+    hmac: required('hmac', 'B', 'bytes', bytes),
   };
+}
+
+/** Whether `encodeItem` gives the attributes that the table holds, of those that the original format names. */
+function isCanonical(entry: Entry, item: AnyItem): boolean {
+  const encoded = encodeItem(entry);
+  return ['digest', 'comment', 'key', 'contents', 'hmac'].every((name) => {
+    const value = encoded[name];
+    if (!value) return item[name] === undefined;
+    // Only the digits can differ from the bytes that they were read from.
+    if ('B' in value) return Buffer.compare(value.B, bytes(item, name) ?? new Uint8Array()) === 0;
+    return value.S === text(item, name);
+  });
 }
 
 /**
@@ -213,8 +290,6 @@ export function tooLarge(name: string, size: number): CredstashError {
   );
 }
 
-type AnyItem = Readonly<Record<string, unknown>>;
-
 /** Nothing authenticates labels, and an entry opens without them: what is no label is none. */
 function labels(item: AnyItem): { labels?: readonly string[] } {
   const set = only(item, 'labels', 'SS');
@@ -222,7 +297,7 @@ function labels(item: AnyItem): { labels?: readonly string[] } {
   return found.length === 0 ? {} : { labels: found };
 }
 
-function only(item: AnyItem, name: string, type: 'S' | 'B' | 'SS'): unknown {
+function only(item: AnyItem, name: string, type: 'S' | 'B' | 'SS' | 'NULL'): unknown {
   const value = Object.hasOwn(item, name) ? item[name] : undefined;
   return typeof value === 'object' && value !== null && Object.keys(value).join() === type
     ? (value as Record<string, unknown>)[type]
@@ -239,23 +314,39 @@ function bytes(item: AnyItem, name: string): Uint8Array | undefined {
   return value instanceof Uint8Array ? value : undefined;
 }
 
-// Buffer decodes what it can and drops the rest without a word, so each decoding is checked by encoding it
-// again: an entry has one encoding only (RFC 4648, sections 3.3 to 3.5, warns of the others).
+/** The types that DynamoDB's answers name: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html */
+const TYPES = ['S', 'N', 'B', 'SS', 'NS', 'BS', 'M', 'L', 'NULL', 'BOOL'];
+
+/** The type of an attribute, for a person. */
+function typeOf(value: unknown): string {
+  const names = typeof value === 'object' && value !== null ? Object.keys(value) : [];
+  const [name = ''] = names;
+  return names.length === 1 && TYPES.includes(name) ? name : 'unknown';
+}
+
+/**
+ * Base64 as Python, Node.js and Ruby read it (RFC 2045, 6.8): line breaks and other characters that are not of the alphabet are
+ * skipped, padding may be missing. Text without any digit of base64 is undefined.
+ */
 function base64(item: AnyItem, name: string): Uint8Array | undefined {
-  return canonical(text(item, name), 'base64');
+  const value = text(item, name);
+  if (value === undefined) return undefined;
+  const decoded = Buffer.from(value, 'base64');
+  return decoded.length > 0 || value.trim() === '' ? decoded : undefined;
 }
 
 function hexText(item: AnyItem, name: string): Uint8Array | undefined {
-  return canonical(text(item, name), 'hex');
+  return hex(text(item, name));
 }
 
 function hexBytes(item: AnyItem, name: string): Uint8Array | undefined {
   const value = bytes(item, name);
-  return value && canonical(Buffer.from(value).toString('latin1'), 'hex');
+  return value && hex(Buffer.from(value).toString('latin1'));
 }
 
-function canonical(value: string | undefined, encoding: 'base64' | 'hex'): Uint8Array | undefined {
-  if (value === undefined) return undefined;
-  const decoded = Buffer.from(value, encoding);
-  return decoded.toString(encoding) === value ? decoded : undefined;
+/** Buffer would stop at the first character that is not a digit, without an error. */
+function hex(value: string | undefined): Uint8Array | undefined {
+  return value !== undefined && /^(?:[0-9a-f]{2})*\s*$/i.test(value)
+    ? Buffer.from(value.trimEnd(), 'hex')
+    : undefined;
 }

@@ -646,8 +646,9 @@ async function store(
 }
 
 async function next({ entries }: Backend, name: string): Promise<string> {
-  const newest = await entries.latest(name);
-  return newest ? nextVersion(name, newest.version) : FIRST_VERSION;
+  // Only the version is read: the next one is stored also after an entry that is broken.
+  const newest = await entries.newestVersion(name);
+  return newest === undefined ? FIRST_VERSION : nextVersion(name, newest);
 }
 
 async function get(on: Backend, { name, which, context }: Request): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
-import { DIGESTS } from '../entry.ts';
+import { createHmac, type Hmac, timingSafeEqual } from 'node:crypto';
+import { digestAlgorithm } from '../entry.ts';
 import { CredstashError } from '../errors.ts';
 import { utf8 } from '../utf8.ts';
 
@@ -31,15 +31,24 @@ export function split(dataKey: Uint8Array): { aesKey: Uint8Array; hmacKey: Uint8
 /**
  * HMAC (RFC 2104) over `parts`, one after the other.
  *
- * @param digest one of the names in `DIGESTS`
+ * @param digest a name that `digestAlgorithm` knows
  * @returns 16 (MD5) to 64 (SHA512) bytes
+ * @throws CredstashError INTEGRITY for a digest that is unknown, or that this runtime's OpenSSL lacks
  */
 export function hmac(digest: string, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
-  const algorithm = DIGESTS[digest];
-  if (algorithm === undefined) throw new CredstashError('INTEGRITY', `unknown digest ${digest}`);
-  const mac = createHmac(algorithm, key);
+  const mac = createMac(digest, key);
   for (const part of parts) mac.update(part);
   return mac.digest();
+}
+
+function createMac(digest: string, key: Uint8Array): Hmac {
+  const algorithm = digestAlgorithm(digest);
+  try {
+    if (algorithm !== undefined) return createHmac(algorithm, key);
+  } catch {
+    // Bun's BoringSSL, and an OpenSSL in FIPS mode, lack some.
+  }
+  throw new CredstashError('INTEGRITY', `this runtime cannot compute the digest ${digest}`);
 }
 
 /**

@@ -33,10 +33,27 @@ function sameAttribute(a: Wire, b: Wire, name: string): boolean {
   return JSON.stringify(a[name]) === JSON.stringify(b[name]);
 }
 
-/** The digits of an original's hmac, of type B or, as Python 2 wrote it, S. */
+/** The digits of an original's hmac, of type B or, as Python 2 wrote it, S: in either case, a line may end behind them. */
 function digits(item: Wire): string | undefined {
   const bytes = only(item, 'hmac', 'B');
-  return bytes === undefined ? text(item, 'hmac') : Buffer.from(bytes, 'base64').toString('latin1');
+  const found =
+    bytes === undefined ? text(item, 'hmac') : Buffer.from(bytes, 'base64').toString('latin1');
+  return found?.toLowerCase().trimEnd();
+}
+
+/** What an original's base64 stands for, however it is written; of a current entry, the attribute as it is. */
+function meaningOf(item: Wire, name: 'key' | 'contents'): string {
+  const written = 'cipher' in item ? undefined : text(item, name);
+  return written === undefined
+    ? JSON.stringify(item[name])
+    : `base64 ${Buffer.from(written, 'base64').toString('hex')}`;
+}
+
+/** A name of a digest without what its spellings differ in; SHA256 for none. */
+function digestOf(item: Wire): string | undefined {
+  const isNone = [undefined, '{"NULL":true}'].includes(JSON.stringify(item['digest']));
+  const name = isNone ? '' : text(item, 'digest');
+  return name === '' ? 'sha256' : name?.toLowerCase().replace(/^sha1$/, 'sha');
 }
 
 /** The entries that were stored, by what they hold. */
@@ -44,7 +61,7 @@ export class Oracle {
   readonly #byContents = new Map<string, Genuine>();
 
   constructor(genuine: readonly Genuine[]) {
-    for (const each of genuine) this.#byContents.set(JSON.stringify(each.item['contents']), each);
+    for (const each of genuine) this.#byContents.set(meaningOf(each.item, 'contents'), each);
   }
 
   /**
@@ -52,7 +69,7 @@ export class Oracle {
    * exceptions that docs/format.md and docs/threat-model.md name. Undefined for all else, which must not open.
    */
   opens(item: Wire): { readonly secret: Buffer; readonly because: string } | undefined {
-    const genuine = this.#byContents.get(JSON.stringify(item['contents']));
+    const genuine = this.#byContents.get(meaningOf(item, 'contents'));
     if (!genuine || item['contents'] === undefined) return undefined;
     const { item: was, secret } = genuine;
     const changed = ATTRIBUTES.filter((name) => !sameAttribute(item, was, name));
@@ -72,11 +89,15 @@ export class Oracle {
     const harmless: Readonly<Record<string, boolean>> = {
       name: isText('name'),
       version: isText('version'),
-      comment: item['comment'] === undefined || isText('comment'),
-      // Absent is SHA256 (rule 19).
-      digest: [item, was].every(
-        (each) => each['digest'] === undefined || text(each, 'digest') === 'SHA256',
-      ),
+      comment:
+        item['comment'] === undefined ||
+        isText('comment') ||
+        JSON.stringify(item['comment']) === '{"NULL":true}',
+      // Absent is SHA256 (rule 17).
+      digest: digestOf(item) !== undefined && digestOf(item) === digestOf(was),
+      // Any encoding that a port of the original writes (rule 21).
+      key: isText('key') && meaningOf(item, 'key') === meaningOf(was, 'key'),
+      contents: true,
       created: true,
       hmac: digits(item) !== undefined && digits(item) === digits(was),
     };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeItem, parseItem } from '../../src/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
-import { fromJson, openItem, originals, vectors } from './vectors.ts';
+import { fromJson, openItem, originals, ports, vectors } from './vectors.ts';
 
 describe('our own vectors', () => {
   it('has positive and negative ones', () => {
@@ -22,6 +22,13 @@ describe('our own vectors', () => {
       expect(open).toThrow(CredstashError);
       expect(open).toThrow(expect.objectContaining({ code: vector.error }));
     },
+  );
+});
+
+it.each(ports)('the entry of a port $item.name.S opens to its secret: $note', (vector) => {
+  const dataKey = Buffer.from(vector.dataKey, 'base64');
+  expect(Buffer.from(openItem(fromJson(vector.item), dataKey)).toString('utf8')).toBe(
+    vector.secret,
   );
 });
 

@@ -34,6 +34,9 @@ export const vectors = (load('gcm-hmac.json') as { vectors: Vector[] }).vectors;
 /** What the original credstash 1.17.1 wrote. */
 export const originals = (load('credstash-1.17.1.json') as { items: OriginalVector[] }).items;
 
+/** What ports of the original wrote. */
+export const ports = (load('ports.json') as { items: OriginalVector[] }).items;
+
 /** How each format seals and opens. */
 export const SEALS: Readonly<Record<Cipher, Sealing>> = {
   'AES-256-GCM': await FORMATS['AES-256-GCM'].load(),

@@ -100,13 +100,19 @@ export class AwsEntryStore implements EntryStore {
   async replace(entry: Entry, was: Entry): Promise<void> {
     checkItemSize(entry);
     const item = encodeItem(entry);
-    const before = encodeItem(was);
+    // As the table has them: a port of the original may have encoded them in its own way.
+    const before = (was.stored ?? encodeItem(was)) as RawItem;
     const values: RawItem = {};
     const set: string[] = [];
     const remove: string[] = [];
     // Its keys alone would be met by an item that is not there.
     const conditions = ['attribute_exists(#name)'];
-    for (const name of ATTRIBUTES) {
+    // A `created` of an original entry is somebody else's attribute: nothing is known of it, and it stays.
+    const attributes =
+      was.cipher === entry.cipher && was.cipher === 'AES-256-CTR'
+        ? ATTRIBUTES.filter((name) => name !== 'created')
+        : ATTRIBUTES;
+    for (const name of attributes) {
       const [to, from] = [item[name], before[name]];
       if (from) {
         conditions.push(`#${name} = :was_${name}`);
@@ -128,7 +134,7 @@ export class AwsEntryStore implements EntryStore {
       // An update, not a put: attributes that the format does not name stay.
       UpdateExpression: `SET ${set.join(', ')}${remove.length > 0 ? ` REMOVE ${remove.join(', ')}` : ''}`,
       ConditionExpression: conditions.join(' AND '),
-      ExpressionAttributeNames: placeholders(['name', ...ATTRIBUTES]),
+      ExpressionAttributeNames: placeholders(['name', ...attributes]),
       ExpressionAttributeValues: values,
     };
     const replaced = await this.#conditional('dynamodb:UpdateItem', item, (options) =>
@@ -141,6 +147,18 @@ export class AwsEntryStore implements EntryStore {
     for await (const item of this.#query(name, { ScanIndexForward: false, Limit: 1 })) {
       return parseItem(item);
     }
+    return undefined;
+  }
+
+  async newestVersion(name: string): Promise<string | undefined> {
+    const names = placeholders(['name', 'version']);
+    const newest = {
+      ScanIndexForward: false,
+      Limit: 1,
+      ProjectionExpression: Object.keys(names).join(),
+      ExpressionAttributeNames: names,
+    };
+    for await (const item of this.#query(name, newest)) return parseHeader(item).version;
     return undefined;
   }
 

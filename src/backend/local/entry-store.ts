@@ -83,6 +83,17 @@ export class LocalEntryStore implements EntryStore {
     });
   }
 
+  newestVersion(name: string): Promise<string | undefined> {
+    return this.#settle(() => {
+      const [row] = this.#select(
+        ['version'],
+        'name = ? ORDER BY entries.version DESC LIMIT 1',
+        name,
+      );
+      return row && versionOf(row);
+    });
+  }
+
   at(name: string, version: string): Promise<Entry | undefined> {
     return this.#settle(() => {
       const [row] = this.#select(COLUMNS, 'name = ? AND version = ?', name, version);

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Item } from '../../src/entry.ts';
+import CredStash from '../../src/nodecredstash.ts';
+import { fromJson, originals, ports } from '../seal/vectors.ts';
+import { dynalite, ok, type Place, type Running } from './backends.ts';
+
+/*
+ * Entries as ports of the original write them: those of test/vectors/ports.json, and what the original wrote in every
+ * encoding that a port has been seen to use. Each command reads all of them.
+ */
+
+type Attributes = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
+
+const lines = (text: string, length: number, end: string): string =>
+  text.replace(RegExp(`.{1,${length}}`, 'g'), (line) => line + end);
+const textOf = (value: Readonly<Record<string, unknown>> | undefined): string =>
+  Buffer.from((value?.['B'] ?? value?.['S']) as string).toString('latin1');
+const inBoth = (
+  item: Attributes,
+  encode: (text: string) => string,
+): Record<'key' | 'contents', { S: string }> => ({
+  key: { S: encode(textOf(item['key'])) },
+  contents: { S: encode(textOf(item['contents'])) },
+});
+
+/** What a port writes of an item of the original. */
+const ENCODINGS: Readonly<Record<string, (item: Attributes) => Attributes>> = {
+  ruby: (item) => ({
+    ...item,
+    ...inBoth(item, (text) => lines(text, 60, '\n')),
+    hmac: { S: textOf(item['hmac']) },
+  }),
+  mime: (item) => ({ ...item, ...inBoth(item, (text) => lines(text, 76, '\r\n')) }),
+  unpadded: (item) => ({ ...item, ...inBoth(item, (text) => text.replace(/=+$/, '')) }),
+  upper: (item) => ({ ...item, hmac: { S: textOf(item['hmac']).toUpperCase() } }),
+  'upper-bytes': (item) => ({
+    ...item,
+    hmac: { B: Buffer.from(textOf(item['hmac']).toUpperCase()) },
+  }),
+  lower: (item) => ({ ...item, digest: { S: textOf(item['digest']).toLowerCase() } }),
+  null: (item) => ({ ...item, comment: { NULL: true } }),
+  more: (item) => ({
+    ...item,
+    created: { S: 'yesterday' },
+    expires: { N: '1800000000' },
+    tags: { SS: ['a', 'b'] },
+  }),
+};
+
+let running: Running;
+let place: Place;
+const secrets = new Map<string, string>();
+
+beforeAll(async () => {
+  running = await dynalite.start();
+});
+afterAll(async () => {
+  await running.close();
+});
+beforeEach(async () => {
+  place = await running.place();
+  secrets.clear();
+  // Those under a context are tried by row 47 of docs/compatibility.md; a command has one context for all.
+  for (const { item, context, dataKey, secret } of [...ports, ...originals]) {
+    if (Object.keys(context).length > 0) continue;
+    const found = fromJson(item) as Attributes;
+    const key = Buffer.from(textOf(found['key']), 'base64');
+    running.kms?.importDataKey(key, context, Buffer.from(dataKey, 'base64'));
+    const isPort = ports.some((each) => each.item === item);
+    for (const [encoding, encode] of Object.entries(isPort ? { as: () => found } : ENCODINGS)) {
+      const name = `${encoding}.${textOf(found['name'])}.${textOf(found['version'])}`;
+      if (Buffer.byteLength(name) > 255 || secret.length > 10_000) continue;
+      await place.plant({ ...encode(found), name: { S: name } } as unknown as Item);
+      secrets.set(name, secret);
+    }
+  }
+  expect(secrets.size).toBeGreaterThan(100);
+});
+
+const everySecret = (): Record<string, string> => Object.fromEntries(secrets);
+
+async function expectAllToOpen(at: Place): Promise<void> {
+  const { status, stdout, stderr } = await at.cs(['getall']);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual(everySecret());
+}
+
+test('they open in get, getall and exec, and for nodecredstash', async () => {
+  await expectAllToOpen(place);
+  for (const [name, secret] of [...secrets].filter(([, value]) => !value.includes('\0'))) {
+    expect(await place.cs(['get', name, '-n']), name).toEqual(ok(secret));
+  }
+  const print = 'process.stdout.write(JSON.stringify(process.env.SECRET))';
+  for (const encoding of ['as.port.ruby.', 'as.port.node.', 'mime.', 'lower.']) {
+    const [name = '', secret] =
+      [...secrets].find(([each, value]) => each.startsWith(encoding) && value !== '') ?? [];
+    const command = ['exec', '--env', `SECRET=${encodeURIComponent(name)}`, '--', process.execPath];
+    const { status, stdout } = await place.cs([...command, '-e', print]);
+    expect({ name, status, secret: JSON.parse(stdout) as string }).toEqual({
+      name,
+      status: 0,
+      secret,
+    });
+  }
+  const stash = new CredStash({
+    table: place.args[1],
+    dynamoOpts: { ...sdkOptions(), endpoint: running.dynamo },
+    kmsOpts: { ...sdkOptions(), endpoint: running.kms?.url },
+  });
+  expect(await stash.getAllSecrets({})).toEqual(everySecret());
+  stash.close();
+});
+
+function sdkOptions(): object {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = place.env;
+  return { region: 'us-east-1', credentials: { accessKeyId, secretAccessKey } };
+}
+
+test('copy and rekey keep them, and what else their items have', async () => {
+  const to = await running.place();
+  const table = to.args[1] ?? '';
+  const copied = await place.cs(['copy', '--to-table', table]);
+  expect(copied).toMatchObject({ status: 0, stderr: '' });
+  await expectAllToOpen(to);
+
+  running.kms?.addKey('alias/new');
+  const rekeyed = await place.cs(['rekey', '-k', 'alias/new', '--rate', '10000']);
+  expect(rekeyed).toMatchObject({ status: 0, stderr: '' });
+  expect(rekeyed.stdout).toContain(`\n${secrets.size} rekeyed, 0 skipped, 0 failed\n`);
+  await expectAllToOpen(place);
+  const items = await place.items();
+  const more = items.filter((item) => textOf(item['name']).startsWith('more.'));
+  expect(more.length).toBeGreaterThan(10);
+  for (const item of more) {
+    expect(item).toMatchObject({
+      created: { S: 'yesterday' },
+      expires: { N: '1800000000' },
+      tags: { SS: ['a', 'b'] },
+    });
+  }
+});
+
+test.each([
+  ['without contents', { digest: { S: 'SHA256' } }],
+  ['with an unknown digest', { digest: { S: 'WHIRLPOOL' }, contents: { S: 'YQ==' } }],
+  ['of an unknown cipher', { cipher: { S: 'ROT13' } }],
+])('put -a, rollback -v, label and delete need nothing of a newest entry %s', async (_, rest) => {
+  const version = (n: number): string => String(n).padStart(19, '0');
+  await place.cs(['put', 'app', 'one']);
+  await place.plant({ name: { S: 'app' }, version: { S: version(2) }, ...rest } as unknown as Item);
+  expect(await place.cs(['get', 'app'])).toMatchObject({ status: 5, stdout: '' });
+  expect(await place.cs(['rollback', 'app', '-v', '1'])).toMatchObject({ status: 0 });
+  expect(await place.cs(['get', 'app'])).toEqual(ok('one\n'));
+  await place.cs(['delete', 'app', '-v', '3']);
+  expect(await place.cs(['put', '-a', 'app', 'three'])).toEqual(ok('app has been stored\n'));
+  expect(await place.cs(['get', 'app', '-v', '3'])).toEqual(ok('three\n'));
+  expect(await place.cs(['delete', 'app', '-v', '2'])).toMatchObject({ status: 0 });
+});
