@@ -1,4 +1,4 @@
-import { createHmac, type Hmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { digestAlgorithm } from '../entry.ts';
 import { CredstashError } from '../errors.ts';
 import { utf8 } from '../utf8.ts';
@@ -41,7 +41,7 @@ export function hmac(digest: string, key: Uint8Array, parts: readonly Uint8Array
   return mac.digest();
 }
 
-function createMac(digest: string, key: Uint8Array): Hmac {
+function createMac(digest: string, key: Uint8Array): ReturnType<typeof createHmac> {
   const algorithm = digestAlgorithm(digest);
   try {
     if (algorithm !== undefined) return createHmac(algorithm, key);

@@ -70,7 +70,7 @@ beforeEach(async () => {
     for (const [encoding, encode] of Object.entries(isPort ? { as: () => found } : ENCODINGS)) {
       const name = `${encoding}.${textOf(found['name'])}.${textOf(found['version'])}`;
       if (Buffer.byteLength(name) > 255 || secret.length > 10_000) continue;
-      await place.plant({ ...encode(found), name: { S: name } } as unknown as Item);
+      await place.plant({ ...encode(found), name: { S: name } });
       secrets.set(name, secret);
     }
   }
@@ -108,7 +108,7 @@ test('they open in get, getall and exec, and for nodecredstash', async () => {
     kmsOpts: { ...sdkOptions(), endpoint: running.kms?.url },
   });
   expect(await stash.getAllSecrets({})).toEqual(everySecret());
-  stash.close();
+  await stash.close();
 });
 
 function sdkOptions(): object {
@@ -147,7 +147,7 @@ test.each([
 ])('put -a, rollback -v, label and delete need nothing of a newest entry %s', async (_, rest) => {
   const version = (n: number): string => String(n).padStart(19, '0');
   await place.cs(['put', 'app', 'one']);
-  await place.plant({ name: { S: 'app' }, version: { S: version(2) }, ...rest } as unknown as Item);
+  await place.plant({ name: { S: 'app' }, version: { S: version(2) }, ...rest });
   expect(await place.cs(['get', 'app'])).toMatchObject({ status: 5, stdout: '' });
   expect(await place.cs(['rollback', 'app', '-v', '1'])).toMatchObject({ status: 0 });
   expect(await place.cs(['get', 'app'])).toEqual(ok('one\n'));
