@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Item } from '../../src/entry.ts';
 import CredStash from '../../src/nodecredstash.ts';
 import { fromJson, originals, ports } from '../seal/vectors.ts';
 import { dynalite, ok, type Place, type Running } from './backends.ts';
