@@ -44,6 +44,11 @@ const zones = [
   { files: ['src/cli/**'], forbidden: [sdk, embedded, aes, backends] },
 ];
 
+const recursiveMkdir = {
+  selector: "CallExpression[callee.name=/^mkdir/] Property[key.name='recursive']",
+  message: 'It may never return: see src/util/make-folders.ts.',
+};
+
 export default defineConfig(
   { ignores: ['dist', '.cache', 'coverage'] },
   js.configs.recommended,
@@ -82,9 +87,11 @@ export default defineConfig(
             "MemberExpression[object.name='process'][property.name=/^(stdin|stdout|stderr|exit|exitCode)$/]",
           message: 'Only src/cli/io.ts touches the streams, and only bin sets the exit status.',
         },
+        recursiveMkdir,
       ],
     },
   },
+  { files: ['bin/**'], rules: { 'no-restricted-syntax': ['error', recursiveMkdir] } },
   { files: ['examples/**'], rules: { 'no-console': 'off' } },
   {
     files: ['**/*.js'],

@@ -3,7 +3,6 @@ import {
   constants,
   fstatSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -17,6 +16,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { Script } from 'node:vm';
 import manifest from '../package.json' with { type: 'json' };
+import { makeFolders } from '../src/util/make-folders.ts';
 
 /*
  * Loads the command's own modules, and keeps what V8 compiled of them for the next start (docs/performance.md). It is
@@ -134,7 +134,7 @@ function keep(): void {
  */
 function makeFolder(): boolean {
   const own = folder ?? '';
-  if (mkdirSync(own, { recursive: true, mode: 0o700 }) === undefined) return false;
+  if (!makeFolders(own, 0o700)) return false;
   for (const each of readdirSync(dirname(own))) {
     const path = join(dirname(own), each);
     if (lstatSync(path).mtimeMs < Date.now() - STALE_MS) rmSync(path, { recursive: true });

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { canMount, startMounts } from '../support/mounts.ts';
 import { builtCommand, run } from '../support/run.ts';
 import {
   asText,
@@ -220,6 +221,43 @@ test('a folder or a file that others can change, or that is no folder, is left a
   const none_ = user({ HOME: '/nonexistent/home' });
   expect(await none_.get()).toEqual(ok('secret\n'));
 });
+
+/** The command lines that write a cache: at the end, and before COMMAND takes the place of credstash. */
+const STARTS: readonly [args: readonly string[], stdout: RegExp][] = [
+  [['--version'], /^[^\n]*0\.\d+\.\d+\n$/],
+  [['get', 'a'], /^secret\n$/],
+  [['exec', '--env', 'A=a', '--', 'sh', '-c', 'echo $A'], /^secret\n$/],
+];
+
+test.each(['/proc', '/proc/none', '/proc/self/fd'])(
+  'a folder in which mkdir answers ENOENT, as %s, costs the cache and nothing else',
+  async (base) => {
+    for (const [args, stdout] of STARTS) {
+      for (const variables of [{ XDG_CACHE_HOME: base }, { XDG_CACHE_HOME: '', HOME: base }]) {
+        const ended = await place.cs(args, { executable: builtCommand, env: variables });
+        expect(ended, args.join(' ')).toMatchObject({ status: 0, stderr: '' });
+        expect(ended.stdout).toMatch(stdout);
+      }
+    }
+  },
+);
+
+if (canMount()) {
+  test('a mount whose source was deleted costs the cache and nothing else', async () => {
+    const [source, at] = [join(folder.path, 'source'), join(folder.path, 'mounted')];
+    const { under, close } = await startMounts(
+      `mkdir ${source} ${at}; mount --bind ${source} ${at}; rmdir ${source}`,
+    );
+    for (const [args, stdout] of STARTS) {
+      for (const variables of [{ XDG_CACHE_HOME: at }, { XDG_CACHE_HOME: '', HOME: at }]) {
+        const ended = await place.cs(args, { executable: builtCommand, env: variables, under });
+        expect(ended, args.join(' ')).toMatchObject({ status: 0, stderr: '' });
+        expect(ended.stdout).toMatch(stdout);
+      }
+    }
+    await close();
+  });
+}
 
 test("under sudo, in another user's home, nothing is taken and nothing is left", async () => {
   // Only root can give a folder away.
