@@ -122,6 +122,11 @@ export function bindName(context: Context, name: string): Context {
   return checkSize(Object.freeze(bound));
 }
 
+/** The pairs of a context without the name that `bindName` added: those that the user gave. */
+export function pairsOf(context: Context): Context {
+  return Object.fromEntries(Object.entries(context).filter(([key]) => key !== NAME_KEY));
+}
+
 /** @throws CredstashError USAGE when keys and values together are over KMS's 8192 bytes */
 function checkSize(context: Context): Context {
   const bytes = Object.entries(context).reduce(

@@ -60,7 +60,7 @@ export async function* diagnose(patient: Patient, options: DoctorOptions): Async
   }
   if (patient.trust !== undefined) yield fine('trust', patient.trust);
   const { keys, entries } = opened;
-  const usable = yield* opened.check({ name, byName: prefix !== '', write, signal });
+  const usable = yield* opened.check({ name, context, byName: prefix !== '', write, signal });
   if (!usable.keys) return;
   const opens = yield* dataKey(signal ? keys.during(signal) : keys, bound, write, signal);
   if (!write || !usable.entries || !opens) return;

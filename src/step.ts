@@ -1,3 +1,4 @@
+import type { Context } from './context.ts';
 import { CredstashError, type ErrorCode } from './errors.ts';
 import type { CallOptions } from './progress.ts';
 
@@ -20,6 +21,8 @@ export interface Step {
 export interface CheckOptions extends CallOptions {
   /** A name that no secret has, for what is asked of the table and the key. */
   readonly name: string;
+  /** The pairs under which data keys are tried, without that name. */
+  readonly context: Context;
   /** Whether such a name is all that may be asked for: nobody may then scan. */
   readonly byName: boolean;
   /** Whether whoever asks means to write: what a writer needs is then required. */

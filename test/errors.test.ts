@@ -24,6 +24,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   KEY_NOT_TRUSTED: 6,
   WRONG_CONTEXT: 6,
   VAULT_PERMISSIONS: 6,
+  VAULT_KEY_MISMATCH: 6,
   THROTTLED: 7,
   UNREACHABLE: 7,
   COMMAND_NOT_EXECUTABLE: 126,

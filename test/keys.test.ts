@@ -434,7 +434,8 @@ describe('the keys of a vault', () => {
     const absent = openLocal(join(folder, 'absent'), { create: false });
     await expect(absent.keys.generate(context)).rejects.toThrow(coded('VAULT_NOT_FOUND'));
     await failing(() => vault.keys.generate(context));
-    expect(keysSeen.filter(({ buffer }) => buffer.length === 64)).toHaveLength(2);
+    // Without a vault none is made.
+    expect(keysSeen.filter(({ buffer }) => buffer.length === 64)).toHaveLength(1);
     for (const { what, buffer } of keysSeen) expect(isZero(buffer), what).toBe(true);
   });
 

@@ -27,6 +27,7 @@ import {
 import { canMount, type Mounts, startMounts, bound } from '../support/mounts.ts';
 import type { Outcome, RunOptions } from '../support/run.ts';
 import { Random, seed } from '../support/seed.ts';
+import { copyInCommit } from '../support/vault-files.ts';
 import { size, Tally, timeout } from './campaign.ts';
 
 /*
@@ -615,14 +616,8 @@ async function expectReadOnly(folder: string, under: Mounts['under']): Promise<v
 
 /** A vault as it is on the disk when a writer is killed in the middle of a commit. */
 function killedInCommit(folder: string): string {
-  const database = openDatabase(join(folder, 'vault.db'));
-  // A cache of one page spills into the file before the commit, and the journal reaches the disk before that.
-  database.exec('PRAGMA cache_size = 1; BEGIN');
-  database.exec('UPDATE entries SET comment = hex(zeroblob(40000)), contents = zeroblob(40000)');
-  const image = newFolder();
-  for (const file of readdirSync(folder)) copyFileSync(join(folder, file), join(image, file));
-  database.exec('ROLLBACK');
-  database.close();
+  const image = join(root.path, `vault-${++folders}`);
+  copyInCommit(folder, image);
   expect(isHot(image)).toBe(true);
   return image;
 }

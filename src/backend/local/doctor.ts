@@ -1,6 +1,8 @@
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Context } from '../../context.ts';
 import { CredstashError } from '../../errors.ts';
+import { FORMATS } from '../../seal/index.ts';
 import { shellWord } from '../../shell-word.ts';
 import {
   attempt,
@@ -11,13 +13,22 @@ import {
   type Step,
   troubled,
 } from '../../step.ts';
+import { shortVersion } from '../../version.ts';
+import { RESTORE } from './errors.ts';
+import { unwrapStored } from './key-service.ts';
 import { DRAFT, type Vault } from './vault.ts';
+
+const KEY = 'master key';
 
 /** How many of SQLite's lines about a damaged file are told. */
 const MAX_LINES = 5;
 
-/** Looks at a vault's folder and files, and whether its database is whole. Nothing is created or written. */
-export async function* checkVault(vault: Vault, { write, signal }: CheckOptions): Checks {
+/**
+ * Looks at a vault's folder and files, at whether its database is whole and its master key its own, and opens one stored
+ * entry. Nothing is created or written.
+ */
+export async function* checkVault(vault: Vault, options: CheckOptions): Checks {
+  const { write, signal } = options;
   const { folder } = vault;
   const checked = await attempt(() => {
     vault.check();
@@ -26,57 +37,110 @@ export async function* checkVault(vault: Vault, { write, signal }: CheckOptions)
     yield troubled('vault', checked);
     return { keys: false, entries: false };
   }
-  yield fine('vault', `${folder}, of mode ${modeOf(folder)}: nobody else can open it`);
+  yield fine('vault', `${folder}, ${ownershipOf(folder)}`);
 
-  const key = await attempt(() => vault.masterKey().length, signal);
-  yield key instanceof CredstashError
-    ? troubled('master key', key)
-    : fine('master key', `${key} bytes, of mode ${modeOf(join(folder, 'master.key'))}`);
+  const length = await attempt(() => vault.checkKeyFile(), signal);
+  yield length instanceof CredstashError
+    ? troubled(KEY, length)
+    : fine(KEY, `${length} bytes, of mode ${modeOf(join(folder, 'master.key'))}`);
 
-  const entries = yield* database(vault, signal);
+  const count = yield* database(vault, signal);
+  const entries = count !== undefined;
+  const keys = !(length instanceof CredstashError) && (yield* masterKey(vault, count, options));
   // Last: to open the database undoes what a writer left that was cut short.
   yield* files(vault, write);
-  return { keys: !(key instanceof CredstashError), entries };
+  return { keys, entries };
 }
 
-/** Whether the database is whole. */
+/** Whether the master key can be used: in a vault with check value it is the vault's own. */
+async function* masterKey(
+  vault: Vault,
+  count: number | undefined,
+  { context, signal }: CheckOptions,
+): AsyncGenerator<Step, boolean> {
+  if (count === undefined) return true;
+  const key = await attempt(() => vault.masterKey(), signal);
+  if (key instanceof CredstashError) {
+    yield troubled(KEY, key);
+    return false;
+  }
+  if (vault.isKeyProven) yield fine(KEY, 'it is the one that this vault was made with');
+  if (count > 0) yield* storedEntry(vault, context, signal);
+  return true;
+}
+
+/** Opens one stored entry, whichever opens first. */
+async function* storedEntry(
+  vault: Vault,
+  pairs: Context,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Step> {
+  const title = 'stored entry';
+  const found = await attempt(() => unwrapStored(vault, pairs, signal), signal);
+  if (found instanceof CredstashError) yield troubled(title, found);
+  else if (found) {
+    const { entry, dataKey } = found;
+    const which = `version ${shortVersion(entry.version)} of ${entry.name}`;
+    const opened = await attempt(async () => {
+      const { open } = await FORMATS[entry.cipher].load();
+      try {
+        open(entry, dataKey).fill(0);
+      } finally {
+        dataKey.fill(0);
+      }
+    }, signal);
+    yield opened instanceof CredstashError
+      ? troubled(title, new CredstashError(opened.code, `${which}: ${opened.message}`, opened))
+      : fine(title, `${which} opens`);
+  } else {
+    const hint = 'credstash doctor KEY=VALUE… with the encryption context of one of them';
+    const none = 'none opens without its encryption context';
+    if (vault.isKeyProven) yield { title, state: 'unknown', found: none, hint };
+    else yield dubious(title, `${none}: whether the master key is this vault's is not known`, hint);
+  }
+}
+
+/** Whether the database is whole: how many entries it has, or undefined. */
 async function* database(
   vault: Vault,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Step, boolean> {
+): AsyncGenerator<Step, number | undefined> {
   const title = 'database';
   const found = await attempt(
     () =>
       vault.withDatabase((open) => {
         const first = (sql: string): string => String(Object.values(open.all(sql)[0] ?? {})[0]);
+        const damage = open
+          .all(`PRAGMA integrity_check(${MAX_LINES})`)
+          .map((row) => String(Object.values(row)[0]))
+          .filter((line) => line !== 'ok');
+        const isWhole = damage.length === 0;
         return {
           version: first('SELECT sqlite_version()'),
           schema: first('PRAGMA user_version'),
-          damage: open
-            .all(`PRAGMA integrity_check(${MAX_LINES})`)
-            .map((row) => String(Object.values(row)[0]))
-            .filter((line) => line !== 'ok'),
-          entries: first('SELECT count(*) FROM entries'),
-          names: first('SELECT count(DISTINCT name) FROM entries'),
+          damage,
+          // In a damaged file, to count may never end.
+          entries: isWhole ? Number(first('SELECT count(*) FROM entries')) : 0,
+          names: isWhole ? first('SELECT count(DISTINCT name) FROM entries') : '',
         };
       }),
     signal,
   );
   if (found instanceof CredstashError) {
     yield troubled(title, found);
-    return false;
+    return undefined;
   }
   const { version, schema, damage, entries, names } = found;
   if (damage.length > 0) {
     const error = new CredstashError('INTEGRITY', `it is damaged: ${damage.join('; ')}`, {
-      hint: 'restore its files from a backup',
+      hint: RESTORE,
     });
     yield troubled(title, error);
-    return false;
+    return undefined;
   }
   yield fine(title, `whole, by SQLite ${version}, schema ${schema}`);
   yield fine(title, `${entries} entries of ${names} names`);
-  return true;
+  return entries;
 }
 
 function* files({ folder }: Vault, write: boolean): Generator<Step> {
@@ -87,12 +151,18 @@ function* files({ folder }: Vault, write: boolean): Generator<Step> {
     const found = `${path} is of mode ${mode}: nobody else reaches it, but a copy of it would be open to others`;
     yield dubious('vault', found, `chmod 600 ${shellWord(path)}`);
   }
+  const { nlink } = statSync(path);
+  const drafts = readdirSync(folder).filter((each) => DRAFT.test(each)).length;
+  if (nlink > 1 && drafts === 0) {
+    const word = shellWord(path);
+    const found = `${path} has ${nlink} names: a writer by another one could damage it`;
+    yield dubious('vault', found, `cp -p ${word} ${word}.copy && mv ${word}.copy ${word}`);
+  }
   if (isWritable(folder) && isWritable(path)) yield fine('writer', 'the vault can be written to');
   else if (write) {
     const error = new CredstashError('VAULT_PERMISSIONS', `the vault ${folder} is read-only`);
     yield troubled('writer', error);
   } else yield fine('writer', 'the vault is read-only, which is enough for who reads');
-  const drafts = readdirSync(folder).filter((each) => DRAFT.test(each)).length;
   if (drafts > 0) {
     const found = `${drafts} files of first puts that were cut short, or are under way`;
     yield dubious('vault', found, 'the next put removes them');
@@ -107,6 +177,14 @@ function isWritable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What `Vault.check` has made sure of. */
+function ownershipOf(folder: string): string {
+  // Windows has no such owners and modes.
+  const user = process.geteuid?.();
+  if (user === undefined) return 'closed to others if its access list says so';
+  return `yours (user ${user}), of mode ${modeOf(folder)}: no other user but root can open it`;
 }
 
 /** As chmod has it. */

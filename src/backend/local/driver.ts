@@ -13,7 +13,7 @@ export type Row = Readonly<Record<string, Value>>;
 
 export interface Database {
   exec(sql: string): void;
-  /** Runs a statement that writes. @returns the number of rows it changed */
+  /** Runs a statement that writes. One value alone must be no Uint8Array, of which libsql would end the process. @returns the number of rows it changed */
   run(sql: string, ...values: Value[]): number;
   all(sql: string, ...values: Value[]): Row[];
   close(): void;
@@ -40,10 +40,13 @@ interface Driver {
   };
   exec(sql: string): void;
   close(): void;
+  /** Of later releases of node:sqlite. */
+  enableDefensive?(active: boolean): void;
 }
 
 /**
- * Opens a database file; read-only where the system lets it be read and not written, which is SQLite's own rule.
+ * Opens a database file; read-only where the system lets it be read and not written, which is SQLite's own rule. What the
+ * file says is not trusted: https://www.sqlite.org/security.html#untrusted_sqlite_database_files.
  *
  * @throws SqliteError, here and in every method
  * @throws CredstashError UNEXPECTED when this runtime has no SQLite and `libsql` is not installed
@@ -52,6 +55,10 @@ export function openDatabase(path: string): Database {
   const Driver = loadDriver();
   // libsql gives no code for a file that it cannot open: SQLITE_CANTOPEN.
   const driver = guard(() => new Driver(path), 14);
+  guard(() => {
+    driver.enableDefensive?.(true);
+    driver.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0');
+  });
   return {
     exec: (sql) => {
       guard(() => {
@@ -67,9 +74,17 @@ export function openDatabase(path: string): Database {
   };
 }
 
-/** What `work` gives, as one transaction, which has the database to itself from before its first statement. */
-export function inTransaction<T>(database: Database, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE');
+/**
+ * What `work` gives, as one transaction.
+ *
+ * @param kind whether it has the database to itself from before its first statement, or only reads
+ */
+export function inTransaction<T>(
+  database: Database,
+  work: () => T,
+  kind: 'IMMEDIATE' | 'DEFERRED' = 'IMMEDIATE',
+): T {
+  database.exec(`BEGIN ${kind}`);
   try {
     const result = work();
     database.exec('COMMIT');

@@ -7,8 +7,10 @@ import {
   versionExists,
   versionNotFound,
 } from '../entry-store.ts';
-import { textOf } from '../../utf8.ts';
+import { CredstashError } from '../../errors.ts';
+import { compareUtf8, textOf } from '../../utf8.ts';
 import { inTransaction, type Row, type Value } from './driver.ts';
+import { RESTORE } from './errors.ts';
 import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';
 
@@ -51,6 +53,7 @@ export class LocalEntryStore implements EntryStore {
 
   create(entry: Entry): Promise<void> {
     return this.#settle(() => {
+      this.#vault.addKeyCheck();
       const changed = this.#vault.withDatabase((database) =>
         database.run(
           `INSERT INTO entries (${COLUMNS.join()}) VALUES (${COLUMNS.map(() => '?').join()})
@@ -64,6 +67,7 @@ export class LocalEntryStore implements EntryStore {
 
   replace(entry: Entry, was: Entry): Promise<void> {
     return this.#settle(() => {
+      this.#vault.addKeyCheck();
       const changed = this.#vault.withDatabase((database) =>
         database.run(
           `UPDATE entries SET ${COLUMNS.map((column) => `${column} = ?`).join()}
@@ -103,11 +107,14 @@ export class LocalEntryStore implements EntryStore {
 
   async *versions(name: string): AsyncGenerator<Entry> {
     const below = 'name = ? AND (? IS NULL OR version < ?) ORDER BY entries.version DESC LIMIT ?';
-    let last: Value = null;
+    let last: string | null = null;
     for (;;) {
-      const rows = await this.#settle(() => this.#select(COLUMNS, below, name, last, last, PAGE));
+      const rows: Row[] = await this.#settle(() =>
+        this.#select(COLUMNS, below, name, last, last, PAGE),
+      );
       for (const row of rows) {
         const entry = parseItem(item(row));
+        if (last !== null && compareUtf8(entry.version, last) >= 0) throw this.#unordered();
         last = entry.version;
         yield entry;
       }
@@ -210,15 +217,30 @@ export class LocalEntryStore implements EntryStore {
     ...bind: Value[]
   ): AsyncGenerator<Row> {
     const after = `${where} AND entries.rowid > CAST(? AS INTEGER) ORDER BY entries.rowid LIMIT ?`;
-    let last: Value = String(-(2n ** 63n));
+    let last = -(2n ** 63n);
     for (;;) {
-      const rows: Row[] = await this.#settle(() =>
-        this.#select(columns, after, ...bind, last, page),
+      const rows = await this.#settle(() =>
+        this.#select(columns, after, ...bind, String(last), page),
       );
-      yield* rows;
+      for (const row of rows) {
+        const rowid = BigInt(String(row['rowid']));
+        if (rowid <= last) throw this.#unordered();
+        last = rowid;
+        yield row;
+      }
       if (rows.length < page) return;
-      last = rows.at(-1)?.['rowid'] ?? null;
     }
+  }
+
+  /** A file that was made to be so would have a scan begin again and again. */
+  #unordered(): CredstashError {
+    return new CredstashError(
+      'INTEGRITY',
+      `${this.location} is damaged: its rows are not in order`,
+      {
+        hint: RESTORE,
+      },
+    );
   }
 
   /** Texts come as their bytes, each column with its type: libsql ends the process on a text that is no UTF-8. */

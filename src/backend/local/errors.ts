@@ -1,5 +1,9 @@
+import { dirname } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { SqliteError } from './driver.ts';
+
+/** The hint for a vault that is damaged. */
+export const RESTORE = 'restore its files from a backup';
 
 /** Whether `error` is of the system and has one of `codes`. */
 export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
@@ -37,6 +41,14 @@ export function access<T>(folder: string, use: () => T): T {
         {
           cause,
         },
+      );
+    }
+    if (isErrno(cause, 'ENOENT') && (cause.syscall === 'mkdir' || cause.syscall === 'open')) {
+      // Of /proc, and of a mount whose source was deleted.
+      throw new CredstashError(
+        'IO',
+        `the vault ${folder} cannot be made: ${dirname(cause.path ?? folder)} takes no new files (ENOENT)`,
+        { hint: 'choose another folder: --local=FOLDER, or CREDSTASH_LOCAL=FOLDER', cause },
       );
     }
     if (cause instanceof Error && 'syscall' in cause) {
@@ -88,7 +100,7 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
       return new CredstashError('INTEGRITY', `the vault ${folder} is damaged: ${cause.message}`, {
-        hint: 'restore its files from a backup',
+        hint: RESTORE,
         cause,
       });
     case 13: // SQLITE_FULL

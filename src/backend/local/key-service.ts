@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { gcm } from '@noble/ciphers/aes.js';
-import { type Context, encodeContext } from '../../context.ts';
+import { type Context, encodeContext, pairsOf } from '../../context.ts';
+import type { Entry } from '../../entry.ts';
+import { CredstashError } from '../../errors.ts';
+import { FORMATS } from '../../seal/index.ts';
+import type { Found } from '../entry-store.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
+import { LocalEntryStore } from './entry-store.ts';
 import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';
 
@@ -20,21 +25,25 @@ const TAG_BYTES = 16;
 export class LocalKeyService implements KeyService {
   readonly #vault: Vault;
   readonly #signal: AbortSignal | undefined;
+  /** The pairs that no stored entry could be opened with. */
+  readonly #tried: Set<string>;
 
-  constructor(vault: Vault, signal?: AbortSignal) {
+  constructor(vault: Vault, signal?: AbortSignal, tried = new Set<string>()) {
     this.#vault = vault;
     this.#signal = signal;
+    this.#tried = tried;
   }
 
   during(signal: AbortSignal): KeyService {
-    return new LocalKeyService(this.#vault, signal);
+    return new LocalKeyService(this.#vault, signal, this.#tried);
   }
 
   prepare(): void {
     // It is at hand.
   }
 
-  generate(context: Context): Promise<DataKey> {
+  async generate(context: Context): Promise<DataKey> {
+    await this.#proveKey(context);
     return this.#settle(() => {
       const plaintext = randomBytes(DATA_KEY_BYTES);
       try {
@@ -50,11 +59,13 @@ export class LocalKeyService implements KeyService {
     return this.#settle(() => this.#unwrap(wrapped, context));
   }
 
-  wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array> {
+  async wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array> {
+    await this.#proveKey(context);
     return this.#settle(() => this.#wrap(plaintext, context));
   }
 
-  rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
+  async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
+    await this.#proveKey(context);
     return this.#settle(() => {
       const plaintext = this.#unwrap(wrapped, context);
       try {
@@ -76,15 +87,73 @@ export class LocalKeyService implements KeyService {
   }
 
   #unwrap(wrapped: Uint8Array, context: Context): Uint8Array {
-    const masterKey = this.#vault.masterKey();
-    if (wrapped.length === NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES) {
-      const nonce = wrapped.subarray(0, NONCE_BYTES);
-      try {
-        return gcm(masterKey, nonce, encodeContext(context)).decrypt(wrapped.subarray(NONCE_BYTES));
-      } catch {
-        // Below: the tag is wrong, and GCM cannot tell why.
-      }
-    }
+    const dataKey = unwrapDataKey(this.#vault.masterKey(), wrapped, context);
+    if (dataKey) return dataKey;
     throw wrongContext(`the vault ${this.#vault.folder}`, context);
+  }
+
+  /**
+   * Before something is wrapped in a vault that has no check value of its master key: lets the key open a stored entry, so
+   * that the write can store that value. A key that opens none may be another vault's, or all entries were put with other
+   * pairs: nobody can tell, and the write goes on without.
+   */
+  async #proveKey(context: Context): Promise<void> {
+    const pairs = pairsOf(context);
+    const id = Buffer.from(encodeContext(pairs)).toString('base64');
+    await this.#settle(() => this.#vault.masterKey());
+    if (this.#vault.isKeyProven || this.#tried.has(id)) return;
+    const stored = await unwrapStored(this.#vault, pairs, this.#signal);
+    stored?.dataKey.fill(0);
+    if (stored) this.#vault.proveKey();
+    else this.#tried.add(id);
+  }
+}
+
+/**
+ * The first stored entry whose data key the vault's master key unwraps, and that data key, which the caller wipes.
+ *
+ * @param pairs that it was put with, unless with none
+ * @returns undefined if there is none
+ */
+export async function unwrapStored(
+  vault: Vault,
+  pairs: Context,
+  signal?: AbortSignal,
+): Promise<{ entry: Entry; dataKey: Uint8Array } | undefined> {
+  const noPairs: Context = {};
+  for await (const found of new LocalEntryStore(vault, signal).all()) {
+    for (const each of [noPairs, pairs]) {
+      const wrapped = wrappedOf(found, each);
+      const dataKey =
+        wrapped && unwrapDataKey(vault.masterKey(), wrapped.entry.key, wrapped.context);
+      if (dataKey) return { entry: wrapped.entry, dataKey };
+    }
+  }
+  return undefined;
+}
+
+/** An entry and the context of its data key; undefined if it is broken, or cannot have been put with these pairs. */
+function wrappedOf(found: Found, pairs: Context): { entry: Entry; context: Context } | undefined {
+  try {
+    const entry = found.read();
+    return { entry, context: FORMATS[entry.cipher].context(pairs, entry.name) };
+  } catch (error) {
+    if (error instanceof CredstashError) return undefined;
+    throw error;
+  }
+}
+
+/** The data key; undefined if it was wrapped under another key or context, or is damaged: the tag cannot tell which. */
+function unwrapDataKey(
+  masterKey: Uint8Array,
+  wrapped: Uint8Array,
+  context: Context,
+): Uint8Array | undefined {
+  if (wrapped.length !== NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES) return undefined;
+  const nonce = wrapped.subarray(0, NONCE_BYTES);
+  try {
+    return gcm(masterKey, nonce, encodeContext(context)).decrypt(wrapped.subarray(NONCE_BYTES));
+  } catch {
+    return undefined;
   }
 }

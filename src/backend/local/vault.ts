@@ -3,44 +3,39 @@ import {
   closeSync,
   fsyncSync,
   linkSync,
-  lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { type Database, inTransaction, openDatabase, SqliteError } from './driver.ts';
+import { equal } from '../../seal/data-key.ts';
 import { shellWord } from '../../shell-word.ts';
-import { access, isErrno } from './errors.ts';
+import { makeFolders } from '../../util/make-folders.ts';
+import { type Database, openDatabase, SqliteError } from './driver.ts';
+import { access } from './errors.ts';
+import { expectPrivateFolder, hasOwnFile, openOwnDatabase, readPrivateFile } from './files.ts';
+import { keyCheck } from './key-check.ts';
+import {
+  addKeyCheck,
+  addLabels,
+  checkSchema,
+  createSchema,
+  keyCheckOf,
+  versionOf,
+  WITH_KEY_CHECK,
+  WITH_LABELS,
+} from './schema.ts';
 
 const MASTER_KEY_BYTES = 32;
 
 /** What `#place` fills, and SQLite's own file beside it. */
 export const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
 
-/** Grows by one with each change of the schema; a vault of a later one is refused rather than misread. */
-const SCHEMA_VERSION = 2;
-/** Without the column `labels`: a vault of before there were any, which gets it with the first one. */
-const UNLABELLED_VERSION = 1;
-
-// Untyped columns: an attribute of type S stands as TEXT, one of type B as BLOB, an absent one as NULL; labels as a TEXT
-// with a space before, between and after them. What listings read stands before the large columns, so that SQLite need not fetch those.
-const SCHEMA = `
-  CREATE TABLE entries (
-    name NOT NULL, version NOT NULL, cipher, digest, created, comment, key, contents, hmac, labels,
-    PRIMARY KEY (name, version)
-  );
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
-
 /**
  * The folder of an embedded vault: `vault.db`, the entries, and `master.key`, 32 random bytes that wrap the
- * data keys. Nothing is opened or created before the first use.
+ * data keys. Nothing is opened or created before the first use. All of it must belong to the user who runs this process.
  *
  * Both files come into being by `link`, which one of many first writers wins and which a crash cannot tear: whoever
  * sees a file sees all of it. The key comes first, so a vault with entries always had its key.
@@ -53,7 +48,9 @@ export class Vault {
   readonly #create: boolean;
   #database: Database | undefined;
   #masterKey: Uint8Array | undefined;
-  #hasLabels = false;
+  /** The version of the schema when it was last looked at: it never falls. */
+  #version = 0;
+  #isKeyProven = false;
 
   /** @param options.create whether the first use creates what is not there; else that is VAULT_NOT_FOUND */
   constructor(folder: string, options: { readonly create: boolean }) {
@@ -85,44 +82,60 @@ export class Vault {
 
   /** Whether there is a column of labels. */
   hasLabels(): boolean {
-    // Another process may have added it since this one opened the vault.
-    return this.withDatabase(
-      (database) => (this.#hasLabels ||= schemaOf(database) === SCHEMA_VERSION),
-    );
+    return this.#has(WITH_LABELS);
   }
 
   /** Makes room for labels. */
   addLabels(): void {
-    if (this.hasLabels()) return;
-    this.withDatabase((database) => {
-      inTransaction(database, () => {
-        // Somebody else may have been first.
-        if (schemaOf(database) !== UNLABELLED_VERSION) return;
-        database.exec(
-          `ALTER TABLE entries ADD COLUMN labels; PRAGMA user_version = ${SCHEMA_VERSION}`,
-        );
+    if (!this.hasLabels()) this.withDatabase(addLabels);
+  }
+
+  /**
+   * Whether the master key is known to be this vault's. In a vault of before there were check values it is not, until
+   * `proveKey` says that the key unwrapped the data key of a stored entry.
+   */
+  get isKeyProven(): boolean {
+    return this.#isKeyProven;
+  }
+
+  proveKey(): void {
+    this.#isKeyProven = true;
+  }
+
+  /**
+   * Stores the check value of the master key in a vault that has none, if the key is known to be this vault's, or there is no
+   * entry that is sealed with another one.
+   *
+   * @throws CredstashError as `masterKey` does
+   */
+  addKeyCheck(): void {
+    const key = this.masterKey();
+    if (!this.#has(WITH_KEY_CHECK)) {
+      this.withDatabase((database) => {
+        addKeyCheck(database, keyCheck(key), !this.#isKeyProven);
       });
-      this.#hasLabels = true;
+    }
+    this.#checkKey(key);
+  }
+
+  /** Whether the schema is of `version` or a later one. Another process may have changed it since this one opened the vault. */
+  #has(version: number): boolean {
+    return this.withDatabase((database) => {
+      if (this.#version < version) this.#version = versionOf(database);
+      return this.#version >= version;
     });
   }
 
   #open(): Database {
     this.#ready(this.#create);
-    const database = openDatabase(this.#path('vault.db'));
+    const database = openOwnDatabase(this.#path('vault.db'), openDatabase);
     try {
       // FULL: a write is on the disk before it is reported. Deleted entries are overwritten, not just let go
       // (https://www.sqlite.org/pragma.html#pragma_synchronous and #pragma_secure_delete).
       database.exec(
         'PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;',
       );
-      const version = schemaOf(database);
-      this.#hasLabels = version === SCHEMA_VERSION;
-      if (version !== SCHEMA_VERSION && version !== UNLABELLED_VERSION) {
-        throw new CredstashError(
-          'INTEGRITY',
-          `the vault ${this.folder} has schema ${String(version)}, this credstash knows ${SCHEMA_VERSION}`,
-        );
-      }
+      this.#version = checkSchema(database, this.folder);
       leaveWal(database);
       return database;
     } catch (error) {
@@ -131,20 +144,22 @@ export class Vault {
     }
   }
 
-  /** The master key, 32 bytes; the vault's own copy, wiped by `close`. */
+  /**
+   * The master key, 32 bytes; the vault's own copy, wiped by `close`.
+   *
+   * @throws CredstashError KEY_UNUSABLE if it has another length, VAULT_KEY_MISMATCH if it is the key of another vault
+   */
   masterKey(): Uint8Array {
     return access(this.folder, () => {
       if (!this.#masterKey) {
-        this.#ready(this.#create);
-        const path = this.#path('master.key');
-        refuseOthers(path, '600');
-        const key = readFileSync(path);
-        if (key.length !== MASTER_KEY_BYTES) {
-          throw new CredstashError(
-            'KEY_UNUSABLE',
-            `the master key ${path} has ${key.length} bytes instead of ${MASTER_KEY_BYTES}`,
-            { hint: 'restore it from a backup: nothing else opens the entries' },
-          );
+        // Which creates the vault, if that is to be.
+        this.#has(WITH_KEY_CHECK);
+        const key = this.#readKey();
+        try {
+          this.#checkKey(key);
+        } catch (error) {
+          key.fill(0);
+          throw error;
         }
         this.#masterKey = key;
       }
@@ -152,9 +167,45 @@ export class Vault {
     });
   }
 
+  /** The length of the master key's file. @throws CredstashError as `masterKey` does, unless it is another vault's */
+  checkKeyFile(): number {
+    return access(this.folder, () => {
+      const key = this.#readKey();
+      key.fill(0);
+      return key.length;
+    });
+  }
+
+  #readKey(): Uint8Array {
+    const path = this.#path('master.key');
+    const key = readPrivateFile(path, MASTER_KEY_BYTES);
+    if (key.length === MASTER_KEY_BYTES) return key;
+    key.fill(0);
+    const length = key.length < MASTER_KEY_BYTES ? key.length : `more than ${MASTER_KEY_BYTES}`;
+    throw new CredstashError(
+      'KEY_UNUSABLE',
+      `the master key ${path} has ${length} bytes instead of ${MASTER_KEY_BYTES}`,
+      { hint: 'restore it from a backup: nothing else opens the entries' },
+    );
+  }
+
+  #checkKey(key: Uint8Array): void {
+    if (this.#isKeyProven || !this.#has(WITH_KEY_CHECK)) return;
+    const expected = this.withDatabase((database) => keyCheckOf(database, this.folder));
+    if (!equal(keyCheck(key), expected)) {
+      throw new CredstashError(
+        'VAULT_KEY_MISMATCH',
+        `the master.key in ${this.folder} is not the one that its vault.db was made with`,
+        { hint: 'restore both files from one backup: nothing else opens the entries' },
+      );
+    }
+    this.#isKeyProven = true;
+  }
+
   close(): void {
     this.#masterKey?.fill(0);
     this.#masterKey = undefined;
+    this.#isKeyProven = false;
     this.#database?.close();
     this.#database = undefined;
   }
@@ -164,9 +215,9 @@ export class Vault {
   }
 
   #ready(create: boolean): boolean {
-    if (exists(this.#path('vault.db'))) {
-      refuseOthers(this.folder, '700');
-      if (exists(this.#path('master.key'))) {
+    if (hasOwnFile(this.#path('vault.db'))) {
+      expectPrivateFolder(this.folder);
+      if (hasOwnFile(this.#path('master.key'))) {
         if (create) this.#sweep();
         return false;
       }
@@ -181,14 +232,9 @@ export class Vault {
         hint: `the first put creates it, or: credstash --local=${shellWord(this.folder)} setup`,
       });
     }
-    mkdirSync(dirname(this.folder), { recursive: true });
-    try {
-      mkdirSync(this.folder, { mode: 0o700 });
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error;
-    }
-    // Not its chmod: this may be /tmp.
-    refuseOthers(this.folder, '700', 'choose a folder of its own, which the first put creates');
+    makeFolders(this.folder, 0o700);
+    // Not its chmod or chown: this may be /tmp.
+    expectPrivateFolder(this.folder, 'choose a folder of its own, which the first put creates');
     this.#place('master.key', (path) => {
       const fd = openSync(path, 'r+');
       const key = randomBytes(MASTER_KEY_BYTES);
@@ -200,21 +246,26 @@ export class Vault {
         closeSync(fd);
       }
     });
-    return this.#place('vault.db', (path) => {
+    const isMade = this.#place('vault.db', (path) => {
+      const key = this.#readKey();
       const database = openDatabase(path);
       try {
         // A draft that is cut short is thrown away whole: it needs no journal on the disk.
-        database.exec(`PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; ${SCHEMA}`);
+        database.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL');
+        createSchema(database, keyCheck(key));
       } finally {
+        key.fill(0);
         database.close();
       }
     });
+    this.#sweep();
+    return isMade;
   }
 
   /** Makes a file under a name of its own, then links it to its place. Whether this call won the place. */
   #place(file: string, fill: (path: string) => void): boolean {
     const target = this.#path(file);
-    if (exists(target)) return false;
+    if (hasOwnFile(target)) return false;
     const draft = `${target}.${randomBytes(8).toString('hex')}.tmp`;
     closeSync(openSync(draft, 'wx', 0o600));
     try {
@@ -223,7 +274,7 @@ export class Vault {
       return true;
     } catch (error) {
       // Somebody else was first, and may have swept this draft away.
-      if (exists(target)) return false;
+      if (hasOwnFile(target)) return false;
       throw error;
     } finally {
       rmSync(draft, { force: true });
@@ -256,32 +307,11 @@ function leaveWal(database: Database): void {
   }
 }
 
-function schemaOf(database: Database): unknown {
-  return database.all('PRAGMA user_version')[0]?.['user_version'];
-}
-
-function exists(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found && !found.isFile()) {
-    throw new CredstashError('USAGE', `${path} is not a plain file`);
-  }
-  return found !== undefined;
-}
-
 function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
   try {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
-  }
-}
-
-function refuseOthers(path: string, mode: string, hint = `chmod ${mode} ${shellWord(path)}`): void {
-  // Windows has no such bits; there the user's profile folder is private by its access list.
-  if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0) {
-    throw new CredstashError('VAULT_PERMISSIONS', `others than you can open ${path}`, {
-      hint,
-    });
   }
 }

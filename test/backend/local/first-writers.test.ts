@@ -119,14 +119,14 @@ describe('a database that is damaged', () => {
     const path = join(folder, 'vault.db');
     const later = readFileSync(path);
     // The user version, in the file's header (https://www.sqlite.org/fileformat.html#user_version_number).
-    expect(later.readUInt32BE(60)).toBe(2);
-    later.writeUInt32BE(3, 60);
+    expect(later.readUInt32BE(60)).toBe(3);
+    later.writeUInt32BE(4, 60);
     writeFileSync(path, later);
     const credstash = open();
     for (let i = 0; i < 2; i += 1) {
       await expect(credstash.put('n2', Buffer.from('s'))).rejects.toMatchObject({
         code: 'INTEGRITY',
-        message: `the vault ${folder} has schema 3, this credstash knows 2`,
+        message: `the vault ${folder} has schema 4, this credstash knows 3`,
       });
     }
     expect(readFileSync(path).equals(later)).toBe(true);

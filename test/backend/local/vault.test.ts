@@ -137,7 +137,7 @@ describe('the vault', () => {
     const other = join(root, 'other');
     await put(other);
     writeFileSync(join(folder, 'master.key'), readFileSync(join(other, 'master.key')));
-    await expect(get()).rejects.toMatchObject({ code: 'WRONG_CONTEXT', exitStatus: 6 });
+    await expect(get()).rejects.toMatchObject({ code: 'VAULT_KEY_MISMATCH', exitStatus: 6 });
   });
 
   it('that is damaged says so', async () => {
@@ -150,7 +150,9 @@ describe('the vault', () => {
     await put();
     const path = join(folder, 'vault.db');
     const database = openDatabase(path);
-    database.exec('ALTER TABLE entries DROP COLUMN labels; PRAGMA user_version = 1');
+    database.exec(
+      'DROP TABLE key_check; ALTER TABLE entries DROP COLUMN labels; PRAGMA user_version = 1',
+    );
     database.close();
     const before = readFileSync(path);
     expect(await get()).toBe('secret');
@@ -172,7 +174,7 @@ describe('the vault', () => {
   it('of a later schema is refused', async () => {
     await put();
     const database = openDatabase(join(folder, 'vault.db'));
-    database.exec('PRAGMA user_version = 3');
+    database.exec('PRAGMA user_version = 4');
     database.close();
     await expect(get()).rejects.toMatchObject({ code: 'INTEGRITY' });
   });
