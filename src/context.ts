@@ -8,7 +8,7 @@ export type Context = Readonly<Record<string, string>>;
 const RESERVED = 'credstash:';
 
 /** The key under which an entry's name is bound to its data key. */
-const NAME_KEY = 'credstash:name';
+export const NAME_KEY = 'credstash:name';
 
 /** KMS's quota for an encryption context; keys and values counted. */
 const MAX_CONTEXT_BYTES = 8192;

@@ -112,7 +112,7 @@ export class Credstash extends Flows {
   }
 
   /**
-   * The least IAM policy of a role. No request is made.
+   * The least-privilege IAM policy of a role. No request is made.
    *
    * @throws CredstashError USAGE for a vault, and for what no policy can hold (`policyOf`)
    */

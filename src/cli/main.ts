@@ -59,7 +59,7 @@ const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<
       load: () => import('./commands/doctor.ts'),
     },
     policy: {
-      summary: 'print the least IAM policy of a role',
+      summary: 'print the least-privilege IAM policy of a role',
       load: () => import('./commands/policy.ts'),
     },
     completion: {

@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Policy } from '../../src/policy.ts';
+import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { createTable } from '../support/dynamo.ts';
-import { allows, asked } from '../support/iam.ts';
+import { ACCOUNT, allows, asked, contextKeys, type PolicyDocument } from '../support/iam.ts';
 import type { KmsServer } from '../support/kms-server.ts';
+import { testCredential } from '../support/sigv4.ts';
 import { awsError, type Meddle, type Recorder, startRecorder } from '../support/recorder.ts';
 import { tableExtras } from '../support/table-extras.ts';
 import {
@@ -18,8 +19,8 @@ import {
 } from './backends.ts';
 
 /** The rows of the table in docs/permissions.md: of a command, whose policies it needs, and what it calls. */
-const ROWS = readFileSync(join(import.meta.dirname, '../../docs/permissions.md'), 'utf8')
-  .replace(/^[^]*\n## Which command needs which\n/, '')
+const DOCUMENT = readFileSync(join(import.meta.dirname, '../../docs/permissions.md'), 'utf8');
+const ROWS = DOCUMENT.replace(/^[^]*\n## Which command needs which\n/, '')
   .replace(/\n## [^]*$/, '')
   .split('\n')
   .filter((line) => line.startsWith('| '))
@@ -111,7 +112,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'setup --point-in-time-recovery': { lines: [[['setup', '--point-in-time-recovery']]] },
   'setup --deletion-protection': { lines: [[['setup', '--deletion-protection']]] },
-  policy: { lines: [[['policy', 'admin']]] },
+  policy: { lines: [[['policy', 'reader']], [['policy', 'setup']]] },
 };
 
 /** Calls of no request that a command makes by itself: credentials, and what another service does for KMS. */
@@ -144,9 +145,12 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     recorder.meddle = extras.meddle;
   });
 
+  const keyArn = (alias: string): string =>
+    kms.keys().find(({ id }) => kms.aliasesOf(id).includes(alias))?.arn ?? 'none';
+
   /** What was called under the policies, which are enforced; what they do not allow is answered as denied. */
   const calls: string[] = [];
-  const enforce = (policies: readonly Policy[]): Meddle => {
+  const enforce = (policies: readonly PolicyDocument[]): Meddle => {
     calls.length = 0;
     return async (action, answer, sent, headers) => {
       const asks = asked(action, 'us-east-1', sent, kms);
@@ -160,7 +164,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
 
   interface Table {
     readonly cs: (args: readonly string[]) => Promise<Ended>;
-    readonly policies: (...roles: readonly string[]) => Promise<Policy[]>;
+    readonly policies: (...roles: readonly string[]) => Promise<PolicyDocument[]>;
     readonly run: (lines: readonly Line[]) => Promise<Ended[]>;
   }
 
@@ -182,18 +186,21 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
       return ended;
     };
     const policies: Table['policies'] = async (...roles) => {
-      const found: Policy[] = [];
+      const found: PolicyDocument[] = [];
       const print = async (...args: string[]): Promise<void> => {
-        const { stdout, stderr } = await cs(['policy', '--account', '123456789012', ...args]);
+        const { stdout, stderr } = await cs(['policy', '--account', ACCOUNT, ...args]);
         expect(stderr).toBe('');
-        found.push(JSON.parse(stdout) as Policy);
+        found.push(JSON.parse(stdout) as PolicyDocument);
       };
       // Of every table and key that the command line is about, as the document has it.
       for (const role of roles) {
-        await print(role);
-        if (role !== 'admin') continue;
-        for (const each of [other, `${table}-new`]) await print(role, '-t', each);
-        for (const key of ['new', table, `${table}-many`]) await print(role, '-k', `alias/${key}`);
+        const key = role === 'admin' ? ['-k', keyArn('alias/credstash')] : [];
+        await print(role, ...key);
+        if (role === 'reader' || role === 'writer') continue;
+        for (const each of [other, `${table}-new`]) await print(role, '-t', each, ...key);
+        const others =
+          role === 'admin' ? [keyArn('alias/new')] : [`alias/${table}`, `alias/${table}-many`];
+        for (const each of others) await print(role, '-k', each);
       }
       return found;
     };
@@ -224,8 +231,10 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
       // The document promises these, no more and no less.
       expect([...new Set(calls)].sort()).toEqual(promised);
     }
-    // No lesser role would do.
-    for (const role of promised.length === 0 ? [] : ['reader', 'writer']) {
+    // No other role would do by itself, except that an admin is also a reader and a writer.
+    for (const role of promised.length === 0 ? [] : ['reader', 'writer', 'admin', 'setup']) {
+      const isSetup = roles.some((each) => each.includes('setup'));
+      if (role === 'admin' && !isSetup) continue;
       if (roles.some((all) => all.length === 1 && all[0] === role)) continue;
       expect(wentWell(await under([role])), `${command} as ${role}`).toBe(false);
     }
@@ -233,7 +242,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
 
   test('the least: every action of a policy is one that a command calls', async () => {
     const table = await newTable();
-    for (const role of ['reader', 'writer', 'admin']) {
+    for (const role of ['reader', 'writer', 'admin', 'setup']) {
       const [policy] = await table.policies(role);
       const granted = new Set(policy?.Statement.flatMap(({ Action }) => Action));
       for (const each of INDIRECT) granted.delete(each);
@@ -256,7 +265,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     const named = async (role: string, ...args: string[]): Promise<void> => {
       recorder.meddle = extras.meddle;
       const { stdout } = await table.cs(['policy', role, ...args]);
-      recorder.meddle = enforce([JSON.parse(stdout) as Policy]);
+      recorder.meddle = enforce([JSON.parse(stdout) as PolicyDocument]);
     };
     const status = async (...args: string[]): Promise<number | null> =>
       (await table.cs(args)).status;
@@ -282,7 +291,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     ]) {
       expect(await status(...args), args.join(' ')).toBe(6);
     }
-    await named('admin', '--name', 'app.*');
+    await named('admin', '--name', 'app.*', '-k', keyArn('alias/credstash'));
     for (const args of [
       ['label', 'app.a', 'live'],
       ['unlabel', 'app.a', 'live'],
@@ -302,20 +311,120 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     }
   });
 
-  test('by context: only secrets that were put with it', async () => {
+  test('by context: secrets that were put with exactly these pairs', async () => {
     const table = await newTable();
-    await table.run([[['put', 'a', 'one', 'env=prod']], [['put', 'b', 'two', 'env=test']]]);
+    await table.run([
+      [['put', 'a', 'one', 'env=prod']],
+      [['put', 'old', 'one', 'env=prod', '--cipher', 'AES-256-CTR']],
+      [['put', 'b', 'two', 'env=test']],
+      [['put', 'c', 'two', 'ENV=prod']],
+      [['put', 'd', 'two', 'env=prod', 'team=x']],
+      [['put', 'e', 'two']],
+    ]);
     const { stdout } = await table.cs(['policy', 'reader', '--context', 'env=prod']);
-    recorder.meddle = enforce([JSON.parse(stdout) as Policy]);
-    expect(await table.cs(['get', 'a', 'env=prod'])).toMatchObject({ status: 0, stdout: 'one\n' });
-    expect(await table.cs(['get', 'b', 'env=test'])).toMatchObject({ status: 6, stdout: '' });
+    recorder.meddle = enforce([JSON.parse(stdout) as PolicyDocument]);
+    for (const name of ['a', 'old']) {
+      const got = await table.cs(['get', name, 'env=prod']);
+      expect(got).toMatchObject({ status: 0, stdout: 'one\n' });
+    }
+    for (const args of [['b', 'env=test'], ['c', 'ENV=prod'], ['d', 'env=prod', 'team=x'], ['e']]) {
+      expect(await table.cs(['get', ...args]), args.join()).toMatchObject({
+        status: 6,
+        stdout: '',
+      });
+    }
+  });
+
+  test('by name and context: the policies of several sets of pairs, all attached', async () => {
+    const table = await newTable();
+    await table.run([
+      [['put', 'app.a', 'one']],
+      [['put', 'app.b', 'two', 'env=prod']],
+      [['put', 'app.c', 'three', 'env=test']],
+      [['put', 'other', 'four', 'env=prod']],
+    ]);
+    const policies: PolicyDocument[] = [];
+    for (const pairs of [[], ['--context', 'env=prod']]) {
+      const { stdout } = await table.cs(['policy', 'reader', '--name', 'app.*', ...pairs]);
+      policies.push(JSON.parse(stdout) as PolicyDocument);
+    }
+    recorder.meddle = enforce(policies);
+    expect(await table.cs(['get', 'app.a'])).toMatchObject({ status: 0, stdout: 'one\n' });
+    expect(await table.cs(['get', 'app.b', 'env=prod'])).toMatchObject({ status: 0 });
+    expect(await table.cs(['get', 'app.c', 'env=test'])).toMatchObject({ status: 6 });
+    expect(await table.cs(['get', 'other', 'env=prod'])).toMatchObject({ status: 6 });
+  });
+
+  test("the policy of an admin without the key's ARN is refused, and the hint leads to one that works", async () => {
+    const table = await newTable();
+    const refused = await table.cs(['policy', 'admin', '--account', ACCOUNT]);
+    expect(refused).toMatchObject({ status: 2, stdout: '' });
+    const [, key = '', query = '', region = ''] =
+      /hint: .*: aws kms describe-key --key-id (\S+) --query (\S+) --output text --region (\S+)\n$/.exec(
+        refused.stderr,
+      ) ?? [];
+    expect(query).toBe('KeyMetadata.Arn');
+    const client = new KMSClient({
+      region,
+      endpoint: recorder.url,
+      credentials: testCredential,
+    });
+    const { KeyMetadata: described } = await client.send(new DescribeKeyCommand({ KeyId: key }));
+    client.destroy();
+    const printed = await table.cs(['policy', 'admin', '-k', described?.Arn ?? '']);
+    await table.run([[['put', 'a', 'one']]]);
+    recorder.meddle = enforce([JSON.parse(printed.stdout) as PolicyDocument]);
+    expect(await table.cs(['get', 'a'])).toMatchObject({ status: 0, stdout: 'one\n' });
+    const steps = (await table.cs(['doctor', '--write'])).stdout;
+    expect(steps).toMatch(/^ok +canary/m);
+    // It may look at all that there is to see.
+    expect(steps).not.toMatch(/AccessDenied|not allowed/);
+  });
+
+  test("the document's Deny stops whatever is done without the name, and nothing else", async () => {
+    const [, block = ''] = /```json\n([^]*?)\n```/.exec(DOCUMENT) ?? [];
+    const deny = JSON.parse(block) as PolicyDocument['Statement'][number];
+    const all = { Effect: 'Allow', Action: '*', Resource: '*' } as const;
+    const policies = [{ Statement: [all, deny] }];
+    const named = { 'credstash:name': 'a' };
+    const may = (action: string, context: Readonly<Record<string, string>>): boolean =>
+      allows(policies, { action, resource: 'arn:x', keys: contextKeys(context) });
+    for (const action of [
+      ...['kms:Decrypt', 'kms:Encrypt', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+      ...['kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext', 'kms:GenerateDataKeyPair'],
+    ]) {
+      expect(may(action, named)).toBe(true);
+      expect(may(action, { ...named, env: 'prod' })).toBe(true);
+      for (const context of [{}, { env: 'prod' }, { 'Credstash:Name': 'a' }, { name: 'a' }]) {
+        expect(may(action, context), `${action} ${JSON.stringify(context)}`).toBe(false);
+      }
+    }
+    for (const action of ['kms:DescribeKey', 'kms:CreateAlias', 'kms:EnableKeyRotation']) {
+      expect(may(action, {})).toBe(true);
+    }
+
+    const table = await newTable();
+    const original = ['--cipher', 'AES-256-CTR'];
+    await table.run([[['put', 'a', 'one']], [['put', 'old', 'one', ...original]]]);
+    recorder.meddle = enforce(policies);
+    expect(await table.cs(['get', 'a'])).toMatchObject({ status: 0 });
+    expect(await table.cs(['put', 'b', 'two', 'env=prod'])).toMatchObject({ status: 0 });
+    expect(await table.cs(['rekey', '-k', 'alias/new', '-y', 'a'])).toMatchObject({ status: 0 });
+    for (const args of [
+      ['get', 'old'],
+      ['put', 'old', 'two', '-a', ...original],
+      ['rekey', '-k', 'alias/new', '-y', 'old'],
+      ['migrate', '-y', 'old'],
+    ]) {
+      expect(await table.cs(args), args.join(' ')).toMatchObject({ status: 6 });
+    }
   });
 
   test("a stranger's key of the same alias does not do", async () => {
     const table = await newTable();
     const { stdout } = await table.cs(['policy', 'reader']);
     const ask = (owner: string): boolean =>
-      allows([JSON.parse(stdout) as Policy], {
+      allows([JSON.parse(stdout) as PolicyDocument], {
         action: 'kms:Decrypt',
         resource: `arn:aws:kms:us-east-1:${owner}:key/x`,
         keys: {

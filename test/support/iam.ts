@@ -1,9 +1,9 @@
-import type { Policy } from '../../src/policy.ts';
 import type { KmsServer } from './kms-server.ts';
 
 /*
- * As much of IAM as the policies of credstash need, to tell whether they allow what a command sends:
+ * As much of IAM as policies about credstash need, to tell whether they allow what a command, or an attacker, sends:
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
  */
 
 /** One thing that a request has to be allowed. */
@@ -14,77 +14,116 @@ export interface Ask {
   readonly keys: Readonly<Record<string, string | readonly string[]>>;
 }
 
-type Value = string | readonly string[] | undefined;
+type OneOrMore = string | readonly string[];
 
-function list(value: Value): readonly string[] {
-  return value === undefined ? [] : typeof value === 'string' ? [value] : value;
+/** A policy of an identity, or the policy of a key, whose principals are taken for whoever asks. */
+export interface PolicyDocument {
+  readonly Statement: readonly {
+    readonly Effect: 'Allow' | 'Deny';
+    readonly Action: OneOrMore;
+    readonly Resource: OneOrMore;
+    readonly Condition?: Readonly<Record<string, Readonly<Record<string, OneOrMore>>>>;
+  }[];
+}
+
+/** Whether one of the policies allows it, and none denies it. */
+export function allows(policies: readonly PolicyDocument[], ask: Ask): boolean {
+  const effects = policies
+    .flatMap(({ Statement }) => Statement)
+    .filter(
+      ({ Action, Resource, Condition = {} }) =>
+        // Names of actions are compared without case.
+        list(Action).some((each) => isLike(each.toLowerCase(), ask.action.toLowerCase())) &&
+        list(Resource).some((each) => isLike(each, ask.resource)) &&
+        Object.entries(Condition).every(([operator, keys]) =>
+          Object.entries(keys).every(([key, wanted]) =>
+            holds(operator, key, list(wanted), ask.keys),
+          ),
+        ),
+    )
+    .map(({ Effect }) => Effect);
+  return effects.includes('Allow') && !effects.includes('Deny');
+}
+
+function list(value: OneOrMore): readonly string[] {
+  return typeof value === 'string' ? [value] : value;
+}
+
+/**
+ * The values of a condition key, whose name is compared without case. Several keys of a request whose names differ only in case
+ * have all of their values here: which of them IAM takes is not documented, and an attacker may be lucky.
+ */
+function valuesOf(key: string, keys: Ask['keys']): string[] {
+  return Object.entries(keys)
+    .filter(([name]) => name.toLowerCase() === key.toLowerCase())
+    .flatMap(([, value]) => value);
+}
+
+/** Compares a value of the request with one of the policy. */
+type Comparison = (value: string, wanted: string, keys: Ask['keys']) => boolean;
+
+const COMPARISONS: Readonly<Record<string, Comparison>> = {
+  StringEquals: (value, wanted, keys) => value === literal(wanted, keys),
+  StringEqualsIgnoreCase: (value, wanted, keys) =>
+    value.toLowerCase() === literal(wanted, keys).toLowerCase(),
+  StringLike: (value, wanted, keys) => like(wanted, keys).test(value),
+};
+
+/** Whether one line of a condition holds. The values of the policy are alternatives; those of a negated operator, forbidden. */
+function holds(
+  operator: string,
+  key: string,
+  wanted: readonly string[],
+  keys: Ask['keys'],
+): boolean {
+  const values = valuesOf(key, keys);
+  if (operator === 'Null') return wanted.includes(values.length === 0 ? 'true' : 'false');
+  const [, set, base = '', ifExists] =
+    /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
+  const compare = COMPARISONS[base.replace('StringNot', 'String')];
+  if (!compare) throw new Error(`the policy has an unknown operator ${operator}`);
+  const isNegated = base.startsWith('StringNot');
+  const matches = (value: string): boolean =>
+    wanted.some((each) => compare(value, each, keys)) !== isNegated;
+  if (values.length === 0 && ifExists !== undefined) return true;
+  if (set === 'ForAllValues') return values.every(matches);
+  if (set === 'ForAnyValue') return values.some(matches);
+  return values.length === 0 ? isNegated : values.some(matches);
+}
+
+function isLike(pattern: string, text: string): boolean {
+  return pattern === text || (/[*?$]/.test(pattern) && like(pattern).test(text));
 }
 
 /** A pattern of StringLike, or of Resource: `*` and `?` are wild, `${*}` and its like are not. */
-function like(pattern: string): RegExp {
-  const source = pattern.replace(
-    /\$\{([*?$])\}|[*]|[?]|[\\^$.+()[\]{}|]/g,
-    (found, literal?: string) =>
-      literal !== undefined
-        ? `\\${literal}`
-        : found === '*'
-          ? '[^]*'
-          : found === '?'
-            ? '[^]'
-            : `\\${found}`,
-  );
+function like(pattern: string, keys: Ask['keys'] = {}): RegExp {
+  const source = pattern.replace(/\$\{[^}]*\}|[^]/g, (part) => {
+    if (part === '*') return '[^]*';
+    if (part === '?') return '[^]';
+    return escape(part.length > 1 ? literal(part, keys) : part);
+  });
   return RegExp(`^${source}$`);
+}
+
+function escape(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
 /** The text of StringEquals, with its variables in their place. */
 function literal(text: string, keys: Ask['keys']): string {
   return text.replace(/\$\{([^}]*)\}/g, (_, name: string) => {
     if (['*', '?', '$'].includes(name)) return name;
-    const value = keys[name];
-    if (typeof value !== 'string') throw new Error(`the policy has an unknown variable ${name}`);
+    const [value] = valuesOf(name, keys);
+    if (value === undefined)
+      throw new Error(`the policy has the variable ${name}, and the request not`);
     return value;
   });
 }
 
-function holds(operator: string, key: string, wanted: string, keys: Ask['keys']): boolean {
-  const values = list(keys[key]);
-  const equal = (value: string): boolean => value === literal(wanted, keys);
-  const similar = (value: string): boolean => like(wanted).test(value);
-  switch (operator) {
-    case 'StringEquals':
-      return values.length === 1 && values.every(equal);
-    case 'StringLike':
-      return values.length === 1 && values.every(similar);
-    case 'ForAnyValue:StringEquals':
-      return values.some(equal);
-    case 'ForAllValues:StringEquals':
-      // Also of none.
-      return values.every(equal);
-    case 'ForAllValues:StringLike':
-      // Also of none.
-      return values.every(similar);
-    case 'Null':
-      return (values.length === 0) === (wanted === 'true');
-    default:
-      throw new Error(`the policy has an unknown operator ${operator}`);
-  }
-}
+/** Of the caller, and of what the servers have. */
+export const ACCOUNT = '123456789012';
 
-/** Whether one of the policies allows it. */
-export function allows(policies: readonly Policy[], { action, resource, keys }: Ask): boolean {
-  return policies
-    .flatMap(({ Statement }) => Statement)
-    .some(
-      (statement) =>
-        statement.Action.includes(action) &&
-        list(statement.Resource).some((each) => like(each).test(resource)) &&
-        Object.entries(statement.Condition ?? {}).every(([operator, conditions]) =>
-          Object.entries(conditions).every(([key, wanted]) => holds(operator, key, wanted, keys)),
-        ),
-    );
-}
-
-const ACCOUNT = '123456789012';
+const CALLER = { 'aws:PrincipalAccount': ACCOUNT, 'aws:ResourceAccount': ACCOUNT };
 
 /** What a KMS server knows of its keys. */
 export type KeysKnown = Pick<KmsServer, 'keys' | 'aliasesOf' | 'keyOf'>;
@@ -133,15 +172,26 @@ function ofDynamo(operation: string, region: string, body: Body): Ask[] {
     ? table
     : `arn:aws:dynamodb:${region}:${ACCOUNT}:table/${table}`;
   const name = body.Key?.name ?? body.Item?.name ?? body.ExpressionAttributeValues?.[':name'];
-  const keys = name === undefined ? {} : { 'dynamodb:LeadingKeys': [name.S] };
+  const keys = {
+    ...CALLER,
+    ...(name === undefined ? {} : { 'dynamodb:LeadingKeys': [name.S] }),
+  };
   const ask = { action: `dynamodb:${operation}`, resource, keys };
   if (operation !== 'CreateTable' || !body.Tags) return [ask];
   return [ask, { ...ask, action: 'dynamodb:TagResource' }];
 }
 
+/** The condition keys of an encryption context. */
+export function contextKeys(context: Readonly<Record<string, string>>): Ask['keys'] {
+  const pairs = Object.entries(context);
+  return {
+    ...(pairs.length === 0 ? {} : { 'kms:EncryptionContextKeys': pairs.map(([key]) => key) }),
+    ...Object.fromEntries(pairs.map(([key, value]) => [`kms:EncryptionContext:${key}`, value])),
+  };
+}
+
 function ofKms(operation: string, region: string, body: Body, known: KeysKnown): Ask[] {
   const at = `arn:aws:kms:${region}:${ACCOUNT}`;
-  const caller = { 'aws:PrincipalAccount': ACCOUNT, 'aws:ResourceAccount': ACCOUNT };
   const onKey = (
     action: string,
     id: string | undefined,
@@ -150,11 +200,9 @@ function ofKms(operation: string, region: string, body: Body, known: KeysKnown):
     action: `kms:${action}`,
     resource: `${at}:key/${id ?? 'none'}`,
     keys: {
-      ...caller,
+      ...CALLER,
       'kms:ResourceAliases': known.aliasesOf(id ?? ''),
-      ...Object.fromEntries(
-        Object.entries(context).map(([key, value]) => [`kms:EncryptionContext:${key}`, value]),
-      ),
+      ...contextKeys(context),
     },
   });
   const named = (key = ''): string | undefined =>
@@ -172,12 +220,12 @@ function ofKms(operation: string, region: string, body: Body, known: KeysKnown):
       tags['aws:TagKeys'] = (body.Tags ?? []).map(({ TagKey = '' }) => TagKey);
       return [
         { action: 'kms:CreateKey', resource: '*', keys: tags },
-        { action: 'kms:TagResource', resource: `${at}:key/new`, keys: { ...caller, ...tags } },
+        { action: 'kms:TagResource', resource: `${at}:key/new`, keys: { ...CALLER, ...tags } },
       ];
     }
     case 'CreateAlias':
       return [
-        { action: 'kms:CreateAlias', resource: `${at}:${body.AliasName ?? ''}`, keys: caller },
+        { action: 'kms:CreateAlias', resource: `${at}:${body.AliasName ?? ''}`, keys: CALLER },
         onKey('CreateAlias', body.TargetKeyId),
       ];
     case 'ReEncrypt':

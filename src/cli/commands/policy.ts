@@ -14,23 +14,31 @@ interface Options {
   readonly account?: string;
 }
 
+const ROLES_HELP = `
+Roles:
+  reader  reads secrets
+  writer  stores secrets, and cannot read them
+  admin   reads, stores, labels, deletes, rekeys, migrates and copies secrets; it
+          needs the key's ARN (-k)
+  setup   creates the table and the key: attach its policy for the hour of the
+          setup, then detach it`;
+
 export function register(command: Command, io: Io): void {
   command
-    .description(
-      'Print the least IAM policy of a role, as JSON: who reads secrets, who stores them and cannot read them, or who does everything. No request is made.',
-    )
+    .description('Print the least-privilege IAM policy of a role, as JSON. No request is made.')
     .addArgument(new Argument('<role>', 'whom it is for').choices(ROLES))
     .option('-k, --key <key>', 'KMS key: alias, id or ARN (default: alias/credstash)')
     .option('--name <glob>', 'only secrets whose name matches, * for any run of characters')
     .option(
       '--context <key=value>',
-      'only with this pair in the encryption context; can be repeated',
+      'only secrets with exactly this encryption context; can be repeated',
       listed,
     )
     .option(
       '--account <id>',
       "number of the account of the table and the key (default: the caller's)",
     )
+    .addHelpText('after', ROLES_HELP)
     .action(async (role: Role, _: unknown, command: Command) => {
       const options = optionsOf(command) as Options;
       const { name, account } = options;
@@ -46,6 +54,12 @@ export function register(command: Command, io: Io): void {
       )(async (credstash) => {
         const policy = await credstash.policy(role, { name, context, account });
         await io.write(`${JSON.stringify(policy, null, 2)}\n`);
+        // A script has read what the role is for.
+        if (role === 'setup' && io.columns('stderr') !== undefined) {
+          io.note(
+            'credstash: warning: attach this policy for the hour of the setup, then detach it',
+          );
+        }
       });
     });
 }
