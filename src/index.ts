@@ -4,7 +4,7 @@ export type { Backend } from './backend/backend.ts';
 export type { EntryStore, Found } from './backend/entry-store.ts';
 export type { DataKey, KeyService } from './backend/key-service.ts';
 export { type CacheOptions, SecretCache } from './cache.ts';
-export { checkContext, type Context } from './context.ts';
+export { checkContext, type Context, type ContextUse } from './context.ts';
 export {
   Credstash,
   type CredstashOptions,

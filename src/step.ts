@@ -47,7 +47,7 @@ export function troubled(
 ): Step {
   const hint =
     error.code === 'ACCESS_DENIED' && policy !== undefined
-      ? `credstash policy ${policy} prints the policy it takes; if one grants by name, say --name PREFIX`
+      ? `credstash policy ${policy} prints the policy it takes; if one grants by name or by pairs, give --name PREFIX and KEY=VALUE`
       : error.hint;
   return mended({ title, state, ...metBy(error, error.message) }, hint);
 }

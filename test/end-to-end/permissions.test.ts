@@ -5,6 +5,7 @@ import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { createTable } from '../support/dynamo.ts';
 import { ACCOUNT, allows, asked, contextKeys, type PolicyDocument } from '../support/iam.ts';
 import type { KmsServer } from '../support/kms-server.ts';
+import { pty } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { awsError, type Meddle, type Recorder, startRecorder } from '../support/recorder.ts';
 import { tableExtras } from '../support/table-extras.ts';
@@ -353,6 +354,19 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     expect(await table.cs(['get', 'app.b', 'env=prod'])).toMatchObject({ status: 0 });
     expect(await table.cs(['get', 'app.c', 'env=test'])).toMatchObject({ status: 6 });
     expect(await table.cs(['get', 'other', 'env=prod'])).toMatchObject({ status: 6 });
+  });
+
+  test('on a terminal the policy of setup says how long to attach it, and only that one', async () => {
+    const { cs, args, env } = awsPlace(recorder.url, recorder.url, 'permissions', runHere);
+    const onTerminal = async (role: string): Promise<string> =>
+      (await pty([...args, 'policy', role], { env }).done).output;
+    const note = 'credstash: warning: attach this policy for the hour of the setup, then detach it';
+    expect(await onTerminal('setup')).toContain(note);
+    expect(await onTerminal('reader')).not.toContain('warning');
+    const { stdout, stderr } = await cs(['policy', 'setup']);
+    expect(stderr).toBe('');
+    const { Statement } = JSON.parse(stdout) as { Statement: { Sid: string }[] };
+    for (const { Sid } of Statement) expect(Sid).toMatch(/ForAnHour$/);
   });
 
   test("the policy of an admin without the key's ARN is refused, and the hint leads to one that works", async () => {
