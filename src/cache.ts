@@ -52,8 +52,8 @@ interface Flight {
  *
  * While AWS is down (`THROTTLED` or `UNREACHABLE`, after the SDK's retries), a value of which the ttl is over is given for
  * `maxStale` more: after a wait of 1 second at most, and with no wait in the 10 seconds after a request that failed. Any
- * other error is passed on at once, and the value wiped: `SECRET_NOT_FOUND`, `ACCESS_DENIED`, `INTEGRITY`, and credentials
- * that are refused or have expired, because somebody may have taken the access away.
+ * other error is passed on at once, and the value wiped: `SECRET_NOT_FOUND`, `ACCESS_DENIED`, `INTEGRITY`, `ENTRY_NOT_TRUSTED`, and
+ * credentials that are refused or have expired, because somebody may have taken the access away.
  *
  * Values that are given are the caller's own. Those that are kept are wiped when they are replaced, when they are too old,
  * and on `close`. No timer keeps the process alive.
