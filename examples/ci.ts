@@ -1,12 +1,15 @@
 /*
  * A script in CI: runs a command with the secrets that the job's variables refer to, and ends as it does. A variable is
- * such as DATABASE_URL=credstash://ci.database-url?label=stable. It is what `credstash exec` does, for a script that has
- * more to do.
+ * such as PASSWORD=credstash://ci.password?label=stable. It is what `credstash exec --resolve=PASSWORD` does, for a script
+ * that has more to do.
  *
  *     node ci.js npm run deploy
  */
 import { spawn } from 'node:child_process';
 import { Credstash, CredstashError } from 'credstash-cli';
+
+// By name: other variables of a job hold what outsiders wrote, such as the title of a commit, which could be a reference.
+const VARIABLES = ['PASSWORD', 'DEPLOY_KEY'];
 
 const [program, ...args] = process.argv.slice(2);
 if (program === undefined) {
@@ -18,7 +21,8 @@ const credstash = new Credstash();
 // A variable holds text alone: other bytes are an error, and not another text.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 try {
-  const secrets = await credstash.resolveReferences(process.env);
+  const references = Object.fromEntries(VARIABLES.map((name) => [name, process.env[name]]));
+  const secrets = await credstash.resolveReferences(references);
   const environment = { ...process.env };
   for (const [variable, value] of secrets) {
     const text = decoder.decode(value);

@@ -246,7 +246,8 @@ export class Flows {
   /**
    * The secrets of those of `variables` whose whole value is a reference, by variable. It is all of them or none.
    *
-   * @param variables such as `process.env`
+   * @param variables those that you trust: others may have written to `process.env`, as a CI service does with the title
+   *   of a commit
    * @param options.context pairs that hold for every reference; a reference's own win
    * @throws CredstashError USAGE with `failures` where references are malformed, before the first request; and as
    *   `getMany` does. Each failure has the name of its variable

@@ -178,6 +178,17 @@ console.log(JSON.stringify(await handler({ order: '1' }, context)));
       });
     });
 
+    it('passes on a reference that an outsider wrote', async () => {
+      const before = aws.kms.requests.length;
+      const variables = { OTHER: 'credstash://ci.password?label=stable' };
+      expect(await start(['ci.js', process.execPath, ...print], variables).ended).toEqual({
+        status: 3,
+        stdout: `undefined ${variables.OTHER}\n`,
+        stderr: '',
+      });
+      expect(aws.kms.requests.length).toBe(before);
+    });
+
     it('names the variable of what is missing, and runs nothing', async () => {
       const ended = await start(['ci.js', process.execPath, ...print], {
         PASSWORD: 'credstash://ci.nothing',
