@@ -3,8 +3,8 @@ import { join, parse } from 'node:path';
 import { rolldown } from 'rolldown';
 
 /*
- * The command as two bundles in CommonJS, which starts faster than ESM here: a launcher, and what it runs. That one is
- * split at each dynamic import: what a command line does not need is not even read from disk.
+ * The command as bundles in CommonJS, which starts faster than ESM here: a launcher, what it runs, and a thread of completion.
+ * What it runs is split at each dynamic import: what a command line does not need is not even read from disk.
  *
  * The library twice, as ES modules and as CommonJS, split in the same way. Each form is one bundle of all its entry points,
  * so that they share their classes.
@@ -171,6 +171,7 @@ export default async function bundles() {
   const groups = [{ name, debugName: 'chunks' }];
   return [
     { ...program('bin/credstash.ts'), output },
+    { ...program('src/cli/completion/watchdog.ts'), output },
     {
       ...program(command),
       output: { ...output, codeSplitting: { includeDependenciesRecursively: false, groups } },

@@ -7,7 +7,7 @@ import { bun, fetchTool, toolPath } from './tools.js';
  * The command as one file for this machine's platform, which needs no Node.js: Bun, and the bundle that scripts/build.js
  * made, compiled to its bytecode. Of the sources themselves Bun makes more code, and a slower start.
  */
-const ENTRY = 'dist/bin/command.cjs';
+const ENTRIES = ['dist/bin/command.cjs', 'dist/bin/watchdog.cjs'];
 const OUTPUT = 'dist/standalone/credstash';
 
 process.chdir(join(import.meta.dirname, '..'));
@@ -18,7 +18,7 @@ const temporary = `${OUTPUT}.${process.pid}.tmp`;
 execFileSync(
   join(toolPath('bun'), 'bin', 'bun'),
   [
-    ...['build', ENTRY, '--compile', '--bytecode', '--outfile', temporary],
+    ...['build', ...ENTRIES, '--compile', '--bytecode', '--outfile', temporary],
     ...['--target', 'bun', '--format', 'cjs'],
     // Bun has node:sqlite. No other module is left to be looked for on the machine that the file runs on.
     ...['--external', 'libsql', '--reject-unresolved'],
@@ -26,6 +26,10 @@ execFileSync(
     // bunfig.toml, no aliases of modules.
     ...['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'],
     ...['--no-compile-autoload-tsconfig', '--no-compile-autoload-package-json'],
+    // Nor have variables of Bun. Behind `--` Bun reads no more options, which BUN_OPTIONS would give it. `=strict` runs no
+    // code but that of this file, and so refuses BUN_INSPECT, which opens a debugger, and BUN_INSPECT_PRELOAD
+    // (https://bun.com/docs/runtime/code-generation-from-strings). Nothing turns BUN_BE_BUN off.
+    ...['--compile-exec-argv', '--disallow-code-generation-from-strings=strict --'],
   ],
   { stdio: ['ignore', 'ignore', 'inherit'] },
 );

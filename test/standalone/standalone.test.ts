@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -117,6 +118,8 @@ describe('what stands in a folder or in the environment', () => {
     }
     const source = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')`;
     writeFileSync(code, source);
+    writeFileSync(join(cwd, 'code.mjs'), source.replace('require(', 'process.getBuiltinModule('));
+    writeFileSync(join(cwd, 'watchdog.cjs'), source);
     writeFileSync(join(cwd, 'node_modules/libsql/index.js'), source);
     for (const each of ['.env', '.env.local', '.env.production', '.env.development']) {
       writeFileSync(join(cwd, each), `CREDSTASH_LOCAL=${elsewhere}\n`);
@@ -161,11 +164,77 @@ describe('what stands in a folder or in the environment', () => {
     expect(existsSync(marker)).toBe(false);
   });
 
+  const left = (): string[] => readdirSync(cwd).sort();
+
   // docs/threat-model.md, "What the runtime is told to do".
-  test('BUN_OPTIONS and BUN_BE_BUN run what they name, as NODE_OPTIONS does in Node.js', async () => {
-    const preload = { BUN_OPTIONS: `--preload ${code}` };
-    expect(await place.cs(['get', 'db'], { env: preload })).toEqual(ok('secret\n'));
-    expect(existsSync(marker)).toBe(true);
+  test.each([
+    `--preload ${code}`,
+    `--preload=${code}`,
+    `-r ${code}`,
+    `--require=${code}`,
+    `--import ${code}`,
+    `-- --preload ${code}`,
+    `'--preload' '${code}'`,
+    `run ${code}`,
+    code,
+    `--config=${join(cwd, 'bunfig.toml')}`,
+    `--env-file=${join(cwd, '.env')}`,
+    '--print 40+2',
+    '-e console.log(40+2)',
+    '--version',
+    '--heap-prof',
+    '--cpu-prof',
+    '--inspect-wait=127.0.0.1:0',
+    '--cwd=/',
+  ])('BUN_OPTIONS=%s does nothing', async (options) => {
+    const before = left();
+    const env = { BUN_OPTIONS: options };
+    expect(await place.cs(['get', 'db'], { cwd, env })).toEqual(ok('secret\n'));
+    expect(left()).toEqual(before);
+    expect([existsSync(marker), existsSync(elsewhere)]).toEqual([false, false]);
+  });
+
+  test('BUN_OPTIONS reaches the command that exec runs, as every other variable', async () => {
+    const env = { BUN_OPTIONS: '--smol' };
+    const given = await place.cs(['exec', 'db', '--', 'printenv', 'DB', 'BUN_OPTIONS'], { env });
+    expect(given).toEqual(ok('secret\n--smol\n'));
+  });
+
+  test('no variable opens a debugger, or loads code with one', async () => {
+    const refused = { status: 1, stdout: '' };
+    for (const file of [code, join(cwd, 'code.mjs')]) {
+      const env = { BUN_INSPECT_PRELOAD: file };
+      expect(await place.cs(['get', 'db'], { env })).toMatchObject(refused);
+    }
+    for (const url of ['ws://127.0.0.1:0/x', 'ws://127.0.0.1:0/x?wait=1']) {
+      const env = { BUN_INSPECT: url, BUN_INSPECT_PRELOAD: code };
+      const got = await place.cs(['get', 'db'], { env });
+      expect(got).toMatchObject(refused);
+      expect(got.stderr).toMatch(/BUN_INSPECT cannot be used/);
+    }
+    expect(existsSync(marker)).toBe(false);
+    let connections = 0;
+    const socket = join(folder.path, 'debugger.sock');
+    const server = createServer(() => (connections += 1)).listen(socket);
+    await once(server, 'listening');
+    const env = { BUN_INSPECT_CONNECT_TO: socket, BUN_INSPECT_NOTIFY: `unix://${socket}` };
+    const got = await place.cs(['get', 'db'], { env });
+    server.close();
+    expect(got).toMatchObject({ status: 0, stdout: 'secret\n' });
+    expect(connections).toBe(0);
+  });
+
+  test('completion runs a thread of its own, and not the file of that name', async () => {
+    const words = [...place.args, 'get', 'd'];
+    const complete = ['__complete', 'zsh', '--', ...words];
+    const { status, stdout } = await run(complete, { cwd, env: place.env });
+    expect(status).toBe(0);
+    expect(stdout.toString()).toMatch(/^words\ndb\t\n/);
+    expect(existsSync(marker)).toBe(false);
+  });
+
+  // docs/containers.md, "A single file, no Node", which says so.
+  test('BUN_BE_BUN=1 makes it the interpreter that it holds', async () => {
     const other = await run(['-e', 'console.log(40 + 2)'], { env: { BUN_BE_BUN: '1' } });
     expect(other.stdout.toString()).toBe('42\n');
   });

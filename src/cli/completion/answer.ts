@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Command } from 'commander';
 import { visible } from '../../format/visible.ts';
@@ -95,7 +96,9 @@ async function names(
  * is gone, holds up the timers of this one.
  */
 function watch(): void {
-  const left = Math.max(0, LIMIT_MS - performance.now());
-  const kill = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${left})`;
-  new Worker(kill, { eval: true, env: {}, stdout: true, stderr: true }).unref();
+  const workerData = Math.max(0, LIMIT_MS - performance.now());
+  // From dist/bin/chunks, where this is bundled to. The single file has it under this name, whatever the current folder has.
+  const isNode = process.versions['bun'] === undefined;
+  const file = isNode ? join(import.meta.dirname, '..', 'watchdog.cjs') : './watchdog.cjs';
+  new Worker(file, { workerData, env: {}, stdout: true, stderr: true }).unref();
 }
