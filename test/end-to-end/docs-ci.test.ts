@@ -89,7 +89,7 @@ testBlocks('docs/ci.md', {
       jobs: Record<string, { steps: { uses?: string; run?: string }[] }>;
     };
     expect(permissions['id-token']).toBe('write');
-    const root = here.registry();
+    const root = here.withTarball();
     for (const name of ['env', 'temp']) root.folder(`run/${name}`);
     root.write('app/publish.sh', program, 0o755);
     root.write('run/env/file', '');
@@ -131,7 +131,7 @@ testBlocks('docs/ci.md', {
       }
     >;
     for (const { id_tokens, variables, before_script, script } of Object.values(jobs)) {
-      const root = here.registry();
+      const root = here.withTarball();
       root.write('app/publish.sh', program, 0o755);
       const env: Record<string, string> = { ...titles, ...here.servers, ...variables };
       env['TMPDIR'] = root.path;

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
 import { blocksOf } from '../support/documents.ts';
 import { createTable, startDynalite } from '../support/dynamo.ts';
 import { startHttpServer } from '../support/http-server.ts';
@@ -50,8 +51,8 @@ export interface Documented {
   readonly taskKey: string;
   /** A machine with node and the command. */
   readonly machine: () => RootFolder;
-  /** A machine with node and an npm that has nothing but this package, as if it were released. */
-  readonly registry: () => RootFolder;
+  /** A machine with node, the tarball in `app/tools`, and an npm that installs that file and nothing else. */
+  readonly withTarball: () => RootFolder;
   readonly close: () => Promise<void>;
 }
 
@@ -111,12 +112,15 @@ export async function startDocumented(): Promise<Documented> {
       root.link('usr/local/bin/credstash', installed);
       return root;
     },
-    registry: () => {
+    withTarball: () => {
       const root = withNode();
+      const tarball = `${manifest.name}-${manifest.version}.tgz`;
+      root.copy(`app/tools/${tarball}`, join(folder.path, tarball));
+      // test/end-to-end/install.test.ts runs the same command with npm itself.
       root.write(
         'usr/local/bin/npm',
         `#!/bin/sh
-[ "$*" = 'install -g --ignore-scripts credstash-cli' ] || exit 1
+[ "$*" = "install -g --ignore-scripts ./tools/${tarball}" ] && [ -f "$4" ] || exit 1
 ln -s '${installed}' '${root.path}/usr/local/bin/credstash'\n`,
         0o755,
       );

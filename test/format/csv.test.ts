@@ -23,6 +23,8 @@ describe('csv', () => {
           f: 'carriage\rreturn',
           'g,"': '',
           h: "'=1+1' #",
+          // A formula to a spreadsheet (README.md), and no more than a text to what reads CSV.
+          i: '=1+1',
         }),
       ),
     ).toBe(
@@ -35,6 +37,7 @@ describe('csv', () => {
         'f,"carriage\rreturn"\n',
         '"g,""",\n',
         "h,'=1+1' #\n",
+        'i,=1+1\n',
       ].join(''),
     );
   });

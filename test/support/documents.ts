@@ -1,5 +1,22 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+
+/** The documents for people, by their path from the project's root. */
+export function documents(): string[] {
+  const folders = ['.', 'docs', 'examples', 'bench'];
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
+  );
+}
+
+/** What stands in a document. */
+export function textOf(document: string): string {
+  return readFileSync(join(root, document), 'utf8');
+}
 
 /** A fenced block of a document. */
 export interface Block {
@@ -18,7 +35,7 @@ export interface Block {
  * @throws Error where a block is indented instead: it would be overlooked
  */
 export function blocksOf(document: string): Block[] {
-  const lines = readFileSync(join(import.meta.dirname, '../..', document), 'utf8').split('\n');
+  const lines = textOf(document).split('\n');
   const blocks: Block[] = [];
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] ?? '';

@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startHttpServer } from './http-server.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** A registry of npm that has the packages which users install with this one, and no other. */
+export interface Registry {
+  readonly url: string;
+  /** The names of packages that were asked for. */
+  readonly asked: Set<string>;
+  readonly close: () => Promise<void>;
+}
+
+/** The packages of package-lock.json that are not for development, by name; each is there once. */
+export function installedPackages(): Map<string, string> {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: true; version: string }>;
+  };
+  const found = new Map<string, string>();
+  for (const [path, { dev, version }] of Object.entries(packages)) {
+    const name = path.replace(/^node_modules\//, '');
+    if (path === '' || dev) continue;
+    if (name.includes('node_modules/')) throw new Error(`${path} is a second one of its name`);
+    found.set(name, version);
+  }
+  return found;
+}
+
+/** Serves them from node_modules: what is optional and for another platform is not there, as npm expects. */
+export async function startRegistry(): Promise<Registry> {
+  const packages = installedPackages();
+  const asked = new Set<string>();
+  const server = await startHttpServer(({ url = '' }, response) => {
+    const [path = '', archive] = url.slice(1).split('/-/');
+    const name = decodeURIComponent(path);
+    asked.add(name);
+    const version = packages.get(name);
+    const folder = join(root, 'node_modules', name);
+    if (version === undefined || !existsSync(folder)) {
+      response.writeHead(404).end('{}');
+    } else if (archive === undefined) {
+      const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as object;
+      const dist = { tarball: `${server.url}/${name}/-/package.tgz` };
+      response.end(
+        JSON.stringify({
+          name,
+          'dist-tags': { latest: version },
+          versions: { [version]: { ...manifest, dist } },
+        }),
+      );
+    } else {
+      const pack = ['-czf', '-', '--transform', 's,^\\.,package,', '-C', folder, '.'];
+      response.end(execFileSync('tar', pack, { maxBuffer: 64 * 1024 * 1024 }));
+    }
+  });
+  return { url: server.url, asked, close: () => server.close() };
+}
