@@ -1,6 +1,7 @@
 import type { Secret } from './entry.ts';
 import { CredstashError, type Failure, together } from './errors.ts';
 import { envName } from './format/env-name.ts';
+import { refuseReserved } from './model/variable-names.ts';
 import { literalPrefix } from './name.ts';
 import { isReference, SCHEME } from './reference.ts';
 import { byteLength, textOf } from './utf8.ts';
@@ -8,9 +9,12 @@ import { byteLength, textOf } from './utf8.ts';
 /** A process's environment, without a prototype. */
 export type Environment = Readonly<Record<string, string>>;
 
-/** A secret, and the variable that holds it. */
+/** A secret that a variable is to hold. */
 export interface Assignment extends Secret {
-  readonly variable: string;
+  /** The variable, where somebody wrote it down. */
+  readonly variable?: string;
+  /** Else the GLOB that the secret matched, from which the variable is made; the secret's name unless given. */
+  readonly glob?: string;
 }
 
 /** What `--pristine` keeps of the environment. */
@@ -85,17 +89,21 @@ export function chooseReferences(
   return names.includes(EVERY_REFERENCE) ? all : all.filter(([name]) => named.includes(name));
 }
 
+/** How variables are called. */
+export interface NameOptions {
+  /** As the secrets' whole names. */
+  readonly fullNames?: boolean;
+  /** What stands before each. */
+  readonly prefix?: string;
+}
+
 /**
  * The variable of a secret: the part of its name behind the literal part of `glob`, or the whole name where `glob` has
  * no `*`, as an environment takes it.
  */
-export function variableOf(
-  name: string,
-  glob: string,
-  options: { readonly fullNames?: boolean } = {},
-): string {
+export function variableOf(name: string, glob: string, options: NameOptions = {}): string {
   const isWhole = options.fullNames === true || !glob.includes('*');
-  return envName(isWhole ? name : name.slice(literalPrefix(glob).length));
+  return envName(isWhole ? name : name.slice(literalPrefix(glob).length), options.prefix);
 }
 
 /**
@@ -105,26 +113,34 @@ export function variableOf(
  * @param options.resolved the secrets of the references in `base`, all of them
  * @param options.override whether `secrets` win over `base`; over its references neither wins: a variable of which
  *   both have another secret is an error
+ * @param options.allowName reserved variables that a GLOB sets all the same (src/model/variable-names.ts)
  * @throws CredstashError USAGE, or TOO_LARGE, naming each secret for which there is no variable or whose value none can
  *   hold
  */
 export function environmentOf(
   base: Environment,
   secrets: readonly Assignment[],
-  options: { readonly resolved?: readonly Assignment[]; readonly override: boolean },
+  options: {
+    readonly resolved?: readonly Assignment[];
+    readonly override: boolean;
+    readonly allowName?: readonly string[];
+  } & NameOptions,
 ): Environment {
   const environment = Object.assign(Object.create(null) as Record<string, string>, base);
   const taken = new Map<string, Assignment>();
   const failures: Failure[] = [];
-  const wanted = options.override ? secrets : secrets.filter(({ variable }) => !(variable in base));
-  for (const each of [...(options.resolved ?? []), ...wanted]) {
+  const resolved = (options.resolved ?? []).map((each) => withVariable(each, options));
+  const wanted = secrets
+    .map((each) => withVariable(each, options))
+    .filter(({ variable }) => options.override || !(variable in base));
+  for (const each of [...resolved, ...wanted]) {
     const { variable, name, value } = each;
     const other = taken.get(variable);
     if (other && isSame(other, each)) continue;
     const text = textOf(value);
     const error = other
       ? new CredstashError('USAGE', `its variable would be ${variable}, as that of ${other.name}`)
-      : obstacle(variable, text);
+      : (obstacle(variable, text) ?? reserved(variable, each, options.allowName));
     if (error) failures.push({ name, error });
     taken.set(variable, each);
     environment[variable] = text ?? '';
@@ -139,6 +155,23 @@ export function environmentOf(
 
 function isSame(one: Assignment, other: Assignment): boolean {
   return one.name === other.name && Buffer.compare(one.value, other.value) === 0;
+}
+
+function withVariable<Each extends Assignment>(
+  each: Each,
+  options: NameOptions,
+): Each & { readonly variable: string } {
+  const { variable, name, glob = name } = each;
+  return { ...each, variable: variable ?? variableOf(name, glob, options) };
+}
+
+/** Why no GLOB sets this variable. A name without * was written down, and so is the variable that follows from it. */
+function reserved(
+  variable: string,
+  { glob }: Assignment,
+  allowed: readonly string[] | undefined,
+): CredstashError | undefined {
+  return glob?.includes('*') ? refuseReserved(variable, allowed) : undefined;
 }
 
 /** Why there can be no such variable. */

@@ -27,6 +27,8 @@ export class Grammar extends Command {
   #runsAnother = false;
   /** What stands behind the first `--`, untouched; empty where there is none, and always but for `runsAnother`. */
   commandLine: readonly string[] = [];
+  /** Of the program: the whole command line, as it was typed. */
+  typed: readonly string[] = [];
 
   /** Declares that what stands behind `--` is the command line of another program. */
   runsAnother(): this {
@@ -39,6 +41,7 @@ export class Grammar extends Command {
   }
 
   override parseOptions(argv: string[]): { operands: string[]; unknown: string[] } {
+    if (this.parent === null) this.typed = [...argv];
     const dashes = argv.indexOf('--');
     if (this.#runsAnother && dashes !== -1) {
       this.commandLine = argv.slice(dashes + 1);

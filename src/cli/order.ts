@@ -5,7 +5,6 @@ import {
   chooseReferences,
   type Environment,
   EVERY_REFERENCE,
-  variableOf,
 } from '../environment.ts';
 import { CredstashError } from '../errors.ts';
 import type { ProgressOptions, Wanted } from '../flows.ts';
@@ -17,14 +16,13 @@ import { isReference, parseReferences, SCHEME } from '../reference.ts';
 export interface OrderOptions {
   /** Each NAME=REFERENCE. */
   readonly env?: readonly string[];
-  readonly fullNames?: true;
   /** Of each GLOB and name, the version that has this label. */
   readonly label?: string;
   /** The variables of the environment whose references are resolved, or `EVERY_REFERENCE`. */
   readonly resolve?: readonly string[];
 }
 
-type Named = Wanted & { readonly variable: string };
+type Named = Wanted & { readonly variable?: string };
 
 /** What is to be got, checked before the first request. */
 export interface Order {
@@ -66,9 +64,7 @@ export function orderOf(words: readonly string[], options: OrderOptions, base: E
     context,
     globs: names.filter((name) => name.includes('*')),
     named: [
-      ...names
-        .filter((name) => !name.includes('*'))
-        .map((name) => ({ name, context, label, variable: variableOf(name, name) })),
+      ...names.filter((name) => !name.includes('*')).map((name) => ({ name, context, label })),
       ...named((options.env ?? []).map(parseEnv)),
     ],
     inherited: named(
@@ -109,9 +105,7 @@ export async function get(
         `no secret in ${await credstash.location()} matches ${glob}`,
       );
     }
-    for (const secret of matching) {
-      secrets.push({ ...secret, variable: variableOf(secret.name, glob, options) });
-    }
+    for (const secret of matching) secrets.push({ ...secret, glob });
   }
   return { secrets, resolved: got.slice(0, inherited.length) };
 }

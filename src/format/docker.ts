@@ -1,7 +1,7 @@
 import type { Secret } from '../entry.ts';
 import { byteLength } from '../utf8.ts';
-import { envName } from './env-name.ts';
-import { type FormatOptions, texts, UNSEEN_NAME, variables } from './held.ts';
+import { refuseReserved } from '../model/variable-names.ts';
+import { environmentName, type FormatOptions, texts, UNSEEN_NAME, variables } from './held.ts';
 import { visible } from './visible.ts';
 
 /** The client's reader takes lines of fewer bytes than this (Go, bufio.MaxScanTokenSize). */
@@ -12,19 +12,21 @@ const LINE_BYTES = 65_536;
  * backslashes are a part of the value, and there is no way to write a line break.
  *
  * @param options.rawNames names as they are, instead of those that an environment takes
+ * @param options.allowName reserved variables that are exported all the same
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function docker(secrets: readonly Secret[], options: FormatOptions = {}): string {
   return variables('docker', texts('docker', secrets), {
-    rename: options.rawNames ? undefined : envName,
+    rename: environmentName(options),
     refuse: (variable, value) => {
       if (!/^[^\s=#][^\s=]*$/.test(variable)) return 'docker takes no such name for a variable';
       if (visible(variable) !== variable) return UNSEEN_NAME;
       if (/[\r\n]/.test(value)) return 'its value has a line break, and docker ends it there';
       if (value.includes('\0')) return 'its value has a NUL, which no environment can hold';
-      return byteLength(line(variable, value)) > LINE_BYTES
-        ? `docker takes a line of ${LINE_BYTES - 1} bytes at most`
-        : undefined;
+      if (byteLength(line(variable, value)) > LINE_BYTES) {
+        return `docker takes a line of ${LINE_BYTES - 1} bytes at most`;
+      }
+      return refuseReserved(variable, options.allowName);
     },
   })
     .map(([variable, value]) => line(variable, value))

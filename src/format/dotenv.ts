@@ -1,6 +1,5 @@
 import type { Secret } from '../entry.ts';
-import { envName } from './env-name.ts';
-import { type FormatOptions, texts, variables } from './held.ts';
+import { environmentName, type FormatOptions, texts, variables } from './held.ts';
 
 /**
  * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where
@@ -11,7 +10,7 @@ import { type FormatOptions, texts, variables } from './held.ts';
  */
 export function dotenv(secrets: readonly Secret[], options: FormatOptions = {}): string {
   return variables('dotenv', texts('dotenv', secrets), {
-    rename: options.rawNames ? undefined : envName,
+    rename: environmentName(options),
     refuse: (variable, value) => {
       // __proto__ is lost in the object that dotenv fills.
       if (!/^(?!__proto__$)[\w.-]+$/.test(variable)) {

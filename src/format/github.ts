@@ -1,6 +1,6 @@
 import type { Secret } from '../entry.ts';
-import { envName } from './env-name.ts';
-import { type FormatOptions, texts, UNSEEN_NAME, variables } from './held.ts';
+import { refuseReserved } from '../model/variable-names.ts';
+import { environmentName, type FormatOptions, texts, UNSEEN_NAME, variables } from './held.ts';
 import { visible } from './visible.ts';
 
 /** What a job of GitHub Actions needs: the first for its log, on stdout, the second for the file GITHUB_ENV. */
@@ -16,6 +16,7 @@ export interface GithubExport {
  * https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
  *
  * @param options.rawNames names as they are, instead of those that an environment takes
+ * @param options.allowName reserved variables that are exported all the same
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function githubExport(
@@ -23,8 +24,9 @@ export function githubExport(
   options: FormatOptions = {},
 ): GithubExport {
   const pairs = variables('github', texts('github', secrets), {
-    rename: options.rawNames ? undefined : envName,
-    refuse,
+    rename: environmentName(options),
+    refuse: (variable, value) =>
+      refuse(variable, value) ?? refuseReserved(variable, options.allowName),
   });
   const masked = new Set(pairs.flatMap(([, value]) => maskedTexts(value)));
   return {

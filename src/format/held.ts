@@ -1,6 +1,7 @@
 import type { Secret } from '../entry.ts';
 import { CredstashError, type Failure, together } from '../errors.ts';
 import { textOf } from '../utf8.ts';
+import { envName } from './env-name.ts';
 
 /** What every format is given besides the secrets; each looks at what concerns it. */
 export interface FormatOptions {
@@ -8,6 +9,10 @@ export interface FormatOptions {
   readonly rawNames?: boolean;
   /** Whether it is printed on a terminal, and to no program. */
   readonly onTerminal?: boolean;
+  /** What stands before the name of each variable. */
+  readonly prefix?: string;
+  /** Reserved variables that are set all the same (src/model/variable-names.ts). */
+  readonly allowName?: readonly string[];
   /** The name of the Kubernetes Secret. */
   readonly k8sName?: string;
 }
@@ -40,11 +45,20 @@ export function texts(format: string, secrets: readonly Secret[]): [name: string
   );
 }
 
+/** What the variable of a secret is called, in a format for environments. */
+export function environmentName({
+  rawNames,
+  prefix = '',
+}: FormatOptions): (name: string) => string {
+  return (name) => (rawNames ? `${prefix}${name}` : envName(name, prefix));
+}
+
 /**
  * The same pairs, with the names that a format has for them.
  *
  * @param rules.rename what a name becomes; left out where names are kept
- * @param rules.refuse why the format can hold no such name, or not this value; undefined where it can
+ * @param rules.refuse why the format can hold no such name, or not this value, or the error that says so; undefined
+ *   where it can
  * @throws CredstashError USAGE, naming each secret that is refused, or whose name would be another's too
  */
 export function variables<Value>(
@@ -52,7 +66,7 @@ export function variables<Value>(
   pairs: readonly (readonly [name: string, value: Value])[],
   rules: {
     readonly rename?: ((name: string) => string) | undefined;
-    readonly refuse: (variable: string, value: Value) => string | undefined;
+    readonly refuse: (variable: string, value: Value) => string | CredstashError | undefined;
   },
 ): [variable: string, value: Value][] {
   const { rename = (name: string): string => name, refuse } = rules;
@@ -66,7 +80,9 @@ export function variables<Value>(
       other === undefined
         ? refuse(variable, value)
         : `its variable would be ${variable}, as that of ${other}`;
-    if (why !== undefined) failures.push({ name, error: new CredstashError('USAGE', why) });
+    if (why !== undefined) {
+      failures.push({ name, error: why instanceof Error ? why : new CredstashError('USAGE', why) });
+    }
     return [variable, value];
   });
   if (failures.length === 0) return renamed;

@@ -24,7 +24,10 @@ const RESERVED = [
  */
 export function tfvars(secrets: readonly Secret[], options: FormatOptions = {}): string {
   const pairs = variables('tfvars', texts('tfvars', secrets), {
-    rename: options.rawNames ? undefined : terraformName,
+    rename: (name) => {
+      const prefixed = `${options.prefix ?? ''}${name}`;
+      return options.rawNames ? prefixed : terraformName(prefixed);
+    },
     refuse: (variable, value) => {
       // HCL's own identifiers: UAX #31 with - added, and _ at the start.
       if (!/^[\p{ID_Start}_][\p{ID_Continue}-]*$/u.test(variable)) {

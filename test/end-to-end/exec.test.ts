@@ -65,7 +65,7 @@ beforeAll(async () => {
   cs = place.cs;
   await put(place, {
     'prod.api.db-password': 's3cret',
-    'prod.api.user': 'app',
+    'prod.api.login': 'app',
     'prod.api.nasty': `'"$(id)\`\\ \n\t#=%é😀 `,
     'prod.api.empty': '',
     'bin.nul': 'canary\0',
@@ -74,7 +74,7 @@ beforeAll(async () => {
     'twin.a-b': 'one',
     'twin.a.b': 'two',
   });
-  expect(await cs(['put', '-a', 'prod.api.user', 'newer'])).toMatchObject({ status: 0 });
+  expect(await cs(['put', '-a', 'prod.api.login', 'newer'])).toMatchObject({ status: 0 });
   expect(await cs(['put', 'context.db', 'in a context', 'env=prod'])).toMatchObject({ status: 0 });
 });
 afterAll(async () => {
@@ -87,7 +87,7 @@ describe.each(backends)('on $name', ({ start }) => {
     const here = await start();
     running.push(here);
     const on = await here.place();
-    await put(on, { 'prod.db-password': 's3cret', 'prod.user': 'app', other: 'x' });
+    await put(on, { 'prod.db-password': 's3cret', 'prod.login': 'app', other: 'x' });
     await on.cs(['put', 'bound', 'in a context', 'env=prod']);
     const env = { DB: 'credstash://prod.db-password?version=1', KEPT: 'as it is' };
     const got = await environmentOf(['prod.*', '--env', 'X=other', '--resolve'], { env }, on);
@@ -96,7 +96,7 @@ describe.each(backends)('on $name', ({ start }) => {
       KEPT: 'as it is',
       DB: 's3cret',
       DB_PASSWORD: 's3cret',
-      USER: 'app',
+      LOGIN: 'app',
       X: 'x',
     });
     expect(await environmentOf(['bound', 'env=prod'], {}, on)).toMatchObject({
@@ -120,23 +120,23 @@ describe('the environment of the command', () => {
       ...with_,
       ...env,
       DB_PASSWORD: 's3cret',
-      USER: 'newer',
+      LOGIN: 'newer',
       NASTY: `'"$(id)\`\\ \n\t#=%é😀 `,
       EMPTY: '',
     });
     expect(Object.keys(with_).sort()).toEqual(
-      [...Object.keys(bare), 'DB_PASSWORD', 'USER', 'NASTY'].filter((n) => n !== 'HOME').sort(),
+      [...Object.keys(bare), 'DB_PASSWORD', 'LOGIN', 'NASTY'].filter((n) => n !== 'HOME').sort(),
     );
   });
 
   test('names: of a whole name, by --full-names, by --env', async () => {
-    expect(await environmentOf(['prod.api.user'])).toMatchObject({ PROD_API_USER: 'newer' });
+    expect(await environmentOf(['prod.api.login'])).toMatchObject({ PROD_API_LOGIN: 'newer' });
     const full = await environmentOf(['prod.api.*', '--full-names']);
-    expect(full).toMatchObject({ PROD_API_USER: 'newer', PROD_API_DB_PASSWORD: 's3cret' });
-    expect(full).not.toHaveProperty('USER');
+    expect(full).toMatchObject({ PROD_API_LOGIN: 'newer', PROD_API_DB_PASSWORD: 's3cret' });
+    expect(full).not.toHaveProperty('LOGIN');
     const named = [
-      'A=prod.api.user',
-      'B=prod.api.user?version=1',
+      'A=prod.api.login',
+      'B=prod.api.login?version=1',
       'b.c=credstash://context.db?env=prod',
     ];
     expect(await environmentOf(named.flatMap((each) => ['--env', each]))).toMatchObject({
@@ -153,7 +153,7 @@ describe('the environment of the command', () => {
   });
 
   test('--pristine and --keep', async () => {
-    const env = { A: 'credstash://prod.api.user', B: 'credstash://absent', TERM: 'dumb', C: 'c' };
+    const env = { A: 'credstash://prod.api.login', B: 'credstash://absent', TERM: 'dumb', C: 'c' };
     const { PATH, ...rest } = await environmentOf(
       ['prod.api.db*', '--resolve', '--pristine', '--keep', 'A', '--keep', 'C', '--keep', 'UNSET'],
       { env: { ...env, NODE_V8_COVERAGE: file('coverage') } },
@@ -170,9 +170,9 @@ describe('the environment of the command', () => {
   });
 
   test('secrets win over what is inherited, unless --no-override', async () => {
-    const env = { USER: 'me', EMPTY: 'no' };
+    const env = { LOGIN: 'me', EMPTY: 'no' };
     expect(await environmentOf(['prod.api.*'], { env })).toMatchObject({
-      USER: 'newer',
+      LOGIN: 'newer',
       EMPTY: '',
     });
     expect(await environmentOf(['prod.api.*', '--no-override'], { env })).toMatchObject({
@@ -183,23 +183,24 @@ describe('the environment of the command', () => {
 
   test('a reference and a secret of one variable: an error, unless they are the same', async () => {
     const both = ['prod.api.*', '--resolve'];
-    const same = { env: { USER: 'credstash://prod.api.user' } };
-    expect(await environmentOf(both, same)).toMatchObject({ USER: 'newer' });
-    const other = { env: { USER: 'credstash://prod.api.db-password' } };
+    const same = { env: { LOGIN: 'credstash://prod.api.login' } };
+    expect(await environmentOf(both, same)).toMatchObject({ LOGIN: 'newer' });
+    const other = { env: { LOGIN: 'credstash://prod.api.db-password' } };
     expect(await environmentOf([...both, '--no-override'], other)).toMatchObject({
-      USER: 's3cret',
+      LOGIN: 's3cret',
     });
     expect(await cs(['exec', ...both, '--', 'touch', file('ran')], other)).toMatchObject({
       status: 2,
       stderr: expect.stringContaining(
-        'error: prod.api.user: its variable would be USER, as that of prod.api.db-password\n',
+        'error: prod.api.login: its variable would be LOGIN, as that of prod.api.db-password\n',
       ) as string,
     });
     expect(existsSync(file('ran'))).toBe(false);
   });
 
   test('a secret is in no command line, and not in the environment of the process that stays', async () => {
-    const script = 'cat /proc/$$/cmdline /proc/$PPID/cmdline /proc/$PPID/environ; echo; echo $USER';
+    const script =
+      'cat /proc/$$/cmdline /proc/$PPID/cmdline /proc/$PPID/environ; echo; echo $LOGIN';
     const { status, stdout } = await cs(['exec', 'prod.api.*', '--', 'sh', '-c', script]);
     const [processes, secret] = stdout.trim().split('\n').slice(-2);
     expect({ status, secret }).toEqual({ status: 0, secret: 'newer' });
@@ -209,7 +210,7 @@ describe('the environment of the command', () => {
 
 describe('the references of the environment', () => {
   const env = {
-    MINE: 'credstash://prod.api.user',
+    MINE: 'credstash://prod.api.login',
     TITLE: 'credstash://prod.api.db-password',
     PLAIN: 'plain',
   };
@@ -219,18 +220,18 @@ describe('the references of the environment', () => {
     ['nothing else is asked for', [], resolved],
     ['only an encryption context is given', ['env=prod'], undefined],
     ['--pristine keeps them', ['--pristine', '--keep', 'MINE', '--keep', 'TITLE'], resolved],
-    ['a GLOB is given', ['prod.api.u*'], {}],
-    ['a name is given', ['prod.api.user'], {}],
-    ['--env is given', ['--env', 'X=prod.api.user'], {}],
+    ['a GLOB is given', ['prod.api.l*'], {}],
+    ['a name is given', ['prod.api.login'], {}],
+    ['--env is given', ['--env', 'X=prod.api.login'], {}],
     ['a GLOB is given, and --pristine keeps them', ['prod.*', '--pristine', '--keep', 'MINE'], {}],
-    ['a GLOB and --no-override are given', ['prod.api.u*', '--no-override'], {}],
-    ['--resolve and a GLOB are given', ['--resolve', 'prod.api.u*'], resolved],
-    ['--resolve stands behind the GLOB', ['prod.api.u*', '--resolve'], resolved],
-    ['--resolve and --env are given', ['--env', 'X=prod.api.user', '--resolve'], resolved],
+    ['a GLOB and --no-override are given', ['prod.api.l*', '--no-override'], {}],
+    ['--resolve and a GLOB are given', ['--resolve', 'prod.api.l*'], resolved],
+    ['--resolve stands behind the GLOB', ['prod.api.l*', '--resolve'], resolved],
+    ['--resolve and --env are given', ['--env', 'X=prod.api.login', '--resolve'], resolved],
     ['--resolve alone is given', ['--resolve'], resolved],
     ['one is named', ['--resolve=MINE'], { MINE: 'newer' }],
-    ['one is named beside a GLOB', ['prod.api.u*', '--resolve=MINE'], { MINE: 'newer' }],
-    ['both are named', ['prod.api.user', '--resolve=MINE', '--resolve=TITLE'], resolved],
+    ['one is named beside a GLOB', ['prod.api.l*', '--resolve=MINE'], { MINE: 'newer' }],
+    ['both are named', ['prod.api.login', '--resolve=MINE', '--resolve=TITLE'], resolved],
     ['one is named twice', ['--resolve=TITLE', '--resolve=TITLE'], { TITLE: 's3cret' }],
     ['one is named, and all', ['--resolve=MINE', '--resolve'], resolved],
   ] as const)('where %s', async (_, args, changed) => {
@@ -275,7 +276,7 @@ describe('the references of the environment', () => {
   });
 
   test('--resolve takes no word behind a space', async () => {
-    const got = await cs(['exec', '--resolve', 'prod.api.u*', '--', 'printenv', 'SER'], { env });
+    const got = await cs(['exec', '--resolve', 'prod.api.l*', '--', 'printenv', 'OGIN'], { env });
     expect(got).toEqual(ok('newer\n'));
     expect(await cs(['exec', '--resolve', 'MINE', '--', 'env'], { env })).toMatchObject({
       status: 3,
@@ -305,7 +306,7 @@ describe('nothing is run', () => {
     ['one of two globs that matches nothing', ['prod.*', 'none.*'], {}, 3, /matches none/],
     [
       'a secret that is not there',
-      ['prod.api.user', 'none'],
+      ['prod.api.login', 'none'],
       {},
       3,
       /error: none: there is no secret/,
@@ -313,7 +314,7 @@ describe('nothing is run', () => {
     ['--env of none', ['--env', 'A=none'], {}, 3, /error: A: there is no secret none/],
     [
       'a version that is not there',
-      ['--env', 'A=prod.api.user?version=9'],
+      ['--env', 'A=prod.api.login?version=9'],
       {},
       3,
       /error: A: .*no version 9/,
@@ -351,21 +352,21 @@ describe('nothing is run', () => {
     ],
     [
       'two versions of one',
-      ['prod.api.user', '--env', 'PROD_API_USER=prod.api.user?version=1'],
+      ['prod.api.login', '--env', 'PROD_API_LOGIN=prod.api.login?version=1'],
       {},
       2,
-      /as that of prod\.api\.user/,
+      /as that of prod\.api\.login/,
     ],
     ['another context', ['context.*'], {}, 6, /error: context\.db: /],
     [
       'a reference without a variable',
-      ['credstash://prod.api.user?version=1'],
+      ['credstash://prod.api.login?version=1'],
       {},
       2,
       /--env NAME=credstash/,
     ],
     ['--keep without --pristine', ['prod.*', '--keep', 'A'], {}, 2, /--keep is for --pristine/],
-    ['--env without a name', ['--env', '=prod.api.user'], {}, 2, /not of the form NAME=REFERENCE/],
+    ['--env without a name', ['--env', '=prod.api.login'], {}, 2, /not of the form NAME=REFERENCE/],
     ['--env without a value', ['prod.*', '--env'], {}, 2, /argument missing/],
     ['a pair without a key', ['prod.*', '=x'], {}, 2, /not of the form KEY=VALUE/],
     ['an option that nobody knows', ['prod.*', '--unknown'], {}, 2, /unknown option '--unknown'/],
@@ -386,7 +387,7 @@ describe('nothing is run', () => {
     const got = await cs(['exec', 'prod.*', 'curl', '-ucanary:s3cret']);
     expect(got).toEqual(failed(2, 'exec does not know one of the options', 'stand behind --'));
     expect(got.stderr).not.toContain('canary');
-    const other = await cs(['get', 'prod.api.user', '-xcanary']);
+    const other = await cs(['get', 'prod.api.login', '-xcanary']);
     expect(other).toEqual(failed(2, "unknown option '-x'", 'credstash get --help'));
   });
 
@@ -497,11 +498,11 @@ describe('the command line', () => {
   test('before -- takes the global options, before and after the name', async () => {
     const [local = ''] = place.args;
     for (const args of [
-      [local, 'exec', 'prod.api.user'],
-      ['exec', local, 'prod.api.user'],
-      ['exec', 'prod.api.user', local, '--log-level', 'error'],
+      [local, 'exec', 'prod.api.login'],
+      ['exec', local, 'prod.api.login'],
+      ['exec', 'prod.api.login', local, '--log-level', 'error'],
     ]) {
-      const ended = await run([...args, '--', 'sh', '-c', 'echo $PROD_API_USER']);
+      const ended = await run([...args, '--', 'sh', '-c', 'echo $PROD_API_LOGIN']);
       expect(asText(ended)).toEqual(ok('newer\n'));
     }
   });
@@ -520,8 +521,8 @@ describe('the command line', () => {
   });
 
   test('a script without #! is one of /bin/sh', async () => {
-    writeFileSync(file('bare'), 'echo "$USER $1"\n', { mode: 0o755 });
-    expect(await cs(['exec', 'prod.api.u*', '--', file('bare'), '-x'])).toEqual(ok(' -x\n'));
+    writeFileSync(file('bare'), 'echo "$LOGIN $1"\n', { mode: 0o755 });
+    expect(await cs(['exec', 'prod.api.l*', '--', file('bare'), '-x'])).toEqual(ok(' -x\n'));
     expect(await cs(['exec', 'prod.api.*', '--', file('bare'), '-x'])).toEqual(ok('newer -x\n'));
   });
 });

@@ -7,8 +7,14 @@ import type { OrderOptions } from '../order.ts';
 import { findProgram, toProgram } from '../program.ts';
 import { runProgram } from '../run.ts';
 import { optionsOf } from '../settings.ts';
+import {
+  allowNameOption,
+  buildVariables,
+  prefixOption,
+  type VariableOptions,
+} from '../variable-options.ts';
 
-interface ExecOptions extends OrderOptions {
+interface ExecOptions extends OrderOptions, VariableOptions {
   readonly pristine?: true;
   readonly keep?: readonly string[];
   /** False for --no-override. */
@@ -19,7 +25,8 @@ const EXEC_HELP = `
 A variable is called as what is left of the secret's name behind the part of
 GLOB before its first *, in upper case, with _ for what no variable has:
 'prod.api.*' gives prod.api.db-password as DB_PASSWORD. A GLOB without * is one
-secret's name.
+secret's name. A GLOB with * sets no variable that decides which code runs, or
+who runs it, such as PATH, LD_PRELOAD or USER: see --prefix and --allow-name.
 A REFERENCE is NAME, NAME?version=V&KEY=VALUE or NAME?label=L&KEY=VALUE, with
 or without credstash:// before it.
 A variable of the environment whose value begins with credstash:// is replaced
@@ -49,6 +56,8 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
     )
     .option('--label <label>', 'of each GLOB, the version that has this label')
     .option('--full-names', "variables called as the secrets' whole names")
+    .addOption(prefixOption())
+    .addOption(allowNameOption())
     .option('--pristine', 'of the environment keep PATH, HOME and TERM alone')
     .option('--keep <name>', 'with --pristine: keep NAME too; can be repeated', listed)
     .option('--no-override', 'what the environment has already wins over a secret')
@@ -91,7 +100,10 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
             ...options,
             progress: io.progress('secrets got'),
           });
-          environment = environmentOf(base, secrets, { resolved, override: options.override });
+          const asked = { globs: order.globs, label: options.label };
+          environment = buildVariables(command, options, asked, (names) =>
+            environmentOf(base, secrets, { ...names, resolved, override: options.override }),
+          );
           for (const { value } of [...secrets, ...resolved]) value.fill(0);
         });
       }

@@ -1,8 +1,8 @@
-import type { Command } from 'commander';
 import { type Context, parseContext } from '../../context.ts';
 import type { Credstash } from '../../credstash.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { json } from '../../format/json.ts';
+import type { Grammar } from '../argv.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { addSecretsOptions, formatSecrets, type SecretsOptions } from '../secrets.ts';
@@ -15,7 +15,7 @@ interface GetOptions extends SecretsOptions {
   readonly default?: string;
 }
 
-export function register(command: Command, io: Io): void {
+export function register(command: Grammar, io: Io): void {
   command
     .description(
       'Print a secret: its newest version, or the one that -v says. With a * in NAME, all whose name matches.',
@@ -35,13 +35,13 @@ export function register(command: Command, io: Io): void {
       'print this when there is no such secret; any other failure stays one',
     );
   addSecretsOptions(command).action(
-    async (name: string, words: string[], _: unknown, command: Command) => {
+    async (name: string, words: string[], _: unknown, command: Grammar) => {
       const options = optionsOf(command) as GetOptions;
       const { output } = options;
       const isGlob = name.includes('*') && !options.json;
       const read = options.json
-        ? readJson(io, [name, ...words], options)
-        : readOne(io, name, parseContext(words, 'open'), options);
+        ? readJson(io, command, [name, ...words], options)
+        : readOne(io, command, name, parseContext(words, 'open'), options);
       // Loaded where it is asked for: help and a usage error do without.
       const write =
         output === undefined
@@ -66,14 +66,20 @@ export function register(command: Command, io: Io): void {
 type Read = (credstash: Credstash) => Promise<Uint8Array>;
 
 /** One secret, or those that match a glob. */
-function readOne(io: Io, name: string, context: Context, options: GetOptions): Read {
+function readOne(
+  io: Io,
+  command: Grammar,
+  name: string,
+  context: Context,
+  options: GetOptions,
+): Read {
   const { version, label, default: fallback } = options;
   if (name.includes('*')) {
     if (fallback !== undefined) {
       throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
     }
     return async (credstash) =>
-      Buffer.from(await formatSecrets(credstash, io, { ...options, glob: name, context }));
+      Buffer.from(await formatSecrets(credstash, io, command, { ...options, glob: name, context }));
   }
   return async (credstash) => {
     try {
@@ -86,7 +92,7 @@ function readOne(io: Io, name: string, context: Context, options: GetOptions): R
 }
 
 /** With --json: the secrets that the words without a = name, or the one glob among them. */
-function readJson(io: Io, words: readonly string[], options: GetOptions): Read {
+function readJson(io: Io, command: Grammar, words: readonly string[], options: GetOptions): Read {
   const { version, label } = options;
   const names = [...new Set(words.filter((word) => !word.includes('=')))];
   const context = parseContext(
@@ -104,7 +110,8 @@ function readJson(io: Io, words: readonly string[], options: GetOptions): Read {
     throw conflict(`--format ${options.format} is for a name with *`);
   }
   if (names.some((name) => name.includes('*'))) {
-    if (names.length === 1) return readOne(io, first, context, { ...options, format: 'json' });
+    if (names.length === 1)
+      return readOne(io, command, first, context, { ...options, format: 'json' });
     throw conflict('a name with * stands alone');
   }
   if (options.skipUndecryptable) throw conflict('--skip-undecryptable is for a name with *');

@@ -1,22 +1,22 @@
-import type { Command } from 'commander';
 import { parseContext } from '../../context.ts';
+import type { Grammar } from '../argv.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { addSecretsOptions, formatSecrets, type SecretsOptions } from '../secrets.ts';
 import { optionsOf } from '../settings.ts';
 
-export function register(command: Command, io: Io): void {
+export function register(command: Grammar, io: Io): void {
   command
     .description('Print the newest version of every secret, or the one that -v says.')
     .argument('[context...]', 'encryption context as KEY=VALUE, the same as the puts gave')
     .option('-v, --version <version>', 'version to get (default: the newest of each)')
     .option('--label <label>', 'the version that has this label');
-  addSecretsOptions(command).action(async (pairs: string[], _: unknown, command: Command) => {
+  addSecretsOptions(command).action(async (pairs: string[], _: unknown, command: Grammar) => {
     const options = optionsOf(command) as SecretsOptions;
     const context = parseContext(pairs, 'open');
     const withBackend = chooseBackend(command, io);
     await withBackend(async (credstash) => {
-      const text = await formatSecrets(credstash, io, { ...options, context });
+      const text = await formatSecrets(credstash, io, command, { ...options, context });
       // As Python's print ends what it is given.
       await io.write(`${text}\n`);
     });
