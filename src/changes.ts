@@ -1,7 +1,7 @@
 import type { Backend } from './backend/backend.ts';
 import type { Context, ContextUse } from './context.ts';
 import type { EntryHeader } from './entry.ts';
-import { CredstashError, isOfOneSecret } from './errors.ts';
+import { CredstashError, isOfOneSecret, isUnforeseenAnswer } from './errors.ts';
 import { checkGlob, matches } from './name.ts';
 import { inParallel } from './parallel.ts';
 import { checked } from './plan.ts';
@@ -17,7 +17,7 @@ import { compareUtf8 } from './utf8.ts';
 
 /** How many entries are changed at once, unless the flow says otherwise. */
 const CHANGES_AT_ONCE = 8;
-/** Entries a second: a table and a key that others work with should not notice. */
+/** Changes a second: a table and a key that others work with should not notice. */
 const RATE = 100;
 
 /** One version of a secret, spelled as it stands in the table. */
@@ -33,7 +33,11 @@ export type Change = Target &
         /** `planned` where it is a dry run; `skipped` where there was nothing to do. */
         readonly done: 'changed' | 'skipped' | 'planned';
       }
-    | { readonly done: 'failed'; readonly error: CredstashError }
+    | {
+        readonly done: 'failed';
+        /** The same one for all that failed together: what was not tried, the old versions of a secret that was left alone. */
+        readonly error: CredstashError;
+      }
   );
 
 export interface ChangeOptions extends ProgressOptions {
@@ -43,7 +47,7 @@ export interface ChangeOptions extends ProgressOptions {
   readonly confirm?: ((planned: readonly Target[]) => Promise<boolean>) | undefined;
   /** How many entries are changed at once, at most; default 8. */
   readonly maxConcurrency?: number | undefined;
-  /** At most so many entries a second; default 100. */
+  /** At most so many changes a second; default 100. What is only read is not slowed down, and neither is a dry run. */
   readonly rate?: number | undefined;
 }
 
@@ -88,7 +92,12 @@ export async function matching(
   for await (const header of counted(entries.headers(), progress)) {
     if (matches(glob, header.name)) headers.push(header);
   }
-  return headers.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
+  return sortByVersion(headers);
+}
+
+/** By name and then by version. */
+export function sortByVersion<T extends Target>(targets: T[]): T[] {
+  return targets.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
 }
 
 /** The headers of one secret, the newest first. @throws CredstashError SECRET_NOT_FOUND */
@@ -103,31 +112,53 @@ export async function versionsOf(
   return headers.sort((a, b) => compareUtf8(b.version, a.version));
 }
 
+/** Waits until a change may begin. False in a dry run, which ends there. */
+export type BeginChange = () => Promise<boolean>;
+
 /**
- * Does `work` on each of `targets`, and yields what became of each, in their order.
+ * Does `work` on each of `targets`, and yields what became of each, in their order. It goes on behind what fails, unless the
+ * others would meet the same error.
  *
- * @param work whether it changed something, or would in a dry run
+ * @param work whether it changed something, or would in a dry run; it asks its second argument just before its first write
  */
 export async function* change<T extends Target>(
   targets: readonly T[],
   options: ChangeOptions,
-  work: (target: T, dryRun: boolean) => Promise<boolean>,
+  work: (target: T, begin: BeginChange) => Promise<boolean>,
 ): AsyncGenerator<Change> {
   const { dryRun = false, confirm, signal, progress } = options;
   const { rate, atOnce } = checkChange(options);
   if (targets.length === 0 || (!dryRun && confirm && !(await confirm(targets)))) return;
   const turn = paced(rate, signal);
+  const begin: BeginChange = async () => {
+    if (!dryRun) await turn();
+    return !dryRun;
+  };
   const attempt = stoppable(
     async (target: T): Promise<Change> => {
-      await turn();
+      signal?.throwIfAborted();
       const { name, version } = target;
-      const isChanged = await work(target, dryRun);
+      const isChanged = await work(target, begin);
       return { name, version, done: isChanged ? (dryRun ? 'planned' : 'changed') : 'skipped' };
     },
     ({ name, version }, error): Change => ({ name, version, done: 'failed', error }),
-    { signal },
+    { isOfAll: (error) => !concernsOneEntry(error), signal },
   );
   yield* counted(inParallel(atOnce, targets, attempt), progress, targets.length);
+}
+
+const ABOUT_ALL = new WeakSet<CredstashError>();
+
+/** Whether the next entry may fare better than the one that met `error`. */
+export function concernsOneEntry(error: unknown): boolean {
+  if (!(error instanceof CredstashError) || ABOUT_ALL.has(error)) return false;
+  return isOfOneSecret(error) || isUnforeseenAnswer(error);
+}
+
+/** The same error, behind which no other entry is tried, whatever its code. */
+export function aboutAll(error: CredstashError): CredstashError {
+  ABOUT_ALL.add(error);
+  return error;
 }
 
 /** What waits for its turn: `rate` of them a second. */
@@ -160,15 +191,15 @@ export function stoppable<T, R>(
     readonly signal: AbortSignal | undefined;
   },
 ): (item: T) => Promise<R> {
-  let stopped: CredstashError | undefined;
+  let untried: CredstashError | undefined;
   return async (item) => {
-    if (stopped) return failed(item, new CredstashError(stopped.code, 'was not tried'));
+    if (untried) return failed(item, untried);
     try {
       return await work(item);
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof CredstashError)) throw error;
-      if (isOfAll(error)) stopped = error;
+      if (isOfAll(error)) untried ??= new CredstashError(error.code, 'was not tried');
       return failed(item, error);
     }
   };

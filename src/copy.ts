@@ -1,8 +1,17 @@
 import type { Backend } from './backend/backend.ts';
-import { change, type Change, checkRewrite, matching, type RewriteOptions } from './changes.ts';
+import {
+  aboutAll,
+  type BeginChange,
+  change,
+  type Change,
+  checkRewrite,
+  concernsOneEntry,
+  matching,
+  type RewriteOptions,
+} from './changes.ts';
 import type { Context } from './context.ts';
 import { byName, type Entry, type EntryHeader } from './entry.ts';
-import { CredstashError, hasCode } from './errors.ts';
+import { CredstashError, hasCode, TargetError } from './errors.ts';
 import { about, contextOf, openEntry } from './read.ts';
 import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
@@ -10,6 +19,14 @@ import { FORMATS } from './seal/index.ts';
 export interface CopyOptions extends RewriteOptions {
   /** The newest version of each secret alone; default: all. */
   readonly latest?: boolean | undefined;
+}
+
+/** A copy of one run: from where, to where, with which pairs. */
+interface Copying {
+  readonly from: Backend;
+  readonly to: Backend;
+  readonly pairs: Context;
+  readonly dryRun: boolean;
 }
 
 /**
@@ -22,118 +39,198 @@ export async function* copy(
   options: CopyOptions,
 ): AsyncGenerator<Change> {
   const { glob, context } = checkRewrite(options, 'open');
-  const { from, to } = await open();
-  const all = await matching(from, glob, options.progress);
+  const copying = { ...(await open()), pairs: context, dryRun: options.dryRun ?? false };
+  const all = await matching(copying.from, glob, options.progress);
   // The newest of each first, and the others once it is there: a run that is cut short, or an entry that fails, makes no old
   // value the newest one there.
   const targets = [...byName(all).values()].flatMap((versions) =>
     options.latest ? versions.slice(-1) : versions.reverse(),
   );
+  if (targets[0]) await requireTarget(copying, targets[0]);
   const newest = new Map<string, Promise<boolean>>();
-  yield* change(targets, options, async (header, dryRun) => {
+  const untried = new Map<string, CredstashError>();
+  yield* change(targets, options, async (header, begin) => {
     const first = newest.get(header.name);
     if (first) {
       await first.catch((error: unknown) => {
-        // Then there is another newest one there.
-        if (hasCode(error, 'CONFLICT') || !(error instanceof CredstashError)) return;
-        throw new CredstashError(error.code, 'was not tried, because its newest version failed');
+        if (!(error instanceof CredstashError) || isOfOccupied(error)) return;
+        const { code, cause } = error;
+        const same =
+          untried.get(header.name) ??
+          new CredstashError(code, 'was not tried, because its newest version failed', { cause });
+        untried.set(header.name, same);
+        throw same;
       });
     }
-    const copy = copied(from, to, header, context, dryRun);
+    const copy = copyEntry(copying, header, begin);
     if (!first) newest.set(header.name, copy);
     return copy;
   });
 }
 
-async function copied(
-  from: Backend,
-  to: Backend,
+/** Whether the target has something in the place of the entry that failed: then older versions do not become the newest. */
+function isOfOccupied(error: CredstashError): boolean {
+  const { code } = error;
+  return code === 'CONFLICT' || (error instanceof TargetError && code !== 'KEY_NOT_FOUND');
+}
+
+/**
+ * Looks once whether there is something to copy to, before each entry would find that there is not.
+ *
+ * @throws CredstashError what every entry would meet; TargetError when the table does not exist
+ */
+async function requireTarget(
+  { to, dryRun }: Copying,
+  { name, version }: EntryHeader,
+): Promise<void> {
+  try {
+    await inPlace(to.entries.at(name, version), dryRun);
+  } catch (error) {
+    if (hasCode(error, 'TABLE_NOT_FOUND', 'VAULT_NOT_FOUND')) throw ofTarget(error);
+    if (!concernsOneEntry(error)) throw error;
+  }
+}
+
+async function copyEntry(
+  copying: Copying,
   header: EntryHeader,
-  pairs: Context,
-  dryRun: boolean,
+  begin: BeginChange,
 ): Promise<boolean> {
+  const { from, to, dryRun, pairs } = copying;
   const entry = await from.entries.at(header.name, header.version);
   // Deleted meanwhile.
   if (!entry) return false;
-  const there = await inPlace(to.entries.at(entry.name, entry.version), dryRun);
-  const isNew = there === undefined;
-  if (isNew && dryRun) (await openEntry(from, entry, pairs)).fill(0);
-  else if (isNew) await created(from, to, entry, pairs);
-  else if (!(await isSame(from, to, entry, there, pairs))) throw differs(to, entry);
+  const there = await readAtTarget(copying, entry);
+  let mayWrite = false;
+  if (there) await requireSame(copying, entry, there);
+  else if ((mayWrite = await begin())) await createAtTarget(copying, entry);
+  else (await openEntry(from, entry, pairs)).fill(0);
   const labels = await missingLabels(to, entry, dryRun);
-  if (!dryRun) {
+  if (labels.length === 0) return !there;
+  if (there) mayWrite = await begin();
+  if (mayWrite) {
     for (const label of labels) await to.entries.label(entry.name, label, entry.version);
   }
-  return isNew || labels.length > 0;
+  return true;
 }
 
-async function created(from: Backend, to: Backend, entry: Entry, pairs: Context): Promise<void> {
+async function createAtTarget(copying: Copying, entry: Entry): Promise<void> {
+  const { to } = copying;
   try {
-    await to.entries.create(await rewrapped(from, to, entry, pairs));
+    await to.entries.create(await rewrapped(copying, entry));
   } catch (error) {
     if (!hasCode(error, 'VERSION_EXISTS')) throw error;
     // Another copy was quicker.
-    const there = await to.entries.at(entry.name, entry.version);
-    if (!there || !(await isSame(from, to, entry, there, pairs))) throw differs(to, entry);
+    const there = await readAtTarget(copying, entry);
+    if (!there) throw differs(to, entry);
+    await requireSame(copying, entry, there);
   }
 }
 
 /** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
-async function rewrapped(from: Backend, to: Backend, entry: Entry, pairs: Context): Promise<Entry> {
+async function rewrapped({ from, to, pairs }: Copying, entry: Entry): Promise<Entry> {
+  const { context, dataKey } = await verifiedDataKey(from, to, entry, pairs);
+  try {
+    return { ...entry, key: await to.keys.wrap(dataKey, context) };
+  } catch (error) {
+    // Every entry is wrapped under this key.
+    if (hasCode(error, 'KEY_NOT_FOUND')) throw aboutAll(ofTarget(error));
+    if (hasCode(error, 'KEY_UNUSABLE')) throw aboutAll(error);
+    throw about(entry, error);
+  } finally {
+    dataKey.fill(0);
+  }
+}
+
+/** The data key of an entry that verifies, which the caller wipes, and its context. */
+async function verifiedDataKey(
+  from: Backend,
+  to: Backend,
+  entry: Entry,
+  pairs: Context,
+): Promise<{ context: Context; dataKey: Uint8Array }> {
   let dataKey: Uint8Array | undefined;
-  let value: Uint8Array | undefined;
   try {
     const context = contextOf(from, entry, pairs);
     // What the other side would not open is not written there.
     contextOf(to, entry, pairs);
     const { open } = await FORMATS[entry.cipher].load();
     dataKey = await from.keys.unwrap(entry.key, context);
-    value = open(entry, dataKey);
-    return { ...entry, key: await to.keys.wrap(dataKey, context) };
+    open(entry, dataKey).fill(0);
+    return { context, dataKey };
   } catch (error) {
-    throw about(entry, error);
-  } finally {
     dataKey?.fill(0);
-    value?.fill(0);
+    throw about(entry, error);
   }
 }
 
-/** Whether both have the same value and comment. A copy of before has the same sealed bytes, and need not be opened. */
-async function isSame(
-  from: Backend,
-  to: Backend,
-  entry: Entry,
-  there: Entry,
-  pairs: Context,
-): Promise<boolean> {
-  if ((entry.comment ?? '') !== (there.comment ?? '')) return false;
+/** What the target has in the place of `entry`; nothing where a dry run creates no vault. */
+async function readAtTarget({ to, dryRun }: Copying, entry: Entry): Promise<Entry | undefined> {
+  try {
+    return await inPlace(to.entries.at(entry.name, entry.version), dryRun);
+  } catch (error) {
+    throw atTarget(to, error);
+  }
+}
+
+/**
+ * Opens what the target has, whether it looks like a copy or not: what is called a copy must open.
+ *
+ * @throws CredstashError CONFLICT when it has another value or comment; INTEGRITY when it does not verify
+ */
+async function requireSame(copying: Copying, entry: Entry, there: Entry): Promise<void> {
+  const { from, to, pairs } = copying;
   const isCopy =
     entry.cipher === there.cipher &&
     entry.digest === there.digest &&
     entry.created === there.created &&
     equal(entry.contents, there.contents) &&
     equal(entry.hmac, there.hmac);
-  if (isCopy) return true;
-  const one = await openEntry(from, entry, pairs);
+  let value: Uint8Array | undefined;
   let other: Uint8Array | undefined;
   try {
-    other = await openEntry(to, there, pairs);
-    return equal(one, other);
+    other = await openEntry(to, there, pairs).catch(async (error: unknown) => {
+      if (!isCopy || !hasCode(error, 'WRONG_CONTEXT')) throw atTarget(to, error);
+      // The pairs are wrong if the entry itself does not open under them; else the copy's data key is damaged.
+      (await openEntry(from, entry, pairs)).fill(0);
+      throw atTarget(to, new CredstashError('INTEGRITY', error.message, { cause: error.cause }));
+    });
+    if ((entry.comment ?? '') !== (there.comment ?? '')) throw differs(to, entry);
+    if (isCopy) return;
+    value = await openEntry(from, entry, pairs);
+    if (!equal(value, other)) throw differs(to, entry);
   } finally {
-    one.fill(0);
+    value?.fill(0);
     other?.fill(0);
   }
 }
 
+/** An error of what the target has. Its words are those of an entry of the source, and so it says where. */
+function atTarget({ entries }: Backend, error: unknown): unknown {
+  if (!hasCode(error, 'INTEGRITY', 'WRONG_CONTEXT')) return error;
+  const { code, message, cause } = error;
+  const hint =
+    code === 'INTEGRITY'
+      ? 'delete that version there once you know what happened to it, and the same command copies it again'
+      : error.hint;
+  return new TargetError(code, `in ${entries.location}: ${message}`, { hint, cause });
+}
+
+/** @see TargetError */
+function ofTarget({ code, message, hint, cause }: CredstashError): TargetError {
+  return new TargetError(code, message, { hint, cause });
+}
+
 /** The labels of `entry` that are not there yet. @throws CredstashError CONFLICT where another version has one */
-async function missingLabels(
-  { entries }: Backend,
-  entry: Entry,
-  dryRun: boolean,
-): Promise<string[]> {
+async function missingLabels(to: Backend, entry: Entry, dryRun: boolean): Promise<string[]> {
+  const { entries } = to;
   const missing: string[] = [];
   for (const label of entry.labels ?? []) {
-    const other = await inPlace(entries.labelled(entry.name, label), dryRun);
+    const other = await inPlace(entries.labelled(entry.name, label), dryRun).catch(
+      (error: unknown) => {
+        throw atTarget(to, error);
+      },
+    );
     if (!other) missing.push(label);
     else if (other.version !== entry.version) {
       throw new CredstashError(

@@ -112,24 +112,51 @@ export function isOfOneSecret(error: unknown): error is CredstashError {
   return error instanceof CredstashError && !ABOUT_ALL.includes(error.code);
 }
 
-/** What services say in `errors` and their failures, each once. */
+/** What services say in `errors`, each once. */
 export function serviceMessages(errors: readonly CredstashError[]): Set<string> {
-  const all = errors.flatMap((error) => [error, ...error.failures.map((each) => each.error)]);
-  return new Set(all.flatMap(({ serviceMessage: said }) => (said === undefined ? [] : [said])));
+  return new Set(errors.flatMap(({ serviceMessage: said }) => (said === undefined ? [] : [said])));
+}
+
+/** What a service answered in the place of a result, as the `cause` of an error. Its message has names and numbers only. */
+export class ServiceAnswer extends Error {
+  /** Of HTTP. */
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
 }
 
 /**
- * One error for all of `failures`, of which there is one at least. Its code is the first one's, unless an entry did
- * not verify or is not trusted: nothing else may hide that.
+ * Whether a service was reached, and answered with an error that nobody foresaw, or that it failed. That may be about the one
+ * request, and the next one may fare better.
  */
+export function isUnforeseenAnswer(error: CredstashError): boolean {
+  const { code, cause } = error;
+  if (!(cause instanceof ServiceAnswer)) return false;
+  return code === 'UNEXPECTED' || (code === 'UNREACHABLE' && cause.status >= 500);
+}
+
+/** An error of where a copy goes to, and not of where it comes from. */
+export class TargetError extends CredstashError {}
+
+/** Failures that nothing may hide, the worst first: an entry does not verify, or is not trusted. */
+const GRAVE: readonly ErrorCode[] = ['INTEGRITY', 'ENTRY_NOT_TRUSTED'];
+
+/** The same failures, the grave ones first. */
+export function worstFirst(failures: readonly Failure[]): Failure[] {
+  const rankOf = ({ error }: Failure): number =>
+    GRAVE.includes(error.code) ? GRAVE.indexOf(error.code) : GRAVE.length;
+  return failures.toSorted((a, b) => rankOf(a) - rankOf(b));
+}
+
+/** One error for all of `failures`, of which there is one at least. Its code is that of the first one, or of a grave one. */
 export function together(
   message: string,
   failures: readonly Failure[],
   hint: string | undefined,
 ): CredstashError {
-  const worst =
-    failures.find(({ error }) => error.code === 'INTEGRITY') ??
-    failures.find(({ error }) => error.code === 'ENTRY_NOT_TRUSTED') ??
-    failures[0];
-  return new CredstashError(worst?.error.code ?? 'UNEXPECTED', message, { failures, hint });
+  const code = worstFirst(failures)[0]?.error.code ?? 'UNEXPECTED';
+  return new CredstashError(code, message, { failures, hint });
 }

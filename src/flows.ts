@@ -544,10 +544,7 @@ export class Flows {
    */
   async *migrate(options: MigrateOptions = {}): AsyncGenerator<Change> {
     const { migrate } = await import('./rewrite.ts');
-    yield* migrate(() => this.#toWrite(options), {
-      cipher: this.#defaults.cipher,
-      ...given(options),
-    });
+    yield* migrate(() => this.#toWrite(options), this.#bounded(options));
   }
 
   /**

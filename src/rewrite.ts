@@ -1,15 +1,21 @@
 import type { Backend } from './backend/backend.ts';
 import {
+  aboutAll,
+  type BeginChange,
   change,
   type Change,
   checkRewrite,
   matching,
   type RewriteOptions,
+  sortByVersion,
   type Target,
 } from './changes.ts';
 import type { Context } from './context.ts';
-import { type Entry, type EntryHeader } from './entry.ts';
-import { CredstashError } from './errors.ts';
+import type { DataKey } from './backend/key-service.ts';
+import type { Entry, EntryHeader } from './entry.ts';
+import { CredstashError, hasCode } from './errors.ts';
+import { matches } from './name.ts';
+import { Originals } from './originals.ts';
 import { checkSealing, now, writtenDigest } from './plan.ts';
 import { about, contextOf, openEntry } from './read.ts';
 import { equal } from './seal/data-key.ts';
@@ -17,7 +23,10 @@ import { FORMATS } from './seal/index.ts';
 import { checkCipher } from './trust.ts';
 
 export interface MigrateOptions extends RewriteOptions {
-  /** The format to seal in: `AES-256-GCM` (default), or `AES-256-CTR`, which the original credstash can read. */
+  /**
+   * The format to seal in: `AES-256-GCM`, or `AES-256-CTR`, which the original credstash can read. Default: `AES-256-GCM`,
+   * whatever is put by default.
+   */
   readonly cipher?: string | undefined;
 }
 
@@ -29,12 +38,12 @@ export async function* rekey(
   const { glob, context } = checkRewrite(options, 'open');
   const on = await open();
   const targets = await matching(on, glob, options.progress);
-  yield* change(targets, options, async (target, dryRun) => {
+  yield* change(targets, options, async (target, begin) => {
     const entry = await present(on, target);
     if (!entry) return false;
     const key = await rewrapped(on, entry, context);
     if (!key) return false;
-    if (!dryRun) await on.entries.replace({ ...entry, key }, entry);
+    if (await begin()) await on.entries.replace({ ...entry, key }, entry);
     return true;
   });
 }
@@ -60,26 +69,50 @@ export async function* migrate(
   const { cipher } = checkSealing({ cipher: options.cipher });
   const on = await open();
   checkCipher(on.formats, cipher);
-  const all = await matching(on, glob, options.progress);
-  const targets = all.filter((header) => header.cipher !== cipher);
+  const { headers, originals } = await survey(on, glob, cipher, options);
+  const targets = headers.filter((header) => header.cipher !== cipher);
   // One at a time: should anything be wrong with it, it is wrong with one entry.
-  yield* change(targets, { ...options, maxConcurrency: 1 }, (target, dryRun) =>
-    migrated(on, target, cipher, context, dryRun),
+  const atOnce = options.dryRun ? {} : { maxConcurrency: 1 };
+  yield* change(targets, { ...options, ...atOnce }, (target, begin) =>
+    migrateEntry({ on, cipher, pairs: context, originals }, target, begin),
   );
 }
 
-async function migrated(
+/** The headers that match, and where the table's original entries are if those are about to be sealed in the current format. */
+async function survey(
   on: Backend,
-  target: Target,
+  glob: string,
   cipher: Entry['cipher'],
-  pairs: Context,
-  dryRun: boolean,
+  { progress }: MigrateOptions,
+): Promise<{ headers: EntryHeader[]; originals?: Originals }> {
+  if (cipher === 'AES-256-CTR') return { headers: await matching(on, glob, progress) };
+  const headers: EntryHeader[] = [];
+  const originals = await Originals.scan(on, progress, (header) => {
+    if (matches(glob, header.name)) headers.push(header);
+  });
+  return { headers: sortByVersion(headers), originals };
+}
+
+interface Migration {
+  readonly on: Backend;
+  readonly cipher: Entry['cipher'];
+  readonly pairs: Context;
+  readonly originals?: Originals | undefined;
+}
+
+async function migrateEntry(
+  migration: Migration,
+  target: Target,
+  begin: BeginChange,
 ): Promise<boolean> {
+  const { on, cipher, pairs, originals } = migration;
   const was = await present(on, target);
   if (!was || was.cipher === cipher) return false;
+  // What is a copy would open under this name for ever, as if it had been put there.
+  originals?.check(was);
   const value = await openEntry(on, was, pairs);
   try {
-    if (dryRun) return true;
+    if (!(await begin())) return true;
     const entry = await sealed(on, was, cipher, value, pairs);
     // Whoever may wrap under a key may perhaps not unwrap: nothing is replaced by what cannot be opened here.
     await expectValue(on, entry, value, pairs);
@@ -89,10 +122,12 @@ async function migrated(
     } catch (error) {
       // Whatever it is, no reader is to meet it; and the next entry would meet it too.
       await on.entries.replace(was, entry).catch(() => undefined);
-      throw new CredstashError(
-        'UNEXPECTED',
-        `version ${was.version} of ${was.name} did not read back as it was, and was put back`,
-        { cause: error },
+      throw aboutAll(
+        new CredstashError(
+          'UNEXPECTED',
+          `version ${was.version} of ${was.name} did not read back as it was, and was put back`,
+          { cause: error },
+        ),
       );
     }
     return true;
@@ -103,13 +138,13 @@ async function migrated(
 
 /** The same value under the same name, version and comment, in the format of `cipher`, under a data key of its own. */
 async function sealed(
-  { keys }: Backend,
-  { name, version, comment, digest }: EntryHeader,
+  on: Backend,
+  was: Entry,
   cipher: Entry['cipher'],
   value: Uint8Array,
   pairs: Context,
 ): Promise<Entry> {
-  const format = FORMATS[cipher];
+  const { name, version, comment, digest } = was;
   const header = {
     name,
     version,
@@ -119,8 +154,15 @@ async function sealed(
     ...(cipher === 'AES-256-CTR' ? {} : { created: now() }),
     ...(comment === undefined ? {} : { comment }),
   };
-  const { seal } = await format.load();
-  const dataKey = await keys.generate(format.context(pairs, name));
+  const { seal } = await FORMATS[cipher].load();
+  let dataKey: DataKey;
+  try {
+    dataKey = await on.keys.generate(contextOf(on, { ...was, cipher }, pairs));
+  } catch (error) {
+    // Each entry asks for its data key under the same master key.
+    if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE')) throw aboutAll(error);
+    throw about(was, error);
+  }
   try {
     return { ...header, key: dataKey.wrapped, ...seal(header, dataKey.plaintext, value) };
   } finally {

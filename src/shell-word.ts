@@ -2,3 +2,8 @@
 export function shellWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
+
+/** A command line for a person to type. Words that a shell leaves as they are stand without quotes. */
+export function commandLine(words: readonly string[]): string {
+  return words.map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : shellWord(word))).join(' ');
+}

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatAge, parseAge } from '../src/age.ts';
-import { type Change, change, type Target } from '../src/changes.ts';
-import { CredstashError } from '../src/errors.ts';
+import { aboutAll, type BeginChange, type Change, change, type Target } from '../src/changes.ts';
+import { CredstashError, type ErrorCode, ServiceAnswer } from '../src/errors.ts';
 import { table } from '../src/format/table.ts';
 
 const targets = (count: number): Target[] =>
@@ -59,9 +59,58 @@ describe('a change of many', () => {
     await expect(all(change(targets(2), options, crash))).rejects.toThrow('a bug');
   });
 
+  it.each<[ErrorCode, number]>([
+    ['UNEXPECTED', 400],
+    ['UNREACHABLE', 500],
+    ['UNREACHABLE', 503],
+  ])('goes on behind a %s that a service answered with HTTP %i', async (code, status) => {
+    const cause = new ServiceAnswer('kms:ReEncrypt: BrandNewException', status);
+    const odd = new CredstashError(code, 'KMS refused the request', { cause });
+    const work = ({ name }: Target): Promise<boolean> =>
+      name === 'n1' ? Promise.reject(odd) : Promise.resolve(true);
+    expect(await all(change(targets(3), { maxConcurrency: 1 }, work))).toEqual([
+      'n0 changed',
+      'n1 KMS refused the request',
+      'n2 changed',
+    ]);
+  });
+
+  it.each<[string, CredstashError]>([
+    ['that no service answered', new CredstashError('UNEXPECTED', 'stop')],
+    [
+      'that every entry meets, whatever its code',
+      aboutAll(new CredstashError('KEY_NOT_FOUND', 'stop')),
+    ],
+    [
+      'of credentials, which a service answered too',
+      new CredstashError('CREDENTIALS_REFUSED', 'stop', { cause: new ServiceAnswer('KMS', 400) }),
+    ],
+    [
+      'of a half answer',
+      new CredstashError('UNREACHABLE', 'stop', { cause: new ServiceAnswer('KMS', 200) }),
+    ],
+  ])('stops at an error %s, and says the same of all that is left', async (_, error) => {
+    const work = vi.fn(() => Promise.reject(error));
+    const told: Change[] = [];
+    for await (const each of change(targets(4), { maxConcurrency: 1 }, work)) told.push(each);
+    expect(work).toHaveBeenCalledTimes(1);
+    const errors = told.map((each) => (each.done === 'failed' ? each.error : undefined));
+    expect(errors.map((each) => each?.message)).toEqual([
+      'stop',
+      'was not tried',
+      'was not tried',
+      'was not tried',
+    ]);
+    expect(new Set(errors).size).toBe(2);
+  });
+
   it('asks with all that is planned, and does nothing unless the answer is yes', async () => {
     const asked: (readonly Target[])[] = [];
-    const work = vi.fn(() => Promise.resolve(true));
+    const begun: boolean[] = [];
+    const work = vi.fn(async (_: Target, begin: BeginChange) => {
+      begun.push(await begin());
+      return true;
+    });
     const confirm = (answer: boolean) => (planned: readonly Target[]) => {
       asked.push(planned);
       return Promise.resolve(answer);
@@ -73,7 +122,8 @@ describe('a change of many', () => {
     await all(change([], { confirm: confirm(true) }, work));
     const dry = await all(change(targets(2), { confirm: confirm(true), dryRun: true }, work));
     expect(dry).toEqual(['n0 planned', 'n1 planned']);
-    expect(work).toHaveBeenLastCalledWith(targets(2)[1], true);
+    // Of a dry run no work may write.
+    expect(begun).toEqual([true, true, false, false]);
     expect(asked).toHaveLength(2);
   });
 
@@ -88,9 +138,10 @@ describe('a change of many', () => {
     it('begins no more in a second than it may', async () => {
       const begun: number[] = [];
       const start = performance.now();
-      const work = (): Promise<boolean> => {
+      const work = async (_: Target, begin: BeginChange): Promise<boolean> => {
+        await begin();
         begun.push(performance.now() - start);
-        return Promise.resolve(true);
+        return true;
       };
       const done = all(change(targets(50), { rate: 10 }, work));
       await vi.runAllTimersAsync();
@@ -99,15 +150,32 @@ describe('a change of many', () => {
       expect(Math.max(...begun)).toBeGreaterThanOrEqual(4900);
     });
 
+    it('waits for nothing that is only read: what is skipped, and a dry run', async () => {
+      const skip = (): Promise<boolean> => Promise.resolve(false);
+      const plan = async (_: Target, begin: BeginChange): Promise<boolean> => {
+        await begin();
+        return true;
+      };
+      const options = { rate: 0.001 };
+      expect(await all(change(targets(50), options, skip))).toHaveLength(50);
+      expect(await all(change(targets(50), { ...options, dryRun: true }, plan))).toHaveLength(50);
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
     it('ends with its signal, in the middle of a pause', async () => {
       const stop = new AbortController();
-      const work = vi.fn(() => Promise.resolve(true));
+      const changed = vi.fn();
+      const work = async (_: Target, begin: BeginChange): Promise<boolean> => {
+        await begin();
+        changed();
+        return true;
+      };
       const done = all(change(targets(9), { rate: 1, signal: stop.signal }, work));
       const ended = expect(done).rejects.toBe('enough');
       await vi.advanceTimersByTimeAsync(2500);
       stop.abort('enough');
       await ended;
-      expect(work).toHaveBeenCalledTimes(3);
+      expect(changed).toHaveBeenCalledTimes(3);
     });
   });
 

@@ -2,11 +2,7 @@ import type { Entry, EntryHeader } from '../entry.ts';
 import { CredstashError } from '../errors.ts';
 
 /** An entry as it was found. It is read when it is wanted, so that a broken one hides no other. */
-export interface Found {
-  readonly name: string;
-  /** As it stands in the table. */
-  readonly version: string;
-  readonly labels?: readonly string[];
+export interface Found extends EntryHeader {
   /** @throws CredstashError INTEGRITY when it is broken */
   readonly read: () => Entry;
 }

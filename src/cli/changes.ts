@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Context, parseContext } from '../context.ts';
-import { CredstashError, type Failure, together } from '../errors.ts';
+import { CredstashError, type Failure, together, worstFirst } from '../errors.ts';
 import type { Change, ChangeOptions, Target } from '../flows.ts';
 import { shortVersion } from '../version.ts';
 import { visible } from '../format/visible.ts';
@@ -24,7 +24,7 @@ export interface Words {
 export function addChangeOptions(command: Command, { asks }: { asks: boolean }): Command {
   command
     .option('--dry-run', 'print what would be done, and change nothing')
-    .option('--rate <n>', 'at most so many entries a second (default: 100)');
+    .option('--rate <n>', 'at most so many changes a second (default: 100)');
   return asks ? command.option('-y, --yes', 'do not ask on a terminal') : command;
 }
 
@@ -35,10 +35,13 @@ export function globAndContext(words: readonly string[]): { glob: string; contex
   return { glob: isGlob ? first : '*', context: parseContext(isGlob ? rest : words, 'open') };
 }
 
+const GO_ON = 'what is done stays done: the same command goes on with the rest';
+
 /**
  * Runs a flow that changes many entries: asks where it must, prints what is done, and ends with a count.
  *
  * @param where what it is done in, for questions and errors
+ * @param hintOf what helps against an error
  * @throws CredstashError with `failures` where any failed; INTERRUPTED when the answer is no
  */
 export async function runChanges(
@@ -47,10 +50,12 @@ export async function runChanges(
   flags: ChangeFlags,
   words: Words,
   where: string,
+  hintOf = ({ hint }: CredstashError): string | undefined => hint,
 ): Promise<void> {
   const { verb, done } = words;
   const counts = { changed: 0, planned: 0, skipped: 0, failed: 0 };
-  const failures: Failure[] = [];
+  /** What failed together, by its one error. */
+  const failed = new Map<CredstashError, Target[]>();
   // An output that takes no more must not leave the rest unsaid, nor undone.
   let unwritten: unknown;
   const say = async (line: string): Promise<void> => {
@@ -66,29 +71,51 @@ export async function runChanges(
       ? {}
       : { confirm: (planned) => confirm(io, planned, words, where) }),
   });
-  for await (const change of changes) {
+  for await (const change of withHints(changes, hintOf)) {
     counts[change.done] += 1;
     const entry = `${visible(change.name)} -- version ${visible(change.version)}`;
     if (change.done === 'changed') await say(`${done} ${entry}\n`);
     else if (change.done === 'planned') await say(`would ${verb} ${entry}\n`);
     else if (change.done === 'failed') {
-      failures.push({
-        name: `${change.name} version ${shortVersion(change.version)}`,
-        error: change.error,
-      });
+      const together = failed.get(change.error);
+      if (together) together.push(change);
+      else failed.set(change.error, [change]);
     }
   }
   const first = flags.dryRun ? `${counts.planned} to ${verb}` : `${counts.changed} ${done}`;
   await say(`${first}, ${counts.skipped} skipped, ${counts.failed} failed\n`);
-  if (failures.length > 0) {
+  if (failed.size > 0) {
     const total = counts.changed + counts.planned + counts.skipped + counts.failed;
+    const failures = [...failed].map(([error, targets]) => failureOf(targets, error));
+    const [worst] = worstFirst(failures);
+    const hint = worst && hintOf(worst.error);
     throw together(
       `${counts.failed} of ${total} entries have not been ${done} in ${where}`,
       failures,
-      'what is done stays done: the same command goes on with the rest',
+      hint === undefined ? GO_ON : `${hint}; ${GO_ON}`,
     );
   }
   if (unwritten !== undefined) throw unwritten as Error;
+}
+
+/** The same changes. What they throw has the hint that `hintOf` knows. */
+async function* withHints(
+  changes: AsyncIterable<Change>,
+  hintOf: (error: CredstashError) => string | undefined,
+): AsyncGenerator<Change> {
+  try {
+    yield* changes;
+  } catch (error) {
+    const hint = error instanceof CredstashError ? hintOf(error) : undefined;
+    if (!(error instanceof CredstashError) || hint === error.hint) throw error;
+    throw error.reworded(error.message, hint);
+  }
+}
+
+function failureOf([first, ...others]: readonly Target[], error: CredstashError): Failure {
+  const { name, version } = first ?? { name: '', version: '' };
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  return { name: `${name} version ${shortVersion(version)}${more}`, error };
 }
 
 function rateOf({ rate }: ChangeFlags): number | undefined {

@@ -1,7 +1,7 @@
 import { debuglog } from 'node:util';
 import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
-import { CredstashError, serviceMessages } from '../errors.ts';
+import { CredstashError, serviceMessages, worstFirst } from '../errors.ts';
 import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
 import { Io } from './io.ts';
 import { expandHome, forgetConfig, type GlobalOptions, optionsOf } from './settings.ts';
@@ -265,21 +265,37 @@ export function report(
   options: { readonly log?: Log | undefined; readonly debug?: boolean | undefined } = {},
 ): number {
   const failure = familiar(error, argv);
-  const said = [`error: ${failure.message}`];
-  for (const each of failure.failures) said.push(`error: ${each.name}: ${each.error.message}`);
-  if (failure.hint !== undefined) said.push(`hint: ${failure.hint}`);
-  for (const words of serviceMessages([failure])) said.push(`service says: ${words}`);
   const origin: string[] = [];
   for (const each of [failure, ...failure.failures.map((one) => one.error)]) {
     for (let at: unknown = each; at instanceof Error; at = at.cause) {
       for (const line of (at.stack ?? '').split('\n')) origin.push(`debug: ${line}`);
     }
   }
-  if (failure.code !== 'INTERRUPTED') for (const line of said) io.note(`credstash: ${line}`);
+  if (failure.code !== 'INTERRUPTED') {
+    for (const line of linesOf(failure, MAX_FAILURES_SHOWN)) io.note(`credstash: ${line}`);
+  }
   // Where the command line could not be taken apart, what stands there has to do.
   if (options.debug ?? debugging(argv)) for (const line of origin) io.note(`credstash: ${line}`);
-  options.log?.([...said, ...origin]);
+  options.log?.([...linesOf(failure, Infinity), ...origin]);
   return failure.exitStatus;
+}
+
+/** How many failures of one command are printed. A log file gets all of them. */
+const MAX_FAILURES_SHOWN = 20;
+
+function linesOf(failure: CredstashError, limit: number): string[] {
+  const left = Math.max(0, failure.failures.length - limit);
+  // Of a list that is cut the worst are shown: whoever writes to a table must not hide them behind others.
+  const shown = left === 0 ? failure.failures : worstFirst(failure.failures).slice(0, limit);
+  return [
+    `error: ${failure.message}`,
+    ...shown.map(({ name, error }) => `error: ${name}: ${error.message}`),
+    ...(left === 0 ? [] : [`error: and ${left} more: --log-file FILE takes all`]),
+    ...(failure.hint === undefined ? [] : [`hint: ${failure.hint}`]),
+    ...[...serviceMessages([failure, ...shown.map(({ error }) => error)])].map(
+      (words) => `service says: ${words}`,
+    ),
+  ];
 }
 
 /** `error` as one of the family, with a message that quotes neither a secret nor what may be one. */

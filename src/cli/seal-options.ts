@@ -42,11 +42,14 @@ function addDigestOption(command: Command): Command {
   );
 }
 
-export function addCipherOption(command: Command): Command {
+export function addCipherOption(
+  command: Command,
+  fallback = 'CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM',
+): Command {
   return command.addOption(
     suggesting(
       '--cipher <cipher>',
-      'the original credstash can read AES-256-CTR (default: CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM)',
+      `the original credstash can read AES-256-CTR (default: ${fallback})`,
       ['AES-256-GCM', 'AES-256-CTR'],
     ),
   );

@@ -164,11 +164,11 @@ function runners(
   return { raw, cs: async (args, options) => asText(await raw(args, options)) };
 }
 
-export function vaultPlace(folder: string): Place {
+export function vaultPlace(folder: string, runner: Runner = run): Place {
   const which = { env: {}, args: [`--local=${folder}`] };
   return {
     ...which,
-    ...runners(which),
+    ...runners(which, runner),
     where: `the vault ${folder}`,
     items: async () => {
       const { entries, vault } = openLocal(folder, { create: true });
@@ -198,9 +198,9 @@ export function awsPlace(dynamo: string, kms: string, table: string, runner: Run
   };
 }
 
-function startVault(): Promise<Running> {
+function startVault(runner: Runner = run): Promise<Running> {
   const folder = temporaryFolder();
-  const absent = (): Place => vaultPlace(join(folder.path, `vault-${++counter}`));
+  const absent = (): Place => vaultPlace(join(folder.path, `vault-${++counter}`), runner);
   return Promise.resolve({
     kms: undefined,
     dynamo: undefined,
@@ -238,7 +238,9 @@ async function startAws(
   };
 }
 
-export const vault: Backend = { name: 'the vault', start: startVault };
+export const vault: Backend = { name: 'the vault', start: () => startVault() };
+/** The same, for tests that are not about processes. */
+export const vaultHere: Backend = { name: 'the vault', start: () => startVault(runHere) };
 // The command as a process is run on the vault, and on AWS where a test is about processes or another runtime.
 export const dynalite: Backend = {
   name: 'KMS and dynalite',

@@ -96,6 +96,10 @@ const CASES: Readonly<Record<string, Case>> = {
     before: [...labelled, [['put', 'a', 'three', '-a']]],
     lines: [[['prune', '--keep', '1']]],
   },
+  'prune --no-verify': {
+    before: [...labelled, [['put', 'a', 'three', '-a']]],
+    lines: [[['prune', '--keep', '1', '--no-verify']]],
+  },
   rekey: { before: two, lines: [[['rekey', '-k', 'alias/new', '-y']]] },
   migrate: { before: original, lines: [[['migrate']], [['migrate', '--cipher', 'AES-256-CTR']]] },
   'copy --to-table T': {

@@ -179,8 +179,7 @@ export class AwsEntryStore implements EntryStore {
       ExpressionAttributeValues: { ':prefix': { S: prefix } },
     };
     for await (const item of this.#scan(prefix === '' ? {} : filter)) {
-      const { name, version, labels } = parseHeader(item);
-      yield { name, version, ...(labels ? { labels } : {}), read: () => parseItem(item) };
+      yield { ...parseHeader(item), read: () => parseItem(item) };
     }
   }
 

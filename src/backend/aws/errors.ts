@@ -1,4 +1,4 @@
-import { CredstashError, type ErrorCode } from '../../errors.ts';
+import { CredstashError, type ErrorCode, ServiceAnswer } from '../../errors.ts';
 
 /** Where a request went, for the words of an error. */
 export interface Where {
@@ -73,9 +73,8 @@ export function translate(error: unknown, where: Where): CredstashError {
   if (error instanceof CredstashError) return error;
   const { name, code, status, message } = facts(error);
   const at = placeOf(where);
-  const cause = new Error(
-    `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`,
-  );
+  const said = `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`;
+  const cause = status === undefined ? new Error(said) : new ServiceAnswer(said, status);
   const make = (as: ErrorCode, text: string): CredstashError =>
     new CredstashError(as, text, { cause, hint: hintOf(as) });
 

@@ -126,8 +126,7 @@ export class LocalEntryStore implements EntryStore {
     const ofPrefix = prefix === '' ? [] : ['substr(name, 1, length(?)) = ?', prefix, prefix];
     for await (const row of this.#scan(COLUMNS, PAGE, ...ofPrefix)) {
       const found = item(row);
-      const { name, version, labels } = parseHeader(found);
-      yield { name, version, ...(labels ? { labels } : {}), read: () => parseItem(found) };
+      yield { ...parseHeader(found), read: () => parseItem(found) };
     }
   }
 

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { CredstashError } from '../../errors.ts';
+import { CredstashError, TargetError } from '../../errors.ts';
+import { commandLine } from '../../shell-word.ts';
 import { chooseBackend, open } from '../backend.ts';
 import { addChangeOptions, type ChangeFlags, globAndContext, runChanges } from '../changes.ts';
 import type { Io } from '../io.ts';
-import { destinationOf, type DestinationOptions, optionsOf } from '../settings.ts';
+import { destinationOf, type DestinationOptions, optionsOf, type Settings } from '../settings.ts';
 
 export function register(command: Command, io: Io): void {
   command
@@ -41,6 +42,7 @@ export function register(command: Command, io: Io): void {
             { ...flags, yes: true },
             { verb: 'copy', done: 'copied' },
             where,
+            (error) => hintOf(error, destination),
           );
         } finally {
           await to.close();
@@ -48,4 +50,37 @@ export function register(command: Command, io: Io): void {
       });
     },
   );
+}
+
+/** What helps where there is nothing to copy to; else the error's own hint. */
+function hintOf(error: CredstashError, destination: Settings): string | undefined {
+  if (!(error instanceof TargetError) || destination.backend === 'local') return error.hint;
+  const { key } = destination;
+  if (error.code === 'TABLE_NOT_FOUND') return `create it first: ${setupCommand(destination)}`;
+  if (error.code !== 'KEY_NOT_FOUND') return error.hint;
+  const create = key.startsWith('alias/')
+    ? `, or create it: ${setupCommand(destination, ['--create-key', '-k', key])}`
+    : '';
+  return `name another key there with --to-key${create}`;
+}
+
+/** The command that creates what `destination` lacks. */
+function setupCommand(
+  { table, region, kmsRegion, profile, roleArn }: Extract<Settings, { backend: 'aws' }>,
+  more: readonly string[] = [],
+): string {
+  // A table is created by its name: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME.
+  const [, , , arnRegion] = table.startsWith('arn:') ? table.split(':') : [];
+  const options = {
+    '-t': table.slice(table.lastIndexOf('/') + 1),
+    '-r': arnRegion ?? region,
+    '--kms-region': more.length === 0 ? undefined : kmsRegion,
+    '-p': profile,
+    '-n': roleArn,
+  };
+  const given = Object.entries(options).flatMap(([flag, value]) =>
+    value === undefined ? [] : [flag, value],
+  );
+  const ofAws = process.env['CREDSTASH_LOCAL'] ? ['env', '-u', 'CREDSTASH_LOCAL'] : [];
+  return commandLine([...ofAws, 'credstash', 'setup', ...more, ...given]);
 }

@@ -3,7 +3,7 @@ import { chooseBackend } from '../backend.ts';
 import { addChangeOptions, type ChangeFlags, globAndContext, runChanges } from '../changes.ts';
 import type { Io } from '../io.ts';
 import { addCipherOption, addKeyOption } from '../seal-options.ts';
-import { cipherOf, optionsOf } from '../settings.ts';
+import { optionsOf } from '../settings.ts';
 
 export function register(command: Command, io: Io): void {
   command
@@ -16,11 +16,12 @@ export function register(command: Command, io: Io): void {
       'names, * for any run of characters, quoted from the shell (default: all); KEY=VALUE is the encryption context',
     );
   addKeyOption(command);
-  addCipherOption(command);
+  addCipherOption(command, 'AES-256-GCM, whatever CREDSTASH_CIPHER says');
   addChangeOptions(command, { asks: true }).action(
     async (words: string[], _: unknown, command: Command) => {
       const flags = optionsOf(command) as ChangeFlags & { cipher?: string };
-      const cipher = cipherOf(flags) ?? 'AES-256-GCM';
+      // Never from the environment: what says how to put must not turn a whole table back.
+      const { cipher = 'AES-256-GCM' } = flags;
       const { glob, context } = globAndContext(words);
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
