@@ -360,6 +360,34 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     expect(await table.cs(['get', 'other', 'env=prod'])).toMatchObject({ status: 6 });
   });
 
+  test('setup works before policies see the new alias, and after a lost answer', async () => {
+    const table = await newTable();
+    for (const [i, isStale] of [true, false].entries()) {
+      const alias = `alias/fresh-${count}-${i}`;
+      const { stdout } = await table.cs(['policy', 'setup', '-k', alias]);
+      const policies = [JSON.parse(stdout) as PolicyDocument];
+      let lost = 0;
+      recorder.meddle = async (action, answer, sent, headers) => {
+        const asks = asked(action, 'us-east-1', sent, kms).map((ask) => {
+          const { 'kms:ResourceAliases': _, ...others } = ask.keys;
+          return isStale ? { ...ask, keys: others } : ask;
+        });
+        if (!asks.every((each) => allows(policies, each))) {
+          return awsError('AccessDeniedException', `not allowed: ${action}`);
+        }
+        if (action !== 'KMS.CreateAlias' || lost++ > 0) {
+          return extras.meddle(action, answer, sent, headers);
+        }
+        await answer();
+        return awsError('KMSInternalException', 'lost', 500);
+      };
+      const ended = await table.cs(['setup', '--create-key', '-k', alias]);
+      expect(ended).toMatchObject({ status: 0, stderr: '' });
+      expect(ended.stdout).toContain(alias);
+      expect(lost).toBe(2);
+    }
+  });
+
   test('on a terminal the policy of setup says how long to attach it, and only that one', async () => {
     const { cs, args, env } = awsPlace(recorder.url, recorder.url, 'permissions', runHere);
     const onTerminal = async (role: string): Promise<string> =>
