@@ -260,6 +260,21 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     }
   });
 
+  test('doctor ends well under the policies of a reader and of an admin, and tells a writer what is denied', async () => {
+    const doctor = async (args: string[], ...roles: string[]): Promise<Ended> => {
+      const table = await newTable();
+      recorder.meddle = enforce(await table.policies(...roles));
+      return table.cs(['doctor', ...args]);
+    };
+    expect(await doctor([], 'reader')).toMatchObject({ status: 0, stderr: '' });
+    expect(await doctor(['--write'], 'admin')).toMatchObject({ status: 0, stderr: '' });
+    const writer = await doctor([], 'writer');
+    expect(writer).toMatchObject({ status: 6 });
+    expect(writer.stdout).toMatch(/^failed +reader .*dynamodb:Scan/m);
+    expect(writer.stdout).toMatch(/^failed +data key .*kms:Decrypt/m);
+    expect(writer.stdout.match(/^failed /gm)).toHaveLength(2);
+  });
+
   test('by name: what matches works, and nothing else does', { timeout: 60_000 }, async () => {
     const table = await newTable();
     await table.run([
