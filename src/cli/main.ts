@@ -4,7 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { CredstashError, serviceMessages, worstFirst } from '../errors.ts';
 import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
 import { Io } from './io.ts';
-import { expandHome, forgetConfig, type GlobalOptions, optionsOf } from './settings.ts';
+import type { GlobalOptions } from './settings.ts';
 
 /** The commands. Each is loaded where a command line names it: help and the version do without. */
 const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<CommandModule> }>> =
@@ -88,11 +88,13 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   let log: Log | undefined;
   let debug: boolean | undefined;
   let program: Grammar | undefined;
-  forgetConfig();
   try {
     checkUtf8(argv);
     program = await createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
+      // Loaded with the command: help and the version do without.
+      const { forgetConfig, optionsOf } = await import('./settings.ts');
+      forgetConfig();
       const { logFile, logLevel, quiet } = optionsOf(command) as GlobalOptions;
       io.status.quiet = quiet ?? false;
       debug = logLevel === 'debug';
@@ -155,6 +157,7 @@ function refuseNodeDebug(): void {
 async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
   if (path === '') throw new CredstashError('USAGE', 'the value of --log-file is empty');
   if (level === 'critical' || level === 'fatal') return undefined;
+  const { expandHome } = await import('./settings.ts');
   return (await import('./output-file.ts')).openLogFile(expandHome(path));
 }
 
