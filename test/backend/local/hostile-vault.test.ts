@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -160,7 +161,7 @@ describe('beside a database', () => {
     rmSync(path, { recursive: true });
     symlinkSync(join(root, 'elsewhere'), path);
     await expectRefused(isUsage);
-    rmSync(path);
+    unlinkSync(path);
     expect(Buffer.from(await open().get('n')).toString()).toBe('secret');
   });
 
