@@ -17,6 +17,7 @@ import {
   testBlocks,
   told,
 } from './documented.ts';
+import { stored, vaultPlace } from './backends.ts';
 
 const block = namedBlocks('docs/containers.md');
 let here: Documented;
@@ -46,7 +47,7 @@ function context(): { parent: string; files: Record<string, string> } {
 
 function start(image: Image, env: Record<string, string>, command = image.command): Promise<Ended> {
   const { root, entrypoint, workdir: cwd, path } = image;
-  return root.run([...entrypoint, ...command], { env, cwd, path });
+  return root.run([...entrypoint, ...command], { env: { ...image.env, ...env }, cwd, path });
 }
 
 const references = {
@@ -105,6 +106,30 @@ testBlocks('docs/containers.md', {
     expect(given).toMatchObject(resolved);
     expect(read).toEqual({ [env.CONFIG_FILE]: `password: ${JSON.stringify(password)}\n` });
     expect(statSync(env.CONFIG_FILE).mode & 0o777).toBe(0o600);
+  },
+
+  'vault-image': async () => {
+    const { files, parent } = context();
+    const vault = join(here.folder, 'vault');
+    const local = vaultPlace(vault);
+    const names = ['prod.api.db-password', 'tls.key'] as const;
+    for (const name of names) {
+      expect(await local.cs(['put', name, '-'], { input: secrets[name] })).toEqual(stored(name));
+    }
+    const build = async (dockerfile: string): Promise<Image> => {
+      const image = await buildImage(dockerfile, { parent, files: { ...files, vault } });
+      // What Node.js 24 has, and the one under test may lack: SQLite.
+      image.root.link('opt/node_modules', join(project, 'node_modules'));
+      return image;
+    };
+    const image = await build(block('vault-image'));
+    expect(told(await start(image, references)).env).toMatchObject(resolved);
+    // Without the chmod the folder has the mode that COPY gives it.
+    const open = block('vault-image').replace(/^RUN chmod .*$/m, '');
+    expect(await start(await build(open), references)).toMatchObject({
+      status: 6,
+      stderr: expect.stringContaining('others than you can open') as string,
+    });
   },
 
   'docker-file': async () => {

@@ -1,3 +1,4 @@
+import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { RootFolder } from './root-folder.ts';
@@ -10,6 +11,8 @@ export interface Image {
   readonly workdir: string;
   /** The search path of programs. */
   readonly path: string;
+  /** What `ENV` says. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface BuildContext {
@@ -23,12 +26,14 @@ interface Stage extends Image {
   entrypoint: string[];
   command: string[];
   workdir: string;
+  env: Record<string, string>;
 }
 
 /**
  * Does what a Dockerfile says, one instruction after the other: files are copied and commands run in a folder that stands
  * for the root. Of the base image there is node, where it has one. A stage that builds the command from its
- * sources is taken for done; its scripts must be there.
+ * sources is taken for done; its scripts must be there. All files are of one user, and keep their modes but for the folder that `COPY`
+ * makes.
  *
  * @throws Error at an instruction that it does not know, or that fails
  */
@@ -47,6 +52,7 @@ export async function buildImage(dockerfile: string, context: BuildContext): Pro
     else if (instruction === 'COPY') copy(stage, rest, names, context);
     else if (instruction === 'RUN') await runCommand(stage, rest);
     else if (instruction === 'ENTRYPOINT') stage.entrypoint = words(stage, rest);
+    else if (instruction === 'ENV') setVariable(stage, rest);
     else if (instruction === 'CMD') stage.command = words(stage, rest);
     else if (instruction !== 'USER') throw new Error(`unknown instruction: ${line}`);
   }
@@ -62,17 +68,21 @@ function startStage(base: string, parent: string): Stage {
   else if (!distroless && base !== 'debian:stable-slim') throw new Error(`unknown image: ${base}`);
   // Nothing of this machine is in the path of an image that has no programs.
   const path = distroless ? '/usr/local/bin' : '/usr/local/bin:/usr/bin:/bin';
-  return { root, entrypoint: [], command: [], workdir: '/', path };
+  return { root, entrypoint: [], command: [], workdir: '/', path, env: {} };
 }
 
 function copy(stage: Stage, rest: string, names: Set<string>, { files }: BuildContext): void {
-  const [, from, source = '', target = ''] = /^(?:--from=(\S+) )?(\S+) (\S+)$/.exec(rest) ?? [];
+  const [, from, source = '', target = ''] =
+    /^(?:--from=(\S+) |--chown=\S+ )?(\S+) (\S+)$/.exec(rest) ?? [];
   if (from !== undefined && !names.has(from)) throw new Error(`there is no stage ${from}`);
   // The sources themselves: what they become is there already.
   if (from === undefined && (source === '.' || source === 'credstash')) return;
   const found = files[source.replace(/^\/src\//, '')];
   if (found === undefined) throw new Error(`there is nothing to copy: ${rest}`);
-  stage.root.copy(target.startsWith('/') ? target : join(stage.workdir, target), found);
+  const path = target.startsWith('/') ? target : join(stage.workdir, target);
+  stage.root.copy(path, found);
+  // Of a folder only what is in it is copied: https://github.com/moby/buildkit/issues/1941.
+  if (statSync(found).isDirectory()) chmodSync(stage.root.at(path), 0o755);
 }
 
 async function runCommand(stage: Stage, command: string): Promise<void> {
@@ -84,6 +94,12 @@ async function runCommand(stage: Stage, command: string): Promise<void> {
   const { root, workdir: cwd, path } = stage;
   const { status, stderr } = await root.run(['sh', '-c', root.inside(command)], { cwd, path });
   if (status !== 0) throw new Error(`RUN ${command}: ${stderr}`);
+}
+
+function setVariable(stage: Stage, rest: string): void {
+  const [, name, value] = /^(\w+)=(\S+)$/.exec(rest) ?? [];
+  if (name === undefined || value === undefined) throw new Error(`unknown form: ENV ${rest}`);
+  stage.env[name] = stage.root.inside(value);
 }
 
 /** The form that starts no shell. */
