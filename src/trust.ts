@@ -107,9 +107,9 @@ export class TrustedKeys {
     this.#keys = this.arns.map((arn) => {
       const key = parseKeyArn(arn);
       if (key) return key;
-      const what = arn.includes('alias/') ? 'an alias' : 'what is not the ARN of a KMS key';
-      throw new CredstashError('USAGE', `${setting} has ${what}`, {
-        hint: 'write the ARN of each key, such as arn:aws:kms:eu-west-1:123456789012:key/…: aws kms describe-key prints it, and credstash doctor too',
+      const what = arn.includes('alias/') ? 'an alias' : 'something else';
+      throw new CredstashError('USAGE', `${setting} takes ARNs of KMS keys, and has ${what}`, {
+        hint: 'write the ARN of each key, arn:aws:kms:REGION:ACCOUNT:key/ID: aws kms describe-key --key-id alias/credstash prints it, and so does credstash doctor without this setting',
       });
     });
   }

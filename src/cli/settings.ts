@@ -190,7 +190,7 @@ function trustOrigin<T>(
   const config = readConfig();
   for (const key of Object.keys(config)) {
     if (key === name || lettersOf(key) !== lettersOf(name)) continue;
-    throw new CredstashError('USAGE', `${key} in ~/.credstash is no setting`, {
+    throw new CredstashError('USAGE', `${key} in ~/.credstash is not a setting`, {
       hint: `it is spelled "${name}"`,
     });
   }

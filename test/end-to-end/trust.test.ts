@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
+import { CredStash } from '../../src/nodecredstash.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { builtCommand, run, type RunOptions } from '../support/run.ts';
@@ -400,6 +401,38 @@ describe('a key to seal under', () => {
   });
 });
 
+test('nodecredstash’s class takes both settings as options', async () => {
+  const place = await attacked('-k', 'alias/strangers');
+  const table = place.args[1] ?? '';
+  const awsOpts = { region: 'us-east-1', endpoint: recorder.url, credentials: testCredential };
+  const open = (options: object): CredStash => new CredStash({ table, awsOpts, ...options });
+  const [all, trusting, current] = [
+    open({}),
+    open({ trustedKeys: [mine] }),
+    open({ formats: ['AES-256-GCM'], trustedKeys: [mine, second] }),
+  ];
+  expect(await all.getSecret({ name: 'db' })).toBe('planted');
+  const stranger = { code: 'ENTRY_NOT_TRUSTED' };
+  await expect(trusting.getSecret({ name: 'db' })).rejects.toMatchObject(stranger);
+  await expect(trusting.getAllVersions({ name: 'db' })).rejects.toMatchObject(stranger);
+  await expect(current.getAllSecrets()).rejects.toMatchObject(stranger);
+  const strangersKey = { name: 'new', secret: 'x', kmsKey: 'alias/strangers' };
+  await expect(trusting.putSecret(strangersKey)).rejects.toMatchObject({ code: 'KEY_NOT_TRUSTED' });
+
+  await trusting.putSecret({ name: 'new', secret: 'old format' });
+  await expect(current.getSecret({ name: 'new' })).rejects.toMatchObject(stranger);
+  // What it may write is what it writes.
+  await current.putSecret({ name: 'new', secret: 'new format', version: 2 });
+  expect(await current.getSecret({ name: 'new' })).toBe('new format');
+  const contrary = open({ formats: ['AES-256-GCM'], cipher: 'AES-256-CTR' });
+  const put = contrary.putSecret({ name: 'new', secret: 'x', version: 3 });
+  await expect(put).rejects.toMatchObject({ code: 'USAGE' });
+  for (const wrong of [{ trustedKeys: ['alias/credstash'] }, { formats: [] }]) {
+    await expect(open(wrong).getSecret({ name: 'db' })).rejects.toMatchObject({ code: 'USAGE' });
+  }
+  await Promise.all([all, trusting, current].map((each) => each.close()));
+});
+
 test('a get is one Query and one Decrypt, whatever is trusted', async () => {
   const place = await newPlace();
   await place.cs(['put', 'db', 'x']);
@@ -640,7 +673,9 @@ describe('doctor', () => {
   test('a setting that cannot be is a step that failed', async () => {
     const ended = await look([], { CREDSTASH_TRUSTED_KEYS: 'alias/credstash' });
     expect(ended.status).toBe(2);
-    expect(ended.stdout).toMatch(/^failed +configuration +CREDSTASH_TRUSTED_KEYS has an alias\n/m);
+    expect(ended.stdout).toMatch(
+      /^failed +configuration +CREDSTASH_TRUSTED_KEYS takes ARNs of KMS keys, and has an alias\n/m,
+    );
     const contrary = await look([], {
       CREDSTASH_FORMATS: 'AES-256-GCM',
       CREDSTASH_CIPHER: 'AES-256-CTR',
