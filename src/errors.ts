@@ -141,6 +141,9 @@ export function isUnforeseenAnswer(error: CredstashError): boolean {
 /** An error of where a copy goes to, and not of where it comes from. */
 export class TargetError extends CredstashError {}
 
+/** An error of a change of many entries, of which a person is shown the first failures only. */
+export class ChangesError extends CredstashError {}
+
 /** Failures that nothing may hide, the worst first: an entry does not verify, or is not trusted. */
 const GRAVE: readonly ErrorCode[] = ['INTEGRITY', 'ENTRY_NOT_TRUSTED'];
 

@@ -67,7 +67,8 @@ export type {
   Target,
 };
 
-export interface RollbackOptions extends CallOptions, Pick<PutOptions, 'cipher' | 'digest'> {
+export interface RollbackOptions
+  extends CallOptions, Pick<PutOptions, 'cipher' | 'digest' | 'onWarning'> {
   /** The version to go back to; default: the one before the newest. */
   readonly version?: string | undefined;
   /** The same pairs that the secret was put with. */
@@ -464,7 +465,8 @@ export class Flows {
       };
       const planned = plan(name, value.length, sealing, this.#formats);
       const hmacAsText = planned.header.cipher === 'AES-256-CTR' ? entry.hmacAsText : undefined;
-      return { header: await store(on, planned, value, { hmacAsText }), from };
+      const stored = { hmacAsText, newest: versions[0], onWarning: options.onWarning };
+      return { header: await store(on, planned, value, stored), from };
     } finally {
       value.fill(0);
     }
@@ -609,11 +611,17 @@ async function store(
   on: Backend,
   { header: template, context }: Plan,
   value: Uint8Array,
-  { autoversion = false, hmacAsText }: Pick<PutOptions, 'autoversion' | 'hmacAsText'>,
+  options: Pick<PutOptions, 'autoversion' | 'hmacAsText' | 'onWarning'> & {
+    /** The newest version, which the new one comes after, where it is known already. */
+    readonly newest?: EntryHeader | undefined;
+  },
 ): Promise<EntryHeader> {
+  const { autoversion = false, hmacAsText, onWarning } = options;
   const { name } = template;
   on.keys.prepare();
-  let version = autoversion ? await next(on, name) : template.version;
+  // Only its header is read: the next version is stored also after an entry that is broken.
+  let newest = autoversion ? await on.entries.newestHeader(name) : options.newest;
+  let version = autoversion ? versionAfter(name, newest) : template.version;
   // Meanwhile what seals it is loaded.
   const loading = FORMATS[template.cipher].load();
   const dataKey = await on.keys.generate(context);
@@ -629,11 +637,13 @@ async function store(
           ...sealed,
           ...(hmacAsText ? { hmacAsText } : {}),
         });
+        if (isDowngrade(newest, header)) onWarning?.(downgraded(newest, header));
         return header;
       } catch (error) {
         // Somebody else stored this version first. Each round means that one writer got through, so this ends.
         if (!autoversion || !hasCode(error, 'VERSION_EXISTS')) throw error;
-        const after = await next(on, name);
+        newest = await on.entries.newestHeader(name);
+        const after = versionAfter(name, newest);
         if (after === version) throw error;
         version = after;
       }
@@ -643,10 +653,17 @@ async function store(
   }
 }
 
-async function next({ entries }: Backend, name: string): Promise<string> {
-  // Only the version is read: the next one is stored also after an entry that is broken.
-  const newest = await entries.newestVersion(name);
-  return newest === undefined ? FIRST_VERSION : nextVersion(name, newest);
+function versionAfter(name: string, newest: EntryHeader | undefined): string {
+  return newest === undefined ? FIRST_VERSION : nextVersion(name, newest.version);
+}
+
+/** Whether an original entry follows a current one: then the newest value is bound to no name any more. */
+function isDowngrade(before: EntryHeader | undefined, after: EntryHeader): before is EntryHeader {
+  return before?.cipher === 'AES-256-GCM' && after.cipher === 'AES-256-CTR';
+}
+
+function downgraded(before: EntryHeader, { name, version }: EntryHeader): string {
+  return `version ${shortVersion(version)} of ${name} is an original entry (AES-256-CTR) after a current one, version ${shortVersion(before.version)}: nothing binds it to its name`;
 }
 
 async function get(on: Backend, { name, which, context }: Request): Promise<Uint8Array> {

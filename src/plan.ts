@@ -46,6 +46,8 @@ export interface PutOptions extends CallOptions {
   readonly cipher?: string | undefined;
   /** In an entry of AES-256-CTR the HMAC as text and not as bytes: some ports of the original read nothing else. */
   readonly hmacAsText?: true | undefined;
+  /** Told of what was stored as it was asked for, and may not be meant. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** A put of which everything has been checked: the header of its entry, and the context of its data key. */

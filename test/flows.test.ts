@@ -70,9 +70,9 @@ const entries: EntryStore = {
     calls.push('latest');
     return Promise.resolve(of(name)[0]);
   },
-  newestVersion: (name) => {
-    calls.push('newest version');
-    return Promise.resolve(of(name)[0]?.version);
+  newestHeader: (name) => {
+    calls.push('newest header');
+    return Promise.resolve(of(name)[0]);
   },
   at: (name, version) => {
     calls.push(`at ${version}`);
@@ -281,7 +281,7 @@ describe('put', () => {
     plant('n', '00000000000000.1.9.1');
     const put = credstash.put('n', bytes('s'), { autoversion: true });
     await expect(put).rejects.toMatchObject({ code: 'VERSION_NOT_NUMERIC' });
-    expect(calls).toEqual(['newest version']);
+    expect(calls).toEqual(['newest header']);
   });
 
   it('says when the version is there', async () => {

@@ -28,8 +28,8 @@ export interface EntryStore {
   replace(entry: Entry, was: Entry): Promise<void>;
   /** The newest version; absent is undefined, broken throws. */
   latest(name: string): Promise<Entry | undefined>;
-  /** The newest version's name, as it stands in the table, also of a broken entry; undefined for a name without any. */
-  newestVersion(name: string): Promise<string | undefined>;
+  /** What a listing needs of the newest version, also of a broken entry; undefined for a name without any. */
+  newestHeader(name: string): Promise<EntryHeader | undefined>;
   /** One version, spelled as it stands in the table; absent is undefined, broken throws. */
   at(name: string, version: string): Promise<Entry | undefined>;
   /** Every version of a name, newest first; throws when it comes to a broken one. */

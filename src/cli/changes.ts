@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Context, parseContext } from '../context.ts';
-import { CredstashError, type Failure, together, worstFirst } from '../errors.ts';
+import { ChangesError, CredstashError, type Failure, worstFirst } from '../errors.ts';
 import type { Change, ChangeOptions, Target } from '../flows.ts';
 import { shortVersion } from '../version.ts';
 import { visible } from '../format/visible.ts';
@@ -89,10 +89,10 @@ export async function runChanges(
     const failures = [...failed].map(([error, targets]) => failureOf(targets, error));
     const [worst] = worstFirst(failures);
     const hint = worst && hintOf(worst.error);
-    throw together(
+    throw new ChangesError(
+      worst?.error.code ?? 'UNEXPECTED',
       `${counts.failed} of ${total} entries have not been ${done} in ${where}`,
-      failures,
-      hint === undefined ? GO_ON : `${hint}; ${GO_ON}`,
+      { failures, hint: hint === undefined ? GO_ON : `${hint}; ${GO_ON}` },
     );
   }
   if (unwritten !== undefined) throw unwritten as Error;

@@ -1,7 +1,7 @@
 import { debuglog } from 'node:util';
 import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
-import { CredstashError, serviceMessages, worstFirst } from '../errors.ts';
+import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
 import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
 import { Io } from './io.ts';
 import type { GlobalOptions } from './settings.ts';
@@ -274,8 +274,9 @@ export function report(
       for (const line of (at.stack ?? '').split('\n')) origin.push(`debug: ${line}`);
     }
   }
+  const limit = failure instanceof ChangesError ? MAX_FAILURES_SHOWN : Infinity;
   if (failure.code !== 'INTERRUPTED') {
-    for (const line of linesOf(failure, MAX_FAILURES_SHOWN)) io.note(`credstash: ${line}`);
+    for (const line of linesOf(failure, limit)) io.note(`credstash: ${line}`);
   }
   // Where the command line could not be taken apart, what stands there has to do.
   if (options.debug ?? debugging(argv)) for (const line of origin) io.note(`credstash: ${line}`);
@@ -283,7 +284,7 @@ export function report(
   return failure.exitStatus;
 }
 
-/** How many failures of one command are printed. A log file gets all of them. */
+/** How many failures of a change of many entries are printed. A log file gets all of them. */
 const MAX_FAILURES_SHOWN = 20;
 
 function linesOf(failure: CredstashError, limit: number): string[] {

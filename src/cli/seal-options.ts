@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import type { PutOptions } from '../flows.ts';
+import type { Io } from './io.ts';
 import { checkKey, cipherOf } from './settings.ts';
 
 /** How a secret is sealed, and as which version: what the commands that store have in common. */
@@ -63,8 +64,16 @@ function suggesting(flags: string, description: string, values: string[]): Optio
 }
 
 /** The same for Credstash. @throws CredstashError USAGE, KEY_NOT_TRUSTED for what the settings do not allow */
-export function sealOptions(options: SealOptions, context: Context): PutOptions {
+export function sealOptions(options: SealOptions, context: Context, io: Io): PutOptions {
   checkKey(options);
   const { comment, version, autoversion, digest } = options;
-  return { comment, version, autoversion, digest, context, cipher: cipherOf(options) };
+  const cipher = cipherOf(options);
+  return { comment, version, autoversion, digest, context, cipher, onWarning: warnOn(io) };
+}
+
+/** Prints what a put or a rollback warns of. */
+export function warnOn(io: Io): (message: string) => void {
+  return (message) => {
+    io.note(`credstash: warning: ${message}`);
+  };
 }

@@ -105,7 +105,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
     it('finds nothing where nothing is', async () => {
       const absent = freshName();
       expect(await store.open().latest(absent)).toBeUndefined();
-      expect(await store.open().newestVersion(absent)).toBeUndefined();
+      expect(await store.open().newestHeader(absent)).toBeUndefined();
       expect(await store.open().at(absent, v(1))).toBeUndefined();
       expect(await collect(store.open().versions(absent))).toEqual([]);
       expect(await collect(store.open().headers(absent))).toEqual([]);
@@ -118,7 +118,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         await store.open().create(entryOf(secret, version));
       }
       expect((await store.open().latest(secret))?.version).toBe('3');
-      expect(await store.open().newestVersion(secret)).toBe('3');
+      expect((await store.open().newestHeader(secret))?.version).toBe('3');
       const versions = (await collect(store.open().versions(secret))).map(({ version }) => version);
       expect(versions).toEqual(['3', v(10), v(9), v(2), '00000000000000.1.9.1']);
     });
@@ -212,7 +212,11 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       });
       const integrity = { code: 'INTEGRITY', message: expect.stringContaining(secret) as string };
       await expect(store.open().latest(secret)).rejects.toMatchObject(integrity);
-      expect(await store.open().newestVersion(secret)).toBe(v(2));
+      expect(await store.open().newestHeader(secret)).toEqual({
+        name: secret,
+        version: v(2),
+        cipher: 'ROT13',
+      });
       await expect(store.open().at(secret, v(2))).rejects.toMatchObject(integrity);
       await expect(collect(store.open().versions(secret))).rejects.toMatchObject(integrity);
       const [whole, broken] = (await collect(store.open().all(secret))).sort((a, b) =>

@@ -380,6 +380,31 @@ describe.each(engines)('$name', ({ start }) => {
     });
   });
 
+  test('put -a, putall -a and rollback say so where an original entry follows a current one', async () => {
+    const { cs } = await running.place();
+    const warning = (name: string, after: number): string =>
+      `credstash: warning: version ${after + 1} of ${name} is an original entry (AES-256-CTR) after a current one, version ${after}: nothing binds it to its name\n`;
+    // Nothing is said of the first one, nor of one after its like, nor of the way back.
+    for (const args of [['one', ...CTR], ['two', ...CTR], ['three'], ['four']]) {
+      expect(await cs(['put', '-a', 'a', ...args])).toEqual(stored('a'));
+    }
+    expect(await cs(['put', '-a', 'a', 'five', ...CTR])).toEqual({
+      ...stored('a'),
+      stderr: warning('a', 4),
+    });
+    expect(await cs(['put', 'a', 'ten', '-v', '10'])).toEqual(stored('a'));
+    expect(await cs(['rollback', 'a', '-v', '1'])).toMatchObject({
+      status: 0,
+      stderr: warning('a', 10),
+    });
+    expect(await cs(['put', 'b', 'x'])).toEqual(stored('b'));
+    const env = { CREDSTASH_CIPHER: 'AES-256-CTR' };
+    expect(await cs(['putall', '-a', '{"a": "1", "b": "2", "c": "3"}'], { env })).toMatchObject({
+      status: 0,
+      stderr: warning('b', 1),
+    });
+  });
+
   test('--rate counts changes: what is only read is as fast as it can be', async () => {
     const place = await running.place();
     for (const name of ['a', 'b', 'c', 'd', 'e']) await versions(place, name, ['1', '2'], ...CTR);

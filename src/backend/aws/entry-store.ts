@@ -150,15 +150,15 @@ export class AwsEntryStore implements EntryStore {
     return undefined;
   }
 
-  async newestVersion(name: string): Promise<string | undefined> {
-    const names = placeholders(['name', 'version']);
+  async newestHeader(name: string): Promise<EntryHeader | undefined> {
+    const names = placeholders(HEADER);
     const newest = {
       ScanIndexForward: false,
       Limit: 1,
       ProjectionExpression: Object.keys(names).join(),
       ExpressionAttributeNames: names,
     };
-    for await (const item of this.#query(name, newest)) return parseHeader(item).version;
+    for await (const item of this.#query(name, newest)) return parseHeader(item);
     return undefined;
   }
 

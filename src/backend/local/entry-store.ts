@@ -87,14 +87,10 @@ export class LocalEntryStore implements EntryStore {
     });
   }
 
-  newestVersion(name: string): Promise<string | undefined> {
+  newestHeader(name: string): Promise<EntryHeader | undefined> {
     return this.#settle(() => {
-      const [row] = this.#select(
-        ['version'],
-        'name = ? ORDER BY entries.version DESC LIMIT 1',
-        name,
-      );
-      return row && versionOf(row);
+      const [row] = this.#select(HEADER, 'name = ? ORDER BY entries.version DESC LIMIT 1', name);
+      return row && parseHeader(item(row));
     });
   }
 

@@ -48,7 +48,7 @@ export function register(command: Command, io: Io): void {
       // With -P there is no VALUE to stand before the context; the original wanted one all the same.
       const asksOnly = options.prompt === true && value !== undefined;
       const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
-      const seal = sealOptions(options, context);
+      const seal = sealOptions(options, context, io);
       // A setting that cannot be is told before anybody is asked.
       const withBackend = chooseBackend(command, io, { create: true });
       const secret = await readValue(io, name, value, options);

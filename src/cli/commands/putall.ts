@@ -35,7 +35,7 @@ export function register(command: Command, io: Io): void {
     async (argument: string, pairs: string[], _: unknown, command: Command) => {
       const options = optionsOf(command) as PutAllOptions;
       const context = parseContext(pairs);
-      const seal = { ...sealOptions(options, context), skipUnchanged: options.skipUnchanged };
+      const seal = { ...sealOptions(options, context, io), skipUnchanged: options.skipUnchanged };
       const withBackend = chooseBackend(command, io, { create: true });
       const { parseSecrets } = await import('../../format/parse.ts');
       const secrets = await parseSecrets(await readArgument(io, argument, MAX_INPUT_BYTES));
