@@ -118,6 +118,7 @@ function readers(
     ],
     ['rollback', ['rollback', 'db', '-v', '2']],
     ['rekey', ['rekey', 'db', '-k', 'alias/credstash']],
+    ['prune', ['prune', 'db', '--keep', '1']],
     ['copy to a vault', ['copy', `--to-local=${vault}`, '--latest']],
     ['copy to a table', ['copy', '--to-table', target.args[1] ?? '', '--latest']],
   ];
@@ -189,6 +190,20 @@ describe('an entry under a stranger’s key', () => {
       refused(5, 'db version 2', 'CREDSTASH_TRUSTED_KEYS'),
     );
     expect(await place.items()).toEqual(before);
+  });
+
+  test('is refused by copy at its target, too', async () => {
+    const place = await newPlace();
+    await place.cs(['put', 'db', 'genuine']);
+    const target = await newPlace();
+    await target.cs(['put', 'db', 'genuine', '-k', 'alias/strangers']);
+    const copy = ['copy', '--to-table', target.args[1] ?? ''];
+    for (const CREDSTASH_TRUSTED_KEYS of [mine, `${mine} ${second}`]) {
+      const env = { CREDSTASH_TRUSTED_KEYS };
+      const said = ['CREDSTASH_TRUSTED_KEYS', 'db version 1'];
+      expect(await place.cs(copy, { env })).toEqual(refused(5, ...said));
+    }
+    expect(await place.cs(copy)).toMatchObject({ status: 0 });
   });
 
   test('is refused by a cache, which gives what it had no more', async () => {
