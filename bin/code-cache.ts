@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   type Stats,
@@ -39,6 +40,8 @@ type Wrapper = (
 
 /** Of a name in a folder (POSIX, NAME_MAX as it is everywhere). */
 const MAX_NAME_BYTES = 255;
+/** How many links Linux follows on the way to one file (path_resolution(7)). */
+const MAX_LINKS = 40;
 /** Older folders go when a new one comes. One that is still in use is made again. */
 const STALE_MS = 90 * 24 * 3600 * 1000;
 
@@ -145,8 +148,8 @@ function makeFolder(): boolean {
 /**
  * `credstash/code/KEY` in the user's cache folder (XDG_CACHE_HOME, else ~/.cache), of which the key is made of this
  * release and of what V8 asks for: its own release and the flags of this process. Undefined when it is turned off, when
- * the flags are longer than a name can be, or when a folder on the way is somebody else's, as under sudo, or one that others
- * can write to.
+ * the flags are longer than a name can be, or when a folder or a link on the way is somebody else's, as under sudo, or a folder
+ * is one that others can write to.
  */
 function cacheFolder(): string | undefined {
   if (process.env['CREDSTASH_CODE_CACHE'] === '0') return undefined;
@@ -160,6 +163,7 @@ function cacheFolder(): string | undefined {
       .concat(flags.length > 0 ? Buffer.from(JSON.stringify(flags)).toString('base64url') : [])
       .join('-');
     if (key.length > MAX_NAME_BYTES) return undefined;
+    if (!isFreeOfOthersLinks(base)) return undefined;
     const own = join(base, 'credstash', 'code', key);
     // Each folder on the way, down to one that is to be made in the one before it.
     const way = [dirname(base), base, dirname(dirname(own)), dirname(own), own];
@@ -177,6 +181,29 @@ function cacheFolder(): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether every link on the way to a folder is this user's, or the system's as `/var` is on macOS: whoever owns one
+ * chooses where it leads. A folder that is not there has none.
+ */
+function isFreeOfOthersLinks(folder: string): boolean {
+  const left = folder.split('/');
+  let links = 0;
+  let at = '/';
+  for (let name = left.shift(); name !== undefined; name = left.shift()) {
+    // What `at` is has no links in it, so that `..` is the folder above it.
+    const path = join(at, name);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat?.isSymbolicLink()) {
+      links += 1;
+      if (![0, process.geteuid?.()].includes(stat.uid) || links > MAX_LINKS) return false;
+      const target = readlinkSync(path);
+      if (isAbsolute(target)) at = '/';
+      left.unshift(...target.split('/'));
+    } else at = path;
+  }
+  return true;
 }
 
 /** What a path is; in the cache folder, a link is not followed. */

@@ -1,13 +1,6 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { CredstashError } from '../errors.ts';
+import { openPlainFile } from './files/plain-file.ts';
 
 /**
  * Checks that the environment variable GITHUB_ENV names a plain file that can be written.
@@ -44,19 +37,9 @@ function open(): { readonly fd: number; readonly path: string } {
       hint: 'a job of GitHub Actions has it; elsewhere leave --github-env out',
     });
   }
-  const { O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
-  let fd: number;
-  try {
-    // Not created: the runner has made it. No link is followed, and no pipe is waited for.
-    fd = openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
-  } catch (cause) {
-    throw new CredstashError('USAGE', `${described(path)} cannot be written (${codeOf(cause)})`, {
-      cause,
-    });
-  }
-  if (fstatSync(fd).isFile()) return { fd, path };
-  closeSync(fd);
-  throw new CredstashError('USAGE', `${described(path)} is not a plain file`);
+  const { O_APPEND, O_RDWR } = constants;
+  // Not created: the runner has made it.
+  return { fd: openPlainFile(path, described(path), O_RDWR | O_APPEND).fd, path };
 }
 
 function described(path: string): string {

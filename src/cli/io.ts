@@ -90,6 +90,14 @@ export class Io {
     });
   }
 
+  /** Whether stdout is a terminal. Most often it is not, and then no stream of Node.js is loaded. */
+  isTerminal(name: 'stdout'): boolean {
+    if (this.#streams !== process)
+      return (this.#streams[name] as Partial<WriteStream>).isTTY === true;
+    const fd = FD[name];
+    return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+  }
+
   /** How wide the terminal is; undefined where it is none, or does not say. */
   columns(name: 'stdout' | 'stderr'): number | undefined {
     const isFile = this.#streams === process && !fstatSync(FD[name]).isCharacterDevice();

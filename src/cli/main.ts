@@ -3,6 +3,7 @@ import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
 import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
+import type { Log } from './files/log-file.ts';
 import { Io } from './io.ts';
 import type { GlobalOptions } from './settings.ts';
 
@@ -125,8 +126,6 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   }
 }
 
-type Log = (lines: readonly string[]) => void;
-
 /** Sections of NODE_DEBUG that print what is typed, read and sent, signed requests, or the environment. */
 const TELLTALE = [
   'child_process',
@@ -156,9 +155,14 @@ function refuseNodeDebug(): void {
 
 async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
   if (path === '') throw new CredstashError('USAGE', 'the value of --log-file is empty');
+  if (path === '-') {
+    throw new CredstashError('USAGE', '--log-file takes a file, and - is none', {
+      hint: 'errors are on stderr without it; a file that is called - is ./-',
+    });
+  }
   if (level === 'critical' || level === 'fatal') return undefined;
   const { expandHome } = await import('./settings.ts');
-  return (await import('./output-file.ts')).openLogFile(expandHome(path));
+  return (await import('./files/log-file.ts')).openLogFile(expandHome(path));
 }
 
 /** What a command line gives besides what it prints. */
@@ -271,7 +275,7 @@ export function report(
   const origin: string[] = [];
   for (const each of [failure, ...failure.failures.map((one) => one.error)]) {
     for (let at: unknown = each; at instanceof Error; at = at.cause) {
-      for (const line of (at.stack ?? '').split('\n')) origin.push(`debug: ${line}`);
+      for (const line of stackOf(at)) origin.push(`debug: ${line}`);
     }
   }
   const limit = failure instanceof ChangesError ? MAX_FAILURES_SHOWN : Infinity;
@@ -300,6 +304,14 @@ function linesOf(failure: CredstashError, limit: number): string[] {
       (words) => `service says: ${words}`,
     ),
   ];
+}
+
+/** The lines of a stack, of which the first has the whole message: it may have line breaks, which make no line here. */
+function stackOf({ message, stack = '' }: Error): string[] {
+  const at = stack.indexOf(message);
+  const end = at === -1 ? 0 : at + message.length;
+  const [rest = '', ...frames] = stack.slice(end).split('\n');
+  return [`${stack.slice(0, end)}${rest}`, ...frames];
 }
 
 /** `error` as one of the family, with a message that quotes neither a secret nor what may be one. */

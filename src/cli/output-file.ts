@@ -12,16 +12,20 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../errors.ts';
-import { visible } from '../format/visible.ts';
+
+/** What is mounted by itself, such as a file that `docker run -v` names, cannot be replaced. */
+const IF_MOUNTED =
+  'the file is a mount point, which nothing can replace: mount its folder instead, or leave -o out and redirect stdout with > FILE';
 
 /**
  * Checks, before anything is asked of a backend, that `path` can be replaced by a file: it is not there, or it is
  * a plain file. Renaming over a device or a link would remove that, which nobody means by `-o /dev/stdout`.
  *
+ * @param ifMounted what to do about a file that is a mount point
  * @returns what writes a secret to it, as `write` below does
  * @throws CredstashError USAGE
  */
-export function openOutputFile(path: string): (bytes: Uint8Array) => void {
+export function openOutputFile(path: string, ifMounted = IF_MOUNTED): (bytes: Uint8Array) => void {
   let found;
   try {
     found = lstatSync(path, { throwIfNoEntry: false });
@@ -31,37 +35,11 @@ export function openOutputFile(path: string): (bytes: Uint8Array) => void {
   }
   if (path === '' || (found && !found.isFile())) {
     throw new CredstashError('USAGE', `the output ${path} is not a plain file`, {
-      hint: 'leave -o out to write to stdout',
+      hint: '-o - writes to stdout',
     });
   }
   return (bytes) => {
-    write(path, bytes);
-  };
-}
-
-/**
- * Opens a file that messages are added to, and creates it for its owner alone.
- *
- * @returns what adds a line for each message, with the time before it; a log that is full fails silently, because
- *   what it would report is on stderr already
- * @throws CredstashError USAGE when it cannot be opened
- */
-export function openLogFile(path: string): (lines: readonly string[]) => void {
-  let fd: number;
-  try {
-    fd = openSync(path, 'a', 0o600);
-  } catch (cause) {
-    throw new CredstashError('USAGE', `the log ${path} cannot be written (${codeOf(cause)})`, {
-      cause,
-    });
-  }
-  return (lines) => {
-    const at = new Date().toISOString();
-    try {
-      writeFileSync(fd, lines.map((line) => `${at} ${visible(line)}\n`).join(''));
-    } catch {
-      // See above.
-    }
+    write(path, bytes, ifMounted);
   };
 }
 
@@ -71,7 +49,7 @@ export function openLogFile(path: string): (lines: readonly string[]) => void {
  *
  * @throws CredstashError USAGE when the folder takes no file; IO when the disk is full and the like
  */
-function write(path: string, bytes: Uint8Array): void {
+function write(path: string, bytes: Uint8Array, ifMounted: string): void {
   const draft = join(dirname(path), `.credstash-${randomBytes(8).toString('hex')}.tmp`);
   let fd: number;
   try {
@@ -89,8 +67,10 @@ function write(path: string, bytes: Uint8Array): void {
     renameSync(draft, path);
   } catch (cause) {
     rmSync(draft, { force: true });
-    throw new CredstashError('IO', `the output ${path} cannot be written (${codeOf(cause)})`, {
+    const code = codeOf(cause);
+    throw new CredstashError('IO', `the output ${path} cannot be written (${code})`, {
       cause,
+      hint: code === 'EBUSY' ? ifMounted : undefined,
     });
   }
 }

@@ -1,15 +1,16 @@
 import { type Command, Option } from 'commander';
 import type { Credstash } from '../credstash.ts';
-import type { Secret } from '../entry.ts';
 import { CredstashError, serviceMessages } from '../errors.ts';
+import type { Secret } from '../entry.ts';
 import type { GetAllOptions } from '../flows.ts';
-import { githubExport, type GithubExport } from '../format/github.ts';
+import { githubExport } from '../format/github.ts';
 import { SECRET_FORMATS } from '../format/index.ts';
 import { checkK8sName } from '../format/k8s.ts';
 import { envName } from '../format/env-name.ts';
 import { environmentName } from '../format/held.ts';
 import { reservedFor } from '../model/variable-names.ts';
 import type { Grammar } from './argv.ts';
+import { addOutputOptions, type Output, outputFile, type OutputOptions } from './files/output.ts';
 import type { Io } from './io.ts';
 import { optionsOf } from './settings.ts';
 import {
@@ -31,9 +32,9 @@ export interface SecretsOptions extends VariableOptions {
 }
 
 export function addSecretsOptions(command: Command): Command {
-  return command
+  return addOutputOptions(command)
     .addOption(
-      new Option('-f, --format <format>', 'format of several secrets (default: json)').choices(
+      new Option('-f, --format <format>', 'format of secrets (default: json)').choices(
         Object.keys(SECRET_FORMATS),
       ),
     )
@@ -50,8 +51,8 @@ export function addSecretsOptions(command: Command): Command {
 const OF_VARIABLES = ['dotenv', 'shell', 'docker', 'github', 'tfvars'];
 const OF_ENVIRONMENTS = ['dotenv', 'shell', 'docker', 'github'];
 
-/** Those of the original, which takes them for one secret too, and prints that as it is. */
-const IGNORED_FOR_ONE = ['json', 'yaml', 'csv', 'dotenv'];
+/** Those of the original, which prints `{}` or nothing where nothing matches. */
+const ORIGINAL_FORMATS = ['json', 'yaml', 'csv', 'dotenv'];
 
 /**
  * Checks the options of a format, before anything is asked of a backend.
@@ -59,20 +60,12 @@ const IGNORED_FOR_ONE = ['json', 'yaml', 'csv', 'dotenv'];
  * @throws CredstashError USAGE
  */
 async function checkFormat(command: Command): Promise<void> {
-  const options = optionsOf(command) as SecretsOptions & { readonly output?: string };
-  const { format = 'json', githubEnv, k8sName, output, prefix, allowName } = options;
-  const { json: asJson } = options as { json?: true };
-  const isOne = command.name() === 'get' && !asJson && command.args[0]?.includes('*') === false;
-  if (isOne && !IGNORED_FOR_ONE.includes(format)) {
-    // The bare value in its place would be a command to a shell that evaluates it, or stand in a job's log.
-    throw new CredstashError('USAGE', `-f ${format} is for several secrets`, {
-      hint: 'a name with a *, or getall',
-    });
-  }
-  if (prefix !== undefined && (isOne || !OF_VARIABLES.includes(format))) {
+  const options = optionsOf(command) as SecretsOptions & OutputOptions;
+  const { format = 'json', githubEnv, k8sName, prefix, allowName } = options;
+  if (prefix !== undefined && !OF_VARIABLES.includes(format)) {
     throw onlyFor('--prefix', OF_VARIABLES);
   }
-  if (allowName !== undefined && (isOne || !OF_ENVIRONMENTS.includes(format))) {
+  if (allowName !== undefined && !OF_ENVIRONMENTS.includes(format)) {
     throw onlyFor('--allow-name', OF_ENVIRONMENTS);
   }
   if (k8sName !== undefined) {
@@ -81,7 +74,7 @@ async function checkFormat(command: Command): Promise<void> {
   }
   if (!githubEnv) return;
   if (format !== 'github') throw new CredstashError('USAGE', '--github-env is for -f github');
-  if (output !== undefined) {
+  if (outputFile(options) !== undefined) {
     throw new CredstashError(
       'USAGE',
       '--github-env writes to a file of its own, and -o to another',
@@ -91,49 +84,88 @@ async function checkFormat(command: Command): Promise<void> {
 }
 
 function onlyFor(option: string, formats: readonly string[]): CredstashError {
-  return new CredstashError('USAGE', `${option} is for several secrets as variables`, {
+  return new CredstashError('USAGE', `${option} is for secrets as variables`, {
     hint: `it goes with -f ${formats.join(', -f ')}`,
   });
 }
 
-/** Several secrets in the format that was asked for, with those that were left out told on stderr. */
-export async function formatSecrets(
+/** What prints secrets. */
+export interface Printer {
+  readonly io: Io;
+  readonly output: Output;
+  /** For the hints, which show the line to type. */
+  readonly command: Grammar;
+}
+
+/**
+ * Prints the secrets that match, and tells on stderr which were left out.
+ *
+ * @param end what stdout gets after them
+ * @throws CredstashError as `Credstash.getAll` and `printSecrets` do; SECRET_NOT_FOUND where nothing matches a GLOB
+ */
+export async function printMatching(
   credstash: Credstash,
-  io: Io,
-  command: Grammar,
+  printer: Printer,
   options: SecretsOptions & GetAllOptions,
-): Promise<string> {
+  end = '',
+): Promise<void> {
+  const { io } = printer;
   const progress = io.progress('secrets opened');
   const { secrets, leftOut } = await credstash.getAll({ ...options, progress });
-  const { glob, format: name = 'json' } = options;
+  const { glob, format = 'json' } = options;
   // Whoever obeys what is printed, a cluster or a job, must not go on with nothing for a name that is mistyped.
   if (
     glob !== undefined &&
     secrets.length + leftOut.length === 0 &&
-    !IGNORED_FOR_ONE.includes(name)
+    !ORIGINAL_FORMATS.includes(format)
   ) {
     throw new CredstashError('SECRET_NOT_FOUND', `no secret matches ${glob}`);
   }
-  const format = options.githubEnv ? githubExport : SECRET_FORMATS[name];
-  const made = buildVariables(command, options, {}, (names) =>
-    format?.(secrets, { ...options, ...names }),
-  );
-  const text = typeof made === 'object' ? await exportToJob(made, io) : (made ?? '');
-  warnOfReserved(secrets, options, io);
+  const print = formatted(secrets, printer, options, end);
   for (const { name, error } of leftOut) {
     io.note(`credstash: warning: ${name} is left out: ${error.message}`);
   }
   for (const words of serviceMessages(leftOut.map(({ error }) => error))) {
     io.note(`credstash: service says: ${words}`);
   }
-  return text;
+  await print();
 }
 
-/** Prints the masks first, so that no value is in the job that its log would show. */
-async function exportToJob({ masks, environment }: GithubExport, io: Io): Promise<string> {
-  await io.write(masks);
-  (await import('./github-env.ts')).appendToGithubEnv(environment);
-  return '';
+/**
+ * Prints secrets in the format that was asked for.
+ *
+ * @param end what stdout gets after them
+ * @throws CredstashError USAGE where the format cannot hold them; as `Output.write` does
+ */
+export async function printSecrets(
+  secrets: readonly Secret[],
+  printer: Printer,
+  options: SecretsOptions,
+  end = '',
+): Promise<void> {
+  await formatted(secrets, printer, options, end)();
+}
+
+/** Puts secrets into a format. @returns what prints them */
+function formatted(
+  secrets: readonly Secret[],
+  { io, output, command }: Printer,
+  options: SecretsOptions,
+  end: string,
+): () => Promise<void> {
+  const format = options.githubEnv ? githubExport : SECRET_FORMATS[options.format ?? 'json'];
+  const made = buildVariables(command, options, {}, (names) =>
+    format?.(secrets, { ...options, ...names, onTerminal: output.isTerminal }),
+  );
+  warnOfReserved(secrets, options, io);
+  return async () => {
+    if (typeof made === 'object') {
+      // First, so that no value is in the job that its log would show.
+      await output.write(Buffer.from(made.masks));
+      (await import('./github-env.ts')).appendToGithubEnv(made.environment);
+    }
+    await output.write(Buffer.from(typeof made === 'string' ? made : ''), end);
+  };
 }
 
 /** How many variables a warning names. */

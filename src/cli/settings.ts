@@ -316,6 +316,11 @@ function neededHome(): string {
 }
 
 function vaultFolder(local: string): string {
+  if (local === '-') {
+    throw new CredstashError('USAGE', 'a vault is a folder, and - is none', {
+      hint: 'a folder that is called - is ./-',
+    });
+  }
   if (local !== '1') {
     try {
       return resolve(expandHome(local));
@@ -405,6 +410,9 @@ export async function saveKmsRegion(region: string): Promise<void> {
   const text = `${JSON.stringify({ ...readConfig(), 'kms-region': region })}\n`;
   const { openOutputFile } = await import('./output-file.ts');
   // Where it is a link, as those who keep such files in a repository have it, what it points to is replaced.
-  openOutputFile(existsSync(path) ? realpathSync(path) : path)(Buffer.from(text));
+  openOutputFile(
+    existsSync(path) ? realpathSync(path) : path,
+    `the file is a mount point, which nothing can replace: add "kms-region": "${region}" to it with an editor`,
+  )(Buffer.from(text));
   forgetConfig();
 }

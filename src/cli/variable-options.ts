@@ -128,6 +128,7 @@ function lineWith(command: Grammar, prefix: string): string | undefined {
   const shown = own.flatMap((word, i) => {
     const option = awaits(own[i - 1])?.long ?? /^--[^=]+(?==)/.exec(word)?.[0];
     if (option === '--prefix' || awaits(word)?.long === '--prefix') return [];
+    if (option === '--default') return ['…'];
     if (option === '--env') return [quoted(word.replace(/\?[^]*/, '?…'))];
     return [option === undefined ? operand(word) : quoted(word)];
   });

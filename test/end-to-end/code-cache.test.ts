@@ -3,6 +3,7 @@ import {
   chownSync,
   copyFileSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -266,6 +267,36 @@ test("under sudo, in another user's home, nothing is taken and nothing is left",
   chownSync(home, 65_534, 65_534);
   expect(await get()).toEqual(ok('secret\n'));
   expect(existsSync(code)).toBe(false);
+});
+
+test("another user's link on the way is not followed; one of this user, or root, is", async () => {
+  // Only root can give a link away.
+  if (process.getuid?.() !== 0) return;
+  const { home } = user();
+  const real = join(home, 'real', 'cache');
+  mkdirSync(real, { recursive: true });
+  const links = join(home, 'links');
+  mkdirSync(links);
+  const own = join(links, 'own');
+  symlinkSync('../real', own);
+  const theirs = join(links, 'theirs');
+  symlinkSync(join(home, 'real'), theirs);
+  lchownSync(theirs, 65_534, 65_534);
+  const behind = join(links, 'behind');
+  symlinkSync('theirs/../real', behind);
+  symlinkSync('loop', join(links, 'loop'));
+  for (const link of [theirs, behind, join(links, 'loop')]) {
+    const { get } = user({ XDG_CACHE_HOME: join(link, 'cache') });
+    for (const _ of [1, 2]) expect(await get()).toEqual(ok('secret\n'));
+    expect(readdirSync(real), link).toEqual([]);
+  }
+  const mine = user({ XDG_CACHE_HOME: join(own, 'cache') });
+  const { none } = [await told(mine.get), await told(mine.get)][1] as { none: number };
+  expect(files(real)).toHaveLength(none);
+  expect(await told(mine.get)).toEqual({ taken: none, rejected: 0, none: 0 });
+  // Not even where it leads to what this user keeps.
+  const foreign = user({ XDG_CACHE_HOME: join(theirs, 'cache') });
+  expect(await told(foreign.get)).toEqual({ taken: 0, rejected: 0, none });
 });
 
 test('folders of somebody else on the way, and those that others can write to, are left alone', async () => {

@@ -106,7 +106,9 @@ describe('the command line', () => {
     const none = join(folder.path, 'none', 'x.log');
     const refused = await cs(['--log-file', none, 'put', 'n', 'v']);
     expect(refused).toEqual(fails(2, `error: the log ${none} cannot be written (ENOENT)`));
-    expect(await cs(['--log-file', '/dev/full', 'get', 'nothing'])).toMatchObject({ status: 3 });
+    expect(await cs(['--log-file', '/dev/full', 'get', 'nothing'])).toEqual(
+      fails(2, 'error: the log /dev/full is not a plain file'),
+    );
   });
 
   test('a long option of the original can be abbreviated [compat 9]', async () => {
@@ -227,8 +229,18 @@ describe('get with a *, and getall', () => {
     expect(await cs(['get', 'app.*', '-f', 'csv', '-n'])).toEqual(
       ok(`app.db,p@ss\napp.key,"it's\n"\n`),
     );
-    expect(await cs(['get', 'app.db', '-f', 'csv'])).toEqual(ok('p@ss\n'));
     expect(await cs(['get', 'a*', '--default', 'x'])).toMatchObject({ status: 2, stdout: '' });
+  });
+
+  test('a format holds for one secret, too [compat 52]', async () => {
+    await put(secrets);
+    expect(await cs(['get', 'app.db', '-f', 'csv'])).toEqual(ok('app.db,p@ss\n'));
+    expect(await cs(['get', '-f', 'dotenv', 'app.db'])).toEqual(ok("APP_DB='p@ss'\n"));
+    expect(await cs(['get', '-f', 'json', 'app.db'])).toEqual(
+      ok(`${json({ 'app.db': secrets['app.db'] })}\n`),
+    );
+    expect(await cs(['get', 'app.db', '--for', 'yaml'])).toEqual(ok('app.db: p@ss\n'));
+    expect(await cs(['get', 'app.db'])).toEqual(ok('p@ss\n'));
   });
 
   test('what matches is written to a file of mode 0600, too [compat 24]', async () => {

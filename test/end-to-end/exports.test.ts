@@ -106,13 +106,84 @@ describe('-f shell', () => {
     });
   });
 
-  test('one secret is never printed bare where a format is expected', async () => {
-    for (const format of ['shell', 'docker', 'github', 'k8s', 'tfvars', 'properties']) {
-      expect(await cs(['get', 'app.greeting', '-f', format])).toEqual(
-        failed(2, `-f ${format} is for several secrets`, /hint: a name with a \*, or getall/),
-      );
+  test('one secret, and several by their names, are printed in every format', async () => {
+    await cs(['put', 'b', 'x']);
+    const formats = ['json', 'yaml', 'csv', 'dotenv', 'shell', 'docker', 'k8s', 'tfvars'];
+    for (const format of [...formats, 'properties']) {
+      const one = await cs(['get', 'app.greeting', '-f', format]);
+      const matching = await cs(['get', 'app.greeting*', '-f', format]);
+      const end = format === 'json' ? '\n' : '';
+      expect(one, format).toEqual({ ...matching, stdout: `${matching.stdout}${end}` });
+      expect(one.stdout).not.toMatch(/^ grüße/);
+
+      const several = await cs(['get', 'app.greeting', 'b', 'app.greeting', '-f', format]);
+      expect(several, format).toMatchObject({ status: 0, stderr: '' });
+      expect(several.stdout).toMatch(/b/i);
+      expect(several.stdout.length).toBeGreaterThan(one.stdout.length);
     }
-    expect(await cs(['get', 'app.greeting', '-f', 'yaml'])).toEqual(ok(' grüße 🔑 \n'));
+    const github = await cs(['get', 'b', 'app.greeting', '-f', 'github']);
+    expect(github.stdout.match(/^::add-mask::.*\n|^\w+<</gm)).toEqual([
+      '::add-mask::x\n',
+      '::add-mask:: grüße 🔑 \n',
+      '::add-mask::grüße 🔑\n',
+      'B<<',
+      'APP_GREETING<<',
+    ]);
+    expect(await cs(['get', 'b', '-f', 'shell'])).toEqual(ok("if :\nthen\nexport B='x'\nfi\n"));
+    expect(await cs(['get', '-f', 'dotenv', 'b', 'app.greeting'])).toEqual(
+      ok(`B='x'\nAPP_GREETING='${values['app.greeting']}'\n`),
+    );
+  });
+
+  test('words are names unless they have a =, with a format', async () => {
+    await cs(['put', 'mine', 'x', 'env=prod']);
+    await cs(['put', 'a=b', 'y']);
+    expect(await cs(['get', '-f', 'csv', 'env=prod', 'mine'])).toEqual(ok('mine,x\n'));
+    expect(await cs(['get', 'mine', 'env=prod', '-f', 'csv'])).toEqual(ok('mine,x\n'));
+    // The original takes the first word for the name, whatever is in it.
+    expect(await cs(['get', 'a=b', '-f', 'csv'])).toEqual(ok('a=b,y\n'));
+    expect(await cs(['get', 'a=*', '-f', 'csv'])).toEqual(ok('a=b,y\n'));
+    expect(await cs(['get', 'a=b', 'env=prod', '-f', 'csv'])).toMatchObject({ status: 6 });
+    expect(await cs(['get', 'mine', 'app.greeting', '-f', 'csv', 'env=prod'])).toMatchObject({
+      status: 6,
+      stdout: '',
+      stderr: expect.stringContaining('error: app.greeting: version') as string,
+    });
+    expect(await cs(['get', 'none', '-f', 'csv'])).toEqual(failed(3, 'there is no secret none'));
+    expect(await cs(['get', 'none', '-f', 'csv', '--default', 'z'])).toEqual(ok('none,z\n'));
+    expect(await cs(['get', 'none', 'mine', '-f', 'csv', '--default', 'z'])).toEqual(
+      failed(2, '--default is for one secret'),
+    );
+    expect(await cs(['get', 'mine', 'a*', '-f', 'csv'])).toEqual(
+      failed(2, 'a name with * stands alone'),
+    );
+    expect(await cs(['get', 'mine', '-f', 'csv', '--skip-undecryptable'])).toEqual(
+      failed(2, '--skip-undecryptable is for a name with *'),
+    );
+    const hint = /hint: several secrets take a format: credstash get -f json NAME NAME/;
+    expect(await cs(['get', 'mine', 'app.greeting'])).toEqual(failed(2, 'KEY=VALUE', hint));
+    // The advice, followed.
+    const both = await cs(['get', '-f', 'json', 'app.tls.key', 'app.greeting']);
+    expect(Object.keys(JSON.parse(both.stdout) as object)).toEqual(['app.tls.key', 'app.greeting']);
+  });
+
+  test('a version, a label and --github-env hold for one and for several', async () => {
+    await cs(['put', 'b', 'x']);
+    await cs(['put', 'b', 'y', '-a']);
+    await cs(['label', 'b', 'live', '-v', '1']);
+    expect(await cs(['get', 'b', '-f', 'csv', '-v', '1'])).toEqual(ok('b,x\n'));
+    expect(await cs(['get', 'b', '-f', 'csv', '--label', 'live'])).toEqual(ok('b,x\n'));
+    expect(await cs(['get', 'b', 'app.greeting', '-f', 'csv', '-v', '2'])).toMatchObject({
+      status: 3,
+      stdout: '',
+    });
+    const file = join(folder.path, 'named');
+    writeFileSync(file, '');
+    const env = { GITHUB_ENV: file };
+    expect(await cs(['get', 'b', '-f', 'github', '--github-env', '--raw-names'], { env })).toEqual(
+      ok('::add-mask::y\n'),
+    );
+    expect([...readGithubEnv(readFileSync(file, 'utf8'))]).toEqual([['b', 'y']]);
   });
 });
 

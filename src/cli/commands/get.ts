@@ -1,17 +1,23 @@
 import { type Context, parseContext } from '../../context.ts';
 import type { Credstash } from '../../credstash.ts';
+import type { Secret } from '../../entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
-import { json } from '../../format/json.ts';
 import type { Grammar } from '../argv.ts';
 import { chooseBackend } from '../backend.ts';
+import { openOutput, type OutputOptions } from '../files/output.ts';
 import type { Io } from '../io.ts';
-import { addSecretsOptions, formatSecrets, type SecretsOptions } from '../secrets.ts';
+import {
+  addSecretsOptions,
+  type Printer,
+  printMatching,
+  printSecrets,
+  type SecretsOptions,
+} from '../secrets.ts';
 import { optionsOf } from '../settings.ts';
 
-interface GetOptions extends SecretsOptions {
+interface GetOptions extends SecretsOptions, OutputOptions {
   readonly json?: true;
   readonly noline?: true;
-  readonly output?: string;
   readonly default?: string;
 }
 
@@ -21,15 +27,17 @@ export function register(command: Grammar, io: Io): void {
       'Print a secret: its newest version, or the one that -v says. With a * in NAME, all whose name matches.',
     )
     .usage(
-      '[options] <name> [context...]\n       credstash get --json [options] <name...> [context...]',
+      '[options] <name> [context...]\n       credstash get -f FORMAT [options] <name...> [context...]',
     )
     .argument('<name>', 'name of the secret; * for any run of characters, quoted from the shell')
-    .argument('[context...]', 'encryption context as KEY=VALUE, the same as the put gave')
-    .option('--json', 'print one JSON object: every word without a = is the name of a secret')
+    .argument(
+      '[context...]',
+      'encryption context as KEY=VALUE, the same as the put gave; with -f, words without a = are names, too',
+    )
+    .option('--json', 'the same as -f json')
     .option('-n, --noline', 'no newline after the secret')
     .option('-v, --version <version>', 'version to get (default: the newest)')
     .option('--label <label>', 'the version that has this label')
-    .option('-o, --output <file>', 'write exactly the bytes to FILE, readable by you alone')
     .option(
       '--default <value>',
       'print this when there is no such secret; any other failure stays one',
@@ -37,90 +45,138 @@ export function register(command: Grammar, io: Io): void {
   addSecretsOptions(command).action(
     async (name: string, words: string[], _: unknown, command: Grammar) => {
       const options = optionsOf(command) as GetOptions;
-      const { output } = options;
-      const isGlob = name.includes('*') && !options.json;
-      const read = options.json
-        ? readJson(io, command, [name, ...words], options)
-        : readOne(io, command, name, parseContext(words, 'open'), options);
-      // Loaded where it is asked for: help and a usage error do without.
-      const write =
-        output === undefined
-          ? undefined
-          : (await import('../output-file.ts')).openOutputFile(output);
+      const request = requestOf(name, words, options);
+      const output = await openOutput(io, options);
       const withBackend = chooseBackend(command, io);
-      await withBackend(async (credstash) => {
-        const bytes = await read(credstash);
-        if (write) {
-          write(bytes);
-          return;
-        }
-        // Of several secrets, what is printed ends as it does in the original.
-        const bare = options.noline === true || isGlob;
-        await io.write(bare ? bytes : Buffer.concat([bytes, Buffer.from('\n')]));
-      });
+      await withBackend((credstash) => print(credstash, { io, output, command }, request, options));
     },
   );
 }
 
-/** What a get reads, once there is a backend to read from. */
-type Read = (credstash: Credstash) => Promise<Uint8Array>;
+/** What a get is asked for: one secret as it is, several in a format, or those that match. */
+type Request = { readonly context: Context } & (
+  | { readonly kind: 'secret'; readonly name: string }
+  | { readonly kind: 'several'; readonly names: readonly string[] }
+  | { readonly kind: 'matching'; readonly glob: string }
+);
 
-/** One secret, or those that match a glob. */
-function readOne(
-  io: Io,
-  command: Grammar,
-  name: string,
-  context: Context,
-  options: GetOptions,
-): Read {
-  const { version, label, default: fallback } = options;
-  if (name.includes('*')) {
-    if (fallback !== undefined) {
-      throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
-    }
-    return async (credstash) =>
-      Buffer.from(await formatSecrets(credstash, io, command, { ...options, glob: name, context }));
+/**
+ * With a format, every word without a `=` is a name.
+ *
+ * @throws CredstashError USAGE
+ */
+function requestOf(name: string, words: readonly string[], options: GetOptions): Request {
+  const { json: asJson, format, default: fallback, skipUndecryptable } = options;
+  if (!asJson && format === undefined) {
+    const context = contextOf(words);
+    if (!name.includes('*')) return { kind: 'secret', name, context };
+    if (fallback === undefined) return { kind: 'matching', glob: name, context };
+    throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
   }
-  return async (credstash) => {
-    try {
-      return await credstash.get(name, { context, version, label });
-    } catch (error) {
-      if (fallback === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
-      return Buffer.from(fallback, 'utf8');
-    }
-  };
-}
-
-/** With --json: the secrets that the words without a = name, or the one glob among them. */
-function readJson(io: Io, command: Grammar, words: readonly string[], options: GetOptions): Read {
-  const { version, label } = options;
-  const names = [...new Set(words.filter((word) => !word.includes('=')))];
-  const context = parseContext(
-    words.filter((word) => word.includes('=')),
-    'open',
-  );
+  if (asJson && format !== undefined && format !== 'json') {
+    const why = `--format ${format} is for a name with * or for names, and --json is a format itself`;
+    throw new CredstashError('USAGE', why);
+  }
+  const all = [name, ...words];
+  let names = [...new Set(all.filter((word) => !isPair(word)))];
+  let pairs = all.filter(isPair);
+  // The original takes the first word for the name, whatever is in it.
+  if (names.length === 0 && !asJson) [names, pairs] = [[name], [...words]];
   const [first] = names;
   if (first === undefined) {
     throw new CredstashError('USAGE', '--json was given no name of a secret', {
-      hint: 'a word with a = is encryption context; get such a name without --json',
+      hint: 'a word with a = is encryption context; get such a name with -f json',
     });
   }
-  if (options.default !== undefined) throw conflict('--default is for one secret');
-  if (options.format !== undefined && options.format !== 'json') {
-    throw conflict(`--format ${options.format} is for a name with *`);
+  const context = parseContext(pairs, 'open');
+  const isGlob = names.some((each) => each.includes('*'));
+  if (isGlob && names.length > 1) {
+    throw new CredstashError('USAGE', 'a name with * stands alone, with no other name beside it');
   }
-  if (names.some((name) => name.includes('*'))) {
-    if (names.length === 1)
-      return readOne(io, command, first, context, { ...options, format: 'json' });
-    throw conflict('a name with * stands alone');
+  if (fallback !== undefined && (isGlob || names.length > 1 || asJson)) {
+    throw new CredstashError('USAGE', '--default is for one secret, without --json');
   }
-  if (options.skipUndecryptable) throw conflict('--skip-undecryptable is for a name with *');
-  return async (credstash) =>
-    Buffer.from(
-      json(await credstash.getMany(names.map((name) => ({ name, version, label, context })))),
-    );
+  if (isGlob) return { kind: 'matching', glob: first, context };
+  if (skipUndecryptable) {
+    throw new CredstashError('USAGE', '--skip-undecryptable is for a name with *, and for getall');
+  }
+  return { kind: 'several', names, context };
 }
 
-function conflict(why: string): CredstashError {
-  return new CredstashError('USAGE', `${why}, and --json takes several names`);
+function isPair(word: string): boolean {
+  return word.includes('=');
+}
+
+/** The context of words that are pairs alone. @throws CredstashError USAGE */
+function contextOf(words: readonly string[]): Context {
+  try {
+    return parseContext(words, 'open');
+  } catch (error) {
+    if (!(error instanceof CredstashError) || words.every(isPair)) throw error;
+    throw error.reworded(
+      error.message,
+      'several secrets take a format: credstash get -f json NAME NAME',
+    );
+  }
+}
+
+async function print(
+  credstash: Credstash,
+  printer: Printer,
+  request: Request,
+  options: GetOptions,
+): Promise<void> {
+  const { context } = request;
+  const line = options.noline ? '' : '\n';
+  switch (request.kind) {
+    case 'secret':
+      await printer.output.write(await getOr(credstash, request.name, context, options), line);
+      return;
+    case 'several':
+      await printSecrets(
+        await several(credstash, request.names, context, options),
+        printer,
+        options,
+        // The other formats end in a line break of their own.
+        (options.format ?? 'json') === 'json' ? line : '',
+      );
+      return;
+    case 'matching':
+      // It ends as in the original.
+      await printMatching(
+        credstash,
+        printer,
+        { ...options, glob: request.glob, context },
+        options.json ? line : '',
+      );
+  }
+}
+
+async function several(
+  credstash: Credstash,
+  names: readonly string[],
+  context: Context,
+  options: GetOptions,
+): Promise<Secret[]> {
+  const { version, label } = options;
+  const [name] = names;
+  if (name !== undefined && names.length === 1) {
+    return [{ name, value: await getOr(credstash, name, context, options) }];
+  }
+  return credstash.getMany(names.map((name) => ({ name, version, label, context })));
+}
+
+/** A secret, or the VALUE of --default if it does not exist. */
+async function getOr(
+  credstash: Credstash,
+  name: string,
+  context: Context,
+  { version, label, default: fallback }: GetOptions,
+): Promise<Uint8Array> {
+  try {
+    return await credstash.get(name, { context, version, label });
+  } catch (error) {
+    if (fallback === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
+    return Buffer.from(fallback, 'utf8');
+  }
 }

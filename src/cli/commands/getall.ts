@@ -1,8 +1,9 @@
 import { parseContext } from '../../context.ts';
 import type { Grammar } from '../argv.ts';
 import { chooseBackend } from '../backend.ts';
+import { openOutput, type OutputOptions } from '../files/output.ts';
 import type { Io } from '../io.ts';
-import { addSecretsOptions, formatSecrets, type SecretsOptions } from '../secrets.ts';
+import { addSecretsOptions, printMatching, type SecretsOptions } from '../secrets.ts';
 import { optionsOf } from '../settings.ts';
 
 export function register(command: Grammar, io: Io): void {
@@ -12,13 +13,13 @@ export function register(command: Grammar, io: Io): void {
     .option('-v, --version <version>', 'version to get (default: the newest of each)')
     .option('--label <label>', 'the version that has this label');
   addSecretsOptions(command).action(async (pairs: string[], _: unknown, command: Grammar) => {
-    const options = optionsOf(command) as SecretsOptions;
+    const options = optionsOf(command) as SecretsOptions & OutputOptions;
     const context = parseContext(pairs, 'open');
+    const output = await openOutput(io, options);
     const withBackend = chooseBackend(command, io);
     await withBackend(async (credstash) => {
-      const text = await formatSecrets(credstash, io, command, { ...options, context });
       // As Python's print ends what it is given.
-      await io.write(`${text}\n`);
+      await printMatching(credstash, { io, output, command }, { ...options, context }, '\n');
     });
   });
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { parseContext } from '../../context.ts';
 import { CredstashError } from '../../errors.ts';
 import { chooseBackend } from '../backend.ts';
+import { addOutputOptions, openOutput, outputFile, type OutputOptions } from '../files/output.ts';
 import { readInput } from '../input.ts';
 import type { Io } from '../io.ts';
 import { optionsOf } from '../settings.ts';
@@ -20,19 +21,17 @@ export function register(command: Command, io: Io): void {
     .description('Print a text file with the secrets that it refers to, all of them or nothing.')
     .argument('<template>', 'path of the file; - for stdin')
     .argument('[context...]', 'encryption context as KEY=VALUE, of every secret in it')
-    .option('-o, --output <file>', 'write it to FILE, readable by you alone')
-    .addHelpText('after', TEMPLATE_HELP)
-    .action(async (path: string, pairs: string[], _: unknown, command: Command) => {
-      const { output } = optionsOf(command) as { output?: string };
+    .addHelpText('after', TEMPLATE_HELP);
+  addOutputOptions(command).action(
+    async (path: string, pairs: string[], _: unknown, command: Command) => {
+      const options = optionsOf(command) as OutputOptions;
       const context = parseContext(pairs, 'open');
-      if (output !== undefined && isSameFile(path, output)) {
+      const file = outputFile(options);
+      if (file !== undefined && isSameFile(path, file)) {
         throw new CredstashError('USAGE', 'the output is the template itself');
       }
       const withBackend = chooseBackend(command, io);
-      const write =
-        output === undefined
-          ? undefined
-          : (await import('../output-file.ts')).openOutputFile(output);
+      const output = await openOutput(io, options);
       const { MAX_TEMPLATE_BYTES } = await import('../../template.ts');
       const template = await readInput(io, path, MAX_TEMPLATE_BYTES);
       await withBackend(async (credstash) => {
@@ -40,13 +39,18 @@ export function register(command: Command, io: Io): void {
           context,
           progress: io.progress('secrets got'),
         });
-        if (write) write(rendered);
-        else await io.write(rendered);
+        await output.write(rendered);
       });
-    });
+    },
+  );
 }
 
 function isSameFile(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
-  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
+  try {
+    const [a, b] = [statSync(one), statSync(other)];
+    return a.ino === b.ino && a.dev === b.dev;
+  } catch {
+    // Whoever opens them says what is wrong.
+    return false;
+  }
 }

@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { CredstashError } from '../../errors.ts';
+import { textOf } from '../../utf8.ts';
+import type { Io } from '../io.ts';
+
+/** The options of a command that prints secrets. */
+export interface OutputOptions {
+  readonly output?: string;
+  readonly force?: true;
+}
+
+/** Where a command prints secrets. */
+export interface Output {
+  /** Asked for where it matters: most often it does not. */
+  readonly isTerminal: boolean;
+  /**
+   * Writes to stdout, or to the file exactly `bytes`.
+   *
+   * @param end what stdout gets after them
+   * @throws CredstashError USAGE where binary bytes would go to a terminal, or the folder takes no file; IO when the disk
+   *   is full and the like
+   */
+  readonly write: (bytes: Uint8Array, end?: string) => Promise<void>;
+}
+
+/** Adds `-o` and `--force`. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option(
+      '-o, --output <file>',
+      'write exactly the bytes to FILE, readable by you alone; - is stdout',
+    )
+    .option('--force', 'write bytes that are no text to a terminal, too');
+}
+
+/** The file of `-o`; undefined for stdout, which `-` means, too. */
+export function outputFile({ output }: OutputOptions): string | undefined {
+  return output === '-' ? undefined : output;
+}
+
+/**
+ * Checks where the output goes, before anything is asked of a backend.
+ *
+ * @throws CredstashError USAGE where the file cannot be one
+ */
+export async function openOutput(io: Io, options: OutputOptions): Promise<Output> {
+  const file = outputFile(options);
+  if (file !== undefined) {
+    // Loaded where it is asked for: help and a usage error do without.
+    const write = (await import('../output-file.ts')).openOutputFile(file);
+    return {
+      isTerminal: false,
+      write: (bytes) => {
+        write(bytes);
+        return Promise.resolve();
+      },
+    };
+  }
+  return {
+    get isTerminal() {
+      return io.isTerminal('stdout');
+    },
+    write: async (bytes, end = '') => {
+      const all = end === '' ? bytes : Buffer.concat([bytes, Buffer.from(end)]);
+      if (!options.force && isBinary(all) && io.isTerminal('stdout')) throw binary();
+      await io.write(all);
+    },
+  };
+}
+
+/** A control character but TAB, LF and CR LF: one that a terminal obeys. */
+const CONTROL = /(?![\t\n])(?!\r\n)\p{Cc}/u;
+
+function isBinary(bytes: Uint8Array): boolean {
+  const text = textOf(bytes);
+  return text === undefined || CONTROL.test(text);
+}
+
+function binary(): CredstashError {
+  return new CredstashError('USAGE', 'the output is not text, and is not written to a terminal', {
+    hint: 'add -o FILE to write it to a file, or | cat -v to look at it; --force writes it to the terminal',
+  });
+}
