@@ -34,9 +34,10 @@ export interface SecretsOptions extends VariableOptions {
 export function addSecretsOptions(command: Command): Command {
   return addOutputOptions(command)
     .addOption(
-      new Option('-f, --format <format>', 'format of secrets (default: json)').choices(
-        Object.keys(SECRET_FORMATS),
-      ),
+      new Option(
+        '-f, --format <format>',
+        'print in this format (default: json; one secret as it is)',
+      ).choices(Object.keys(SECRET_FORMATS)),
     )
     .option('--raw-names', 'names as they are, where the format would turn them into variables')
     .addOption(prefixOption())
