@@ -113,7 +113,7 @@ async function migrateEntry(
   const value = await openEntry(on, was, pairs);
   try {
     if (!(await begin())) return true;
-    const entry = await sealed(on, was, cipher, value, pairs);
+    const entry = await sealEntry(on, was, cipher, value, pairs);
     // Whoever may wrap under a key may perhaps not unwrap: nothing is replaced by what cannot be opened here.
     await expectValue(on, entry, value, pairs);
     await on.entries.replace(entry, was);
@@ -137,7 +137,7 @@ async function migrateEntry(
 }
 
 /** The same value under the same name, version and comment, in the format of `cipher`, under a data key of its own. */
-async function sealed(
+export async function sealEntry(
   on: Backend,
   was: Entry,
   cipher: Entry['cipher'],
@@ -150,8 +150,8 @@ async function sealed(
     version,
     cipher,
     digest: writtenDigest(digest),
-    // When it was sealed: the original does not say when it was stored.
-    ...(cipher === 'AES-256-CTR' ? {} : { created: now() }),
+    // An original entry does not say when it was stored: then it is the time of sealing.
+    ...(cipher === 'AES-256-CTR' ? {} : { created: was.created ?? now() }),
     ...(comment === undefined ? {} : { comment }),
   };
   const { seal } = await FORMATS[cipher].load();
@@ -171,7 +171,7 @@ async function sealed(
 }
 
 /** @throws CredstashError INTEGRITY when `entry` has another value, or is gone; and as `openEntry` does */
-async function expectValue(
+export async function expectValue(
   on: Backend,
   entry: Entry | undefined,
   value: Uint8Array,

@@ -1,4 +1,5 @@
 import { CredstashError } from './errors.ts';
+import { commandLine } from './shell-word.ts';
 import { byteLength, characterLength, compareUtf8, isStorable } from './utf8.ts';
 
 /** Shorter versions are left-padded with zeros to this many characters, as the original does. */
@@ -16,6 +17,11 @@ export const FIRST_VERSION = padVersion('1');
  */
 export function padVersion(version: string): string {
   return '0'.repeat(Math.max(0, PAD_LENGTH - characterLength(version))) + version;
+}
+
+/** Whether a version is a number of fewer digits than the padding, so that it sorts as text and not as a number. */
+export function isUnpadded(version: string): boolean {
+  return version.length < PAD_LENGTH && /^[0-9]+$/.test(version);
 }
 
 /**
@@ -76,7 +82,9 @@ export function nextVersion(name: string, current: string): string {
       'VERSION_NOT_NUMERIC',
       `cannot count on from version ${current} of ${name}: ${next} would sort before it and never be the newest`,
       {
-        hint: `put its value again under a version that sorts after ${current}, or delete that version`,
+        hint: isUnpadded(current)
+          ? `pad the versions of this secret first: ${commandLine(['credstash', 'migrate', '--pad-versions', name])}`
+          : `put its value again under a version that sorts after ${current}, or delete that version`,
       },
     );
   }

@@ -26,6 +26,15 @@ export interface EntryStore {
   create(entry: Entry): Promise<void>;
   /** Replaces `was` by `entry`, which has its name and version. @throws CredstashError CONFLICT when `was` is not there unchanged */
   replace(entry: Entry, was: Entry): Promise<void>;
+  /**
+   * Replaces `was` by `entry`, which has its name and another version, in one step. Labels, and attributes that the format does
+   * not name, go along.
+   *
+   * @throws CredstashError CONFLICT when `was` is not there unchanged; VERSION_EXISTS when the other version exists
+   */
+  renumber(entry: Entry, was: Entry): Promise<void>;
+  /** Whether a version exists, spelled as it stands in the table, broken or not. */
+  has(name: string, version: string): Promise<boolean>;
   /** The newest version; absent is undefined, broken throws. */
   latest(name: string): Promise<Entry | undefined>;
   /** What a listing needs of the newest version, also of a broken entry; undefined for a name without any. */

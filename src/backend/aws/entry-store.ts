@@ -4,6 +4,7 @@ import {
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
+  type GetItemCommandInput,
   PutItemCommand,
   QueryCommand,
   ScanCommand,
@@ -141,6 +142,59 @@ export class AwsEntryStore implements EntryStore {
       this.#dynamodb.send(new UpdateItemCommand(input), options),
     );
     if (!replaced) throw conflict(was, this.location);
+  }
+
+  async renumber(entry: Entry, was: Entry): Promise<void> {
+    checkItemSize(entry);
+    const found = await this.#item(was.name, was.version);
+    const before = (was.stored ?? encodeItem(was)) as RawItem;
+    const sealed = ['key', 'contents', 'hmac'];
+    if (!found || !sealed.every((name) => same(before[name], found[name]))) {
+      throw conflict(was, this.location);
+    }
+    // An original entry's attributes stay as its writer encoded them.
+    const encoded = entry.cipher === 'AES-256-CTR' ? {} : (encodeItem(entry) as RawItem);
+    const Item = { ...found, ...encoded, version: { S: entry.version } };
+    // A label that is moved meanwhile must not be lost.
+    const guarded = [...sealed, 'labels', MOVES];
+    const isThere = guarded.filter((name) => found[name]);
+    const Delete = {
+      TableName: this.#table,
+      Key: keyOf(was.name, was.version),
+      ConditionExpression: guarded
+        .map((name) => (found[name] ? `#${name} = :${name}` : `attribute_not_exists(#${name})`))
+        .join(' AND '),
+      ExpressionAttributeNames: placeholders(guarded),
+      ExpressionAttributeValues: Object.fromEntries(
+        isThere.map((name) => [`:${name}`, found[name] as AttributeValue]),
+      ),
+    };
+    const Put = {
+      TableName: this.#table,
+      Item,
+      ConditionExpression: 'attribute_not_exists(#name)',
+      ExpressionAttributeNames: placeholders(['name']),
+    };
+    await this.#call('dynamodb:PutItem', async (options) => {
+      try {
+        const input = { TransactItems: [{ Put }, { Delete }] };
+        await this.#dynamodb.send(new TransactWriteItemsCommand(input), options);
+      } catch (error) {
+        const [ofPut, ofDelete] = reasonsOf(error);
+        if (ofPut === 'ConditionalCheckFailed') throw versionExists(entry, this.location);
+        if (ofDelete === 'ConditionalCheckFailed') throw conflict(was, this.location);
+        throw canceled(error, was.name, this.location);
+      }
+    });
+  }
+
+  async has(name: string, version: string): Promise<boolean> {
+    const names = placeholders(['name', 'version']);
+    const projection = {
+      ProjectionExpression: Object.keys(names).join(),
+      ExpressionAttributeNames: names,
+    };
+    return (await this.#item(name, version, projection)) !== undefined;
   }
 
   async latest(name: string): Promise<Entry | undefined> {
@@ -319,8 +373,13 @@ export class AwsEntryStore implements EntryStore {
     ];
   }
 
-  async #item(name: string, version: string): Promise<RawItem | undefined> {
-    const input = { TableName: this.#table, Key: keyOf(name, version), ConsistentRead: true };
+  async #item(
+    name: string,
+    version: string,
+    projection: Partial<GetItemCommandInput> = {},
+  ): Promise<RawItem | undefined> {
+    const Key = keyOf(name, version);
+    const input = { TableName: this.#table, Key, ConsistentRead: true, ...projection };
     const { Item } = await this.#call('dynamodb:GetItem', (options) =>
       this.#dynamodb.send(new GetItemCommand(input), options),
     );
@@ -466,7 +525,7 @@ export function fromDynamo(
 }
 
 /**
- * Why each part of a transaction was refused; nothing for what is no refusal of one.
+ * Why each part of a transaction was refused, `None` for one that was not; empty for any other error.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
  */
 function reasonsOf(error: unknown): string[] {
@@ -474,13 +533,13 @@ function reasonsOf(error: unknown): string[] {
   const { CancellationReasons: reasons = [] } = error as {
     CancellationReasons?: { Code?: string }[];
   };
-  return reasons.map(({ Code = '' }) => Code).filter((code) => code !== 'None');
+  return reasons.map(({ Code = 'None' }) => Code);
 }
 
 /** Whether a transaction met another one, or what that left: it is tried again from the start. */
 function isOvertaken(error: unknown): boolean {
   if (nameOf(error) === 'TransactionConflictException') return true;
-  const codes = reasonsOf(error);
+  const codes = reasonsOf(error).filter((code) => code !== 'None');
   return (
     codes.length > 0 &&
     codes.every((code) => ['ConditionalCheckFailed', 'TransactionConflict'].includes(code))
@@ -524,8 +583,8 @@ function placeholders(names: string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [`#${name}`, name]));
 }
 
-function same(a: Item[string] | undefined, b: AttributeValue | undefined): boolean {
+function same(a: AttributeValue | undefined, b: AttributeValue | undefined): boolean {
   if (!a || !b) return a === b;
-  if ('S' in a) return a.S === b.S;
-  return b.B !== undefined && Buffer.compare(a.B, b.B) === 0;
+  if (a.B) return b.B !== undefined && Buffer.compare(a.B, b.B) === 0;
+  return isDeepStrictEqual(a, b);
 }

@@ -80,6 +80,30 @@ export class LocalEntryStore implements EntryStore {
     });
   }
 
+  renumber(entry: Entry, was: Entry): Promise<void> {
+    return this.#settle(() => {
+      const changed = this.#vault.withDatabase((database) =>
+        database.run(
+          `UPDATE OR IGNORE entries SET ${COLUMNS.map((column) => `${column} = ?`).join()}
+           WHERE ${COLUMNS.map((column) => `${column} IS ?`).join(' AND ')}`,
+          ...values(entry),
+          ...values(was),
+        ),
+      );
+      if (changed > 0) return;
+      const isThere = this.#exists(entry.name, entry.version);
+      throw isThere ? versionExists(entry, this.location) : conflict(was, this.location);
+    });
+  }
+
+  has(name: string, version: string): Promise<boolean> {
+    return this.#settle(() => this.#exists(name, version));
+  }
+
+  #exists(name: string, version: string): boolean {
+    return this.#select(['version'], 'name = ? AND version = ?', name, version).length > 0;
+  }
+
   latest(name: string): Promise<Entry | undefined> {
     return this.#settle(() => {
       const [row] = this.#select(COLUMNS, 'name = ? ORDER BY entries.version DESC LIMIT 1', name);
