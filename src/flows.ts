@@ -550,6 +550,17 @@ export class Flows {
   }
 
   /**
+   * Pads versions that are numbers of fewer than 19 digits, which sort as text: `1`, `2` and `10` of tables of before 2015 and of
+   * nodecredstash. Labels, comment and digest stay, and a reader never gets an older value meanwhile. Yields what became of each.
+   *
+   * @throws CredstashError USAGE for bad input
+   */
+  async *padVersions(options: RewriteOptions = {}): AsyncGenerator<Change> {
+    const { padVersions } = await import('./operations/pad-versions.ts');
+    yield* padVersions(() => this.#on(options), this.#bounded(options));
+  }
+
+  /**
    * Copies entries to another table or vault, under the same versions: the sealed bytes stay as they are, and their data key is
    * wrapped there. What does not verify is not copied. What is there already with the same value is `skipped`; what is there
    * with another is a failure of the code CONFLICT, and stays. Labels come along, unless another version has them there.

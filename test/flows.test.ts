@@ -66,6 +66,8 @@ const entries: EntryStore = {
     return Promise.resolve();
   },
   replace: () => Promise.resolve(),
+  renumber: () => Promise.resolve(),
+  has: (name, version) => Promise.resolve(stored.has(`${name} ${version}`)),
   latest: (name) => {
     calls.push('latest');
     return Promise.resolve(of(name)[0]);

@@ -112,6 +112,32 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       expect(await store.open().remove(absent, v(1))).toBe(false);
     });
 
+    it('renumbers an entry in one step, with its labels, and only as it was read', async () => {
+      if (!store.hasTransactions) return;
+      const { open } = store;
+      const name = freshName();
+      const was = entryOf(name, '2');
+      await open().create(was);
+      await open().label(name, 'live', '2');
+      const entry = { ...entryOf(name, v(2)), comment: 'padded' };
+      const changed = { ...was, hmac: new Uint8Array(32) };
+      await expect(open().renumber(entry, changed)).rejects.toMatchObject({ code: 'CONFLICT' });
+      await open().renumber(entry, was);
+      expect(plain(await open().labelled(name, 'live'))).toEqual({
+        ...(plain(entry) as object),
+        labels: ['live'],
+      });
+      expect(await open().has(name, '2')).toBe(false);
+      expect(await open().has(name, v(2))).toBe(true);
+      await expect(open().renumber(entry, was)).rejects.toMatchObject({ code: 'CONFLICT' });
+      const other = entryOf(name, '2');
+      await open().create(other);
+      await expect(open().renumber(entry, other)).rejects.toMatchObject({
+        code: 'VERSION_EXISTS',
+      });
+      expect(plain(await open().at(name, '2'))).toEqual(plain(other));
+    });
+
     it('orders versions by their bytes [rule 4]', async () => {
       const secret = freshName();
       for (const version of [v(10), v(9), '00000000000000.1.9.1', v(2), '3']) {

@@ -91,8 +91,9 @@ export class LocalEntryStore implements EntryStore {
         ),
       );
       if (changed > 0) return;
-      const isThere = this.#exists(entry.name, entry.version);
-      throw isThere ? versionExists(entry, this.location) : conflict(was, this.location);
+      const isTaken =
+        this.#exists(was.name, was.version) && this.#exists(entry.name, entry.version);
+      throw isTaken ? versionExists(entry, this.location) : conflict(was, this.location);
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { CredstashError } from '../../errors.ts';
 import { chooseBackend } from '../backend.ts';
 import { addChangeOptions, type ChangeFlags, globAndContext, runChanges } from '../changes.ts';
 import type { Io } from '../io.ts';
@@ -17,9 +18,21 @@ export function register(command: Command, io: Io): void {
     );
   addKeyOption(command);
   addCipherOption(command, 'AES-256-GCM, whatever CREDSTASH_CIPHER says');
+  command.option(
+    '--pad-versions',
+    'pad versions that are numbers (1, 2, 10) with zeros, so that they sort, and change no format',
+  );
   addChangeOptions(command, { asks: true }).action(
     async (words: string[], _: unknown, command: Command) => {
-      const flags = optionsOf(command) as ChangeFlags & { cipher?: string };
+      const flags = optionsOf(command) as ChangeFlags & {
+        cipher?: string;
+        padVersions?: true;
+      };
+      if (flags.padVersions && flags.cipher !== undefined) {
+        throw new CredstashError('USAGE', '--pad-versions changes no format, and --cipher does', {
+          hint: 'run one after the other',
+        });
+      }
       // Never from the environment: what says how to put must not turn a whole table back.
       const { cipher = 'AES-256-GCM' } = flags;
       const { glob, context } = globAndContext(words);
@@ -27,9 +40,14 @@ export function register(command: Command, io: Io): void {
       await withBackend(async (credstash) => {
         await runChanges(
           io,
-          (options) => credstash.migrate({ ...options, glob, context, cipher }),
+          (options) =>
+            flags.padVersions
+              ? credstash.padVersions({ ...options, glob, context })
+              : credstash.migrate({ ...options, glob, context, cipher }),
           flags,
-          { verb: 'migrate', done: 'migrated', to: ` to ${cipher}` },
+          flags.padVersions
+            ? { verb: 'pad', done: 'padded' }
+            : { verb: 'migrate', done: 'migrated', to: ` to ${cipher}` },
           await credstash.location(),
         );
       });
