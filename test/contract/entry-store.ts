@@ -114,7 +114,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
 
     it('renumbers an entry in one step, with its labels, and only as it was read', async () => {
       if (!store.hasTransactions) return;
-      const { open } = store;
+      const open = (): EntryStore => store.open();
       const name = freshName();
       const was = entryOf(name, '2');
       await open().create(was);

@@ -113,7 +113,7 @@ describe.each(engines)('migrate --pad-versions on $name', ({ start }) => {
     const [vector] = originals;
     for (const version of ['v1', '1.9.1', '0'.repeat(18) + '77', '20150422T120000Z']) {
       const item = { ...fromJson(vector?.item ?? {}), name: { S: 'n' }, version: { S: version } };
-      await place.plant(item as unknown as Item);
+      await place.plant(item);
     }
     const before = await versions('n');
     expect(before).toHaveLength(4);
@@ -128,11 +128,11 @@ describe.each(engines)('migrate --pad-versions on $name', ({ start }) => {
   test('at no moment does a reader get an older value', async () => {
     const numbers = Array.from({ length: 12 }, (_, i) => i + 1);
     await unpad('app', Object.fromEntries(numbers.map((n) => [n, String(n)])));
-    let done = false;
+    const work = { isDone: false };
     const seen: number[] = [];
     const credstash = reader();
     const reading = (async () => {
-      while (!done) {
+      while (!work.isDone) {
         seen.push(Number(await credstash.getText('app')));
         // A vault answers at once: without a pause nothing else would run.
         await setImmediate();
@@ -140,7 +140,7 @@ describe.each(engines)('migrate --pad-versions on $name', ({ start }) => {
       await credstash.close();
     })();
     const padded = await place.cs(['migrate', '--pad-versions', '--rate', '50']);
-    done = true;
+    work.isDone = true;
     await reading;
     expect(padded).toMatchObject({ status: 0 });
     expect(seen.length).toBeGreaterThan(2);
