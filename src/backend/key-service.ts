@@ -14,7 +14,7 @@ export interface DataKey {
  *
  * Every method throws CredstashError alone: WRONG_CONTEXT when a wrapped key and a context do not belong
  * together (or the wrapped key is damaged: the two cannot be told apart), ENTRY_NOT_TRUSTED when a wrapped key is under a
- * master key that is not trusted, KEY_NOT_TRUSTED when this service's own is not, KEY_NOT_FOUND, KEY_UNUSABLE, ACCESS_DENIED,
+ * master key that is not trusted, KEY_NOT_TRUSTED when this service's own is not, KEY_NOT_FOUND, KEY_UNUSABLE, VAULT_KEY_MISMATCH, ACCESS_DENIED,
  * NO_CREDENTIALS, CREDENTIALS_REFUSED, THROTTLED, UNREACHABLE. No error holds a key, wrapped or not.
  */
 export interface KeyService {

@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,12 +19,14 @@ import { run, type RunOptions } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { startKmsServer } from '../support/kms-server.ts';
 import { startStsServer, type StsServer } from '../support/sts-server.ts';
+import { execute, makeOlder } from '../support/vault-files.ts';
 import {
   asText,
   awsEnv,
   backends,
   dynalite,
   type Ended,
+  ok,
   type Running,
   temporaryFolder,
   vault,
@@ -179,6 +190,49 @@ describe('the vault', () => {
     expect(await place.cs(['doctor'])).toEqual(failing(6, 'vault'));
     chmodSync(path, 0o700);
     expect(await place.cs(['doctor'])).toMatchObject({ status: 0 });
+  });
+
+  test('a stored entry: which opens, what it takes, and one that was changed', async () => {
+    const place = await running.place();
+    const path = place.where.replace('the vault ', '');
+    expect((await place.cs(['doctor'])).stdout).not.toContain('stored entry');
+    await place.cs(['put', 'with.pairs', 'x', 'k=v']);
+    const unknown = await place.cs(['doctor']);
+    expect(unknown).toMatchObject({ status: 0, stderr: '' });
+    const hint = 'credstash doctor KEY=VALUE… with the encryption context of one of them';
+    expect(unknown.stdout).toContain(
+      `unknown  stored entry   none opens without its encryption context\n                        ${hint}\n`,
+    );
+    const given = await place.cs(['doctor', 'k=v']);
+    expect(given.stdout).toContain('ok       stored entry   version 1 of with.pairs opens\n');
+
+    makeOlder(path, 2);
+    const older = await place.cs(['doctor']);
+    expect(older).toMatchObject({ status: 0, stderr: '' });
+    expect(older.stdout).toMatch(
+      /^warning +stored entry .* whether the master key is this vault's is not known$/m,
+    );
+    expect(older.stdout).not.toContain('the one that this vault was made with');
+
+    await place.cs(['put', 'b', 'x', '-c', 'comment']);
+    execute(path, "UPDATE entries SET comment = 'changed' WHERE name = 'b'");
+    const changed = await place.cs(['doctor']);
+    expect(changed).toEqual(failing(5, 'stored entry'));
+    expect(changed.stdout).toMatch(/^failed +stored entry +version 1 of b: it does not verify/m);
+  });
+
+  test('a second name of the database is told, and what the hint says takes it away', async () => {
+    const place = await running.place();
+    const path = place.where.replace('the vault ', '');
+    await place.cs(['put', 'a', 'x']);
+    linkSync(join(path, 'vault.db'), join(path, 'backup.db'));
+    const { stdout } = await place.cs(['doctor']);
+    const command = /^warning +vault .*vault\.db has 2 names.*\n +(.*)$/m.exec(stdout)?.[1] ?? '';
+    execFileSync('sh', ['-c', command]);
+    const after = await place.cs(['doctor']);
+    expect(after).toMatchObject({ status: 0, stderr: '' });
+    expect(after.stdout).not.toMatch(/^warning/m);
+    expect(await place.cs(['get', 'a'])).toEqual(ok('x\n'));
   });
 
   test('a database that is damaged: exit 5, whatever failed before', async () => {

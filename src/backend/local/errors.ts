@@ -43,8 +43,8 @@ export function access<T>(folder: string, use: () => T): T {
         },
       );
     }
-    if (isErrno(cause, 'ENOENT') && (cause.syscall === 'mkdir' || cause.syscall === 'open')) {
-      // Of /proc, and of a mount whose source was deleted.
+    // In /proc, and on a mount whose source was deleted: no folder of the vault can be made, or no draft of a file.
+    if (isErrno(cause, 'ENOENT') && (cause.syscall === 'mkdir' || cause.path?.endsWith('.tmp'))) {
       throw new CredstashError(
         'IO',
         `the vault ${folder} cannot be made: ${dirname(cause.path ?? folder)} takes no new files (ENOENT)`,

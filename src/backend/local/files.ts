@@ -89,8 +89,8 @@ export function openOwnDatabase<T extends { close(): void }>(
   path: string,
   open: (path: string) => T,
 ): T {
-  for (const suffix of ['-journal', '-wal', '-shm']) hasOwnFile(`${path}${suffix}`);
-  expectOwnJournal(`${path}-journal`);
+  if (hasOwnFile(`${path}-journal`)) expectOwnJournal(`${path}-journal`);
+  for (const suffix of ['-wal', '-shm']) hasOwnFile(`${path}${suffix}`);
   if (O_PATH === undefined) {
     const stat = lstatSync(path, { bigint: true });
     return openUnmoved(path, stat, open);

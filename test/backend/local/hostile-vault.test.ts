@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/driver.ts';
+import { openOwnDatabase } from '../../../src/backend/local/files.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
 import { Flows } from '../../../src/flows.ts';
@@ -228,6 +229,19 @@ describe('a folder', () => {
     }
     expect(Buffer.from(await open().get('n')).toString()).toBe('secret');
   });
+});
+
+it('a database that is replaced while it is opened is not used', () => {
+  const path = join(folder, 'vault.db');
+  const other = join(root, 'other');
+  writeFileSync(other, readFileSync(path), { mode: 0o600 });
+  const close = vi.fn();
+  const open = (): { close: () => void } => {
+    renameSync(other, path);
+    return { close };
+  };
+  expect(() => openOwnDatabase(path, open)).toThrow(`${path} was replaced while it was opened`);
+  expect(close).toHaveBeenCalledTimes(1);
 });
 
 it('a master.key that is no plain file, or huge, is refused', async () => {
