@@ -18,8 +18,8 @@ const ROLES_HELP = `
 Roles:
   reader  reads secrets
   writer  stores secrets, and cannot read them
-  admin   reads, stores, labels, deletes, rekeys, migrates and copies secrets; it
-          needs the key's ARN (-k)
+  admin   reads, stores, labels, deletes, rekeys, migrates and copies secrets;
+          it needs the key's ARN (-k)
   setup   creates the table and the key: attach its policy for the hour of the
           setup, then detach it`;
 
