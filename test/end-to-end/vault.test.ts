@@ -152,6 +152,7 @@ describe("another vault's master.key", () => {
       ['put', '-a', 'a', 'x', 'k=v'],
       ['rollback', 'a'],
       ['exec', 'a', '--', 'true'],
+      ['setup'],
     ]) {
       const ended = await cs(args);
       expect(ended, args.join(' ')).toEqual(failed(6, ...said));

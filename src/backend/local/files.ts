@@ -196,7 +196,7 @@ function expectOwner(path: string, stat: BigIntStats, hint?: string): void {
     {
       hint:
         hint ??
-        `run it as that user, or if you trust what is in it, let root do: chown -R ${user} ${shellWord(folder)}`,
+        `run credstash as that user; if you trust what is in it, root can make it yours: chown -R ${user} ${shellWord(folder)}`,
     },
   );
 }

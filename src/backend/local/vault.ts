@@ -61,10 +61,15 @@ export class Vault {
   /**
    * Creates the vault if it is not there. Whether this call did.
    *
-   * @throws CredstashError VAULT_PERMISSIONS, IO, KEY_NOT_FOUND when there are entries and no key
+   * @throws CredstashError VAULT_PERMISSIONS, IO, KEY_NOT_FOUND when there are entries and no key; and as `masterKey` does for a
+   *   vault that cannot be used
    */
   setup(): boolean {
-    return access(this.folder, () => this.#ready(true));
+    return access(this.folder, () => {
+      const isMade = this.#ready(true);
+      this.masterKey();
+      return isMade;
+    });
   }
 
   /** Whether it is there, and closed to others. @throws CredstashError VAULT_NOT_FOUND, VAULT_PERMISSIONS, KEY_NOT_FOUND */
