@@ -58,8 +58,11 @@ try {
   console.log(`${LABEL} moved from ${moved.before.join(', ')} to ${moved.version}`);
 
   // The one before is kept for a way back; prune leaves alone what has a label.
-  for await (const { version: old, done } of credstash.prune({ glob: NAME, keep: 2 })) {
-    console.log(`version ${old} ${done === 'changed' ? 'was deleted' : done}`);
+  // It opens the versions that stay first, and deletes nothing if one of them was tampered with.
+  for await (const change of credstash.prune({ glob: NAME, keep: 2 })) {
+    const { version: old } = change;
+    if (change.done === 'failed') throw change.error;
+    console.log(`version ${old} ${change.done === 'changed' ? 'was deleted' : change.done}`);
   }
 } catch (error) {
   console.error(

@@ -156,7 +156,7 @@ export function concernsOneEntry(error: unknown): boolean {
 }
 
 /** The same error, behind which no other entry is tried, whatever its code. */
-export function aboutAll(error: CredstashError): CredstashError {
+export function markAboutAll(error: CredstashError): CredstashError {
   ABOUT_ALL.add(error);
   return error;
 }

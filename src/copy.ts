@@ -1,6 +1,6 @@
 import type { Backend } from './backend/backend.ts';
 import {
-  aboutAll,
+  markAboutAll,
   type BeginChange,
   change,
   type Change,
@@ -53,7 +53,7 @@ export async function* copy(
     const first = newest.get(header.name);
     if (first) {
       await first.catch((error: unknown) => {
-        if (!(error instanceof CredstashError) || isOfOccupied(error)) return;
+        if (!(error instanceof CredstashError) || isTargetOccupied(error)) return;
         const { code, cause } = error;
         const same =
           untried.get(header.name) ??
@@ -69,7 +69,7 @@ export async function* copy(
 }
 
 /** Whether the target has something in the place of the entry that failed: then older versions do not become the newest. */
-function isOfOccupied(error: CredstashError): boolean {
+function isTargetOccupied(error: CredstashError): boolean {
   const { code } = error;
   return code === 'CONFLICT' || (error instanceof TargetError && code !== 'KEY_NOT_FOUND');
 }
@@ -86,7 +86,7 @@ async function requireTarget(
   try {
     await inPlace(to.entries.at(name, version), dryRun);
   } catch (error) {
-    if (hasCode(error, 'TABLE_NOT_FOUND', 'VAULT_NOT_FOUND')) throw ofTarget(error);
+    if (hasCode(error, 'TABLE_NOT_FOUND', 'VAULT_NOT_FOUND')) throw asTargetError(error);
     if (!concernsOneEntry(error)) throw error;
   }
 }
@@ -129,13 +129,13 @@ async function createAtTarget(copying: Copying, entry: Entry): Promise<void> {
 
 /** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
 async function rewrapped({ from, to, pairs }: Copying, entry: Entry): Promise<Entry> {
-  const { context, dataKey } = await verifiedDataKey(from, to, entry, pairs);
+  const { context, dataKey } = await unwrapVerified(from, to, entry, pairs);
   try {
     return { ...entry, key: await to.keys.wrap(dataKey, context) };
   } catch (error) {
     // Every entry is wrapped under this key.
-    if (hasCode(error, 'KEY_NOT_FOUND')) throw aboutAll(ofTarget(error));
-    if (hasCode(error, 'KEY_UNUSABLE')) throw aboutAll(error);
+    if (hasCode(error, 'KEY_NOT_FOUND')) throw markAboutAll(asTargetError(error));
+    if (hasCode(error, 'KEY_UNUSABLE')) throw markAboutAll(error);
     throw about(entry, error);
   } finally {
     dataKey.fill(0);
@@ -143,7 +143,7 @@ async function rewrapped({ from, to, pairs }: Copying, entry: Entry): Promise<En
 }
 
 /** The data key of an entry that verifies, which the caller wipes, and its context. */
-async function verifiedDataKey(
+async function unwrapVerified(
   from: Backend,
   to: Backend,
   entry: Entry,
@@ -169,7 +169,7 @@ async function readAtTarget({ to, dryRun }: Copying, entry: Entry): Promise<Entr
   try {
     return await inPlace(to.entries.at(entry.name, entry.version), dryRun);
   } catch (error) {
-    throw atTarget(to, error);
+    throw explainAtTarget(to, error);
   }
 }
 
@@ -190,10 +190,13 @@ async function requireSame(copying: Copying, entry: Entry, there: Entry): Promis
   let other: Uint8Array | undefined;
   try {
     other = await openEntry(to, there, pairs).catch(async (error: unknown) => {
-      if (!isCopy || !hasCode(error, 'WRONG_CONTEXT')) throw atTarget(to, error);
+      if (!isCopy || !hasCode(error, 'WRONG_CONTEXT')) throw explainAtTarget(to, error);
       // The pairs are wrong if the entry itself does not open under them; else the copy's data key is damaged.
       (await openEntry(from, entry, pairs)).fill(0);
-      throw atTarget(to, new CredstashError('INTEGRITY', error.message, { cause: error.cause }));
+      throw explainAtTarget(
+        to,
+        new CredstashError('INTEGRITY', error.message, { cause: error.cause }),
+      );
     });
     if ((entry.comment ?? '') !== (there.comment ?? '')) throw differs(to, entry);
     if (isCopy) return;
@@ -206,7 +209,7 @@ async function requireSame(copying: Copying, entry: Entry, there: Entry): Promis
 }
 
 /** An error of what the target has. Its words are those of an entry of the source, and so it says where. */
-function atTarget({ entries }: Backend, error: unknown): unknown {
+function explainAtTarget({ entries }: Backend, error: unknown): unknown {
   if (!hasCode(error, 'INTEGRITY', 'WRONG_CONTEXT')) return error;
   const { code, message, cause } = error;
   const hint =
@@ -217,7 +220,7 @@ function atTarget({ entries }: Backend, error: unknown): unknown {
 }
 
 /** @see TargetError */
-function ofTarget({ code, message, hint, cause }: CredstashError): TargetError {
+function asTargetError({ code, message, hint, cause }: CredstashError): TargetError {
   return new TargetError(code, message, { hint, cause });
 }
 
@@ -228,7 +231,7 @@ async function missingLabels(to: Backend, entry: Entry, dryRun: boolean): Promis
   for (const label of entry.labels ?? []) {
     const other = await inPlace(entries.labelled(entry.name, label), dryRun).catch(
       (error: unknown) => {
-        throw atTarget(to, error);
+        throw explainAtTarget(to, error);
       },
     );
     if (!other) missing.push(label);

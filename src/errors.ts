@@ -118,24 +118,14 @@ export function serviceMessages(errors: readonly CredstashError[]): Set<string> 
 }
 
 /** What a service answered in the place of a result, as the `cause` of an error. Its message has names and numbers only. */
-export class ServiceAnswer extends Error {
-  /** Of HTTP. */
-  readonly status: number;
-
-  constructor(message: string, status: number) {
-    super(message);
-    this.status = status;
-  }
-}
+export class ServiceAnswer extends Error {}
 
 /**
- * Whether a service was reached, and answered with an error that nobody foresaw, or that it failed. That may be about the one
- * request, and the next one may fare better.
+ * Whether a service was reached, and answered in a way that nobody foresaw, or that cannot be read, or that it failed. That may be
+ * about the one request, so the next one may fare better.
  */
 export function isUnforeseenAnswer(error: CredstashError): boolean {
-  const { code, cause } = error;
-  if (!(cause instanceof ServiceAnswer)) return false;
-  return code === 'UNEXPECTED' || (code === 'UNREACHABLE' && cause.status >= 500);
+  return hasCode(error, 'UNEXPECTED', 'UNREACHABLE') && error.cause instanceof ServiceAnswer;
 }
 
 /** An error of where a copy goes to, and not of where it comes from. */

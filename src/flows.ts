@@ -648,7 +648,7 @@ async function store(
           ...sealed,
           ...(hmacAsText ? { hmacAsText } : {}),
         });
-        if (isDowngrade(newest, header)) onWarning?.(downgraded(newest, header));
+        if (isDowngrade(newest, header)) onWarning?.(describeDowngrade(newest, header));
         return header;
       } catch (error) {
         // Somebody else stored this version first. Each round means that one writer got through, so this ends.
@@ -673,7 +673,7 @@ function isDowngrade(before: EntryHeader | undefined, after: EntryHeader): befor
   return before?.cipher === 'AES-256-GCM' && after.cipher === 'AES-256-CTR';
 }
 
-function downgraded(before: EntryHeader, { name, version }: EntryHeader): string {
+function describeDowngrade(before: EntryHeader, { name, version }: EntryHeader): string {
   return `version ${shortVersion(version)} of ${name} is an original entry (AES-256-CTR) after a current one, version ${shortVersion(before.version)}: nothing binds it to its name`;
 }
 

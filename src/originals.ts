@@ -76,11 +76,11 @@ export class Originals {
         .filter((place) => !isHere(place))
         .map(({ name, version }) => [JSON.stringify([name, version]), { name, version }]),
     );
-    if (others.size > 0) throw isCopied(entry, sortByVersion([...others.values()]));
+    if (others.size > 0) throw copiedElsewhere(entry, sortByVersion([...others.values()]));
   }
 }
 
-function isCopied({ name, version }: Entry, others: readonly Target[]): CredstashError {
+function copiedElsewhere({ name, version }: Entry, others: readonly Target[]): CredstashError {
   const told = others
     .slice(0, PLACES_TOLD)
     .map((each) => `version ${each.version} of ${each.name}`);

@@ -48,7 +48,7 @@ export async function* prune(
     doomed.push(...old);
     staying.set(name, versions.filter((header, i) => !isDoomed(header, i)).reverse());
   }
-  const check = verify ? verifier(on, context) : wellFormed(on);
+  const check = verify ? createVerifier(on, context) : createReader(on);
   const checks = new Map<string, Promise<void>>();
   yield* change(doomed, options, async ({ name, version }, begin) => {
     const checked = checks.get(name) ?? checkAll(staying.get(name) ?? [], check);
@@ -71,12 +71,12 @@ async function checkAll(staying: readonly EntryHeader[], check: Check): Promise<
     try {
       await check(header);
     } catch (error) {
-      throw error instanceof CredstashError ? isLeftAlone(header, error) : error;
+      throw error instanceof CredstashError ? explainLeftAlone(header, error) : error;
     }
   }
 }
 
-function isLeftAlone({ name, version }: EntryHeader, error: CredstashError): CredstashError {
+function explainLeftAlone({ name, version }: EntryHeader, error: CredstashError): CredstashError {
   const toDelete = ['credstash', 'delete', '-v', shortVersion(version)];
   const hints: Partial<Record<ErrorCode, string>> = {
     INTEGRITY: `find out who wrote that version, and delete it: ${commandLine([...toDelete, ...(name.startsWith('-') ? ['--'] : []), name])}`,
@@ -87,7 +87,7 @@ function isLeftAlone({ name, version }: EntryHeader, error: CredstashError): Cre
 }
 
 /** Reads a version, which must be well-formed. @throws CredstashError INTEGRITY; CONFLICT when it was deleted after the listing */
-function wellFormed(on: Backend) {
+function createReader(on: Backend) {
   return async (header: EntryHeader): Promise<Entry> => {
     const entry = await on.entries.at(header.name, header.version);
     if (entry) return entry;
@@ -96,8 +96,8 @@ function wellFormed(on: Backend) {
 }
 
 /** Opens a version. */
-function verifier(on: Backend, context: Context): Check {
-  const read = wellFormed(on);
+function createVerifier(on: Backend, context: Context): Check {
+  const read = createReader(on);
   let originals: Promise<Originals> | undefined;
   return async (header) => {
     const entry = await read(header);

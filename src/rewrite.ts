@@ -1,6 +1,6 @@
 import type { Backend } from './backend/backend.ts';
 import {
-  aboutAll,
+  markAboutAll,
   type BeginChange,
   change,
   type Change,
@@ -122,7 +122,7 @@ async function migrateEntry(
     } catch (error) {
       // Whatever it is, no reader is to meet it; and the next entry would meet it too.
       await on.entries.replace(was, entry).catch(() => undefined);
-      throw aboutAll(
+      throw markAboutAll(
         new CredstashError(
           'UNEXPECTED',
           `version ${was.version} of ${was.name} did not read back as it was, and was put back`,
@@ -160,7 +160,7 @@ export async function sealEntry(
     dataKey = await on.keys.generate(contextOf(on, { ...was, cipher }, pairs));
   } catch (error) {
     // Each entry asks for its data key under the same master key.
-    if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE')) throw aboutAll(error);
+    if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE')) throw markAboutAll(error);
     throw about(was, error);
   }
   try {

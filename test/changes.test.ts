@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatAge, parseAge } from '../src/age.ts';
-import { aboutAll, type BeginChange, type Change, change, type Target } from '../src/changes.ts';
+import {
+  markAboutAll,
+  type BeginChange,
+  type Change,
+  change,
+  type Target,
+} from '../src/changes.ts';
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../src/errors.ts';
 import { table } from '../src/format/table.ts';
 
@@ -59,36 +65,32 @@ describe('a change of many', () => {
     await expect(all(change(targets(2), options, crash))).rejects.toThrow('a bug');
   });
 
-  it.each<[ErrorCode, number]>([
-    ['UNEXPECTED', 400],
-    ['UNREACHABLE', 500],
-    ['UNREACHABLE', 503],
-  ])('goes on behind a %s that a service answered with HTTP %i', async (code, status) => {
-    const cause = new ServiceAnswer('kms:ReEncrypt: BrandNewException', status);
-    const odd = new CredstashError(code, 'KMS refused the request', { cause });
-    const work = ({ name }: Target): Promise<boolean> =>
-      name === 'n1' ? Promise.reject(odd) : Promise.resolve(true);
-    expect(await all(change(targets(3), { maxConcurrency: 1 }, work))).toEqual([
-      'n0 changed',
-      'n1 KMS refused the request',
-      'n2 changed',
-    ]);
-  });
+  it.each<ErrorCode>(['UNEXPECTED', 'UNREACHABLE'])(
+    'goes on behind an answer that is %s',
+    async (code) => {
+      const cause = new ServiceAnswer('kms:ReEncrypt: BrandNewException');
+      const odd = new CredstashError(code, 'KMS refused the request', { cause });
+      const work = ({ name }: Target): Promise<boolean> =>
+        name === 'n1' ? Promise.reject(odd) : Promise.resolve(true);
+      expect(await all(change(targets(3), { maxConcurrency: 1 }, work))).toEqual([
+        'n0 changed',
+        'n1 KMS refused the request',
+        'n2 changed',
+      ]);
+    },
+  );
 
   it.each<[string, CredstashError]>([
     ['that no service answered', new CredstashError('UNEXPECTED', 'stop')],
     [
       'that every entry meets, whatever its code',
-      aboutAll(new CredstashError('KEY_NOT_FOUND', 'stop')),
+      markAboutAll(new CredstashError('KEY_NOT_FOUND', 'stop')),
     ],
     [
       'of credentials, which a service answered too',
-      new CredstashError('CREDENTIALS_REFUSED', 'stop', { cause: new ServiceAnswer('KMS', 400) }),
+      new CredstashError('CREDENTIALS_REFUSED', 'stop', { cause: new ServiceAnswer('KMS') }),
     ],
-    [
-      'of a half answer',
-      new CredstashError('UNREACHABLE', 'stop', { cause: new ServiceAnswer('KMS', 200) }),
-    ],
+    ['of no answer', new CredstashError('UNREACHABLE', 'stop', { cause: new Error('ECONNRESET') })],
   ])('stops at an error %s, and says the same of all that is left', async (_, error) => {
     const work = vi.fn(() => Promise.reject(error));
     const told: Change[] = [];

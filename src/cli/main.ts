@@ -280,18 +280,18 @@ export function report(
   }
   const limit = failure instanceof ChangesError ? MAX_FAILURES_SHOWN : Infinity;
   if (failure.code !== 'INTERRUPTED') {
-    for (const line of linesOf(failure, limit)) io.note(`credstash: ${line}`);
+    for (const line of describeFailure(failure, limit)) io.note(`credstash: ${line}`);
   }
   // Where the command line could not be taken apart, what stands there has to do.
   if (options.debug ?? debugging(argv)) for (const line of origin) io.note(`credstash: ${line}`);
-  options.log?.([...linesOf(failure, Infinity), ...origin]);
+  options.log?.([...describeFailure(failure, Infinity), ...origin]);
   return failure.exitStatus;
 }
 
 /** How many failures of a change of many entries are printed. A log file gets all of them. */
 const MAX_FAILURES_SHOWN = 20;
 
-function linesOf(failure: CredstashError, limit: number): string[] {
+function describeFailure(failure: CredstashError, limit: number): string[] {
   const left = Math.max(0, failure.failures.length - limit);
   // Of a list that is cut the worst are shown: whoever writes to a table must not hide them behind others.
   const shown = left === 0 ? failure.failures : worstFirst(failure.failures).slice(0, limit);

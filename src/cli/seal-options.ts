@@ -68,11 +68,11 @@ export function sealOptions(options: SealOptions, context: Context, io: Io): Put
   checkKey(options);
   const { comment, version, autoversion, digest } = options;
   const cipher = cipherOf(options);
-  return { comment, version, autoversion, digest, context, cipher, onWarning: warnOn(io) };
+  return { comment, version, autoversion, digest, context, cipher, onWarning: printWarnings(io) };
 }
 
 /** Prints what a put or a rollback warns of. */
-export function warnOn(io: Io): (message: string) => void {
+export function printWarnings(io: Io): (message: string) => void {
   return (message) => {
     io.note(`credstash: warning: ${message}`);
   };

@@ -573,6 +573,55 @@ describe.each(engines.filter(({ name }) => name === dynamoLocal.name))(
       folder.remove();
     });
 
+    test('the hint has the profile and the region of the target', async () => {
+      const place = await newTable();
+      await versions(place, 'a', ['1']);
+      const folder = temporaryFolder();
+      const config = join(folder.path, 'config');
+      writeFileSync(
+        config,
+        '[profile there]\naws_access_key_id = AKIDOTHER\naws_secret_access_key = x\n',
+      );
+      const copy = [
+        '--to-table',
+        'missing-there',
+        '--to-profile',
+        'there',
+        '--to-region',
+        'eu-west-1',
+      ];
+      const { stderr } = await place.cs(['copy', ...copy], { env: { AWS_CONFIG_FILE: config } });
+      expect(stderr).toContain('credstash setup -t missing-there -r eu-west-1 -p there\n');
+      folder.remove();
+    });
+
+    test('prune --no-verify leaves a secret alone of which a version that would stay is malformed', async () => {
+      const place = await newTable();
+      await versions(place, 'a', ['1', '2']);
+      await place.plant({ name: { S: 'a' }, version: { S: v(3) }, cipher: { S: 'AES-256-GCM' } });
+      const pruned = await place.cs(['prune', '--keep', '1', '--no-verify']);
+      expect(pruned).toMatchObject({ status: 5, stdout: '0 deleted, 0 skipped, 2 failed\n' });
+      expect(pruned.stderr).toContain(`would stay: version ${v(3)} of a is malformed`);
+      await follow(place, pruned.stderr);
+      expect(await place.cs(['prune', '--keep', '1', '--no-verify'])).toMatchObject({ status: 0 });
+    });
+
+    test('prune hints at --no-verify where it may not decrypt', async () => {
+      const place = await newTable();
+      await versions(place, 'a', ['1', '2', '3']);
+      recorder.meddle = (action) =>
+        Promise.resolve(action === 'KMS.Decrypt' ? awsError('AccessDeniedException') : undefined);
+      const pruned = await place.cs(['prune', '--keep', '1']);
+      expect(pruned).toMatchObject({ status: 6, stdout: '0 deleted, 0 skipped, 2 failed\n' });
+      expect(pruned.stderr).toMatch(
+        /^credstash: hint: a role that may not decrypt prunes with --no-verify; /m,
+      );
+      expect(await place.cs(['prune', '--keep', '1', '--no-verify'])).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining('2 deleted, 0 skipped, 0 failed\n') as unknown,
+      });
+    });
+
     test('a key to copy to that does not exist stops at once, and its hint creates it', async () => {
       const [place, other] = [await newTable(), await newTable()];
       const names = Array.from({ length: 40 }, (_, i) => `s${i}`);

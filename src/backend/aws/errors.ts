@@ -74,7 +74,7 @@ export function translate(error: unknown, where: Where): CredstashError {
   const { name, code, status, message } = facts(error);
   const at = placeOf(where);
   const said = `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`;
-  const cause = status === undefined ? new Error(said) : new ServiceAnswer(said, status);
+  const cause = status === undefined ? new Error(said) : new ServiceAnswer(said);
   const make = (as: ErrorCode, text: string): CredstashError =>
     new CredstashError(as, text, { cause, hint: hintOf(as) });
 

@@ -6,7 +6,7 @@ import {
   ReEncryptCommand,
 } from '@aws-sdk/client-kms';
 import { type Context } from '../../context.ts';
-import { CredstashError } from '../../errors.ts';
+import { CredstashError, ServiceAnswer } from '../../errors.ts';
 import type { TrustedKeys } from '../../trust.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { nameOf, translate } from './errors.ts';
@@ -212,5 +212,7 @@ function wipe(plaintext: unknown): void {
 
 function present(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array && bytes.length > 0) return bytes;
-  throw new CredstashError('UNREACHABLE', 'KMS sent an answer without a data key');
+  throw new CredstashError('UNREACHABLE', 'KMS sent an answer without a data key', {
+    cause: new ServiceAnswer('KMS: no data key'),
+  });
 }

@@ -4,7 +4,7 @@ import { shortVersion } from '../../version.ts';
 import { visible } from '../../format/visible.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
-import { addCipherOptions, type CipherOptions, warnOn } from '../seal-options.ts';
+import { addCipherOptions, type CipherOptions, printWarnings } from '../seal-options.ts';
 import { cipherOf, optionsOf } from '../settings.ts';
 
 export function register(command: Command, io: Io): void {
@@ -31,7 +31,7 @@ export function register(command: Command, io: Io): void {
           context,
           cipher,
           digest,
-          onWarning: warnOn(io),
+          onWarning: printWarnings(io),
         });
         const [to, now] = [from, header.version].map((each) => visible(shortVersion(each)));
         await io.write(
