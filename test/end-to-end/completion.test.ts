@@ -116,6 +116,8 @@ async function home(shell: Shell): Promise<string> {
   const script = await run(['completion', shell]);
   expect(script).toMatchObject({ status: 0, stderr: '' });
   mkdirSync(join(path, '.config/fish/completions'), { recursive: true });
+  // Without it, fish reads every manual page of the machine in the background, for minutes.
+  mkdirSync(join(path, '.local/share/fish/generated_completions'), { recursive: true });
   if (shell === 'fish') {
     writeFileSync(join(path, '.config/fish/completions/credstash.fish'), script.stdout);
     writeFileSync(
