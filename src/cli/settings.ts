@@ -93,6 +93,7 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
 export interface DestinationOptions extends GlobalOptions {
   readonly toTable?: string;
   readonly toRegion?: string;
+  readonly toKmsRegion?: string;
   readonly toProfile?: string;
   readonly toKey?: string;
   readonly toLocal?: string;
@@ -104,10 +105,11 @@ export interface DestinationOptions extends GlobalOptions {
  * @throws CredstashError USAGE when none is named, or a vault and something of AWS at once
  */
 export function destinationOf(options: DestinationOptions): Settings {
-  const { toTable, toRegion, toProfile, toKey, toLocal } = options;
+  const { toTable, toRegion, toKmsRegion, toProfile, toKey, toLocal } = options;
   const ofAws = {
     '--to-table': toTable,
     '--to-region': toRegion,
+    '--to-kms-region': toKmsRegion,
     '--to-profile': toProfile,
     '--to-key': toKey,
   };
@@ -134,7 +136,8 @@ export function destinationOf(options: DestinationOptions): Settings {
     ...trust,
     trustedKeys,
     region: toRegion ?? options.region,
-    kmsRegion: toRegion ?? kmsRegionOf(options)?.value,
+    // As a `get` there finds it, so that it opens what was copied. --kms-region is said of the source's region.
+    kmsRegion: toKmsRegion ?? kmsRegionOf(toRegion === undefined ? options : {})?.value,
     profile: toProfile ?? options.profile,
     roleArn: toProfile === undefined ? options.arn : undefined,
     table: toTable ?? tableOf(options).value,

@@ -1,20 +1,23 @@
-import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
-import {
-  fromEnv,
-  fromNodeProviderChain,
-  fromTemporaryCredentials,
-} from '@aws-sdk/credential-providers';
-import { loadSharedConfigFiles } from '@smithy/core/config';
+import { fromEnv, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { CredstashError } from '../../errors.ts';
 import { checkRegion } from '../../region.ts';
 import type { TrustNames } from '../../trust.ts';
+import { readCertificates } from './certificates.ts';
+import {
+  type ClientSettings,
+  endpointOption,
+  type Endpoints,
+  findClientSettings,
+} from './client-settings.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { PROXIES, proxyIsSet, translate } from './errors.ts';
+import { rememberFailedHost } from './failed-host.ts';
 import type { Waiting } from './patience.ts';
+import { profileNameOf, readAwsFiles } from './profile.ts';
 
 /** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
 export interface AwsSettings {
@@ -57,9 +60,10 @@ export interface AwsSettings {
 export type ClientConfig = Pick<
   DynamoDBClientConfig,
   'profile' | 'credentials' | 'logger' | 'endpoint' | 'cacheMiddleware'
-> & {
-  readonly requestHandler: RequestHandler;
-};
+> &
+  ClientSettings & {
+    readonly requestHandler: RequestHandler;
+  };
 
 interface RequestHandler {
   readonly connectionTimeout: number;
@@ -110,11 +114,11 @@ export async function regionOrigins(
   settings: AwsSettings,
 ): Promise<{ dynamodb: Origin; kms: Origin }> {
   const { clients, clientOptions, kmsRegion, table } = settings;
-  const profile = `the profile ${profileOf(settings) ?? 'default'}`;
+  const profile = `the profile ${profileNameOf(settings) ?? 'default'}`;
   const region = given(settings.region, 'as given') ??
     ofEnvironment('AWS_REGION') ??
     ofEnvironment('AWS_DEFAULT_REGION') ??
-    given(await profileSetting(settings, 'region'), profile) ?? {
+    given(profileSetting(settings, 'region'), profile) ?? {
       value: 'us-east-1',
       from: 'the default',
     };
@@ -172,13 +176,30 @@ const QUIET = {
   error: () => undefined,
 } as unknown as NonNullable<DynamoDBClientConfig['logger']>;
 
-/** What both clients share. The credentials are the SDK's whole default chain, or a role assumed from it. */
-export async function clientConfig(settings: AwsSettings, region: string): Promise<ClientConfig> {
+/**
+ * What all clients share, without an endpoint, and where each service is. The credentials are the environment's, the
+ * profile's or what comes after them (see credentials.ts), or a role assumed from those.
+ */
+export async function clientConfig(
+  settings: AwsSettings,
+  region: string,
+): Promise<{ readonly shared: ClientConfig; readonly endpoints: Endpoints }> {
+  const { endpoints, settings: clientSettings } = findClientSettings(settings);
+  const shared = await sharedConfig(settings, region, endpoints, clientSettings);
+  return { shared, endpoints };
+}
+
+async function sharedConfig(
+  settings: AwsSettings,
+  region: string,
+  endpoints: Endpoints,
+  clientSettings: ClientSettings,
+): Promise<ClientConfig> {
   const mfaCodeProvider = settings.mfaCode;
-  const profile = profileOf(settings);
+  const profile = profileNameOf(settings);
   const shared = {
     ...(profile === undefined ? {} : { profile }),
-    ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
+    ...clientSettings,
     logger: QUIET,
     // A client's requests of one kind differ in their input alone, and a getall sends thousands.
     cacheMiddleware: true,
@@ -207,12 +228,11 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
       : () => Promise.resolve(credentials)
     : keysInEnvironment
       ? fromEnv({ logger: QUIET })
-      : fromNodeProviderChain({
-          ...(profile === undefined ? {} : { profile }),
-          ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
-          clientConfig: { ...shared, region },
-          logger: QUIET,
-        });
+      : async () => {
+          const { getCredentials } = await import('./credentials.ts');
+          const { profile, mfaCode } = settings;
+          return getCredentials({ profile, mfaCode, shared, region, endpoints });
+        };
   const { roleArn } = settings;
   if (roleArn === undefined) return { ...shared, credentials: translated(chain, region, profile) };
   // STS would say that it is invalid, in words that are not kept.
@@ -224,8 +244,8 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
   }
   // A profile without a role of its own may still say which MFA device its owner has.
   const serial =
-    (await profileSetting(settings, 'role_arn')) === undefined
-      ? await profileSetting(settings, 'mfa_serial')
+    profileSetting(settings, 'role_arn') === undefined
+      ? profileSetting(settings, 'mfa_serial')
       : undefined;
   const assumed = fromTemporaryCredentials({
     masterCredentials: chain,
@@ -236,7 +256,8 @@ export async function clientConfig(settings: AwsSettings, region: string): Promi
       ...(serial === undefined ? {} : { SerialNumber: serial }),
     },
     ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
-    clientConfig: { ...shared, region },
+    clientConfig: { ...shared, ...endpointOption(endpoints, 'STS'), region },
+    clientPlugins: [rememberFailedHost],
   });
   return { ...shared, credentials: translated(assumed, region, profile) };
 }
@@ -264,13 +285,12 @@ function translated<A extends unknown[], T>(
 async function agents(
   settings: AwsSettings,
 ): Promise<Pick<RequestHandler, 'httpAgent' | 'httpsAgent'>> {
-  const bundle = process.env['AWS_CA_BUNDLE'] || (await profileSetting(settings, 'ca_bundle'));
-  let ca: Buffer | undefined;
-  try {
-    ca = bundle === undefined ? undefined : readFileSync(bundle);
-  } catch (cause) {
-    throw new CredstashError('USAGE', `the certificates ${bundle ?? ''} cannot be read`, { cause });
-  }
+  const fromEnvironment = process.env['AWS_CA_BUNDLE'];
+  const bundle = fromEnvironment || profileSetting(settings, 'ca_bundle');
+  const from = fromEnvironment
+    ? 'AWS_CA_BUNDLE'
+    : `ca_bundle of the profile ${profileNameOf(settings) ?? 'default'}`;
+  const ca = bundle ? readCertificates(bundle, from) : undefined;
   // As many connections as the SDK's own agents have.
   const common = { keepAlive: true, maxSockets: 50, ...(ca ? { ca } : {}) };
   if (!proxyIsSet()) {
@@ -296,29 +316,12 @@ function proxyEnvironment(): NodeJS.ProcessEnv {
   return environment;
 }
 
-/** AWS_DEFAULT_PROFILE is the older name, which boto takes as well and the SDK does not. */
-function profileOf(settings: AwsSettings): string | undefined {
-  return (
-    settings.profile ??
-    (process.env['AWS_PROFILE'] || process.env['AWS_DEFAULT_PROFILE'] || undefined)
-  );
-}
-
-async function profileSetting(settings: AwsSettings, name: string): Promise<string | undefined> {
-  const profile = profileOf(settings) ?? 'default';
-  const { configFile, credentialsFile } = await loadSharedConfigFiles();
-  return credentialsFile[profile]?.[name] ?? configFile[profile]?.[name];
+function profileSetting(settings: AwsSettings, name: string): string | undefined {
+  return readAwsFiles().profiles.get(profileNameOf(settings) ?? 'default')?.[name];
 }
 
 /** Whether the profile, or one that it takes its credentials from, has them from a program. */
 async function runsProcess(settings: AwsSettings): Promise<boolean> {
-  const seen = new Set<string>();
-  let profile: string | undefined = profileOf(settings) ?? 'default';
-  while (profile !== undefined && !seen.has(profile)) {
-    seen.add(profile);
-    const of: AwsSettings = { ...settings, profile };
-    if ((await profileSetting(of, 'credential_process')) !== undefined) return true;
-    profile = await profileSetting(of, 'source_profile');
-  }
-  return false;
+  const { describeChain } = await import('./credentials.ts');
+  return describeChain(settings).some(({ kind }) => kind === 'process');
 }

@@ -31,9 +31,12 @@ import {
 } from '../../step.ts';
 import type { TrustedKeys } from '../../trust.ts';
 import { FIRST_VERSION } from '../../version.ts';
+import { endpointOption, type Endpoints } from './client-settings.ts';
 import { type AwsSettings, type ClientConfig, ofEnvironment, regionOrigins } from './config.ts';
+import { describeChain } from './credentials.ts';
 import { fromDynamo, keyOf } from './entry-store.ts';
 import { nameOf, PROXIES, PROXY_HINT, translate, usesProxy } from './errors.ts';
+import { rememberFailedHost } from './failed-host.ts';
 import { fromKms } from './key-service.ts';
 import { type SendOptions, sendOptions } from './patience.ts';
 
@@ -50,6 +53,7 @@ export interface Opened {
   readonly settings: AwsSettings;
   readonly region: { readonly dynamodb: string; readonly kms: string };
   readonly shared: ClientConfig;
+  readonly endpoints: Endpoints;
   readonly dynamodb: DynamoDBClient;
   readonly kms: KMSClient;
   readonly trusted: TrustedKeys | undefined;
@@ -91,6 +95,10 @@ async function* environment({ settings }: Opened): AsyncGenerator<Step> {
   }
   const bundle = ofEnvironment('AWS_CA_BUNDLE');
   if (bundle) yield fine(title, `certificates: ${bundle.value} (${bundle.from})`);
+  const chain = describeChain(settings);
+  if (!settings.credentials && chain.some(({ kind }) => kind !== undefined)) {
+    yield fine(title, `credentials: ${chain.map(({ words }) => words).join(' <- ')}`);
+  }
   const { dynamodb, kms } = await regionOrigins(settings);
   const ofKey = kms.value === dynamodb.value ? '' : `; of the key ${kms.value} (${kms.from})`;
   yield fine('region', `${dynamodb.value} (${dynamodb.from})${ofKey}`);
@@ -104,7 +112,7 @@ function placeOf(url: string): string {
 
 /** Whether there are credentials. */
 async function* credentials(
-  { settings, region, shared, dynamodb, closeLater }: Opened,
+  { settings, region, shared, endpoints, dynamodb, closeLater }: Opened,
   { signal }: CheckOptions,
 ): AsyncGenerator<Step, boolean> {
   const where = { service: 'STS', resource: 'credentials', region: region.dynamodb };
@@ -125,10 +133,12 @@ async function* credentials(
   // Once only: where STS cannot be reached, as in a network that has ways to DynamoDB and KMS alone, that is no failure.
   const sts = new STSClient({
     ...shared,
+    ...endpointOption(endpoints, 'STS'),
     credentials: dynamodb.config.credentials,
     region: region.dynamodb,
     maxAttempts: 1,
   });
+  sts.middlewareStack.use(rememberFailedHost);
   closeLater(() => {
     sts.destroy();
   });

@@ -1,4 +1,5 @@
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../../errors.ts';
+import { failedHostOf } from './failed-host.ts';
 
 /** Where a request went, for the words of an error. */
 export interface Where {
@@ -55,9 +56,11 @@ const THROTTLED = [
   'TransactionInProgressException',
 ];
 
+export const CREDENTIALS_HINT =
+  'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with -p, or log in (aws sso login); with no AWS account at all, use the local vault: credstash --local';
+
 const HINTS: Partial<Record<ErrorCode, string>> = {
-  NO_CREDENTIALS:
-    'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with -p, or log in (aws sso login); with no AWS account at all, use the local vault: credstash --local',
+  NO_CREDENTIALS: CREDENTIALS_HINT,
   CREDENTIALS_REFUSED: 'renew the credentials; the system clock must be right too',
   THROTTLED: 'try again later, or set AWS_MAX_ATTEMPTS to try longer',
   UNREACHABLE: 'check the network, the region and AWS_ENDPOINT_URL',
@@ -73,6 +76,7 @@ export function translate(error: unknown, where: Where): CredstashError {
   if (error instanceof CredstashError) return error;
   const { name, code, status, message } = facts(error);
   const at = placeOf(where);
+  const host = failedHostOf(error);
   const said = `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`;
   const cause = status === undefined ? new Error(said) : new ServiceAnswer(said);
   const make = (as: ErrorCode, text: string): CredstashError =>
@@ -112,7 +116,7 @@ export function translate(error: unknown, where: Where): CredstashError {
   if (status !== undefined && status >= 500) {
     return make(
       'UNREACHABLE',
-      `${where.service} failed on ${at} (${name}, HTTP ${status}), after retries`,
+      `${where.service} failed on ${at} (${[name, `HTTP ${status}`, host].filter(Boolean).join(', ')}), after retries`,
     );
   }
   if (code === 'ERR_INVALID_CHAR') {
@@ -131,7 +135,7 @@ export function translate(error: unknown, where: Where): CredstashError {
   if (code !== undefined || name.startsWith('IDPCommunicationError') || name === 'TimeoutError') {
     return make(
       'UNREACHABLE',
-      `${where.service} cannot be reached, for ${at} (${code ?? name}), after retries`,
+      `${where.service} cannot be reached, for ${at} (${[code ?? name, host].filter(Boolean).join(', ')}), after retries`,
     );
   }
   if (isOfSettings(error, where)) {

@@ -6,9 +6,11 @@ import { checkTrustedKeys } from '../../trust.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
+import { endpointOption } from './client-settings.ts';
 import { type AwsSettings, clientConfig, regions, withOptions } from './config.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
+import { rememberFailedHost } from './failed-host.ts';
 import { Patience } from './patience.ts';
 
 export type { AwsSettings };
@@ -33,7 +35,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   const { table, key, trustedKeys, trustNames } = settings;
   const trusted = checkTrustedKeys(trustedKeys, trustNames?.trustedKeys);
   const region = await regions(settings);
-  const shared = await clientConfig(settings, region.dynamodb);
+  const { shared, endpoints } = await clientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
   const { httpsAgent } = shared.requestHandler;
   // A client of the application's, or one with a handler of its own, connects in its own way.
@@ -46,7 +48,11 @@ export async function openAws(settings: AwsSettings): Promise<{
       : undefined;
   const dynamodb =
     settings.clients?.dynamodb ??
-    new DynamoDBClient({ ...withOptions(shared, own.dynamodb), region: region.dynamodb });
+    new DynamoDBClient({
+      ...withOptions({ ...shared, ...endpointOption(endpoints, 'DYNAMODB') }, own.dynamodb),
+      region: region.dynamodb,
+    });
+  if (!settings.clients?.dynamodb) dynamodb.middlewareStack.use(rememberFailedHost);
   const patience = new Patience(
     settings.waiting,
     [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
@@ -70,11 +76,16 @@ export async function openAws(settings: AwsSettings): Promise<{
     const isOwn =
       own.dynamodb?.credentials ??
       (clients?.dynamodb && (settings.credentials ?? profile ?? roleArn));
-    const common = isOwn ? shared : { ...shared, credentials };
+    const common = {
+      ...shared,
+      ...endpointOption(endpoints, 'KMS'),
+      ...(isOwn ? {} : { credentials }),
+    };
     const kms =
       settings.clients?.kms ??
       new KMSClient({ ...withOptions(common, own.kms), region: region.kms });
     if (!settings.clients?.kms) {
+      kms.middlewareStack.use(rememberFailedHost);
       close.push(() => {
         kms.destroy();
       });
@@ -139,7 +150,7 @@ export async function openAws(settings: AwsSettings): Promise<{
       const { kms } = await service();
       const closeLater = (each: () => void): unknown => close.push(each);
       return yield* checkAws(
-        { settings, region, shared, dynamodb, kms, trusted, closeLater },
+        { settings, region, shared, endpoints, dynamodb, kms, trusted, closeLater },
         options,
       );
     },

@@ -92,6 +92,9 @@ async function make(
 ): Promise<string> {
   const create = new CreateKeyCommand({
     Description: 'Wraps the data keys of credstash',
+    // The defaults, said for policies that demand them (kms:KeySpec, kms:KeyUsage).
+    KeyUsage: 'ENCRYPT_DECRYPT',
+    KeySpec: 'SYMMETRIC_DEFAULT',
     Tags: Object.entries({ Name: 'credstash', ...options.tags }).map(([TagKey, TagValue]) => ({
       TagKey,
       TagValue,

@@ -17,7 +17,11 @@ export function register(command: Command, io: Io): void {
       'names, * for any run of characters, quoted from the shell (default: all); KEY=VALUE is the encryption context',
     )
     .option('--to-table <table>', 'to this table, name or ARN (default: of the same name)')
-    .option('--to-region <region>', 'in this AWS region, its KMS key too (default: the same)')
+    .option('--to-region <region>', 'in this AWS region (default: the same)')
+    .option(
+      '--to-kms-region <region>',
+      'under the KMS key of this region (default: as a get there finds it)',
+    )
     .option('--to-profile <profile>', "with this profile of AWS's configuration files")
     .option('--to-key <key>', 'under this KMS key there (default: alias/credstash)')
     .option('--to-local <folder>', 'to the local vault in FOLDER, which is created if need be')

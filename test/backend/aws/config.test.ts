@@ -93,18 +93,22 @@ describe('a role', () => {
     'can be %j',
     async (roleArn) => {
       const config = clientConfig({ table: 'secrets', key: 'k', roleArn }, 'us-east-1');
-      await expect(config).resolves.toHaveProperty('credentials');
+      await expect(config).resolves.toHaveProperty('shared.credentials');
     },
   );
 });
 
 describe('a profile', () => {
-  it('whose sso_session is not there is a setting that is wrong', async () => {
+  it('whose sso_session is not there has no credentials, and the session is named', async () => {
     writeFileSync(join(folder, 'credentials'), '[odd]\nsso_session = none\n');
     const settings = { table: 'secrets', key: 'k', profile: 'odd' };
-    const { credentials } = await clientConfig(settings, 'us-east-1');
+    const { credentials } = (await clientConfig(settings, 'us-east-1')).shared;
     if (typeof credentials !== 'function') throw new Error('no provider');
-    await expect(credentials()).rejects.toMatchObject({ code: 'USAGE', exitStatus: 2 });
+    await expect(credentials()).rejects.toMatchObject({
+      code: 'NO_CREDENTIALS',
+      exitStatus: 6,
+      message: expect.stringContaining('the profile odd names the sso-session none') as string,
+    });
   });
 });
 

@@ -1,0 +1,184 @@
+/**
+ * The settings of the SDK's clients that come from the environment and from a profile, checked before any request. The SDK
+ * takes some of them from the profile that AWS_PROFILE names, whatever profile a client was given, and ignores others that
+ * it does not understand.
+ */
+import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { CredstashError } from '../../errors.ts';
+import { type AwsFiles, profileNameOf, readAwsFiles, type Section } from './profile.ts';
+
+/** The services that have an endpoint, by the last part of their variables' names. */
+export const SERVICES = ['DYNAMODB', 'KMS', 'STS', 'SSO', 'SSO_OIDC', 'SIGNIN'] as const;
+export type Service = (typeof SERVICES)[number];
+
+/** A setting's text, and where it is from, for a person: `AWS_RETRY_MODE`, `retry_mode of the profile X`. */
+export interface Found {
+  readonly value: string;
+  readonly from: string;
+}
+
+export type ClientSettings = Pick<
+  DynamoDBClientConfig,
+  | 'maxAttempts'
+  | 'retryMode'
+  | 'useFipsEndpoint'
+  | 'useDualstackEndpoint'
+  | 'defaultsMode'
+  | 'accountIdEndpointMode'
+> & {
+  /** The SDK is told every endpoint, and must not look for one itself. */
+  readonly ignoreConfiguredEndpointUrls: true;
+};
+
+/** Where each service is; services without an entry are at AWS. */
+export type Endpoints = Readonly<Partial<Record<Service, Found>>>;
+
+interface Place {
+  readonly profile?: string | undefined;
+  readonly endpoint?: string | undefined;
+}
+
+/**
+ * Where each service is. Environment variables come before the profile, and a service's own URL before the general one, as
+ * in botocore. The profile is the one of `place`, not the one of AWS_PROFILE.
+ *
+ * @throws CredstashError USAGE for a URL that is not one of HTTP, and for a `services` section that does not exist
+ */
+export function findEndpoints(place: Place, files: AwsFiles = readAwsFiles()): Endpoints {
+  const found: Partial<Record<Service, Found>> = {};
+  const given = place.endpoint;
+  const { name, section } = profileOf(place, files);
+  const ignored = given === undefined && booleanOf(ignoresEndpoints(name, section));
+  if (ignored) return found;
+  const services = servicesOf(name, section, files);
+  for (const service of SERVICES) {
+    const key = `${service.toLowerCase()}.endpoint_url`;
+    const url =
+      given === undefined
+        ? (variable(`AWS_ENDPOINT_URL_${service}`) ??
+          variable('AWS_ENDPOINT_URL') ??
+          (services && ofSection(services, key, `${key} of the services section`, name)) ??
+          ofSection(section, 'endpoint_url', 'endpoint_url', name))
+        : { value: given, from: 'the endpoint' };
+    if (!url) continue;
+    found[service] = checkUrl(url);
+  }
+  return found;
+}
+
+/**
+ * What clients are made with besides their endpoints.
+ *
+ * @throws CredstashError USAGE for a value that cannot be right, and for FIPS or dual-stack together with an endpoint
+ */
+export function findClientSettings(place: Place): {
+  readonly settings: ClientSettings;
+  readonly endpoints: Endpoints;
+} {
+  const files = readAwsFiles();
+  const { name, section } = profileOf(place, files);
+  const find = (key: string, env = `AWS_${key.toUpperCase()}`): Found | undefined =>
+    variable(env) ?? ofSection(section, key, key, name);
+  const endpoints = findEndpoints(place, files);
+  const fips = find('use_fips_endpoint');
+  const dualstack = find('use_dualstack_endpoint');
+  for (const setting of [fips, dualstack]) {
+    const endpoint = endpoints.DYNAMODB ?? endpoints.KMS ?? endpoints.STS;
+    if (!booleanOf(setting) || !endpoint || !setting) continue;
+    throw new CredstashError(
+      'USAGE',
+      `${setting.from} cannot be used together with an endpoint (${endpoint.from})`,
+      { hint: 'unset one of the two' },
+    );
+  }
+  const mode = oneOf(find('retry_mode'), ['legacy', 'standard', 'adaptive']);
+  const attempts = find('max_attempts');
+  if (attempts && !/^0*[1-9]\d{0,5}$/.test(attempts.value)) {
+    throw invalid(attempts, 'a number from 1 on');
+  }
+  const defaults = oneOf(find('defaults_mode'), [
+    ...['legacy', 'standard', 'in-region', 'cross-region', 'mobile', 'auto'],
+  ]);
+  const accounts = oneOf(find('account_id_endpoint_mode'), ['preferred', 'disabled', 'required']);
+  return {
+    endpoints,
+    settings: {
+      ignoreConfiguredEndpointUrls: true,
+      ...(attempts ? { maxAttempts: Number(attempts.value) } : {}),
+      // The SDK has no legacy mode, which is boto's: it would take it for the standard one too.
+      ...(mode ? { retryMode: mode === 'legacy' ? 'standard' : mode } : {}),
+      ...(fips ? { useFipsEndpoint: booleanOf(fips) } : {}),
+      ...(dualstack ? { useDualstackEndpoint: booleanOf(dualstack) } : {}),
+      ...(defaults ? { defaultsMode: defaults as 'standard' } : {}),
+      ...(accounts ? { accountIdEndpointMode: accounts as 'preferred' } : {}),
+    },
+  };
+}
+
+/** The endpoint as a client takes it. */
+export function endpointOption(
+  endpoints: Endpoints,
+  service: Service,
+): { readonly endpoint?: string } {
+  const endpoint = endpoints[service];
+  return endpoint ? { endpoint: endpoint.value } : {};
+}
+
+function profileOf(place: Place, files: AwsFiles): { name: string; section: Section } {
+  const name = profileNameOf(place) ?? 'default';
+  return { name, section: files.profiles.get(name) ?? {} };
+}
+
+function variable(name: string): Found | undefined {
+  const value = process.env[name];
+  return value ? { value, from: name } : undefined;
+}
+
+function ofSection(section: Section, key: string, words: string, profile: string) {
+  const value = section[key];
+  return value === undefined ? undefined : { value, from: `${words} of the profile ${profile}` };
+}
+
+function ignoresEndpoints(profile: string, section: Section): Found | undefined {
+  const key = 'ignore_configured_endpoint_urls';
+  return variable('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS') ?? ofSection(section, key, key, profile);
+}
+
+function servicesOf(profile: string, section: Section, files: AwsFiles): Section | undefined {
+  const { services } = section;
+  if (services === undefined) return undefined;
+  const found = files.services.get(services);
+  if (found) return found;
+  throw new CredstashError(
+    'USAGE',
+    `the profile ${profile} names the services section ${services}, which does not exist`,
+    { hint: `add [services ${services}] to the AWS configuration file` },
+  );
+}
+
+function booleanOf(setting: Found | undefined): boolean {
+  return (
+    oneOf(setting && { ...setting, value: setting.value.toLowerCase() }, ['true', 'false']) ===
+    'true'
+  );
+}
+
+/** A value is not repeated: what stands in the wrong place may be a password. */
+function oneOf(setting: Found | undefined, words: readonly string[]): string | undefined {
+  if (!setting) return undefined;
+  const value = setting.value.toLowerCase();
+  if (words.includes(value)) return value;
+  throw invalid(setting, words.join(', ').replace(/, ([^,]*)$/, ' or $1'));
+}
+
+function invalid({ from }: Found, expected: string): CredstashError {
+  return new CredstashError('USAGE', `${from} must be ${expected}`);
+}
+
+function checkUrl(found: Found): Found {
+  const { value, from } = found;
+  if (/^https?:\/\//i.test(value) && URL.canParse(value)) return found;
+  throw new CredstashError('USAGE', `${from} is not an http or https URL`, {
+    hint: 'it looks like https://dynamodb.eu-west-1.amazonaws.com or http://127.0.0.1:8000',
+  });
+}

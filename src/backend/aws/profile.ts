@@ -1,0 +1,140 @@
+/**
+ * Reads AWS's configuration and credentials files as botocore does. The SDK's own parser loses sections whose names have
+ * spaces or quotes, and parts of the SDK look up AWS_PROFILE instead of the profile that a client was given.
+ */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** The settings of one section. A setting inside a nested block is named `BLOCK.NAME`, such as `dynamodb.endpoint_url`. */
+export type Section = Readonly<Record<string, string>>;
+
+/** A file that exists but cannot be read. */
+export interface UnreadableFile {
+  readonly path: string;
+  /** The system's error code, such as EACCES. */
+  readonly code: string;
+}
+
+/** What both files say. A profile's settings in the credentials file override those in the configuration file. */
+export interface AwsFiles {
+  readonly profiles: ReadonlyMap<string, Section>;
+  readonly ssoSessions: ReadonlyMap<string, Section>;
+  readonly services: ReadonlyMap<string, Section>;
+  readonly paths: readonly string[];
+  readonly unreadable: readonly UnreadableFile[];
+}
+
+/** Reads both files. Missing files are empty. Never throws. */
+export function readAwsFiles(): AwsFiles {
+  const unreadable: UnreadableFile[] = [];
+  const paths = [
+    filePath('AWS_CONFIG_FILE', 'config'),
+    filePath('AWS_SHARED_CREDENTIALS_FILE', 'credentials'),
+  ];
+  const [config = new Map<string, Section>(), credentials = new Map<string, Section>()] = paths.map(
+    (path) => parseIni(readText(path, unreadable)),
+  );
+  const profiles = new Map<string, Section>();
+  const ssoSessions = new Map<string, Section>();
+  const services = new Map<string, Section>();
+  const kinds = { profile: profiles, 'sso-session': ssoSessions, services };
+  for (const [header, section] of config) {
+    if (header === 'default') addSection(profiles, header, section);
+    const [kind, name, ...more] = splitWords(header) ?? [];
+    if (kind === undefined || name === undefined || more.length > 0) continue;
+    if (Object.hasOwn(kinds, kind)) addSection(kinds[kind as keyof typeof kinds], name, section);
+  }
+  for (const [name, section] of credentials) addSection(profiles, name, section);
+  return { profiles, ssoSessions, services, paths, unreadable };
+}
+
+function addSection(sections: Map<string, Section>, name: string, section: Section): void {
+  sections.set(name, { ...sections.get(name), ...section });
+}
+
+function filePath(variable: string, name: string): string {
+  const path = process.env[variable];
+  if (!path) return join(homeFolder(), '.aws', name);
+  return path.startsWith('~/') ? join(homeFolder(), path.slice(2)) : path;
+}
+
+/** The home folder; empty for a user without one, whom the system's call throws for. */
+export function homeFolder(): string {
+  try {
+    return process.env['HOME'] || homedir();
+  } catch {
+    return '';
+  }
+}
+
+function readText(path: string, unreadable: UnreadableFile[]): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    if (!['ENOENT', 'ENOTDIR'].includes(code)) unreadable.push({ path, code });
+    return '';
+  }
+}
+
+/** The sections by their whole headers. Names of settings are in lower case, as Python's configparser has them. */
+function parseIni(text: string): Map<string, Section> {
+  const sections = new Map<string, Section>();
+  let section: Record<string, string> | undefined;
+  let block: string | undefined;
+  for (const raw of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
+    const header = /^\s*\[([^\]]+)\]/.exec(raw)?.[1];
+    if (header !== undefined) {
+      section = { ...sections.get(header.trim()) };
+      sections.set(header.trim(), section);
+      block = undefined;
+      continue;
+    }
+    const line = (raw.split(/(?:^|\s)[;#]/)[0] ?? '').trimEnd();
+    const [, indent = '', name = '', value = ''] =
+      /^(\s*)([^=:]+?)\s*[=:]\s*(.*)$/.exec(line) ?? [];
+    if (name === '' || !section) continue;
+    const key = name.toLowerCase();
+    if (indent === '') block = undefined;
+    if (block !== undefined) section[`${block}.${key}`] = value;
+    else if (value === '') block = key;
+    else section[key] = value;
+  }
+  return sections;
+}
+
+/**
+ * Splits a header into words as Python's shlex does, whose rules botocore uses.
+ *
+ * @returns undefined for a quotation that does not end
+ */
+function splitWords(text: string): string[] | undefined {
+  const words: string[] = [];
+  // Between quotes, a backslash quotes a double quote or a backslash, and nothing between single ones.
+  const word = /\s*((?:'[^']*'|"(?:\\["\\]|[^"])*"|\\.|[^\s'"\\])+)/y;
+  let end = 0;
+  for (let match = word.exec(text); match; match = word.exec(text)) {
+    end = word.lastIndex;
+    words.push(
+      (match[1] ?? '').replace(
+        /'([^']*)'|"((?:\\["\\]|[^"])*)"|\\(.)/g,
+        (_, single?: string, double?: string, escaped?: string) =>
+          single ?? double?.replace(/\\(["\\])/g, '$1') ?? escaped ?? '',
+      ),
+    );
+  }
+  return text.slice(end).trim() === '' ? words : undefined;
+}
+
+/**
+ * The name of the profile in use: as given, AWS_PROFILE, or AWS_DEFAULT_PROFILE, which is its older name. undefined means
+ * that nothing names one.
+ */
+export function profileNameOf({
+  profile,
+}: {
+  readonly profile?: string | undefined;
+}): string | undefined {
+  return profile ?? (process.env['AWS_PROFILE'] || process.env['AWS_DEFAULT_PROFILE'] || undefined);
+}
