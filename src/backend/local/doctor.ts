@@ -82,8 +82,8 @@ async function* storedEntry(
     const { entry, dataKey } = found;
     const which = `version ${shortVersion(entry.version)} of ${entry.name}`;
     const opened = await attempt(async () => {
-      const { open } = await FORMATS[entry.cipher].load();
       try {
+        const { open } = await FORMATS[entry.cipher].load();
         open(entry, dataKey).fill(0);
       } finally {
         dataKey.fill(0);
