@@ -68,6 +68,8 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
       expect(sent('KMS.CreateKey')).toEqual([
         {
           Description: 'Wraps the data keys of credstash',
+          KeyUsage: 'ENCRYPT_DECRYPT',
+          KeySpec: 'SYMMETRIC_DEFAULT',
           Tags: [
             { TagKey: 'Name', TagValue: 'credstash' },
             { TagKey: 'Team', TagValue: 'ops' },

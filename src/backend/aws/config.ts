@@ -208,7 +208,7 @@ async function sharedConfig(
       connectionTimeout: 3000,
       requestTimeout: 8000,
       throwOnRequestTimeout: true as const,
-      ...(await agents(settings)),
+      ...agents(settings),
     },
   };
   // As boto and the AWS command have it, keys in the environment come before a profile that the environment names;
@@ -282,9 +282,7 @@ function translated<A extends unknown[], T>(
  * certificates that replace the system's. Node.js before 22.21 has no `proxyEnv` and leaves it alone
  * (https://nodejs.org/api/http.html#new-agentoptions).
  */
-async function agents(
-  settings: AwsSettings,
-): Promise<Pick<RequestHandler, 'httpAgent' | 'httpsAgent'>> {
+function agents(settings: AwsSettings): Pick<RequestHandler, 'httpAgent' | 'httpsAgent'> {
   const fromEnvironment = process.env['AWS_CA_BUNDLE'];
   const bundle = fromEnvironment || profileSetting(settings, 'ca_bundle');
   const from = fromEnvironment
