@@ -1,5 +1,6 @@
 import type { Secret } from '../entry.ts';
 import { textOf } from '../utf8.ts';
+import { visible } from './visible.ts';
 
 /**
  * A YAML block mapping of the secrets, which parsers of YAML 1.1 and 1.2 read back as the same texts. Each value
@@ -9,7 +10,8 @@ export function yaml(secrets: readonly Secret[]): string {
   if (secrets.length === 0) return '{}\n';
   return secrets
     .map(({ name, value }) => {
-      const key = scalar(name);
+      // What the runner of a job would obey in a name is an escape; `scalar` has them for all else that nobody sees.
+      const key = visible(name) === name ? scalar(name) : visible(doubleQuoted(name));
       const text = textOf(value);
       const node =
         text === undefined ? `!!binary "${Buffer.from(value).toString('base64')}"` : scalar(text);

@@ -28,6 +28,12 @@ describe('json', () => {
     );
   });
 
+  it('escapes what a runner would obey in a name', () => {
+    const text = json(secrets({ 'a##[x]': '##[x]', '::x': '' }));
+    expect(text).toBe('{\n    "::x": "",\n    "a\\u0023#[x]": "##[x]"\n}');
+    expect(JSON.parse(text)).toEqual({ 'a##[x]': '##[x]', '::x': '' });
+  });
+
   it('is read back as the same values', () => {
     fc.assert(
       fc.property(pairs, (pairs) => {

@@ -180,6 +180,16 @@ describe('yaml', () => {
     );
   });
 
+  it('escapes what a runner would obey in a name, and is the same name to a parser', () => {
+    const names = ['::add-mask::x', ' ::x', 'a##[x]', 'é##vso[x]', `::${'x'.repeat(200)}`];
+    const pairs = secrets(names.map((name) => [name, 'x'] as const)).map(
+      ({ name }): [string, string] => [name, 'x'],
+    );
+    const document = yaml(secrets(pairs));
+    expect(document).not.toMatch(/^\s*::|##\w*\[/m);
+    for (const version of ['1.1', '1.2'] as const) expect(read(document, version)).toEqual(pairs);
+  });
+
   it('of nothing is an empty mapping', () => {
     expect(yaml([])).toBe('{}\n');
   });
