@@ -159,6 +159,7 @@ describe('on a terminal', () => {
       ['copy', '--to-local=./copy', '--dry-run'],
       ['doctor'],
       ['doctor', '--json'],
+      ['policy', 'reader', '--name', `${names.join('').slice(0, 300)}*`],
     ]);
   });
 

@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { parseContext } from '../../context.ts';
 import { CredstashError } from '../../errors.ts';
+import { visibleJson } from '../../format/visible.ts';
 import { ROLES, type Role } from '../../policy.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
@@ -53,7 +54,7 @@ export function register(command: Command, io: Io): void {
         io,
       )(async (credstash) => {
         const policy = await credstash.policy(role, { name, context, account });
-        await io.write(`${JSON.stringify(policy, null, 2)}\n`);
+        await io.write(visibleJson(policy, 2));
         // A script has read what the role is for.
         if (role === 'setup' && io.columns('stderr') !== undefined) {
           io.note(

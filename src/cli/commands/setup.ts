@@ -47,7 +47,7 @@ export function register(command: Command, io: Io): void {
       // Again, for the region that was saved now.
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
-        const location = await credstash.location();
+        const location = visible(await credstash.location());
         const hasTags = Object.keys(tags).length > 0;
         await credstash.setup({
           tags,
@@ -81,7 +81,7 @@ function sentence(step: SetupStep, location: string): string {
         ? 'Adding tags...\nTable has been created. Go read the README about how to create your KMS key'
         : 'Credential Store table already exists';
     case 'vault':
-      return `${visible(location.replace('the', 'The'))} ${changed ? 'has been created' : 'already exists'}`;
+      return `${location.replace('the', 'The')} ${changed ? 'has been created' : 'already exists'}`;
     case 'key': {
       const kind = step.multiRegion ? 'multi-Region key' : 'key';
       const subject = `The ${kind} ${step.alias} in ${step.region}`;
