@@ -293,7 +293,7 @@ describe.each(ciphers)('the data key of a put (%s) is zeroed', (cipher) => {
     fail('create', error('VERSION_EXISTS'));
     await expect(put()).rejects.toThrow(coded('VERSION_EXISTS'));
     await expectWiped(1);
-    fail('latest', error('THROTTLED'), (n) => n === 2);
+    fail('newestHeader', error('THROTTLED'), (n) => n === 2);
     await expect(put()).rejects.toThrow(coded('THROTTLED'));
     await expectWiped(2);
   });
@@ -556,16 +556,19 @@ describe('no data key is unwrapped for an item that is malformed', () => {
     whole: Item,
     required: readonly string[],
     others: Readonly<Record<string, readonly object[]>>,
+    mayBeNull: readonly string[] = [],
   ): [what: string, item: Record<string, unknown>][] {
     return Object.entries(whole).flatMap(([name, value]) => [
       ...(required.includes(name) ? [[`${name} left out`, without(whole, name)] as const] : []),
-      ...[...wrongTypes, otherType(value), ...(others[name] ?? [])].map(
-        (wrong) =>
-          [
-            `${name} as ${JSON.stringify(wrong).slice(0, 40)}`,
-            { ...whole, [name]: wrong },
-          ] as const,
-      ),
+      ...[...wrongTypes, otherType(value), ...(others[name] ?? [])]
+        .filter((wrong) => !('NULL' in wrong && mayBeNull.includes(name)))
+        .map(
+          (wrong) =>
+            [
+              `${name} as ${JSON.stringify(wrong).slice(0, 40)}`,
+              { ...whole, [name]: wrong },
+            ] as const,
+        ),
     ]) as [string, Record<string, unknown>][];
   }
 
@@ -582,12 +585,18 @@ describe('no data key is unwrapped for an item that is malformed', () => {
       created: texts('', 'yesterday', `${created}\n`),
       key: wrongKeys,
     }),
-    ...broken(original, ['key', 'contents', 'hmac'], {
-      digest: texts('', 'sha256', 'constructor'),
-      key: texts('', '!', 'QQ', 'QR=='),
-      contents: texts('!', 'QQ', 'QR==', 'QQ==\n'),
-      hmac: texts('xx', 'AB', 'abc'),
-    }),
+    // Its base64, hex and digest may be in any encoding that a port writes (test/vectors/ports.json).
+    ...broken(
+      original,
+      ['key', 'contents', 'hmac'],
+      {
+        digest: texts('SHA25', 'constructor'),
+        key: texts('', '!', '=='),
+        contents: texts('!', '=='),
+        hmac: texts('xx', 'abc', '0xAB'),
+      },
+      ['digest', 'comment'],
+    ),
   ];
 
   it.each(items)('%s', async (_, item) => {
