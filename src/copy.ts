@@ -210,7 +210,9 @@ async function requireSame(copying: Copying, entry: Entry, there: Entry): Promis
 
 /** An error of what the target has. Its words are those of an entry of the source, and so it says where. */
 function explainAtTarget({ entries }: Backend, error: unknown): unknown {
-  if (!hasCode(error, 'INTEGRITY', 'WRONG_CONTEXT')) return error;
+  if (!hasCode(error, 'INTEGRITY', 'ENTRY_NOT_TRUSTED', 'WRONG_CONTEXT', 'KEY_UNUSABLE')) {
+    return error;
+  }
   const { code, message, cause } = error;
   const hint =
     code === 'INTEGRITY'

@@ -14,11 +14,19 @@ import { counted, type Progress } from './progress.ts';
 /** Contents of fewer bytes are compared along with their HMAC: two short secrets have the same ciphertext by chance. */
 const TELLING_BYTES = 8;
 const PLACES_TOLD = 3;
+/** One more than are told: one of them may be the entry that is asked about. Somebody may have made a million copies. */
+const PLACES_KEPT = PLACES_TOLD + 1;
+
+/** Where the same bytes are: the first places that were found, and how many there are. */
+interface Places {
+  readonly first: Target[];
+  count: number;
+}
 
 /** Where the keys and the contents of a table's original entries are. It holds hashes, and no entry. */
 export class Originals {
   readonly #location: string;
-  readonly #places = new Map<string, Target[]>();
+  readonly #places = new Map<string, Places>();
 
   private constructor(location: string) {
     this.#location = location;
@@ -42,7 +50,7 @@ export class Originals {
       try {
         entry = read();
       } catch (error) {
-        // It opens nowhere, so that nobody can have copied it to make it open elsewhere.
+        // A broken entry is not compared: whoever broke it could have deleted it as well.
         if (error instanceof CredstashError) continue;
         throw error;
       }
@@ -52,11 +60,11 @@ export class Originals {
   }
 
   #add(entry: Entry): void {
-    const { name, version } = entry;
+    const place = { name: entry.name, version: entry.version };
     for (const fingerprint of fingerprintsOf(entry)) {
       const places = this.#places.get(fingerprint);
-      if (places) places.push({ name, version });
-      else this.#places.set(fingerprint, [{ name, version }]);
+      if (!places) this.#places.set(fingerprint, { first: [place], count: 1 });
+      else if (++places.count <= PLACES_KEPT) places.first.push(place);
     }
   }
 
@@ -66,25 +74,30 @@ export class Originals {
    *   the scan
    */
   check(entry: Entry): void {
-    const found = fingerprintsOf(entry).map((each) => this.#places.get(each) ?? []);
     const isHere = ({ name, version }: Target): boolean =>
       name === entry.name && version === entry.version;
-    if (!found.every((places) => places.some(isHere))) throw conflict(entry, this.#location);
-    const others = new Map(
-      found
-        .flat()
-        .filter((place) => !isHere(place))
-        .map(({ name, version }) => [JSON.stringify([name, version]), { name, version }]),
-    );
-    if (others.size > 0) throw copiedElsewhere(entry, sortByVersion([...others.values()]));
+    const others = new Set<Target>();
+    let count = 0;
+    for (const fingerprint of fingerprintsOf(entry)) {
+      const places = this.#places.get(fingerprint);
+      const isKnown = places && (places.count > PLACES_KEPT || places.first.some(isHere));
+      if (!isKnown) throw conflict(entry, this.#location);
+      for (const place of places.first) if (!isHere(place)) others.add(place);
+      count = Math.max(count, places.count - 1, others.size);
+    }
+    if (count > 0) throw copiedElsewhere(entry, sortByVersion([...others]), count);
   }
 }
 
-function copiedElsewhere({ name, version }: Entry, others: readonly Target[]): CredstashError {
+function copiedElsewhere(
+  { name, version }: Entry,
+  others: readonly Target[],
+  count: number,
+): CredstashError {
   const told = others
     .slice(0, PLACES_TOLD)
     .map((each) => `version ${each.version} of ${each.name}`);
-  if (others.length > told.length) told.push(`${others.length - told.length} more`);
+  if (count > told.length) told.push(`${count - told.length} more`);
   return new CredstashError(
     'INTEGRITY',
     `version ${version} of ${name} has the same sealed bytes as ${told.join(', ')}: somebody copied one of them, and nothing in the original format tells which`,

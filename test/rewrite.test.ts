@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Backend } from '../src/backend/backend.ts';
 import { openLocal } from '../src/backend/local/index.ts';
 import type { Change } from '../src/changes.ts';
@@ -124,4 +124,94 @@ it('rollback takes the version as it stands, where another spelling of it is the
   const { from } = await flows.rollback('spelled', { version: '4' });
   expect(from).toBe('4');
   expect(Buffer.from(await flows.get('spelled')).toString()).toBe('plain 4');
+});
+
+describe('original entries that stand twice', () => {
+  const copyOf = async (name: string, to: string, version: number): Promise<Entry> => {
+    const entry = (await vault.entries.latest(name)) as Entry;
+    return { ...entry, name: to, version: String(version).padStart(19, '0') };
+  };
+
+  it('are refused however many there are, without comparing each with each', async () => {
+    await flows.put('long', Buffer.from('a long value'), { cipher: 'AES-256-CTR' });
+    const one = await copyOf('long', 'z', 1);
+    const copies = Array.from({ length: 20_000 }, (_, i) => ({ ...one, version: String(i + 1) }));
+    const entries: Partial<Backend['entries']> = {
+      all: async function* () {
+        await Promise.resolve();
+        for (const entry of copies) yield { ...entry, read: () => entry };
+      },
+      at: (_, version) => Promise.resolve(copies[Number(version) - 1]),
+    };
+    const found: Change[] = [];
+    for await (const each of over({ entries }).migrate()) found.push(each);
+    expect(found).toHaveLength(20_000);
+    const messages = found.map((each) => (each.done === 'failed' ? each.error.message : each.done));
+    expect(messages.every((message) => message.includes(', 19996 more: '))).toBe(true);
+  });
+
+  it('are seen as they were when the table was read: what was changed since is a conflict', async () => {
+    const swapped = await copyOf('a', 'b', 1);
+    let reads = 0;
+    // Somebody puts the bytes of a in the place of b after the scan, and takes them away from a.
+    const at: Backend['entries']['at'] = async (name, version) => {
+      if (reads++ === 0) {
+        const b = (await vault.entries.latest('b')) as Entry;
+        await vault.entries.remove('a', swapped.version);
+        await vault.entries.replace(swapped, b);
+      }
+      return vault.entries.at(name, version);
+    };
+    expect(await outcomes(over({ entries: { at } }).migrate())).toEqual([
+      'a skipped',
+      'b CONFLICT',
+      'c changed',
+    ]);
+    expect(await vault.entries.latest('b')).toMatchObject({ cipher: 'AES-256-CTR' });
+  });
+
+  it('are each on its own where only the data key is the same, or only the contents', async () => {
+    const long = Buffer.from('a value of more than eight bytes');
+    for (const name of ['d', 'e', 'f']) await flows.put(name, long, { cipher: 'AES-256-CTR' });
+    const [d, e, f] = await Promise.all(
+      ['d', 'e', 'f'].map(async (name) => (await vault.entries.latest(name)) as Entry),
+    );
+    if (!d || !e || !f) throw new Error('not stored');
+    await vault.entries.replace({ ...e, key: d.key }, e);
+    await vault.entries.replace({ ...f, contents: d.contents }, f);
+    expect(await outcomes(flows.migrate({ glob: 'd' }))).toEqual(['d INTEGRITY']);
+    expect(await outcomes(flows.migrate())).toEqual([
+      'a changed',
+      'b changed',
+      'c changed',
+      'd INTEGRITY',
+      'e INTEGRITY',
+      'f INTEGRITY',
+    ]);
+  });
+});
+
+it('prune deletes nothing where a version that stays was deleted after the listing', async () => {
+  for (const value of ['2', '3']) await flows.put('a', Buffer.from(value), { autoversion: true });
+  let reads = 0;
+  const at: Backend['entries']['at'] = async (name, version) => {
+    if (reads++ === 0) await vault.entries.remove(name, version);
+    return vault.entries.at(name, version);
+  };
+  expect(await outcomes(over({ entries: { at } }).prune({ keep: 1, glob: 'a' }))).toEqual([
+    'a CONFLICT',
+    'a CONFLICT',
+  ]);
+  expect(await flows.history('a')).toHaveLength(2);
+});
+
+it('prune of a table whose key service does not answer ends there', async () => {
+  for (const name of ['a', 'b']) await flows.put(name, Buffer.from('x'), { autoversion: true });
+  const unwrap = vi.fn(() => Promise.reject(new CredstashError('UNREACHABLE', 'on purpose')));
+  const options = { keep: 1, maxConcurrency: 1 };
+  expect(await outcomes(over({ keys: { unwrap } }).prune(options))).toEqual([
+    'a UNREACHABLE',
+    'b UNREACHABLE',
+  ]);
+  expect(unwrap).toHaveBeenCalledTimes(1);
 });
