@@ -1,3 +1,5 @@
+import type { EntryHeader } from './entry.ts';
+
 /**
  * The exit status of the command for each code (docs/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
  * secret, version or table, 4 a conflict, 5 integrity or trust, 6 credentials, access or key refused,
@@ -56,6 +58,8 @@ export class CredstashError extends Error {
   readonly failures: readonly Failure[];
   /** What the service that denied it says, in its own words, which nobody here vouches for; absent where it says nothing. */
   readonly serviceMessage: string | undefined;
+  /** What was stored before it failed: of a rollback whose label could not be moved, the header of the new version. */
+  readonly stored: EntryHeader | undefined;
 
   constructor(
     code: ErrorCode,
@@ -65,6 +69,7 @@ export class CredstashError extends Error {
       cause?: unknown;
       failures?: readonly Failure[];
       serviceMessage?: string | undefined;
+      stored?: EntryHeader | undefined;
     } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
@@ -72,12 +77,13 @@ export class CredstashError extends Error {
     this.hint = options.hint;
     this.failures = options.failures ?? [];
     this.serviceMessage = options.serviceMessage;
+    this.stored = options.stored;
   }
 
   /** The same error in other words. */
   reworded(message: string, hint = this.hint): CredstashError {
-    const { code, cause, failures, serviceMessage } = this;
-    return new CredstashError(code, message, { hint, cause, failures, serviceMessage });
+    const { code, cause, failures, serviceMessage, stored } = this;
+    return new CredstashError(code, message, { hint, cause, failures, serviceMessage, stored });
   }
 
   /** The exit status of the command. */

@@ -1,5 +1,5 @@
 import type { Backend } from './backend/backend.ts';
-import type { Found } from './backend/entry-store.ts';
+import { type Found, versionExists } from './backend/entry-store.ts';
 import {
   type Change,
   type ChangeOptions,
@@ -45,7 +45,14 @@ import { FORMATS } from './seal/index.ts';
 import { fill, parseTemplate } from './template.ts';
 import { type AllowedFormats, checkCipher, checkFormats, type TrustNames } from './trust.ts';
 import { compareUtf8 } from './utf8.ts';
-import { checkVersion, FIRST_VERSION, nextVersion, shortVersion, spellings } from './version.ts';
+import {
+  checkVersion,
+  FIRST_VERSION,
+  nextVersion,
+  padVersion,
+  shortVersion,
+  spellings,
+} from './version.ts';
 
 /** How many data keys are unwrapped at once; the SDK has a connection for each. */
 const UNWRAPS_AT_ONCE = 32;
@@ -73,7 +80,32 @@ export interface RollbackOptions
   readonly version?: string | undefined;
   /** The same pairs that the secret was put with. */
   readonly context?: Context | undefined;
+  /** Moved to the new version: whoever reads by it gets the old value or the restored one, and never none. */
+  readonly label?: string | undefined;
 }
+
+/** What a rollback did. */
+export interface RolledBack {
+  /** Of the new entry. */
+  readonly header: EntryHeader;
+  /** The version that it has the value of. */
+  readonly from: string;
+  /** The versions that had `label` before; empty without it. */
+  readonly before: readonly string[];
+  /** The other labels of the secret, of its newest version first: each stays on its version. */
+  readonly others: readonly { readonly label: string; readonly version: string }[];
+}
+
+export interface DeleteOptions
+  extends ProgressOptions, Pick<GetOptions, 'version' | 'exactVersion'> {
+  /** Delete nothing, and yield what would be deleted. */
+  readonly dryRun?: boolean | undefined;
+  /** Asked before the first version is deleted; nothing is deleted unless it says true. */
+  readonly confirm?: ((doomed: readonly Deletion[]) => Promise<boolean>) | undefined;
+}
+
+/** One version that is deleted, with the labels that it had when the deletion began. */
+export interface Deletion extends Target, Pick<EntryHeader, 'labels'> {}
 
 /** One secret of several that are got at once. */
 export interface Wanted extends GetOptions {
@@ -427,15 +459,15 @@ export class Flows {
    * same pairs, unless the options say otherwise. Nothing is deleted.
    *
    * @param options.version the one to go back to; default: the one before the newest
-   * @returns the header of the new entry, and the version that it has the value of
+   * @param options.label moved to the new version once that is stored
    * @throws CredstashError as `get` and `put` do; VERSION_NOT_FOUND where there is only one; VERSION_EXISTS when somebody
-   *   else stored a version meanwhile
+   *   else stored a version meanwhile. With `stored`, the header of the new entry, if it is stored and the label could not be
+   *   moved: then call `label`, and not `rollback` again
    */
-  async rollback(
-    name: string,
-    options: RollbackOptions = {},
-  ): Promise<{ header: EntryHeader; from: string }> {
-    const { which, context } = checkGet(name, options);
+  async rollback(name: string, options: RollbackOptions = {}): Promise<RolledBack> {
+    const { label, ...wantedVersion } = options;
+    if (label !== undefined) checkLabel(label);
+    const { which, context } = checkGet(name, wantedVersion);
     checked(options.context, 'seal');
     const { cipher } = checkSealing(options);
     checkCipher(this.#formats, cipher);
@@ -466,7 +498,12 @@ export class Flows {
       const planned = plan(name, value.length, sealing, this.#formats);
       const hmacAsText = planned.header.cipher === 'AES-256-CTR' ? entry.hmacAsText : undefined;
       const stored = { hmacAsText, newest: versions[0], onWarning: options.onWarning };
-      return { header: await store(on, planned, value, stored), from };
+      const header = await store(on, planned, value, stored);
+      const others = versions.flatMap(({ version, labels = [] }) =>
+        labels.filter((each) => each !== label).map((each) => ({ label: each, version })),
+      );
+      const before = label === undefined ? [] : await moveToStored(on, header, label);
+      return { header, from, before, others };
     } finally {
       value.fill(0);
     }
@@ -577,25 +614,64 @@ export class Flows {
   }
 
   /**
+   * The newest version of a secret, as it stands in the table, also of an entry that does not open.
+   *
+   * @returns undefined where there is no such secret
+   * @internal
+   */
+  async newestVersion(name: string, options: CallOptions = {}): Promise<string | undefined> {
+    checkName(name);
+    const { entries } = await this.#on(options);
+    return (await entries.newestHeader(name))?.version;
+  }
+
+  /**
+   * Looks whether a put of this version would find one that exists already, also a broken one. Somebody may store it after
+   * the look.
+   *
+   * @throws CredstashError VERSION_EXISTS
+   * @internal
+   */
+  async expectNoVersion(
+    name: string,
+    options: Pick<PutOptions, 'version' | 'exactVersion' | 'signal'> = {},
+  ): Promise<void> {
+    checkName(name);
+    const asked = checkVersion(options.version ?? FIRST_VERSION);
+    const version = options.exactVersion ? asked : padVersion(asked);
+    const { entries } = await this.#on(options);
+    try {
+      if ((await entries.at(name, version)) === undefined) return;
+    } catch (error) {
+      if (!hasCode(error, 'INTEGRITY')) throw error;
+    }
+    throw versionExists({ name, version, cipher: '' }, entries.location);
+  }
+
+  /**
    * Removes every version of a secret, or the one asked for, and yields each once it is gone. The oldest goes
    * first: a run that is cut short leaves the newest, and never brings an old value back to life.
    *
    * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND
    */
-  async *delete(
-    name: string,
-    options: ProgressOptions & Pick<GetOptions, 'version' | 'exactVersion'> = {},
-  ): AsyncGenerator<{ name: string; version: string }> {
+  async *delete(name: string, options: DeleteOptions = {}): AsyncGenerator<Deletion> {
     checkName(name);
-    const { version, exactVersion, progress } = options;
+    const { version, exactVersion, dryRun = false, confirm, progress } = options;
     const wanted =
       version === undefined ? undefined : spellings(checkVersion(version), exactVersion);
     const on = await this.#on(options);
-    const versions = (await versionsOf(on, name, progress)).map((header) => header.version);
-    const found = wanted?.find((each) => versions.includes(each));
-    if (wanted && found === undefined) throw lacks(on, name, { version });
-    const doomed = found === undefined ? versions.reverse() : [found];
-    yield* counted(removed(on, name, doomed), progress, doomed.length);
+    const versions = (await versionsOf(on, name, progress)).map(
+      ({ version, labels }): Deletion => ({ name, version, ...(labels ? { labels } : {}) }),
+    );
+    const [found] = (wanted ?? []).flatMap((each) =>
+      versions.filter((header) => header.version === each),
+    );
+    if (wanted && !found) throw lacks(on, name, { version });
+    const doomed = found ? [found] : versions.reverse();
+    if (dryRun) yield* doomed;
+    else if (!confirm || (await confirm(doomed))) {
+      yield* counted(deleteVersions(on, doomed), progress, doomed.length);
+    }
   }
 }
 
@@ -606,15 +682,38 @@ function given<T extends object>(options: T): T {
   ) as T;
 }
 
-async function* removed(
+async function* deleteVersions(
   { entries }: Backend,
-  name: string,
-  versions: readonly string[],
-): AsyncGenerator<{ name: string; version: string }> {
-  for (const version of versions) {
+  doomed: readonly Deletion[],
+): AsyncGenerator<Deletion> {
+  for (const deletion of doomed) {
     // Whether it was still there or another delete was quicker: it is gone.
-    await entries.remove(name, version);
-    yield { name, version };
+    await entries.remove(deletion.name, deletion.version);
+    yield deletion;
+  }
+}
+
+/**
+ * Moves a label to an entry that has just been stored.
+ *
+ * @returns the versions that had it before
+ * @throws CredstashError with `stored`
+ */
+async function moveToStored(
+  { entries }: Backend,
+  header: EntryHeader,
+  label: string,
+): Promise<string[]> {
+  const { name, version } = header;
+  try {
+    return await entries.label(name, label, version);
+  } catch (error) {
+    if (!(error instanceof CredstashError)) throw error;
+    throw new CredstashError(
+      error.code,
+      `version ${shortVersion(version)} of ${name} is stored in ${entries.location}, but the label ${label} has not been moved to it: ${error.message}`,
+      { hint: error.hint, cause: error, serviceMessage: error.serviceMessage, stored: header },
+    );
   }
 }
 

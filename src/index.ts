@@ -23,6 +23,8 @@ export type {
   Change,
   ChangeOptions,
   CopyOptions,
+  DeleteOptions,
+  Deletion,
   FlowDefaults,
   GetAllOptions,
   GetOptions,
@@ -35,6 +37,7 @@ export type {
   PutOutcome,
   RewriteOptions,
   RollbackOptions,
+  RolledBack,
   Target,
   Wanted,
 } from './flows.ts';

@@ -134,7 +134,13 @@ async function confirm(
   if (planned.length === 1) return true;
   const secrets = new Set(planned.map(({ name }) => name)).size;
   const what = `${planned.length} entries of ${secrets === 1 ? 'one secret' : `${secrets} secrets`}`;
-  if (await io.confirm(`${verb} ${what} in ${where}${to}?`)) return true;
+  await confirmOrStop(io, `${verb} ${what} in ${where}${to}?`);
+  return true;
+}
+
+/** Asks on the terminal. @throws CredstashError INTERRUPTED when the answer is no */
+export async function confirmOrStop(io: Io, question: string): Promise<void> {
+  if (await io.confirm(question)) return;
   io.note('credstash: nothing was changed');
   throw new CredstashError('INTERRUPTED', 'the answer was no');
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, read, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, read, readvSync, statSync, writeSync } from 'node:fs';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { promisify } from 'node:util';
 import { CredstashError } from '../errors.ts';
@@ -18,7 +18,7 @@ interface Blockable {
   readonly _handle: { readonly setBlocking?: (blocking: boolean) => void } | null;
 }
 
-const FD = { stdout: 1, stderr: 2 } as const;
+const FD = { stdin: 0, stdout: 1, stderr: 2 } as const;
 
 /** The only place that touches stdin, stdout, stderr and the terminal. */
 export class Io {
@@ -52,7 +52,7 @@ export class Io {
    *   test, all of it
    * @throws Error of node:fs
    */
-  #writeNow(name: keyof typeof FD, data: string | Uint8Array): Uint8Array {
+  #writeNow(name: 'stdout' | 'stderr', data: string | Uint8Array): Uint8Array {
     let rest = typeof data === 'string' ? Buffer.from(data) : data;
     if (this.#streams !== process) return rest;
     try {
@@ -143,24 +143,71 @@ export class Io {
 
   /** Whether stdin is a person at a terminal. */
   get interactive(): boolean {
-    return isTerminal(this.#stream('stdin'));
+    return this.#stdinFault() === undefined && isTerminal(this.#stream('stdin'));
+  }
+
+  /** Whether `askHidden` finds a terminal to ask on. */
+  get canAsk(): boolean {
+    if (this.interactive) return true;
+    try {
+      closeSync(openSync('/dev/tty', 'r+'));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Whether stdin is /dev/null, as it is also where it was closed: both Node.js and Bun open that in its place. Then nobody
+   * gave an input.
+   */
+  get isNullInput(): boolean {
+    if (this.#streams !== process) return false;
+    const stdin = fstatSync(FD.stdin);
+    return stdin.isCharacterDevice() && stdin.rdev === statSync('/dev/null').rdev;
+  }
+
+  /**
+   * Why stdin cannot be read; undefined if it can. Node.js takes a folder for an empty stream, and Bun waits for ever on the
+   * writing end of a pipe.
+   */
+  #stdinFault(): string | undefined {
+    if (this.#streams !== process) return undefined;
+    try {
+      if (fstatSync(FD.stdin).isDirectory()) return 'is a folder';
+      // Reads nothing, and waits for nothing: the system only looks whether it may be read.
+      readvSync(FD.stdin, [Buffer.alloc(0)]);
+      return undefined;
+    } catch (error) {
+      return codeOf(error) === 'EBADF'
+        ? 'is open for writing only'
+        : `cannot be read (${codeOf(error)})`;
+    }
   }
 
   /**
    * All of stdin, as bytes.
    *
-   * @throws CredstashError TOO_LARGE once it is longer than `limit` bytes: an endless stream must end
+   * @throws CredstashError TOO_LARGE once it is longer than `limit` bytes: an endless stream must end; USAGE for a stdin that
+   *   cannot be read
    */
   async readAll(limit: number): Promise<Uint8Array> {
+    const fault = this.#stdinFault();
+    if (fault !== undefined) throw unreadableStdin(fault);
     const chunks: Uint8Array[] = [];
     let length = 0;
-    for await (const chunk of this.#stream('stdin')) {
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-      length += bytes.length;
-      if (length > limit) {
-        throw tooLong('stdin', limit);
+    try {
+      for await (const chunk of this.#stream('stdin')) {
+        const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+        length += bytes.length;
+        if (length > limit) {
+          throw tooLong('stdin', limit);
+        }
+        chunks.push(bytes);
       }
-      chunks.push(bytes);
+    } catch (error) {
+      if (error instanceof CredstashError) throw error;
+      throw unreadableStdin(`cannot be read (${codeOf(error)})`);
     }
     return Buffer.concat(chunks);
   }
@@ -201,7 +248,8 @@ export class Io {
     // Bun goes on reading from a stdin that it was asked for once, and takes what is typed for a COMMAND of exec.
     const isBun = process.versions['bun'] !== undefined;
     const stdin = isBun ? undefined : this.#stream('stdin');
-    const terminal = stdin && isTerminal(stdin) ? keysOf(stdin) : openTerminal(noTerminal);
+    const terminal =
+      stdin && isTerminal(stdin) && this.interactive ? keysOf(stdin) : openTerminal(noTerminal);
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);
     this.#say(visible(question));
@@ -221,6 +269,13 @@ export function tooLong(input: string, limit: number): CredstashError {
     'TOO_LARGE',
     `${input} holds more than the ${limit} bytes that are taken`,
   );
+}
+
+/** The error of a stdin that is no input. */
+function unreadableStdin(fault: string): CredstashError {
+  return new CredstashError('USAGE', `stdin ${fault}`, {
+    hint: 'redirect a file or the output of a command to it: credstash … < FILE',
+  });
 }
 
 function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {

@@ -77,3 +77,10 @@ export function printWarnings(io: Io): (message: string) => void {
     io.note(`credstash: warning: ${message}`);
   };
 }
+
+/** The words of a command line that seals under the same key, and in the same way. */
+export function sealFlags({ key, digest, cipher }: CipherOptions): string[] {
+  return Object.entries({ '-k': key, '-d': digest, '--cipher': cipher }).flatMap(([flag, value]) =>
+    value === undefined ? [] : [flag, value],
+  );
+}

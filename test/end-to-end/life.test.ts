@@ -1,11 +1,15 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dynamoLocalMissing } from '../support/dynamo.ts';
+import { createTable, dynamoLocalMissing } from '../support/dynamo.ts';
 import type { KmsServer } from '../support/kms-server.ts';
-import { pty } from '../support/run.ts';
+import { textOf as textOfDocument } from '../support/documents.ts';
+import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
+import { pty, run } from '../support/run.ts';
 import { fromJson, originals } from '../seal/vectors.ts';
 import type { Item } from '../../src/entry.ts';
 import {
+  asText,
+  awsPlace,
   type Backend,
   dynamoLocal,
   type Ended,
@@ -189,6 +193,151 @@ describe.each(engines)('$name', ({ start }) => {
         ok('torn has been rolled back to version 1, as version 3\n'),
       );
       expect(await cs(['get', 'torn'])).toEqual(ok('good\n'));
+    });
+  });
+
+  describe('rollback and labels', () => {
+    const notes = (stderr: string): string[] => stderr.trimEnd().split('\n');
+
+    test('without --label each label stays, which is told with the command that moves it', async () => {
+      await versions(place, 'rl', ['one', 'two']);
+      await cs(['label', 'rl', 'live']);
+      await cs(['label', 'rl', 'old', '-v', '1']);
+      const { status, stdout, stderr } = await cs(['rollback', 'rl']);
+      expect({ status, stdout }).toEqual({
+        status: 0,
+        stdout: 'rl has been rolled back to version 1, as version 3\n',
+      });
+      const [live, old, ...more] = notes(stderr);
+      expect(live).toMatch(/^credstash: warning: live still points to version 2; to move it: /);
+      expect(old).toMatch(/^credstash: warning: old still points to version 1; to move it: /);
+      expect(more).toEqual([]);
+      expect(await cs(['get', 'rl', '--label', 'live'])).toEqual(ok('two\n'));
+      // The advice, followed.
+      const [, advice = ''] = /to move it: credstash (.*)$/.exec(live ?? '') ?? [];
+      const moved = await run(advice.split(' '), { env: place.env });
+      expect(asText(moved)).toEqual(ok('live is version 3 of rl, and no more version 2\n'));
+      expect(await cs(['get', 'rl', '--label', 'live'])).toEqual(ok('one\n'));
+    });
+
+    test('--label moves it to the new version, and a reader by it never finds none', async () => {
+      await versions(place, 'rm', ['one', 'two']);
+      await cs(['label', 'rm', 'live']);
+      let isDone = false;
+      const seen = new Set<string>();
+      const read = async (): Promise<void> => {
+        while (!isDone) {
+          const got = asText(
+            await run([...place.args, 'get', 'rm', '--label', 'live'], { env: place.env }),
+          );
+          expect(got).toMatchObject({ status: 0, stderr: '' });
+          seen.add(got.stdout);
+        }
+      };
+      const reading = read();
+      expect(await cs(['rollback', 'rm', '--label', 'live'])).toEqual(
+        ok(
+          'rm has been rolled back to version 1, as version 3\n' +
+            'live is version 3 of rm, and no more version 2\n',
+        ),
+      );
+      isDone = true;
+      await reading;
+      for (const each of seen) expect(['one\n', 'two\n']).toContain(each);
+      expect(await cs(['get', 'rm', '--label', 'live'])).toEqual(ok('one\n'));
+      // One that no version has is set.
+      expect(await cs(['rollback', 'rm', '-v', '2', '--label', 'new'])).toEqual(
+        ok('rm has been rolled back to version 2, as version 4\nnew is version 4 of rm\n'),
+      );
+    });
+
+    test('a label that can be none is told before anything is stored', async () => {
+      await versions(place, 'rb', ['one', 'two']);
+      expect(await cs(['rollback', 'rb', '--label', 'a b'])).toEqual(failed(2, 'a label has'));
+      expect(await cs(['rollback', 'rb', '--label='])).toMatchObject({ status: 2 });
+      expect(lines((await cs(['list', 'rb'])).stdout)).toHaveLength(2);
+    });
+
+    test('the example of the README works when it is typed', async () => {
+      const example =
+        /^ {4}credstash put -a db\.password {2,}# readers.*\n(?: {4}credstash .*\n)+/m.exec(
+          textOfDocument('README.md'),
+        )?.[0];
+      const typed = (example ?? '').split('\n').flatMap((line) => {
+        const [, words] = /^ {4}credstash (.*?) *(?:#.*)?$/.exec(line) ?? [];
+        return words === undefined ? [] : [words.split(' ')];
+      });
+      expect(typed.map(([command]) => command)).toEqual(['put', 'label', 'rollback']);
+      const own = await running.place();
+      await versions(own, 'db.password', ['old']);
+      await own.cs(['label', 'db.password', 'live']);
+      const live = async (): Promise<string> =>
+        (await own.cs(['get', 'db.password', '--label', 'live'])).stdout;
+      const after: string[] = [];
+      for (const args of typed) {
+        expect(await own.cs(args, { input: 'new' })).toMatchObject({ status: 0, stderr: '' });
+        after.push(await live());
+      }
+      expect(after).toEqual(['old\n', 'new\n', 'old\n']);
+    });
+  });
+
+  describe('delete', () => {
+    test('of a labelled version says so; a dry run deletes nothing', async () => {
+      await versions(place, 'd', ['one', 'two', 'three']);
+      for (const label of ['live', 'a']) await cs(['label', 'd', label, '-v', '2']);
+      const dry = await cs(['delete', 'd', '--dry-run']);
+      expect(dry).toEqual({
+        status: 0,
+        stdout: [1, 2, 3].map((each) => `would delete d -- version ${v(each)}\n`).join(''),
+        stderr: 'credstash: warning: version 2 of d has the labels a, live\n',
+      });
+      expect((await cs(['delete', 'd', '-v', '3', '--dry-run'])).stdout).toBe(
+        `would delete d -- version ${v(3)}\n`,
+      );
+      expect(lines((await cs(['list', 'd'])).stdout)).toHaveLength(3);
+      expect(await cs(['delete', 'd', '-v', '2'])).toEqual({
+        status: 0,
+        stdout: `Deleting d -- version ${v(2)}\n`,
+        stderr: 'credstash: warning: version 2 of d had the labels a, live\n',
+      });
+      // Without a terminal it asks nothing.
+      expect(await cs(['delete', 'd'])).toEqual(
+        ok(`Deleting d -- version ${v(1)}\nDeleting d -- version ${v(3)}\n`),
+      );
+      expect(await cs(['delete', 'd', '--dry-run'])).toEqual(failed(3, 'there is no secret d'));
+    });
+  });
+
+  describe('put', () => {
+    test('-v of a version that is not the newest says so, and get gives the newest', async () => {
+      await versions(place, 'pv', ['one', 'two']);
+      expect(await cs(['put', 'pv', 'late', '-v', '0'])).toEqual({
+        status: 0,
+        stdout: 'pv has been stored\n',
+        stderr:
+          'credstash: warning: version 0 of pv is stored, but is not the newest: get will still give version 2\n',
+      });
+      expect(await cs(['get', 'pv'])).toEqual(ok('two\n'));
+      expect(await cs(['put', 'pv', 'newest', '-v', '10'])).toEqual(stored('pv'));
+      expect(await cs(['put', 'pv', 'auto', '-v', '3', '-a'])).toEqual(stored('pv'));
+    });
+
+    test('a name that readers may not find again is told, and stored', async () => {
+      for (const [name, why] of [
+        [' spaced', '" spaced" begins or ends with white space'],
+        ['spaced\u00a0', '"spaced\\u00a0" begins or ends with white space'],
+        ['cafe\u0301', '"cafe\u0301" is not in Unicode\'s form NFC'],
+      ] as const) {
+        const put = await cs(['put', name, 'x']);
+        expect(put).toMatchObject({ status: 0 });
+        expect(put.stderr).toContain(`credstash: warning: the name ${why}`);
+        const all = await cs(['putall', '-a', JSON.stringify({ [name]: 'x' })]);
+        expect(all).toMatchObject({ status: 0 });
+        expect(all.stderr).toContain(`credstash: warning: the name ${why}`);
+        expect(await cs(['get', name])).toEqual(ok('x\n'));
+      }
+      expect(await cs(['put', 'caf\u00e9 au lait', 'x'])).toEqual(stored('caf\u00e9 au lait'));
     });
   });
 
@@ -586,6 +735,48 @@ describe.each(engines)('$name', ({ start }) => {
   });
 
   describe('on a terminal', () => {
+    test('delete asks before more than one version, or a labelled one, and takes only y for yes', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1', '2']);
+      await own.cs(['label', 'a', 'live', '-v', '1']);
+      const ask = async (args: string[], answer: string) => {
+        const { waitFor, send, done } = pty([...own.args, 'delete', ...args], { env: own.env });
+        await waitFor('[y/N] ');
+        send(answer);
+        return done;
+      };
+      for (const answer of ['\r', 'n\r', 'yellow\r', '\x03']) {
+        expect((await ask(['a'], answer)).status, JSON.stringify(answer)).toBe(130);
+        expect((await ask(['a', '-v', '1'], answer)).status, JSON.stringify(answer)).toBe(130);
+      }
+      expect(lines((await own.cs(['list'])).stdout)).toHaveLength(2);
+      const one = await ask(['a', '-v', '1'], 'y\r');
+      expect(one.status).toBe(0);
+      expect(one.output).toContain(
+        `credstash: delete 1 version (1) of a in ${own.where}, with labels: live is version 1? [y/N] y`,
+      );
+      expect(one.output).toContain(`Deleting a -- version ${v(1)}\r\n`);
+      expect(one.output).toContain('credstash: warning: version 1 of a had the label live');
+      await versions(own, 'a', ['3', '4']);
+      const all = await ask(['a'], 'y\r');
+      expect(all.status).toBe(0);
+      expect(all.output).toContain(`credstash: delete 3 versions of a in ${own.where}? [y/N] y`);
+      expect((await own.cs(['list'])).stdout).toBe('');
+      // One version without a label, a dry run, and --yes ask nothing.
+      await versions(own, 'b', ['1', '2', '3']);
+      await own.cs(['label', 'b', 'live']);
+      for (const args of [
+        ['b', '--dry-run'],
+        ['b', '-v', '1'],
+        ['b', '-y'],
+      ]) {
+        const quiet = await pty([...own.args, 'delete', ...args], { env: own.env }).done;
+        expect(quiet.status, quiet.output).toBe(0);
+        expect(quiet.output).not.toContain('[y/N]');
+      }
+      expect((await own.cs(['list'])).stdout).toBe('');
+    });
+
     test('what deletes or rewrites more than one entry asks first, and takes only y for yes', async () => {
       const own = await running.place();
       await versions(own, 'a', ['1', '2', '3', '4']);
@@ -642,6 +833,83 @@ if (dynamoLocalMissing() === undefined) {
     if (!kms) throw new Error('there is no KMS');
     return kms;
   };
+  describe('a service that denies, on AWS', () => {
+    let running: Running;
+    let recorder: Recorder;
+    let place: Place;
+    beforeAll(async () => {
+      running = await dynamoLocal.start();
+      recorder = await startRecorder({
+        DynamoDB: running.dynamo ?? '',
+        KMS: kmsOf(running).url,
+      });
+      await createTable(running.dynamo ?? '', 'denied');
+      place = awsPlace(recorder.url, recorder.url, 'denied');
+    });
+    afterAll(async () => {
+      await Promise.all([running.close(), recorder.close()]);
+    });
+    const deny = (...denied: string[]): void => {
+      recorder.meddle = (action) =>
+        Promise.resolve(
+          denied.includes(action) ? awsError('AccessDeniedException', 'no') : undefined,
+        );
+    };
+
+    test('a label that cannot be moved: the error names the stored version, and the command that moves it', async () => {
+      for (const value of ['one', 'two']) await place.cs(['put', '-a', '--', '-r', value]);
+      await place.cs(['label', '--', '-r', 'live']);
+      deny('DynamoDB.TransactWriteItems');
+      const { status, stdout, stderr } = await place.cs([
+        'rollback',
+        '--label',
+        'live',
+        '--',
+        '-r',
+      ]);
+      expect({ status, stdout }).toEqual({ status: 6, stdout: '' });
+      expect(stderr).toContain(
+        `credstash: error: version 3 of -r is stored in ${place.where}, but the label live has not been moved to it: access denied`,
+      );
+      recorder.meddle = undefined;
+      expect(await place.cs(['get', '--label', 'live', '--', '-r'])).toEqual(ok('two\n'));
+      expect(await place.cs(['get', '--', '-r'])).toEqual(ok('one\n'));
+      const [, advice = ''] = /^credstash: hint: .*credstash (.*)$/m.exec(stderr) ?? [];
+      const moved = asText(await run(advice.split(' '), { env: place.env }));
+      expect(moved).toEqual(ok('live is version 3 of -r, and no more version 2\n'));
+    });
+
+    test('put -v needs no Query: without it there is no note, and no failure', async () => {
+      await place.cs(['put', 'q', 'one', '-v', '5']);
+      deny('DynamoDB.Query');
+      recorder.requests.length = 0;
+      expect(await place.cs(['put', 'q', 'two', '-v', '2'])).toEqual(stored('q'));
+      expect(recorder.requests.map(({ action }) => action).sort()).toEqual([
+        'DynamoDB.PutItem',
+        'DynamoDB.Query',
+        'KMS.GenerateDataKey',
+      ]);
+      recorder.requests.length = 0;
+      expect(await place.cs(['put', 'q', 'three'])).toEqual(stored('q'));
+      expect(recorder.requests.map(({ action }) => action)).not.toContain('DynamoDB.Query');
+      recorder.meddle = undefined;
+    });
+
+    test('a put that asks looks first whether the version exists; who may not look is asked', async () => {
+      await place.cs(['put', 'there', 'x']);
+      const told = await pty([...place.args, 'put', 'there'], { env: place.env }).done;
+      expect(told.status).toBe(4);
+      expect(told.output).toMatch(/^credstash: error: version 0+1 of there is already in/);
+      deny('DynamoDB.GetItem');
+      const { waitFor, send, done } = pty([...place.args, 'put', 'unseen'], { env: place.env });
+      await waitFor('unseen: ');
+      send('typed\r');
+      expect((await done).status).toBe(0);
+      recorder.meddle = undefined;
+      expect(await place.cs(['get', 'unseen'])).toEqual(ok('typed\n'));
+    });
+  });
+
   describe('rekey, on AWS', () => {
     let running: Running;
     const folder = temporaryFolder();

@@ -80,9 +80,50 @@ describe('no value [compat 16]', () => {
   });
 
   it('is the empty secret when that is meant', async () => {
-    expect((await cs(['put', 'meant', '-'], '')).status).toBe(0);
+    expect((await cs(['put', 'meant', '-', '--allow-empty'], '')).status).toBe(0);
     expect((await cs(['put', 'meant', '', '-a'])).status).toBe(0);
     expect((await cs(['get', 'meant'])).stdout.toString()).toBe('\n');
+  });
+});
+
+describe('a stdin that gives nothing', () => {
+  const line = (args: string, redirected: string): string =>
+    `"${nodeUnderTest()}" "${builtCommand}" --local="${vault}" ${args} ${redirected}`;
+  const shell = (script: string): { status: number | null; stdout: string; stderr: string } => {
+    const env = { PATH: process.env['PATH'] ?? '', HOME: root };
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
+      ...{ cwd: root, env, encoding: 'utf8', timeout: 60_000 },
+    });
+    return { status, stdout, stderr };
+  };
+  const commands = ['put gone -', 'put gone', 'putall -', 'render -'];
+
+  it.each([
+    ['a folder', '< /', 'stdin is a folder'],
+    ['closed', '<&-', 'stdin is empty: it is closed, or /dev/null'],
+    ['/dev/null', '< /dev/null', 'stdin is empty: it is closed, or /dev/null'],
+    ['a file that is open for writing', '0> written', 'stdin is open for writing only'],
+    ["a pipe's writing end", '0> >(cat)', 'stdin is open for writing only'],
+  ])('%s is an error that names it, and stores nothing', (_, redirected, message) => {
+    for (const command of commands) {
+      const { status, stdout, stderr } = shell(line(command, redirected));
+      expect({ status, stdout }, command).toEqual({ status: 2, stdout: '' });
+      expect(stderr, command).toMatch(
+        RegExp(`^credstash: error: ${message}\ncredstash: hint: [^\n]+\n$`),
+      );
+    }
+    expect(shell(line('list gone', '')).stdout).toBe('');
+  });
+
+  it('of a command that failed stores nothing, and the secret that is there stays the newest', () => {
+    expect(shell(line('put kept before', '')).status).toBe(0);
+    const { status, stderr } = shell(`(exit 3) | ${line('put -a kept -', '')}`);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/error: stdin is empty\n.*hint: .*--allow-empty\n$/);
+    expect(shell(line('get kept', '')).stdout).toBe('before\n');
+    // The hint, followed.
+    expect(shell(`: | ${line('put -a kept - --allow-empty', '')}`).status).toBe(0);
+    expect(shell(line('get kept', '')).stdout).toBe('\n');
   });
 });
 

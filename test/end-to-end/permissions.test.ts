@@ -70,6 +70,9 @@ const CASES: Readonly<Record<string, Case>> = {
   keys: { before: two, lines: [[['keys']]] },
   history: { before: two, lines: [[['history', 'a']]] },
   'put NAME': { lines: [[['put', 'a', 'one']], [['put', 'a', 'two'], 4]] },
+  'put NAME -v V': {
+    lines: [[['put', 'a', 'one', '-v', '2']], [['put', 'a', 'two', '-v', '2'], 4]],
+  },
   'put NAME -a': { before: two, lines: [[['put', 'a', 'three', '-a']], [['put', 'b', 'x', '-a']]] },
   'completion of names': {
     before: two,
@@ -86,6 +89,10 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   rollback: { before: two, lines: [[['rollback', 'a']], [['rollback', 'a', '-v', '2']]] },
+  'rollback --label L': {
+    before: labelled,
+    lines: [[['rollback', 'a', '--label', 'live']]],
+  },
   delete: { before: two, lines: [[['delete', 'a', '-v', '1']], [['delete', 'a']]] },
   label: {
     before: labelled,

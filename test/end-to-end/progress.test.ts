@@ -90,7 +90,7 @@ describe('progress of slow work on a terminal', () => {
       expect(await place.cs(['put', 'many', 'x', '-a'])).toMatchObject({ status: 0 });
     }
     slow(/DeleteItem/, 250);
-    const { waitFor, done } = terminal(['delete', 'many']);
+    const { waitFor, done } = terminal(['delete', 'many', '--yes']);
     await waitFor(/versions deleted: \d of 8/);
     const { output } = await done;
     expect(leftOn(output).match(/Deleting many -- version 0+\d\r\n/g)).toHaveLength(8);

@@ -111,6 +111,69 @@ describe('the prompt of put [compat 16]', () => {
   });
 });
 
+describe('a put that asks', () => {
+  test('tells that the version exists before it asks', async () => {
+    expect(await cs(['put', 'taken', 'x'])).toEqual(stored('taken'));
+    for (const command of [
+      ['put', 'taken'],
+      ['put', 'taken', '-P'],
+      ['put', 'taken', '-v', '1'],
+    ]) {
+      const { status, output } = await terminal(command).done;
+      expect(status, output).toBe(4);
+      expect(output).toMatch(
+        /^credstash: error: version 0+1 of taken is already in .*\r\ncredstash: hint: use -a .*\r\n$/,
+      );
+    }
+    // The hint, followed.
+    const { waitFor, send, done } = terminal(['put', 'taken', '-a']);
+    await waitFor('taken: ');
+    send('next\r');
+    expect(await done).toMatchObject({ status: 0 });
+    expect(await cs(['get', 'taken'])).toEqual(ok('next\n'));
+  });
+
+  test('with stdin piped too, when -P asks on /dev/tty', async () => {
+    const script = (command: string): string => `printf piped | ${command}`;
+    const { status, output } = await terminal(['put', 'taken', '-P'], { script }).done;
+    expect(status, output).toBe(4);
+    expect(output).toMatch(/^credstash: error: version 0+1 of taken is already in/);
+  });
+});
+
+describe('a VALUE that looks like KEY=VALUE', () => {
+  test('is stored, and told on a terminal, without what it says; the advice works', async () => {
+    const { status, output } = await terminal(['put', 'meant', 'canary=canary']).done;
+    expect(status).toBe(0);
+    expect(output).toMatch(
+      /^meant has been stored\r\ncredstash: warning: the value looks like KEY=VALUE/,
+    );
+    expect(output).not.toContain('canary');
+    const [, advice = ''] = /if it was meant as one: credstash (.*) KEY=VALUE/.exec(output) ?? [];
+    const { waitFor, send, done } = pty([...advice.split(' '), 'canary=canary']);
+    await waitFor('meant: ');
+    send('typed\r');
+    expect(await done).toMatchObject({ status: 0 });
+    expect(await cs(['get', 'meant', 'canary=canary'])).toEqual(ok('typed\n'));
+  });
+
+  test.each([
+    ['with a context', ['a=b', 'c=d']],
+    ['with --literal', ['a=b', '--literal']],
+    ['base64', ['c2VjcmV0cw==']],
+    ['a URL', ['https://example.com/?a=b']],
+    ['other text', ['password']],
+  ])('%s is not told', async (title, args) => {
+    const name = title.replaceAll(' ', '-');
+    const { status, output } = await terminal(['put', name, ...args]).done;
+    expect({ status, output }).toEqual({ status: 0, output: `${name} has been stored\r\n` });
+  });
+
+  test('is not told where there is no terminal', async () => {
+    expect(await cs(['put', 'scripted', 'a=b'])).toEqual(stored('scripted'));
+  });
+});
+
 describe('-P [compat 17]', () => {
   test('asks on the terminal whatever VALUE says', async () => {
     const { send, waitFor, done } = terminal(['put', 'prompted', '-', '-P', 'k=v']);

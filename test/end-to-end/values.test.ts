@@ -62,10 +62,36 @@ describe.each(backends)('$name', ({ start }) => {
 
   test('the empty secret', async () => {
     writeFileSync(file('empty'), '');
-    await survives('empty.text', Buffer.of(), ['']);
-    await survives('empty.dash', Buffer.of(), ['-'], { input: '' });
-    await survives('empty.file', Buffer.of(), [`@${file('empty')}`]);
-    await survives('empty.ctr', Buffer.of(), ['', '--cipher', 'AES-256-CTR']);
+    const allowed = '--allow-empty';
+    await survives('empty.dash', Buffer.of(), ['-', allowed], { input: '' });
+    await survives('empty.left.out', Buffer.of(), [allowed], { input: '' });
+    await survives('empty.file', Buffer.of(), [`@${file('empty')}`, allowed]);
+    await survives('empty.ctr', Buffer.of(), ['-', allowed, '--cipher', 'AES-256-CTR'], {
+      input: '',
+    });
+  });
+
+  test('an empty VALUE is stored, and told; an empty stdin or file is refused [compat 53]', async () => {
+    expect(await place.cs(['put', 'empty.text', ''])).toEqual({
+      status: 0,
+      stdout: 'empty.text has been stored\n',
+      stderr: 'credstash: warning: the value is empty: empty.text is an empty secret\n',
+    });
+    expect(await place.cs(['get', '-n', 'empty.text'])).toEqual(ok(''));
+    writeFileSync(file('empty'), '');
+    const hint = 'to store an empty secret on purpose, add --allow-empty';
+    for (const args of [['-'], []]) {
+      expect(await place.cs(['put', '-a', 'empty.text', ...args], { input: '' })).toEqual(
+        failed(2, 'stdin is empty', hint),
+      );
+    }
+    expect(await place.cs(['put', 'none', `@${file('empty')}`])).toEqual(
+      failed(2, 'the file named after @ is empty', hint),
+    );
+    expect(await place.cs(['list', 'none'])).toEqual(ok(''));
+    expect(
+      (await place.cs(['history', 'empty.text', '--json'])).stdout.match(/"version"/g),
+    ).toHaveLength(1);
   });
 
   test('text, and what --literal and -- make of it [compat 10]', async () => {

@@ -1,26 +1,74 @@
 import type { Command } from 'commander';
+import type { Deletion } from '../../flows.ts';
 import { visible } from '../../format/visible.ts';
+import { shortVersion } from '../../version.ts';
 import { chooseBackend } from '../backend.ts';
+import { confirmOrStop } from '../changes.ts';
 import type { Io } from '../io.ts';
 import { optionsOf } from '../settings.ts';
 
+interface DeleteFlags {
+  readonly version?: string;
+  readonly dryRun?: true;
+  readonly yes?: true;
+}
+
 export function register(command: Command, io: Io): void {
   command
-    .description('Delete every version of a secret, or the one that -v says.')
+    .description(
+      'Delete every version of a secret, or the one that -v says. On a terminal it asks before it deletes more than one version, or one that has a label. What is deleted is gone.',
+    )
     .argument('<name>', 'name of the secret')
     .option('-v, --version <version>', 'version to delete (default: all)')
+    .option('--dry-run', 'print what would be deleted, and delete nothing')
+    .option('-y, --yes', 'do not ask on a terminal')
     .action(async (name: string, _: unknown, command: Command) => {
-      const { version } = optionsOf(command) as { version?: string };
+      const { version, dryRun, yes } = optionsOf(command) as DeleteFlags;
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
         const progress = io.progress('versions deleted');
-        const removed = credstash.delete(name, {
-          progress,
-          ...(version === undefined ? {} : { version }),
+        const confirm = async (doomed: readonly Deletion[]): Promise<boolean> => {
+          const isLabelled = doomed.some(({ labels }) => labels !== undefined);
+          if (doomed.length > 1 || isLabelled) {
+            await confirmOrStop(io, questionOf(name, doomed, await credstash.location()));
+          }
+          return true;
+        };
+        const deleted = credstash.delete(name, {
+          ...{ version, dryRun, progress },
+          ...(yes || !io.interactive ? {} : { confirm }),
         });
-        for await (const each of removed) {
-          await io.write(`Deleting ${visible(each.name)} -- version ${visible(each.version)}\n`);
+        for await (const each of deleted) {
+          const entry = `${visible(each.name)} -- version ${visible(each.version)}`;
+          await io.write(`${dryRun ? 'would delete' : 'Deleting'} ${entry}\n`);
+          if (each.labels !== undefined) {
+            io.note(
+              `credstash: warning: version ${shortVersion(each.version)} of ${each.name} ${dryRun ? 'has' : 'had'} the ${labelList(each.labels)}`,
+            );
+          }
         }
       });
     });
+}
+
+/** How many labels a question names. */
+const NAMED = 20;
+
+function questionOf(name: string, doomed: readonly Deletion[], where: string): string {
+  const [first] = doomed;
+  const what =
+    first && doomed.length === 1
+      ? `1 version (${shortVersion(first.version)})`
+      : `${doomed.length} versions`;
+  const labels = doomed.flatMap(({ version, labels = [] }) =>
+    labels.map((label) => `${label} is version ${shortVersion(version)}`),
+  );
+  const more = labels.length > NAMED ? `, and ${labels.length - NAMED} more` : '';
+  const labelled =
+    labels.length === 0 ? '' : `, with labels: ${labels.slice(0, NAMED).join(', ')}${more}`;
+  return `delete ${what} of ${name} in ${where}${labelled}?`;
+}
+
+function labelList(labels: readonly string[]): string {
+  return labels.length === 1 ? `label ${labels[0] ?? ''}` : `labels ${labels.join(', ')}`;
 }

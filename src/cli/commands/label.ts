@@ -18,12 +18,19 @@ export function register(command: Command, io: Io): void {
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
         const { version, before } = await credstash.label(name, label, { version: wanted });
-        const others = before.filter((each) => each !== version).map(shortVersion);
-        const moved =
-          others.length > 0 ? `, and no more version ${visible(others.join(', '))}` : '';
-        await io.write(
-          `${label} is version ${visible(shortVersion(version))} of ${visible(name)}${moved}\n`,
-        );
+        await io.write(movedLine(name, label, version, before));
       });
     });
+}
+
+/** What is printed of a label that was moved to `version`. @param before the versions that had it */
+export function movedLine(
+  name: string,
+  label: string,
+  version: string,
+  before: readonly string[],
+): string {
+  const others = before.filter((each) => each !== version).map(shortVersion);
+  const moved = others.length > 0 ? `, and no more version ${visible(others.join(', '))}` : '';
+  return `${label} is version ${visible(shortVersion(version))} of ${visible(name)}${moved}\n`;
 }

@@ -1,17 +1,23 @@
 import type { Command } from 'commander';
 import { parseContext } from '../../context.ts';
 import { MAX_ITEM_BYTES } from '../../entry.ts';
-import { CredstashError } from '../../errors.ts';
+import { CredstashError, hasCode } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
+import type { Credstash } from '../../credstash.ts';
+import { compareUtf8 } from '../../utf8.ts';
+import { shortVersion } from '../../version.ts';
 import { chooseBackend } from '../backend.ts';
 import { readArgument } from '../input.ts';
 import type { Io } from '../io.ts';
-import { addSealOptions, sealOptions, type SealOptions } from '../seal-options.ts';
+import { nameRemarks } from '../name-remarks.ts';
+import { samePlaceCommand } from '../same-place.ts';
+import { addSealOptions, sealFlags, sealOptions, type SealOptions } from '../seal-options.ts';
 import { optionsOf } from '../settings.ts';
 
 interface PutOptions extends SealOptions {
   readonly prompt?: true;
   readonly literal?: true;
+  readonly allowEmpty?: true;
 }
 
 const VALUE_HELP = `
@@ -35,6 +41,7 @@ export function register(command: Command, io: Io): void {
       'ask for the value on the terminal; the context may follow NAME at once',
     )
     .option('--literal', 'take VALUE as it stands, also - and @…')
+    .option('--allow-empty', 'store an empty secret if stdin or FILE is empty')
     .addHelpText('after', VALUE_HELP);
   addSealOptions(command).action(
     async (
@@ -51,36 +58,88 @@ export function register(command: Command, io: Io): void {
       const seal = sealOptions(options, context, io);
       // A setting that cannot be is told before anybody is asked.
       const withBackend = chooseBackend(command, io, { create: true });
-      const secret = await readValue(io, name, value, options);
+      const asks = options.prompt === true || (value === undefined && io.interactive);
+      const given = asks ? undefined : await readValue(io, value, options);
       await withBackend(async (credstash) => {
-        await credstash.put(name, secret, seal);
+        const secret = given ?? (await askValue(io, credstash, name, seal));
+        const { version } = await credstash.put(name, secret, seal);
         await io.write(`${visible(name)} has been stored\n`);
+        for (const remark of nameRemarks(name)) io.note(remark);
+        if (value === '' && !asks) {
+          io.note(`credstash: warning: the value is empty: ${name} is an empty secret`);
+        }
+        const isText = value !== undefined && !asks && !options.literal && !/^(-$|@)/.test(value);
+        if (isText && pairs.length === 0 && LIKE_A_PAIR.test(value) && io.interactive) {
+          const retry = samePlaceCommand(
+            command,
+            ['put', '-a', '-P', ...sealFlags(options)],
+            [name],
+          );
+          io.note(
+            `credstash: warning: the value looks like KEY=VALUE, and is stored as the secret itself, without an encryption context; if it was meant as one: ${retry} KEY=VALUE`,
+          );
+        }
+        if (seal.version !== undefined && !seal.autoversion) {
+          await noteIfNotNewest(io, credstash, name, version);
+        }
       });
     },
   );
 }
 
+/** A pair of an encryption context, in all likelihood: base64, which may end in `=`, is none. */
+const LIKE_A_PAIR = /^[\p{L}_][\p{L}\p{N}_.:-]*=(?!=*$)/u;
+
+/** How long a put that has stored its secret waits for the answer which a warning depends on. */
+const NOTE_PATIENCE_MS = 5000;
+
+/** Says so if a get still gives another version than the one that was stored. A role need not be allowed to look. */
+async function noteIfNotNewest(
+  io: Io,
+  credstash: Credstash,
+  name: string,
+  version: string,
+): Promise<void> {
+  const signal = AbortSignal.timeout(NOTE_PATIENCE_MS);
+  const newest = await credstash.newestVersion(name, { signal }).catch(() => undefined);
+  if (newest === undefined || compareUtf8(newest, version) <= 0) return;
+  io.note(
+    `credstash: warning: version ${shortVersion(version)} of ${name} is stored, but is not the newest: get will still give version ${shortVersion(newest)}`,
+  );
+}
+
+/** Asks for the value, unless the version exists already: nobody should type a secret for nothing. */
+async function askValue(
+  io: Io,
+  credstash: Credstash,
+  name: string,
+  { version, autoversion }: ReturnType<typeof sealOptions>,
+): Promise<Uint8Array> {
+  if (!autoversion && io.canAsk) {
+    try {
+      await credstash.expectNoVersion(name, { version });
+    } catch (error) {
+      // A writer need not be allowed to read. Then the put tells.
+      if (!hasCode(error, 'ACCESS_DENIED')) throw error;
+    }
+  }
+  return io.askHidden(
+    `${name}: `,
+    new CredstashError('USAGE', 'there is no terminal to ask on', {
+      hint: 'give the value on stdin, or as @FILE',
+    }),
+  );
+}
+
 async function readValue(
   io: Io,
-  name: string,
   value: string | undefined,
-  options: PutOptions,
+  { literal, allowEmpty }: PutOptions,
 ): Promise<Uint8Array> {
-  if (options.prompt || (value === undefined && io.interactive)) {
-    return io.askHidden(
-      `${name}: `,
-      new CredstashError('USAGE', 'there is no terminal to ask on', {
-        hint: 'give the value on stdin, or as @FILE',
-      }),
-    );
-  }
-  if (value === undefined) {
-    const bytes = await io.readAll(MAX_ITEM_BYTES);
-    if (bytes.length > 0) return bytes;
-    // Where nobody gave a stdin, as in cron, that is no secret that somebody meant.
-    throw new CredstashError('USAGE', 'no value was given, and stdin is empty', {
-      hint: 'to store an empty secret on purpose, give the value "" or -',
-    });
-  }
-  return options.literal ? Buffer.from(value, 'utf8') : readArgument(io, value, MAX_ITEM_BYTES);
+  if (literal && value !== undefined) return Buffer.from(value, 'utf8');
+  // A command that failed, or a job without a stdin, gives nothing. That is no secret that somebody meant.
+  const whenEmpty = allowEmpty
+    ? 'allowed'
+    : { hint: 'to store an empty secret on purpose, add --allow-empty' };
+  return readArgument(io, value ?? '-', MAX_ITEM_BYTES, whenEmpty);
 }

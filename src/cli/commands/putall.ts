@@ -4,6 +4,7 @@ import { type Failure, together } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
 import { chooseBackend } from '../backend.ts';
 import { readArgument } from '../input.ts';
+import { nameRemarks } from '../name-remarks.ts';
 import type { Io } from '../io.ts';
 import { addSealOptions, sealOptions, type SealOptions } from '../seal-options.ts';
 import { optionsOf } from '../settings.ts';
@@ -19,6 +20,12 @@ SECRETS is one of
               stays in the shell's history, so prefer one of the above
 It is a JSON object or a YAML mapping of names to texts, as getall prints it; a
 value that is no text is {"base64": "…"} or !!binary.`;
+
+const EMPTY_HINT =
+  'give a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}';
+
+/** How many warnings about names are printed. */
+const MAX_REMARKS = 20;
 
 interface PutAllOptions extends SealOptions {
   readonly skipUnchanged?: true;
@@ -38,7 +45,9 @@ export function register(command: Command, io: Io): void {
       const seal = { ...sealOptions(options, context, io), skipUnchanged: options.skipUnchanged };
       const withBackend = chooseBackend(command, io, { create: true });
       const { parseSecrets } = await import('../../format/parse.ts');
-      const secrets = await parseSecrets(await readArgument(io, argument, MAX_INPUT_BYTES));
+      const secrets = await parseSecrets(
+        await readArgument(io, argument, MAX_INPUT_BYTES, { hint: EMPTY_HINT }),
+      );
       await withBackend(async (credstash) => {
         const failures: Failure[] = [];
         // An output that takes no more must not leave the rest unsaid.
@@ -54,8 +63,14 @@ export function register(command: Command, io: Io): void {
           else if (each.done === 'stored') await say(`${visible(each.name)} has been stored\n`);
           else await say(`${visible(each.name)} is unchanged\n`);
         }
-        if (failures.length === 0 && unwritten !== undefined) throw unwritten;
-        if (failures.length === 0) return;
+        if (failures.length === 0) {
+          if (unwritten !== undefined) throw unwritten;
+          const remarks = secrets.flatMap(({ name }) => nameRemarks(name));
+          for (const remark of remarks.slice(0, MAX_REMARKS)) io.note(remark);
+          const left = remarks.length - MAX_REMARKS;
+          if (left > 0) io.note(`credstash: warning: and ${left} more such names`);
+          return;
+        }
         throw together(
           `${failures.length} of ${secrets.length} secrets have not been stored in ${await credstash.location()}`,
           failures,

@@ -1,43 +1,76 @@
 import type { Command } from 'commander';
 import { parseContext } from '../../context.ts';
-import { shortVersion } from '../../version.ts';
+import { CredstashError } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
+import { shortVersion } from '../../version.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
+import { samePlaceCommand } from '../same-place.ts';
 import { addCipherOptions, type CipherOptions, printWarnings } from '../seal-options.ts';
 import { cipherOf, optionsOf } from '../settings.ts';
+import { movedLine } from './label.ts';
+
+interface RollbackFlags extends CipherOptions {
+  readonly version?: string;
+  readonly label?: string;
+}
+
+/** How many labels are named that stay where they are. */
+const NAMED = 20;
 
 export function register(command: Command, io: Io): void {
   command
     .description(
-      'Store the value of an older version as a new one, which is sealed as that one is unless an option or a setting says otherwise. Nothing is deleted.',
+      'Store the value of an older version as a new one, which is sealed as that one is unless an option or a setting says otherwise. Nothing is deleted. Labels stay where they are, but for the one of --label.',
     )
     .argument('<name>', 'name of the secret')
     .argument('[context...]', 'encryption context as KEY=VALUE, the same as the put gave')
-    .option(
-      '-v, --version <version>',
-      'version to go back to (default: the one before the newest)',
-    );
+    .option('-v, --version <version>', 'version to go back to (default: the one before the newest)')
+    .option('--label <label>', 'move LABEL to the new version, for those who read by it');
   addCipherOptions(command).action(
     async (name: string, pairs: string[], _: unknown, command: Command) => {
-      const options = optionsOf(command) as CipherOptions & { version?: string };
-      const { version, digest } = options;
+      const { version, label, digest, ...options } = optionsOf(command) as RollbackFlags;
       const context = parseContext(pairs);
       const cipher = cipherOf(options);
       const withBackend = chooseBackend(command, io);
+      const moveTo = (version: string, moved = label ?? ''): string =>
+        samePlaceCommand(command, ['label', '-v', shortVersion(version)], [name, moved]);
       await withBackend(async (credstash) => {
-        const { header, from } = await credstash.rollback(name, {
-          version,
-          context,
-          cipher,
-          digest,
-          onWarning: printWarnings(io),
-        });
+        const onWarning = printWarnings(io);
+        const wanted = { version, label, context, cipher, digest, onWarning };
+        const { header, from, before, others } = await credstash
+          .rollback(name, wanted)
+          .catch((error: unknown) => {
+            throw error instanceof CredstashError && error.stored
+              ? withMove(error, moveTo(error.stored.version))
+              : error;
+          });
         const [to, now] = [from, header.version].map((each) => visible(shortVersion(each)));
         await io.write(
           `${visible(name)} has been rolled back to version ${to}, as version ${now}\n`,
         );
+        if (label !== undefined) {
+          await io.write(movedLine(name, label, header.version, before));
+          return;
+        }
+        for (const other of others.slice(0, NAMED)) {
+          io.note(
+            `credstash: warning: ${other.label} still points to version ${shortVersion(other.version)}; to move it: ${moveTo(header.version, other.label)}`,
+          );
+        }
+        if (others.length > NAMED) {
+          io.note(
+            `credstash: warning: and ${others.length - NAMED} more labels stay where they are`,
+          );
+        }
       });
     },
   );
+}
+
+/** The same error, with the command that does what is missing. To run the rollback again would store one more version. */
+function withMove(error: CredstashError, move: string): CredstashError {
+  const before =
+    error.hint === undefined || error.code === 'CONFLICT' ? '' : `${error.hint}, then: `;
+  return error.reworded(error.message, before === '' ? `to move it: ${move}` : `${before}${move}`);
 }
