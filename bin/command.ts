@@ -2,8 +2,15 @@ import { Io } from '../src/cli/io.ts';
 import { main, report } from '../src/cli/main.ts';
 import { restoreDefault } from '../src/cli/signals.ts';
 
-// Warnings of Node.js and of the SDK are for us, not for whoever runs a command.
+// A warning that is about security is for whoever runs the command. These two are for us: the SDK's notice about the age of
+// Node.js, and what Node.js says of modules that may still change.
+const listeners = process.listeners('warning');
 process.removeAllListeners('warning');
+process.on('warning', (warning) => {
+  if (warning.name === 'ExperimentalWarning') return;
+  if (warning.message.startsWith('NodeVersionSupportWarning')) return;
+  for (const listener of listeners) listener(warning);
+});
 
 // Node.js would open a debugger, to everybody on the machine, in a process that has secrets.
 restoreDefault('SIGUSR1');

@@ -1,10 +1,10 @@
-import { debuglog } from 'node:util';
 import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
 import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
 import type { Log } from './files/log-file.ts';
 import { Io } from './io.ts';
+import { findRuntimeDanger } from './runtime.ts';
 import type { GlobalOptions } from './settings.ts';
 
 /** The commands. Each is loaded where a command line names it: help and the version do without. */
@@ -99,7 +99,9 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       const { logFile, logLevel, quiet } = optionsOf(command) as GlobalOptions;
       io.status.quiet = quiet ?? false;
       debug = logLevel === 'debug';
-      refuseNodeDebug();
+      // doctor tells it as one of its checks.
+      const danger = command.name() === 'doctor' ? undefined : findRuntimeDanger();
+      if (danger) throw danger;
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
     });
     await program.parseAsync(argv, { from: 'user' });
@@ -124,33 +126,6 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   } finally {
     io.status.erase();
   }
-}
-
-/** Sections of NODE_DEBUG that print what is typed, read and sent, signed requests, or the environment. */
-const TELLTALE = [
-  'child_process',
-  'fetch',
-  'http',
-  'http2',
-  'https',
-  'net',
-  'stream',
-  'tls',
-  'undici',
-];
-
-/**
- * @throws CredstashError USAGE. Refused, because Node.js has read the variable before anything of ours runs, and
- *   nothing turns it off again
- */
-function refuseNodeDebug(): void {
-  const section = TELLTALE.find((each) => debuglog(each).enabled);
-  if (section === undefined) return;
-  throw new CredstashError(
-    'USAGE',
-    `with ${section} in NODE_DEBUG, Node.js would print secrets, data keys and credentials`,
-    { hint: 'run it without: env -u NODE_DEBUG credstash …' },
-  );
 }
 
 async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {

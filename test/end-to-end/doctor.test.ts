@@ -11,7 +11,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Step } from '../../src/doctor.ts';
 import { Credstash } from '../../src/index.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
@@ -381,7 +381,7 @@ describe('AWS', () => {
       'ok | configuration | key: alias/credstash (default)',
       'ok | configuration | region of the key: eu-west-2 (~/.credstash)',
       'ok | configuration | profile: nobody (AWS_PROFILE)',
-      `ok | configuration | endpoint: ${recorder.url.replace('http://', '')} (AWS_ENDPOINT_URL_KMS)`,
+      `ok | endpoint | KMS: ${recorder.url} (AWS_ENDPOINT_URL_KMS)`,
       'ok | region | eu-west-1 (AWS_REGION); of the key eu-west-2 (as given)',
       'ok | credentials | found (env vars)',
     ]) {
@@ -396,6 +396,196 @@ describe('AWS', () => {
     expect(own).toContain(`ok | configuration | table: ${table} (CREDSTASH_DEFAULT_TABLE)`);
     expect(own).toContain('ok | configuration | key: alias/credstash (-k)');
     expect(own).toContain('ok | configuration | region: sa-east-1 (-r)');
+  });
+
+  describe('the endpoint that is used', () => {
+    let decoy: Recorder;
+    beforeAll(async () => {
+      decoy = await startRecorder();
+    });
+    afterAll(() => decoy.close());
+    beforeEach(() => {
+      decoy.requests.length = 0;
+    });
+
+    /** The lines about endpoints, and whether each request went to the recorder and none to the decoy. */
+    async function endpointsOf(
+      config: string,
+      env: Record<string, string>,
+      args: string[] = [],
+    ): Promise<string[]> {
+      const path = join(folder.path, 'config-of-endpoints');
+      writeFileSync(path, config);
+      const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = awsEnv('', '');
+      const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY };
+      const options = { env: { ...keys, AWS_CONFIG_FILE: path, ...env } };
+      const ended = asText(await run([...args, 'doctor', '-t', table], options));
+      expect(recorder.requests.map(({ action }) => action)).toEqual(
+        expect.arrayContaining(['DynamoDB.Query', 'KMS.DescribeKey']),
+      );
+      expect(decoy.requests).toEqual([]);
+      expect(ended).toMatchObject({ status: 0, stderr: '' });
+      return linesOf(ended).filter((line) => line.includes('| endpoint |'));
+    }
+
+    const said = (from: string, services = ['DynamoDB', 'KMS']): string[] =>
+      services.map((service) => `ok | endpoint | ${service}: ${recorder.url} (${from})`);
+
+    test('AWS_ENDPOINT_URL, and before it that of the service', async () => {
+      const all = await endpointsOf('', { AWS_ENDPOINT_URL: recorder.url });
+      expect(all).toEqual(said('AWS_ENDPOINT_URL', ['DynamoDB', 'KMS', 'STS']));
+      recorder.requests.length = 0;
+      const each = await endpointsOf('', {
+        AWS_ENDPOINT_URL: decoy.url,
+        AWS_ENDPOINT_URL_DYNAMODB: recorder.url,
+        AWS_ENDPOINT_URL_KMS: recorder.url,
+        AWS_ENDPOINT_URL_STS: sts.url,
+      });
+      expect(each).toEqual([
+        ...said('AWS_ENDPOINT_URL_DYNAMODB', ['DynamoDB']),
+        ...said('AWS_ENDPOINT_URL_KMS', ['KMS']),
+        `ok | endpoint | STS: ${sts.url} (AWS_ENDPOINT_URL_STS)`,
+      ]);
+    });
+
+    const keysOf = `aws_access_key_id = ${testCredential.accessKeyId}
+aws_secret_access_key = ${testCredential.secretAccessKey}
+`;
+    const profiles = (): string => `[default]
+endpoint_url = ${decoy.url}
+[profile plain]
+${keysOf}endpoint_url = ${recorder.url}
+[profile sections]
+${keysOf}endpoint_url = ${decoy.url}
+services = mine
+[services mine]
+dynamodb =
+  endpoint_url = ${recorder.url}
+kms =
+  endpoint_url = ${recorder.url}
+sts =
+  endpoint_url = ${sts.url}
+`;
+
+    test.each(['AWS_PROFILE', 'AWS_DEFAULT_PROFILE', '-p'])(
+      'of the profile that %s names, and not of the default one',
+      async (how) => {
+        const named = (name: string): [Record<string, string>, string[]] => {
+          const env = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+          return how === '-p' ? [env, ['-p', name]] : [{ ...env, [how]: name }, []];
+        };
+        const plain = await endpointsOf(profiles(), ...named('plain'));
+        expect(plain.slice(0, 2)).toEqual(said('endpoint_url of the profile plain'));
+        recorder.requests.length = 0;
+        const sections = await endpointsOf(profiles(), ...named('sections'));
+        expect(sections).toEqual(
+          [recorder.url, recorder.url, sts.url].map((url, at) => {
+            const service = ['DynamoDB', 'KMS', 'STS'][at] ?? '';
+            const key = `${service.toLowerCase()}.endpoint_url`;
+            const from = `${key} of the services section of the profile sections`;
+            return `ok | endpoint | ${service}: ${url} (${from})`;
+          }),
+        );
+      },
+    );
+
+    test('the default one, if none is configured or none counts', async () => {
+      const path = join(folder.path, 'config-that-is-ignored');
+      writeFileSync(path, profiles());
+      /** What the library tells, up to where it would ask AWS. */
+      const ask = async (
+        env: Record<string, string>,
+        credentials?: typeof testCredential,
+      ): Promise<string[]> => {
+        const clean = { AWS_ENDPOINT_URL_STS: sts.url, AWS_CONFIG_FILE: '/dev/null' };
+        const none = { AWS_ACCESS_KEY_ID: '', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' };
+        for (const [name, value] of Object.entries({ ...clean, ...none, ...env })) {
+          vi.stubEnv(name, value);
+        }
+        const credstash = new Credstash({
+          region: 'eu-west-1',
+          ...(credentials && { credentials }),
+        });
+        const found: string[] = [];
+        for await (const { title, found: one } of credstash.doctor()) {
+          if (title === 'endpoint' && found.push(one) === 2) break;
+        }
+        await credstash.close();
+        vi.unstubAllEnvs();
+        return found;
+      };
+      const standard = [
+        'DynamoDB: https://dynamodb.eu-west-1.amazonaws.com (default)',
+        'KMS: https://kms.eu-west-1.amazonaws.com (default)',
+      ];
+      expect(await ask({}, testCredential)).toEqual(standard);
+      expect(await ask({})).toEqual(standard);
+      const ignored = { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true', AWS_CONFIG_FILE: path };
+      expect(await ask({ ...ignored, AWS_ENDPOINT_URL: decoy.url }, testCredential)).toEqual(
+        standard,
+      );
+      // The account of the credentials is a part of it, if they tell.
+      const ofAccount = { ...testCredential, accountId: '123456789012' };
+      expect(await ask({}, ofAccount)).toEqual([
+        'DynamoDB: https://123456789012.ddb.eu-west-1.amazonaws.com (default)',
+        standard[1],
+      ]);
+      expect(decoy.requests).toEqual([]);
+    });
+
+    test('one without TLS is warned of, but not on this machine', async () => {
+      const warned = await doctor([], {
+        AWS_ENDPOINT_URL_DYNAMODB: 'http://192.0.2.1:8000',
+        AWS_ENDPOINT_URL_STS: 'http://localhost.example:1',
+        AWS_MAX_ATTEMPTS: '1',
+      });
+      expect(warned.stdout).toMatch(
+        /^warning +endpoint +DynamoDB: http:\/\/192\.0\.2\.1:8000 \(AWS_ENDPOINT_URL_DYNAMODB\), without TLS\n +.*https:/m,
+      );
+      expect(warned.stdout).toMatch(/^warning +endpoint +STS: http:\/\/localhost\.example:1/m);
+      expect(warned.stdout).toMatch(/^ok +endpoint +KMS: http:\/\/127\.0\.0\.1:/m);
+      const local = await doctor([], {
+        AWS_ENDPOINT_URL_DYNAMODB: recorder.url.replace('127.0.0.1', 'localhost'),
+        AWS_ENDPOINT_URL_KMS: recorder.url.replace('//', '//me:p4ss@'),
+      });
+      expect(local.stdout).toMatch(/^ok +endpoint +DynamoDB: http:\/\/localhost:/m);
+      expect(local.stdout).toMatch(/^ok +endpoint +KMS: http:\/\/127\.0\.0\.1:/m);
+      expect(local.stdout).not.toContain('p4ss');
+    });
+
+    test('one that is none: a step that failed, exit 2', async () => {
+      for (const service of ['DYNAMODB', 'KMS']) {
+        const ended = await doctor([], { [`AWS_ENDPOINT_URL_${service}`]: 'ftp://me:p4ss@host' });
+        expect(ended).toEqual(failing(2, 'configuration'));
+        expect(ended.stdout).toContain(`AWS_ENDPOINT_URL_${service} is not an http or https URL`);
+        expect(ended.stdout).not.toContain('p4ss');
+      }
+      expect(recorder.requests).toEqual([]);
+    });
+
+    test('of the library: as given, by the options of a client, and by a client', async () => {
+      const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
+      const common = { table, region: 'us-east-1', credentials: testCredential };
+      const endpoint = recorder.url;
+      const dynamodb = new DynamoDBClient({ ...common, endpoint });
+      const from = async (options: object): Promise<string | undefined> => {
+        const credstash = new Credstash({ ...common, ...options });
+        const found: string[] = [];
+        for await (const step of credstash.doctor()) {
+          if (step.title === 'endpoint') found.push(step.found);
+        }
+        await credstash.close();
+        expect(found[0]).toMatch(`DynamoDB: ${endpoint} (`);
+        return /\((.*)\)/.exec(found[0] ?? '')?.[1];
+      };
+      expect(await from({ endpoint })).toBe('as given');
+      const other = { endpoint: decoy.url, clientOptions: { dynamodb: { endpoint } } };
+      expect(await from(other)).toBe("the application's options");
+      expect(await from({ endpoint: decoy.url, clients: { dynamodb } })).toBe(
+        "the application's client",
+      );
+      dynamodb.destroy();
+    });
   });
 
   test('who the credentials are, a role too; STS that denies, or is not there, is no failure', async () => {

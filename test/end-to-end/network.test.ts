@@ -1,6 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { createServer, request as httpRequest, type Server } from 'node:http';
-import { connect, type Server as NetServer } from 'node:net';
+import {
+  connect,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { nodeUnderTest, standaloneUnderTest } from '../support/run.ts';
@@ -118,6 +123,59 @@ test('a proxy of the environment is used where Node.js can, else told when nothi
       'DynamoDB cannot be reached',
       usesProxy ? 'check the network' : 'is used by Node.js 22.21',
     ),
+  );
+});
+
+test('what a proxy leads to must show a valid certificate too', async () => {
+  const url = `http://127.0.0.1:${portOf(proxy)}`;
+  const env = { HTTPS_PROXY: url };
+  expect(await secure.cs(['get', 'db'], { env })).toEqual(failed(7, 'DynamoDB', 'CERT'));
+  const connect = `CONNECT 127.0.0.1:${portOf(tls)}`;
+  expect(new Set(through)).toEqual(new Set(usesProxy ? [connect] : []));
+});
+
+test('a proxy that never ends its answer holds nobody up', async () => {
+  const answers: Record<string, (socket: Socket) => void> = {
+    'a byte at a time': (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n');
+      const timer = setInterval(() => socket.write('x'), 100);
+      socket.on('close', () => {
+        clearInterval(timer);
+      });
+    },
+    'all at once': (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n');
+      const block = Buffer.alloc(2 ** 16, 'x');
+      const pour = (): void => {
+        while (socket.writable && socket.write(block));
+      };
+      socket.on('drain', pour);
+      pour();
+    },
+    'a tunnel that leads nowhere': (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    },
+    'no answer': () => undefined,
+  };
+  await Promise.all(
+    Object.entries(answers).map(async ([name, answer]) => {
+      const endless = await listening(
+        createNetServer((socket) => {
+          socket
+            .on('error', () => undefined)
+            .once('data', () => {
+              answer(socket);
+            });
+        }),
+      );
+      const env = {
+        HTTPS_PROXY: `http://127.0.0.1:${portOf(endless)}`,
+        AWS_CA_BUNDLE: certificate,
+      };
+      const expected = usesProxy ? failed(7, 'DynamoDB cannot be reached') : ok('secret\n');
+      expect(await secure.cs(['get', 'db'], { env }), name).toEqual(expected);
+      endless.close();
+    }),
   );
 });
 

@@ -19,6 +19,16 @@ export const NODES: readonly {
   }),
 ];
 
+/** Those, and Bun, which runs the library too. */
+export const RUNTIMES: typeof NODES = [
+  ...NODES,
+  (() => {
+    const node = join(root, '.cache/bun/bin/bun');
+    const missing = existsSync(node) ? undefined : 'it is not there (npm run build:standalone)';
+    return { name: 'Bun', node, missing };
+  })(),
+];
+
 /** What npm publishes. @returns the path of the tarball, in `folder` */
 export function pack(folder: string): string {
   execFileSync(

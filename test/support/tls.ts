@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer, type TLSSocket } from 'node:tls';
@@ -26,6 +26,47 @@ export function makeCertificate(folder: string): Certificate {
     { stdio: 'ignore' },
   );
   return { path, key: readFileSync(keyPath), cert: readFileSync(path) };
+}
+
+/** An authority that a test can be told to trust. */
+export interface Authority {
+  /** The file of its own certificate, PEM. */
+  readonly path: string;
+  /** Signs a certificate for a host, `IP:127.0.0.1` unless given. One of -1 days has expired. */
+  readonly issue: (host?: string, days?: number) => Certificate;
+}
+
+/** Makes an authority with `openssl`, in this folder. */
+export function makeAuthority(folder: string): Authority {
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const openssl = (...args: string[]): unknown =>
+    execFileSync('openssl', args, { stdio: 'ignore' });
+  const path = join(folder, 'authority.pem');
+  const authorityKey = join(folder, 'authority-key.pem');
+  openssl(
+    ...['req', '-x509', ...curve, '-keyout', authorityKey, '-out', path, '-days', '2'],
+    ...['-subj', '/CN=authority'],
+  );
+  let serial = 0;
+  return {
+    path,
+    issue: (host = 'IP:127.0.0.1', days = 2) => {
+      serial += 1;
+      const file = (name: string): string => join(folder, `${serial}-${name}.pem`);
+      writeFileSync(file('extensions'), `subjectAltName=${host}\n`);
+      openssl(
+        ...['req', '-new', ...curve, '-keyout', file('key'), '-out', file('request')],
+        ...['-subj', '/CN=test'],
+      );
+      openssl(
+        ...['x509', '-req', '-in', file('request'), '-CA', path, '-CAkey', authorityKey],
+        ...['-days', `${days}`, '-set_serial', `${serial}`, '-out', file('certificate')],
+        ...['-extfile', file('extensions')],
+      );
+      const certificate = file('certificate');
+      return { path: certificate, key: readFileSync(file('key')), cert: readFileSync(certificate) };
+    },
+  };
 }
 
 /** Listens on a free port of 127.0.0.1. */

@@ -1,5 +1,5 @@
 import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
 import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import { fromEnv, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
@@ -14,10 +14,12 @@ import {
   findClientSettings,
 } from './client-settings.ts';
 import { EarlyAgent } from './early-agent.ts';
-import { PROXIES, proxyIsSet, translate } from './errors.ts';
+import { PROXIES, proxyIsSet, translate, usesProxy } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
+import { guardRequests, MAX_TABLE_ANSWER_BYTES, type Unverified } from './http.ts';
 import type { Waiting } from './patience.ts';
 import { profileNameOf, readAwsFiles } from './profile.ts';
+import { ProxyAgent } from './proxy.ts';
 
 /** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
 export interface AwsSettings {
@@ -63,13 +65,14 @@ export type ClientConfig = Pick<
 > &
   ClientSettings & {
     readonly requestHandler: RequestHandler;
+    readonly extensions: ReturnType<typeof guardRequests>[];
   };
 
 interface RequestHandler {
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
   readonly throwOnRequestTimeout: true;
-  readonly httpAgent?: HttpAgent;
+  readonly httpAgent: HttpAgent;
   readonly httpsAgent: HttpsAgent;
 }
 
@@ -150,20 +153,87 @@ export function ofEnvironment(name: string): Origin | undefined {
   return given(process.env[name] || undefined, name);
 }
 
-/** What a client is made with: what all share, with its own options, if any, in its place. */
-export function withOptions<T extends DynamoDBClientConfig | KMSClientConfig>(
+/**
+ * What the client of one service is made with: the shared configuration and the service's endpoint, with the application's own
+ * options for this client, if any, in their place.
+ *
+ * @throws CredstashError USAGE if those options turn off the verification of certificates
+ */
+export function serviceConfig<T extends DynamoDBClientConfig | KMSClientConfig>(
   shared: ClientConfig,
+  endpoints: Endpoints,
+  service: 'DYNAMODB' | 'KMS',
   options: T | undefined,
 ): ClientConfig | (ClientConfig & T) {
-  if (!options) return shared;
-  const { requestHandler = {} } = options;
+  const { requestHandler, unverified } = withHandlerOptions(shared, options?.requestHandler);
+  const guard = guardRequests({
+    ...(service === 'DYNAMODB' ? { maxBytes: MAX_TABLE_ANSWER_BYTES } : {}),
+    unverified: proxyOverTls() ?? unverified,
+  });
   return {
     ...shared,
+    ...endpointOption(endpoints, service),
     ...options,
-    // Options of a handler change some of it; a handler of the application's own is all of it.
-    requestHandler:
-      'handle' in requestHandler ? requestHandler : { ...shared.requestHandler, ...requestHandler },
+    requestHandler,
+    extensions: [...(options?.extensions ?? []), guard],
+  } as ClientConfig | (ClientConfig & T);
+}
+
+/** An agent that exists, and no options to make one with. The SDK tells them apart in the same way. */
+function isAgent(agent: object): agent is HttpsAgent {
+  return typeof (agent as Partial<HttpsAgent>).destroy === 'function';
+}
+
+/**
+ * The shared handler's options, changed by an application's; or a handler of its own, which replaces them all. Options of
+ * an agent change the shared agent's, so that they lose neither its certificates nor their verification.
+ */
+function withHandlerOptions(
+  { requestHandler: shared }: ClientConfig,
+  own: DynamoDBClientConfig['requestHandler'] = {},
+): { requestHandler: object; unverified?: Unverified } {
+  const protocols = ['https:'];
+  if ('handle' in own) {
+    return {
+      requestHandler: own,
+      unverified: { what: "the application's request handler", protocols },
+    };
+  }
+  const { httpAgent, httpsAgent } = own as { httpAgent?: object; httpsAgent?: object };
+  const tls: AgentOptions | undefined =
+    httpsAgent && (isAgent(httpsAgent) ? httpsAgent.options : httpsAgent);
+  if (tls?.rejectUnauthorized === false) {
+    throw new CredstashError(
+      'USAGE',
+      "the application's httpsAgent would accept any TLS certificate: its rejectUnauthorized is false",
+      { hint: 'leave it out, and give the certificate to trust as ca of that agent' },
+    );
+  }
+  const isOwn = httpsAgent !== undefined && isAgent(httpsAgent);
+  const { options } = shared.httpsAgent;
+  const Agent = shared.httpsAgent instanceof ProxyAgent ? ProxyAgent : HttpsAgent;
+  return {
+    requestHandler: {
+      ...shared,
+      ...own,
+      ...(httpAgent && !isAgent(httpAgent)
+        ? { httpAgent: new HttpAgent({ ...options, ...httpAgent }) }
+        : {}),
+      ...(httpsAgent && !isOwn
+        ? { httpsAgent: new Agent({ ...options, ...httpsAgent, rejectUnauthorized: true }) }
+        : {}),
+    },
+    ...(isOwn && tls?.rejectUnauthorized !== true
+      ? { unverified: { what: "the application's httpsAgent", protocols } }
+      : {}),
   };
+}
+
+/** A connection to a proxy over TLS, which Node.js makes without any of the agent's options. */
+function proxyOverTls(): Unverified | undefined {
+  const isUsed = usesProxy() && PROXIES.some((name) => /^https:/i.test(process.env[name] ?? ''));
+  const protocols = ['http:', 'https:'];
+  return isUsed ? { what: 'the connection to the proxy', protocols } : undefined;
 }
 
 /**
@@ -201,6 +271,7 @@ async function sharedConfig(
     ...(profile === undefined ? {} : { profile }),
     ...clientSettings,
     logger: QUIET,
+    extensions: [guardRequests({ unverified: proxyOverTls() })],
     // A client's requests of one kind differ in their input alone, and a getall sends thousands.
     cacheMiddleware: true,
     // A service that is not there must not hold a person up: all attempts together end within a minute.
@@ -289,14 +360,20 @@ function agents(settings: AwsSettings): Pick<RequestHandler, 'httpAgent' | 'http
     ? 'AWS_CA_BUNDLE'
     : `ca_bundle of the profile ${profileNameOf(settings) ?? 'default'}`;
   const ca = bundle ? readCertificates(bundle, from) : undefined;
-  // As many connections as the SDK's own agents have.
-  const common = { keepAlive: true, maxSockets: 50, ...(ca ? { ca } : {}) };
+  const common = {
+    keepAlive: true,
+    // As many connections as the SDK's own agents have.
+    maxSockets: 50,
+    // Said, and not left to the default, which NODE_TLS_REJECT_UNAUTHORIZED can change.
+    rejectUnauthorized: true,
+    ...(ca ? { ca } : {}),
+  };
   if (!proxyIsSet()) {
     const httpsAgent = new EarlyAgent(common);
     return { httpAgent: httpsAgent.plain, httpsAgent };
   }
   const proxied = { ...common, proxyEnv: proxyEnvironment() };
-  return { httpAgent: new HttpAgent(proxied), httpsAgent: new HttpsAgent(proxied) };
+  return { httpAgent: new HttpAgent(proxied), httpsAgent: new ProxyAgent(proxied) };
 }
 
 /** The environment with its proxies as URLs: Node.js goes directly, without a word, where one is none. */

@@ -19,6 +19,7 @@ import { endpointOption, type Endpoints } from './client-settings.ts';
 import type { ClientConfig } from './config.ts';
 import { CREDENTIALS_HINT, nameOf, translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
+import { refuseAnyCertificate } from './http.ts';
 import { type AwsFiles, profileNameOf, readAwsFiles, type Section } from './profile.ts';
 
 /** Credentials, as the SDK's clients take them. */
@@ -538,6 +539,8 @@ async function getOfContainer(): Promise<Identity> {
       'see the documents of the container',
     );
   }
+  // The SDK asks it through an agent of its own, which nothing here can tell to verify.
+  if (/^https:/i.test(url) && !relative) refuseAnyCertificate(of);
   try {
     return await fromHttp()();
   } catch (error) {

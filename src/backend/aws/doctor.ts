@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   DeleteItemCommand,
   DescribeContinuousBackupsCommand,
@@ -17,6 +18,7 @@ import {
   type KMSClient,
 } from '@aws-sdk/client-kms';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import { CredstashError, hasCode } from '../../errors.ts';
 import {
   attempt,
@@ -30,8 +32,9 @@ import {
   untrustedKey,
 } from '../../step.ts';
 import type { TrustedKeys } from '../../trust.ts';
+import { acceptsAnyCertificate } from '../../util/tls.ts';
 import { FIRST_VERSION } from '../../version.ts';
-import { endpointOption, type Endpoints } from './client-settings.ts';
+import { endpointOption, type Endpoints, type Service } from './client-settings.ts';
 import { type AwsSettings, type ClientConfig, ofEnvironment, regionOrigins } from './config.ts';
 import { describeChain } from './credentials.ts';
 import { fromDynamo, keyOf } from './entry-store.ts';
@@ -49,7 +52,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** What is looked at. */
-export interface Opened {
+interface Opened {
   readonly settings: AwsSettings;
   readonly region: { readonly dynamodb: string; readonly kms: string };
   readonly shared: ClientConfig;
@@ -65,9 +68,21 @@ export interface Opened {
  * Looks at the settings of AWS, the credentials, the table and the key, and at what is allowed. Nothing is written: a
  * write is tried under a condition that cannot hold.
  */
-export async function* checkAws(on: Opened, options: CheckOptions): Checks {
+export async function* checkAws(
+  { loadKms, ...opened }: Omit<Opened, 'kms'> & { readonly loadKms: () => Promise<KMSClient> },
+  options: CheckOptions,
+): Checks {
+  const kms = await attempt(loadKms);
+  if (kms instanceof CredstashError) {
+    yield troubled('configuration', kms);
+    return { keys: false, entries: false };
+  }
+  const on = { ...opened, kms };
   yield* environment(on);
-  if (!(yield* credentials(on, options))) return { keys: false, entries: false };
+  const sts = stsClient(on);
+  const hasCredentials = yield* credentials(on, sts, options);
+  yield* nameEndpoints(on, sts, hasCredentials);
+  if (!hasCredentials) return { keys: false, entries: false };
   const readable = yield* table(on, options);
   const entries = readable && (yield* reader(on, options)) && (yield* writer(on, options));
   const keys = yield* key(on, options);
@@ -81,17 +96,16 @@ async function* environment({ settings }: Opened): AsyncGenerator<Step> {
     const profile = ofEnvironment('AWS_PROFILE') ?? ofEnvironment('AWS_DEFAULT_PROFILE');
     if (profile) yield fine(title, `profile: ${profile.value} (${profile.from})`);
   }
-  const { endpoint } = settings;
-  if (endpoint !== undefined) yield fine(title, `endpoint: ${placeOf(endpoint)} (as given)`);
-  for (const service of ['', '_DYNAMODB', '_KMS', '_STS']) {
-    const url = ofEnvironment(`AWS_ENDPOINT_URL${service}`);
-    if (url) yield fine(title, `endpoint: ${placeOf(url.value)} (${url.from})`);
-  }
   for (const name of PROXIES) {
     const proxy = ofEnvironment(name);
     if (!proxy) continue;
     const found = `proxy: ${placeOf(proxy.value)} (${name})`;
     yield usesProxy() ? fine(title, found) : dubious(title, found, PROXY_HINT);
+  }
+  if (acceptsAnyCertificate()) {
+    const found = 'NODE_TLS_REJECT_UNAUTHORIZED=0 turns off the verification of TLS certificates';
+    const hint = 'unset it; AWS_CA_BUNDLE names the file of a certificate to trust';
+    yield troubled(title, new CredstashError('USAGE', found, { hint }));
   }
   const bundle = ofEnvironment('AWS_CA_BUNDLE');
   if (bundle) yield fine(title, `certificates: ${bundle.value} (${bundle.from})`);
@@ -110,9 +124,103 @@ function placeOf(url: string): string {
   return URL.canParse(text) ? new URL(text).host : 'not a URL';
 }
 
+/** The client that asks who the caller is. */
+function stsClient({ shared, region, endpoints, dynamodb, closeLater }: Opened): STSClient {
+  const sts = new STSClient({
+    ...shared,
+    ...endpointOption(endpoints, 'STS'),
+    credentials: dynamodb.config.credentials,
+    region: region.dynamodb,
+    // Once only: if STS cannot be reached, as in a network with ways to DynamoDB and KMS alone, that is no failure.
+    maxAttempts: 1,
+  });
+  sts.middlewareStack.use(rememberFailedHost);
+  closeLater(() => {
+    sts.destroy();
+  });
+  return sts;
+}
+
+/** Names the endpoint that each service is asked at, and warns of one without TLS. */
+async function* nameEndpoints(
+  { settings, endpoints, dynamodb, kms }: Opened,
+  sts: STSClient,
+  hasCredentials: boolean,
+): AsyncGenerator<Step> {
+  const { clients, clientOptions } = settings;
+  const configured = (service: Service): string | undefined =>
+    settings.endpoint === undefined ? endpoints[service]?.from : 'as given';
+  // Without credentials there is no account either, which may be a part of DynamoDB's.
+  const known = <T extends object>(config: T): T =>
+    hasCredentials ? config : { ...config, credentials: undefined };
+  const clientsOf = [
+    {
+      service: 'DynamoDB',
+      config: known(dynamodb.config),
+      command: GetItemCommand,
+      from: applicationOf(clients?.dynamodb, clientOptions?.dynamodb) ?? configured('DYNAMODB'),
+    },
+    {
+      service: 'KMS',
+      config: known(kms.config),
+      command: DescribeKeyCommand,
+      from: applicationOf(clients?.kms, clientOptions?.kms) ?? configured('KMS'),
+    },
+    {
+      service: 'STS',
+      config: known(sts.config),
+      command: GetCallerIdentityCommand,
+      from: configured('STS'),
+    },
+  ];
+  for (const { service, config, command, from = 'default' } of clientsOf) {
+    const url = await attempt(async () => {
+      try {
+        return (await getEndpointFromInstructions({}, command, config)).url;
+      } catch (error) {
+        throw translate(error, { service, resource: 'the endpoint' });
+      }
+    });
+    yield url instanceof CredstashError
+      ? troubled('endpoint', url)
+      : endpointStep(service, url, from);
+  }
+}
+
+/** Who says where a client connects to, if that is the application. */
+function applicationOf(
+  client: object | undefined,
+  options: { readonly endpoint?: unknown } | undefined,
+): string | undefined {
+  if (client) return "the application's client";
+  return options?.endpoint === undefined ? undefined : "the application's options";
+}
+
+function endpointStep(service: string, url: URL, from: string): Step {
+  // Without what may be a password.
+  const found = `${service}: ${url.protocol}//${url.host} (${from})`;
+  if (url.protocol === 'https:' || isLoopback(url.hostname)) return fine('endpoint', found);
+  return dubious(
+    'endpoint',
+    `${found}, without TLS`,
+    'name one with https: everybody on the way can read data keys and change answers',
+  );
+}
+
+function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return (
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    host === '::1' ||
+    (isIP(host) === 4 && host.startsWith('127.'))
+  );
+}
+
 /** Whether there are credentials. */
 async function* credentials(
-  { settings, region, shared, endpoints, dynamodb, closeLater }: Opened,
+  { settings, region, dynamodb }: Opened,
+  sts: STSClient,
   { signal }: CheckOptions,
 ): AsyncGenerator<Step, boolean> {
   const where = { service: 'STS', resource: 'credentials', region: region.dynamodb };
@@ -130,18 +238,6 @@ async function* credentials(
   const until = found.expiration ? `, until ${found.expiration.toISOString()}` : '';
   yield fine('credentials', `found (${sourceOf(found, settings)})${until}`);
 
-  // Once only: where STS cannot be reached, as in a network that has ways to DynamoDB and KMS alone, that is no failure.
-  const sts = new STSClient({
-    ...shared,
-    ...endpointOption(endpoints, 'STS'),
-    credentials: dynamodb.config.credentials,
-    region: region.dynamodb,
-    maxAttempts: 1,
-  });
-  sts.middlewareStack.use(rememberFailedHost);
-  closeLater(() => {
-    sts.destroy();
-  });
   const identity = await ask(
     signal,
     (options) => sts.send(new GetCallerIdentityCommand(), options),

@@ -1,5 +1,6 @@
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../../errors.ts';
 import { failedHostOf } from './failed-host.ts';
+import { AnswerError } from './http.ts';
 
 /** Where a request went, for the words of an error. */
 export interface Where {
@@ -82,6 +83,7 @@ export function translate(error: unknown, where: Where): CredstashError {
   const make = (as: ErrorCode, text: string): CredstashError =>
     new CredstashError(as, text, { cause, hint: hintOf(as) });
 
+  if (error instanceof AnswerError) return wrongAnswer(error.message, where, cause);
   if (NO_CREDENTIALS.includes(name)) {
     const of = where.profile === undefined ? '' : ` for the profile ${where.profile}`;
     return make('NO_CREDENTIALS', `no AWS credentials were found${of}`);
@@ -153,11 +155,19 @@ export function translate(error: unknown, where: Where): CredstashError {
 
 /** The error of an answer that is none of the service's. */
 export function unreadable(where: Where, cause?: Error): CredstashError {
-  return new CredstashError(
-    'UNREACHABLE',
-    `${where.service} sent an answer that cannot be read, for ${placeOf(where)}`,
-    { hint: hintOf('UNREACHABLE'), cause },
-  );
+  return wrongAnswer('sent an answer that cannot be read', where, cause);
+}
+
+/**
+ * Makes the error of an answer that the service itself would not give.
+ *
+ * @param what continues a sentence that begins with the service's name: `sent the same page again`
+ */
+export function wrongAnswer(what: string, where: Where, cause?: Error): CredstashError {
+  return new CredstashError('UNREACHABLE', `${where.service} ${what}, for ${placeOf(where)}`, {
+    hint: hintOf('UNREACHABLE'),
+    cause,
+  });
 }
 
 function placeOf({ resource, region, service }: Where): string {

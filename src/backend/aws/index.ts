@@ -6,11 +6,11 @@ import { checkTrustedKeys } from '../../trust.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
-import { endpointOption } from './client-settings.ts';
-import { type AwsSettings, clientConfig, regions, withOptions } from './config.ts';
+import { type AwsSettings, clientConfig, regions, serviceConfig } from './config.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { rememberFailedHost } from './failed-host.ts';
+import { refuseAnyCertificate } from './http.ts';
 import { Patience } from './patience.ts';
 
 export type { AwsSettings };
@@ -34,6 +34,7 @@ export async function openAws(settings: AwsSettings): Promise<{
 }> {
   const { table, key, trustedKeys, trustNames } = settings;
   const trusted = checkTrustedKeys(trustedKeys, trustNames?.trustedKeys);
+  if (settings.clients) refuseAnyCertificate("the application's client");
   const region = await regions(settings);
   const { shared, endpoints } = await clientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
@@ -49,7 +50,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   const dynamodb =
     settings.clients?.dynamodb ??
     new DynamoDBClient({
-      ...withOptions({ ...shared, ...endpointOption(endpoints, 'DYNAMODB') }, own.dynamodb),
+      ...serviceConfig(shared, endpoints, 'DYNAMODB', own.dynamodb),
       region: region.dynamodb,
     });
   if (!settings.clients?.dynamodb) dynamodb.middlewareStack.use(rememberFailedHost);
@@ -76,14 +77,13 @@ export async function openAws(settings: AwsSettings): Promise<{
     const isOwn =
       own.dynamodb?.credentials ??
       (clients?.dynamodb && (settings.credentials ?? profile ?? roleArn));
-    const common = {
-      ...shared,
-      ...endpointOption(endpoints, 'KMS'),
-      ...(isOwn ? {} : { credentials }),
-    };
+    const common = isOwn ? shared : { ...shared, credentials };
     const kms =
       settings.clients?.kms ??
-      new KMSClient({ ...withOptions(common, own.kms), region: region.kms });
+      new KMSClient({
+        ...serviceConfig(common, endpoints, 'KMS', own.kms),
+        region: region.kms,
+      });
     if (!settings.clients?.kms) {
       kms.middlewareStack.use(rememberFailedHost);
       close.push(() => {
@@ -147,10 +147,10 @@ export async function openAws(settings: AwsSettings): Promise<{
     },
     check: async function* (options) {
       const { checkAws } = await import('./doctor.ts');
-      const { kms } = await service();
       const closeLater = (each: () => void): unknown => close.push(each);
+      const loadKms = async (): Promise<KMSClient> => (await service()).kms;
       return yield* checkAws(
-        { settings, region, shared, endpoints, dynamodb, kms, trusted, closeLater },
+        { settings, region, shared, endpoints, dynamodb, loadKms, trusted, closeLater },
         options,
       );
     },

@@ -6,6 +6,7 @@ import { visible, visibleJson } from '../../format/visible.ts';
 import { fine, type Step, troubled } from '../../step.ts';
 import { chooseBackend, type WithBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
+import { findRuntimeDanger } from '../runtime.ts';
 import { cipherOf, optionsOf, originsOf } from '../settings.ts';
 
 interface DoctorOptions {
@@ -37,7 +38,10 @@ export function register(command: Command, io: Io): void {
         if (!options.json) await io.write(lineOf(step));
       };
       await tell(runtime());
-      const chosen = await settle(command, io, tell);
+      const danger = findRuntimeDanger();
+      if (danger) await tell(troubled('runtime', danger));
+      // Every other command refuses to run so, and nothing is sent here either.
+      const chosen = danger ? undefined : await settle(command, io, tell);
       await chosen?.withBackend(async (credstash) => {
         const { write = false, name: prefix } = options;
         const looks = credstash.doctor({ context, write, prefix, cipher: chosen.cipher });

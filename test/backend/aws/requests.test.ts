@@ -14,7 +14,7 @@ import {
   ReEncryptCommand,
 } from '@aws-sdk/client-kms';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
 import { checkContext } from '../../../src/context.ts';
@@ -223,6 +223,9 @@ describe('reading many', () => {
     ['a list of nothing', { Items: [null] }],
     ['no list but an object', { Items: {} }],
     ['a next page without a key', { Items: [key], LastEvaluatedKey: [] }],
+    ['a next page without a version', { Items: [key], LastEvaluatedKey: { name: key.name } }],
+    ['a next page after no item', { Items: [key], LastEvaluatedKey: { ...key, x: { S: 'x' } } }],
+    ['a next page after bytes', { Items: [key], LastEvaluatedKey: { ...key, name: { B: 'x' } } }],
   ])('a page that is %s is no answer, and no empty table', async (_, page) => {
     dynamodb.on(ScanCommand).resolves(page);
     dynamodb.on(QueryCommand).resolves(page);
@@ -232,10 +235,57 @@ describe('reading many', () => {
     await expect(collect(store.headers('n'))).rejects.toMatchObject(unreadable);
   });
 
-  it('does not go round in a circle', async () => {
+  it('does not go round in a circle, however many pages that has', async () => {
+    const circle = { code: 'UNREACHABLE', message: expect.stringContaining('again') as string };
     dynamodb.on(ScanCommand).resolves({ Items: [], LastEvaluatedKey: key });
-    await expect(collect(store.headers())).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    await expect(collect(store.headers())).rejects.toMatchObject(circle);
     expect(sent(dynamodb)).toHaveLength(2);
+    for (const length of [2, 3, 50]) {
+      dynamodb.reset();
+      let page = 0;
+      const next = (): object => {
+        // The order of its attributes makes no other key of it.
+        const name = { S: `n${page % length}` };
+        const start =
+          page < length ? { name, version: key.version } : { version: key.version, name };
+        page += 1;
+        return { Items: [{ ...key, name }], LastEvaluatedKey: start };
+      };
+      dynamodb.on(ScanCommand).callsFake(next);
+      dynamodb.on(QueryCommand).callsFake(() => ({ ...next(), Items: [key] }));
+      await expect(collect(store.all())).rejects.toMatchObject(circle);
+      expect(sent(dynamodb)).toHaveLength(length + 1);
+      page = 0;
+      await expect(collect(store.headers('n'))).rejects.toMatchObject(circle);
+      expect(sent(dynamodb)).toHaveLength(2 * (length + 1));
+    }
+  });
+
+  it('goes on for an hour of answers at most, whatever they hold', async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+    let page = 0;
+    const endless = (seconds: number) => (): object => {
+      now += seconds * 1000;
+      page += 1;
+      return { Items: [key], LastEvaluatedKey: { ...key, version: { S: `${page}` } } };
+    };
+    dynamodb.on(ScanCommand).callsFake(endless(60));
+    dynamodb.on(QueryCommand).callsFake(endless(60));
+    const late = { code: 'UNREACHABLE', message: expect.stringContaining('60 minutes') as string };
+    await expect(collect(store.headers())).rejects.toMatchObject(late);
+    expect(sent(dynamodb)).toHaveLength(61);
+    await expect(collect(store.headers('n'))).rejects.toMatchObject(late);
+    expect(sent(dynamodb)).toHaveLength(122);
+
+    // What the caller does between two pages may take as long as it likes.
+    page = 0;
+    for await (const _ of store.headers()) {
+      now += 3_600_000;
+      if (page === 50) break;
+    }
+    expect(page).toBe(50);
+    clock.mockRestore();
   });
 
   it('takes no entry of another name, or version, than the one it asked for', async () => {

@@ -1,0 +1,54 @@
+import { Agent } from 'node:https';
+import type { Socket } from 'node:net';
+
+/** How much a proxy may answer to CONNECT, in bytes. Node.js reads no more headers of any other answer. */
+const MAX_HEADER_BYTES = 16 * 1024;
+/** In how many pieces it may come. Node.js 24 doubles its listeners with each. */
+const MAX_PIECES = 12;
+/** How long it may take to connect to the proxy, and through it to the service. */
+const MAX_TUNNEL_MS = 8000;
+
+/**
+ * An agent that lets Node.js connect through the proxy of its option `proxyEnv`, and bounds what Node.js does not: how much a
+ * proxy answers, how long that takes, and the life of a connection that the request has given up on.
+ */
+export class ProxyAgent extends Agent {
+  /** Connections to a proxy that do not lead to the service yet. Node.js knows them by no name, and destroys none. */
+  readonly #pending = new Set<Socket>();
+
+  override createConnection(...args: Parameters<Agent['createConnection']>): Socket {
+    const [options, callback] = args;
+    const socket = super.createConnection(options, (error, stream) => {
+      settle();
+      callback?.(error, stream);
+    }) as Socket;
+    let pieces = 0;
+    const fail = (): void => {
+      const message = 'the proxy does not answer CONNECT as a proxy does';
+      socket.destroy(Object.assign(new Error(message), { code: 'ERR_PROXY_TUNNEL' }));
+    };
+    const measure = (): void => {
+      pieces += 1;
+      if (pieces > MAX_PIECES || socket.bytesRead > MAX_HEADER_BYTES) fail();
+    };
+    const timer = setTimeout(fail, MAX_TUNNEL_MS);
+    const settle = (): void => {
+      clearTimeout(timer);
+      this.#pending.delete(socket);
+      socket.off('readable', measure);
+    };
+    this.#pending.add(socket);
+    socket.once('close', settle);
+    // One that needs no proxy, by NO_PROXY, is the agent's own at once.
+    process.nextTick(() => {
+      if (Object.values(this.sockets).some((own) => own?.includes(socket))) settle();
+      else socket.setMaxListeners(0).on('readable', measure);
+    });
+    return socket;
+  }
+
+  override destroy(): void {
+    for (const socket of this.#pending) socket.destroy();
+    super.destroy();
+  }
+}

@@ -1,0 +1,44 @@
+import { debuglog } from 'node:util';
+import { CredstashError } from '../errors.ts';
+import { acceptsAnyCertificate } from '../util/tls.ts';
+
+/** Sections of NODE_DEBUG that print what is typed, read and sent, signed requests, or the environment. */
+const TELLTALE = [
+  'child_process',
+  'fetch',
+  'http',
+  'http2',
+  'https',
+  'net',
+  'stream',
+  'tls',
+  'undici',
+];
+
+/**
+ * Looks for two settings of the runtime that no command runs with: the one that prints secrets, and the one that accepts any
+ * certificate. Node.js has read the first before anything of ours runs, and nothing turns it off again. The second would have
+ * no effect, and whoever set it expects one.
+ *
+ * @returns the error to end with, of the code USAGE; undefined if there is none of them
+ */
+export function findRuntimeDanger(): CredstashError | undefined {
+  const section = TELLTALE.find((each) => debuglog(each).enabled);
+  if (section !== undefined) {
+    return new CredstashError(
+      'USAGE',
+      `with ${section} in NODE_DEBUG, Node.js would print secrets, data keys and credentials`,
+      { hint: 'run it without: env -u NODE_DEBUG credstash …' },
+    );
+  }
+  if (acceptsAnyCertificate()) {
+    return new CredstashError(
+      'USAGE',
+      'NODE_TLS_REJECT_UNAUTHORIZED=0 asks to accept any TLS certificate, which no command does',
+      {
+        hint: 'run it without: env -u NODE_TLS_REJECT_UNAUTHORIZED credstash …, and name the file of a certificate to trust with AWS_CA_BUNDLE',
+      },
+    );
+  }
+  return undefined;
+}

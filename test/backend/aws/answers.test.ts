@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Credstash, type CredstashOptions } from '../../../src/index.ts';
+import { testCredential } from '../../support/sigv4.ts';
+import { listening, portOf } from '../../support/tls.ts';
+
+/*
+ * An answer that comes a byte at a time and never ends. Size limits: test/end-to-end/answers.test.ts.
+ */
+
+let server: Server;
+let options: CredstashOptions;
+const tried: string[] = [];
+
+beforeEach(async () => {
+  tried.length = 0;
+  server = await listening(
+    createServer((request, response) => {
+      tried.push(request.url ?? '');
+      request.resume();
+      response.writeHead(200);
+      // Faster than any limit on a pause between two bytes.
+      const drip = async (): Promise<void> => {
+        for (; !response.destroyed; await sleep(5)) response.write('x');
+      };
+      void drip();
+      server.emit('dripping');
+    }),
+  );
+  options = {
+    region: 'us-east-1',
+    endpoint: `http://127.0.0.1:${portOf(server)}`,
+    credentials: testCredential,
+  };
+});
+afterEach(() => {
+  vi.useRealTimers();
+  server.closeAllConnections();
+  server.close();
+});
+
+it.each<
+  [service: string, more: CredstashOptions, call: (credstash: Credstash) => Promise<unknown>]
+>([
+  ['DynamoDB', {}, (credstash) => credstash.get('n')],
+  ['KMS', {}, (credstash) => credstash.put('n', Buffer.from('x'))],
+  ['STS', { roleArn: 'arn:aws:iam::123456789012:role/reader' }, (credstash) => credstash.get('n')],
+])('of %s ends after a minute, and is not asked for again', async (service, more, call) => {
+  const credstash = new Credstash({ ...options, ...more });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  let outcome: unknown;
+  const called = call(credstash).catch((error: unknown) => {
+    outcome = error;
+  });
+  await once(server, 'dripping');
+  // Until the first bytes have been read: that is what ends the SDK's own limits.
+  await sleep(300);
+  await vi.advanceTimersByTimeAsync(59_000);
+  await sleep(100);
+  expect(outcome).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(1000);
+  await called;
+  expect(outcome).toMatchObject({
+    code: 'UNREACHABLE',
+    message: expect.stringMatching(RegExp(`^${service} took longer than 60 s`)) as string,
+  });
+  expect(tried).toHaveLength(1);
+  await credstash.close();
+});

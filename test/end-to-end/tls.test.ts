@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import type { Server } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { standaloneUnderTest } from '../support/run.ts';
+import { makeAuthority, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
+import {
+  awsPlace,
+  dynalite,
+  failed,
+  ok,
+  type Place,
+  type Running,
+  stored,
+  temporaryFolder,
+  vaultPlace,
+} from './backends.ts';
+
+/*
+ * The command against servers whose certificates are wrong: nothing that it is told makes it accept one.
+ */
+
+const folder = temporaryFolder();
+const authority = makeAuthority(folder.path);
+const trusted = { AWS_CA_BUNDLE: authority.path };
+const off = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+const WRONG = [
+  { name: 'self-signed', certificate: makeCertificate(folder.path), code: 'SELF_SIGNED' },
+  {
+    name: 'of another host',
+    certificate: authority.issue('DNS:kms.us-east-1.amazonaws.com'),
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  },
+  {
+    name: 'expired',
+    certificate: authority.issue('IP:127.0.0.1', -1),
+    code: 'CERT_HAS_EXPIRED',
+  },
+] as const;
+
+let running: Running;
+let table: string;
+let kms: string;
+/** On servers whose certificates are right. */
+let right: Place;
+const fronts: Server[] = [];
+/** How many connections stood, and how many of them carried a request. */
+const met = { connections: 0, requests: 0 };
+
+async function front(certificate: (typeof WRONG)[number]['certificate'], to: string) {
+  const count = (socket: TLSSocket): void => {
+    met.connections += 1;
+    void once(socket, 'data').then(() => (met.requests += 1));
+  };
+  const server = await tlsFront(certificate, to, count);
+  fronts.push(server);
+  return `https://127.0.0.1:${portOf(server)}`;
+}
+
+beforeAll(async () => {
+  running = await dynalite.start();
+  const plain = await running.place();
+  table = plain.args[1] ?? '';
+  kms = running.kms?.url ?? '';
+  const certificate = authority.issue();
+  right = awsPlace(
+    await front(certificate, running.dynamo ?? ''),
+    await front(certificate, kms),
+    table,
+  );
+  expect(await right.cs(['put', 'db', 'secret'], { env: trusted })).toEqual(stored('db'));
+});
+afterAll(async () => {
+  for (const each of fronts) each.close();
+  folder.remove();
+  await running.close();
+});
+beforeEach(() => {
+  Object.assign(met, { connections: 0, requests: 0 });
+});
+
+describe.each(WRONG)('a certificate that is $name', ({ certificate, code }) => {
+  test('of DynamoDB: no request', async () => {
+    const place = awsPlace(await front(certificate, running.dynamo ?? ''), kms, table);
+    const told = failed(7, 'DynamoDB cannot be reached', code);
+    for (const args of [['get', 'db'], ['list'], ['delete', 'db']]) {
+      expect(await place.cs(args, { env: trusted }), args.join(' ')).toEqual(told);
+    }
+    expect(met.requests).toBe(0);
+    expect((await place.cs(['get', 'db'], { env: { ...trusted, ...off } })).status).toBe(2);
+  });
+
+  test('of KMS: no request, and nothing is stored', async () => {
+    const dynamo = running.dynamo ?? '';
+    const place = awsPlace(dynamo, await front(certificate, kms), table);
+    const before = await place.items();
+    const told = failed(7, 'KMS cannot be reached', code);
+    expect(await place.cs(['get', 'db'], { env: trusted })).toEqual(told);
+    expect(await place.cs(['put', 'other', 'x'], { env: trusted })).toEqual(told);
+    expect(await place.items()).toEqual(before);
+    expect(met.requests).toBe(0);
+  });
+});
+
+describe('NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
+  const env = { ...trusted, ...off };
+  const refusal = failed(
+    2,
+    'NODE_TLS_REJECT_UNAUTHORIZED=0',
+    'env -u NODE_TLS_REJECT_UNAUTHORIZED',
+  );
+
+  test.each([
+    ['get', 'db'],
+    ['put', 'more', 'x'],
+    ['getall'],
+    ['exec', 'db', '--', 'env'],
+    ['setup'],
+    ['policy', 'reader'],
+  ])('%s is refused, and nobody is connected to', async (...args) => {
+    expect(await right.cs(args, { env })).toEqual(refusal);
+    expect(met.connections).toBe(0);
+  });
+
+  test('is refused on a vault too, and help and the version do without', async () => {
+    const vault = vaultPlace(`${folder.path}/vault`);
+    expect(await vault.cs(['put', 'a', 'x'], { env })).toEqual(refusal);
+    expect((await right.cs(['get', '--help'], { env })).status).toBe(0);
+    expect((await right.cs(['--version'], { env })).status).toBe(0);
+  });
+
+  test('doctor fails on it, and sends nothing', async () => {
+    const ended = await right.cs(['doctor'], { env });
+    expect(ended.status).toBe(2);
+    expect(ended.stdout).toMatch(
+      /^failed +runtime +NODE_TLS_REJECT_UNAUTHORIZED=0 .*\n +.*env -u NODE_TLS_REJECT_UNAUTHORIZED/m,
+    );
+    expect(ended.stderr).toBe('credstash: error: 1 of 2 checks failed: runtime\n');
+    expect(met.connections).toBe(0);
+  });
+
+  test('its hint works: without it, and with the certificate named', async () => {
+    expect(await right.cs(['get', 'db'])).toEqual(failed(7, /CERT|VERIFY/));
+    expect(await right.cs(['get', 'db'], { env: trusted })).toEqual(ok('secret\n'));
+  });
+
+  test.each(['', '1', 'false'])(
+    '%j does not turn it off, and is no reason to refuse',
+    async (value) => {
+      const other = { NODE_TLS_REJECT_UNAUTHORIZED: value };
+      const env = { ...trusted, ...other };
+      expect(await right.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
+      expect(await right.cs(['get', 'db'], { env: other })).toEqual(failed(7, /CERT|VERIFY/));
+    },
+  );
+});
+
+// The single file does not read NODE_OPTIONS.
+if (standaloneUnderTest() === undefined) {
+  test('a warning of Node.js about security is shown, and its notices about itself are not', async () => {
+    const plain = awsPlace(running.dynamo ?? '', kms, table);
+    const env = { NODE_OPTIONS: '--insecure-http-parser' };
+    const { status, stdout, stderr } = await plain.cs(['get', 'db'], { env });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'secret\n' });
+    expect(stderr).toMatch(/^\(node:\d+\) Warning: Using insecure HTTP parsing\n/);
+    expect(stderr).not.toMatch(/SDK|Experimental/);
+    expect(await plain.cs(['get', 'db'])).toEqual(ok('secret\n'));
+  });
+}
