@@ -553,8 +553,9 @@ export class Flows {
   }
 
   /**
-   * Deletes old versions: of each secret whose name matches, those beyond the newest `keep`, but none that has a label.
-   * Yields what became of each.
+   * Deletes old versions: of each secret whose name matches, those beyond the newest `keep`, but none that has a label. All
+   * versions of a secret that stay are opened before the first one is deleted. If one does not open, each old version of that
+   * secret is a failure, with the same error. Yields what became of each.
    *
    * @throws CredstashError USAGE for bad input
    */
@@ -577,7 +578,9 @@ export class Flows {
 
   /**
    * Seals every entry whose name matches, and that is in another format, in the format of `cipher`, in its place: version and
-   * comment stay, a digest that is not written any more becomes SHA256. Each is read back and compared before the next one.
+   * comment stay, a digest that is not written any more becomes SHA256. Each is read back and compared before the next one. An
+   * original entry whose `key` or `contents` stand elsewhere in the table too is a failure of the code INTEGRITY, and stays: one of
+   * the two is a copy, which would become genuine. The `cipher` of this instance does not count. Yields what became of each.
    *
    * @throws CredstashError USAGE for bad input
    */
@@ -599,10 +602,10 @@ export class Flows {
 
   /**
    * Copies entries to another table or vault, under the same versions: the sealed bytes stay as they are, and their data key is
-   * wrapped there. What does not verify is not copied. What is there already with the same value is `skipped`; what is there
-   * with another is a failure of the code CONFLICT, and stays. Labels come along, unless another version has them there.
+   * wrapped there. What does not verify is not copied. What is there already is opened: with the same value it is `skipped`, with
+   * another it is a failure of the code CONFLICT, and what does not verify there is one of INTEGRITY; both stay. Labels come along, unless another version has them there.
    *
-   * @throws CredstashError USAGE for bad input
+   * @throws CredstashError USAGE for bad input; TABLE_NOT_FOUND when the other table does not exist
    */
   async *copy(to: Flows, options: CopyOptions = {}): AsyncGenerator<Change> {
     const { copy } = await import('./copy.ts');

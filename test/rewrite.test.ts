@@ -103,6 +103,14 @@ it('copy takes no old version where the newest one failed', async () => {
   there.vault.close();
 });
 
+it('migrate takes its format from its own option only', async () => {
+  const originals = new Flows(() => Promise.resolve(vault), { cipher: 'AES-256-CTR' });
+  await flows.put('new', Buffer.from('of new'));
+  expect(await outcomes(originals.migrate())).toEqual(['a changed', 'b changed', 'c changed']);
+  const back = originals.migrate({ glob: 'new', cipher: 'AES-256-CTR' });
+  expect(await outcomes(back)).toEqual(['new changed']);
+});
+
 it('rollback keeps how the hmac of another port stands', async () => {
   await flows.put('port', Buffer.from('one'), { cipher: 'AES-256-CTR', hmacAsText: true });
   await flows.put('port', Buffer.from('two'), { autoversion: true });

@@ -572,7 +572,7 @@ describe.each(engines)('$name', ({ start }) => {
       expect((await to.raw(['get', '-n', 'b'])).stdout).toEqual(Buffer.of(0, 255));
       const requests = running.kms?.requests.length;
       expect(await own.cs(copy)).toEqual(ok('0 copied, 4 skipped, 0 failed\n'));
-      // What was copied before is known by its sealed bytes, and is not opened.
+      // What was copied before is opened there, and not here.
       expect(running.kms?.requests.length).toBe(requests);
     });
 
