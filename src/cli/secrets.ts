@@ -155,8 +155,10 @@ function formatted(
   end: string,
 ): () => Promise<void> {
   const format = options.githubEnv ? githubExport : SECRET_FORMATS[options.format ?? 'json'];
+  // Asked for csv alone: the others escape such names for everybody, or refuse them.
+  const onTerminal = options.format === 'csv' && output.isTerminal;
   const made = buildVariables(command, options, {}, (names) =>
-    format?.(secrets, { ...options, ...names, onTerminal: output.isTerminal }),
+    format?.(secrets, { ...options, ...names, onTerminal }),
   );
   warnOfReserved(secrets, options, io);
   return async () => {

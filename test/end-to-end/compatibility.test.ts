@@ -232,7 +232,7 @@ describe('get with a *, and getall', () => {
     expect(await cs(['get', 'a*', '--default', 'x'])).toMatchObject({ status: 2, stdout: '' });
   });
 
-  test('a format holds for one secret, too [compat 52]', async () => {
+  test('a format holds for one secret, too [compat 22]', async () => {
     await put(secrets);
     expect(await cs(['get', 'app.db', '-f', 'csv'])).toEqual(ok('app.db,p@ss\n'));
     expect(await cs(['get', '-f', 'dotenv', 'app.db'])).toEqual(ok("APP_DB='p@ss'\n"));

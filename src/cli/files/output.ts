@@ -11,7 +11,7 @@ export interface OutputOptions {
 
 /** Where a command prints secrets. */
 export interface Output {
-  /** Asked for where it matters: most often it does not. */
+  /** Asked for where it matters, because it takes a module of Node.js that is slow to load. */
   readonly isTerminal: boolean;
   /**
    * Writes to stdout, or to the file exactly `bytes`.
