@@ -17,6 +17,10 @@ import { CredstashError } from '../errors.ts';
 const IF_MOUNTED =
   'the file is a mount point, which nothing can replace: mount its folder instead, or leave -o out and redirect stdout with > FILE';
 
+/** Of a file that could be written to, in a folder that takes no other. */
+const IF_FOLDER_IS_CLOSED =
+  'the file is replaced, for which its folder must be writable: name another file, or leave -o out and redirect stdout with > FILE';
+
 /**
  * Checks, before anything is asked of a backend, that `path` can be replaced by a file: it is not there, or it is
  * a plain file. Renaming over a device or a link would remove that, which nobody means by `-o /dev/stdout`.
@@ -31,7 +35,7 @@ export function openOutputFile(path: string, ifMounted = IF_MOUNTED): (bytes: Ui
     found = lstatSync(path, { throwIfNoEntry: false });
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
   } catch (cause) {
-    throw cannotWrite(path, cause);
+    throw cannotWrite(path, cause, found && isWritable(path) ? IF_FOLDER_IS_CLOSED : undefined);
   }
   if (path === '' || (found && !found.isFile())) {
     throw new CredstashError('USAGE', `the output ${path} is not a plain file`, {
@@ -75,10 +79,20 @@ function write(path: string, bytes: Uint8Array, ifMounted: string): void {
   }
 }
 
-function cannotWrite(path: string, cause: unknown): CredstashError {
+function cannotWrite(path: string, cause: unknown, hint?: string): CredstashError {
   return new CredstashError('USAGE', `the output ${path} cannot be written (${codeOf(cause)})`, {
     cause,
+    hint,
   });
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function codeOf(error: unknown): string {

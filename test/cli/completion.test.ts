@@ -121,6 +121,10 @@ describe('what can stand at the cursor', () => {
     [['list', '']],
     [['delete', '']],
     [['put', '']],
+    [['get', '-f', 'json', 'a', '']],
+    [['get', 'a', 'b', '-fcsv', '']],
+    [['get', 'a', '--format=csv', 'b', '']],
+    [['get', '--json', 'a', '']],
   ])('%j: a name', (words) => {
     expect(at(...words)).toMatchObject(names);
   });
@@ -134,6 +138,8 @@ describe('what can stand at the cursor', () => {
     expect(at('getall', '-nf', 'x')).toEqual(at('getall', ''));
     expect(at('get', 'x', '--form', '')).toEqual(formats);
     expect(at('get', '--format=')).toEqual(formats.map((each) => `--format=${each}`));
+    expect(at('get', 'a', '')).toEqual([]);
+    expect(at('getall', '-f', 'json', '')).toEqual([]);
     expect(at('--log-level', '')).toContain('debug');
     expect(at('get', 'x', '-o', '')).toEqual({ kind: 'files', prefix: '' });
     expect(at('--log-file=')).toEqual({ kind: 'files', prefix: '--log-file=' });

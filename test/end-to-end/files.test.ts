@@ -108,6 +108,28 @@ describe('-o', () => {
     }
   });
 
+  test.runIf(canMount())('a file in a folder that is read-only: says what works', async () => {
+    mkdirSync(file('closed'));
+    writeFileSync(file('closed/file'), 'old');
+    const folder = file('closed');
+    const mounts = await startMounts(
+      `mount -t tmpfs none ${folder}; : > ${folder}/file; mount --bind ${file('template')} ${folder}/file; mount -o remount,ro ${folder}`,
+    );
+    try {
+      const { under } = mounts;
+      expect(await cs(['get', 'text', '-o', `${folder}/file`], { under })).toEqual(
+        failed(2, 'cannot be written (EROFS)', /hint: .* > FILE$/m),
+      );
+      expect(await cs(['get', 'text', '-o', `${folder}/none`], { under })).toEqual({
+        status: 2,
+        stdout: '',
+        stderr: `credstash: error: the output ${folder}/none cannot be written (EROFS)\n`,
+      });
+    } finally {
+      await mounts.close();
+    }
+  });
+
   test('a template that is no file, or below one: a usage error', async () => {
     for (const path of [join(file('template'), 'x'), file('none')]) {
       expect(await cs(['render', path, '-o', file('rendered')])).toEqual(
@@ -194,7 +216,7 @@ describe('bytes that are no text', () => {
   test('text is written as it is: any script, tabs and line ends of both kinds', async () => {
     const { env, args } = place;
     for (const text of ['ü 名前 🔑 שלום\u00a0', 'a\tb\nc\r\nd', 'a\r\n', '\r', '']) {
-      await cs(['put', 'written', '-', '-a'], { input: text });
+      await cs(['put', 'written', '-', '-a', '--allow-empty'], { input: text });
       const { status, output } = await pty([...args, 'get', 'written'], { env }).done;
       // The terminal makes CR LF of each LF.
       expect({ status, output }).toEqual({
@@ -203,7 +225,7 @@ describe('bytes that are no text', () => {
       });
     }
     for (const text of ['a\rb', 'a\x07', '\x1b[2J', 'a\x7f', 'a\u009b2J', '\0']) {
-      await cs(['put', 'written', '-', '-a'], { input: text });
+      await cs(['put', 'written', '-', '-a', '--allow-empty'], { input: text });
       const { status, output } = await pty([...args, 'get', 'written'], { env }).done;
       expect({ status, output }).toEqual({
         status: 2,

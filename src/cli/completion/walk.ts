@@ -62,7 +62,15 @@ export function placeOf(program: Grammar, words: readonly string[]): Place {
   if (command === program) return commandsOf(program);
   const argument = command.registeredArguments[operands] ?? command.registeredArguments.at(-1);
   const inReach = operands < command.registeredArguments.length || argument?.variadic === true;
+  // With a format, a get takes several names where else only pairs of a context stand.
+  if (argument?.name() === 'context' && command.name() === 'get' && before.some(isFormat)) {
+    return { kind: 'names', command, behindDashes };
+  }
   return argument && inReach ? argumentOf(command, argument, current, behindDashes) : nothing;
+}
+
+function isFormat(word: string): boolean {
+  return /^(?:--json$|--format(?:=|$)|-f)/.test(word);
 }
 
 function isOption(word: string): boolean {
