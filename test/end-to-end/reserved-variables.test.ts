@@ -204,9 +204,12 @@ describe('the other ways on that a hint names', () => {
 
 describe('an export refuses reserved variables', () => {
   test.each(['shell', 'docker', 'github'])('-f %s: nothing is printed', async (format) => {
-    await put({ path: 'canary', 'bash.env': 'canary' });
+    await put({ path: 'canary', 'bash.env': 'canary', baud: 'canary', mailpath: 'canary' });
     const { status, stdout, stderr } = await cs(['getall', '-f', format]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    for (const name of ['BAUD', 'MAILPATH']) {
+      expect(stderr).toContain(`${name} is a variable that a shell keeps for itself\n`);
+    }
     expect(stderr).toContain('error: path: PATH is a variable that decides which code runs\n');
     expect(stderr).toContain(
       'error: bash.env: BASH_ENV is a variable that a shell keeps for itself\n',
