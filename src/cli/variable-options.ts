@@ -67,7 +67,7 @@ export function buildVariables<Built>(
     return build(options);
   } catch (error) {
     if (!(error instanceof CredstashError)) throw error;
-    const { code, message, failures } = error;
+    const { message, failures } = error;
     const refused = failures.flatMap(({ name, error }) =>
       error instanceof ReservedVariable ? [{ name, variable: error.variable }] : [],
     );
@@ -100,7 +100,7 @@ export function buildVariables<Built>(
         ? '--prefix PREFIX puts a prefix before every variable'
         : `with a prefix before every variable: ${line}`,
     );
-    throw new CredstashError(code, message, { failures, hint: ways.join('; ') });
+    throw error.reworded(message, ways.join('; '));
   }
 }
 

@@ -217,6 +217,17 @@ describe('an export refuses reserved variables', () => {
     expect(stderr).not.toContain('canary');
   });
 
+  test('of a secret that was named, too, because what obeys it may be far away', async () => {
+    await put({ path: 'canary' });
+    expect(await advisedBy('credstash get path app.key -f docker')).toBe(
+      'credstash get path app.key -f docker --prefix APP_',
+    );
+    expect(await cs(['get', 'path', '-f', 'docker', '--allow-name', 'PATH'])).toMatchObject({
+      status: 0,
+      stdout: 'PATH=canary\n',
+    });
+  });
+
   test('--github-env: the file is as it was, and with --prefix it has all of them', async () => {
     await put({ path: 'canary' });
     writeFileSync(file('github'), 'FIRST=1\n');
@@ -297,14 +308,14 @@ describe('options', () => {
     }
     for (const format of ['json', 'yaml', 'csv', 'k8s', 'properties']) {
       expect(await cs(['getall', '-f', format, '--prefix', 'X_'])).toEqual(
-        failed(2, '--prefix is for several secrets as variables', '-f dotenv'),
+        failed(2, '--prefix is for secrets as variables', '-f dotenv'),
       );
     }
-    expect(await cs(['get', 'a', '-f', 'dotenv', '--prefix', 'X_'])).toEqual(
-      failed(2, '--prefix is for several secrets as variables'),
+    expect(await cs(['get', 'a', '--prefix', 'X_'])).toEqual(
+      failed(2, '--prefix is for secrets as variables'),
     );
     expect(await cs(['getall', '-f', 'tfvars', '--allow-name', 'PATH'])).toEqual(
-      failed(2, '--allow-name is for several secrets as variables'),
+      failed(2, '--allow-name is for secrets as variables'),
     );
   });
 });
