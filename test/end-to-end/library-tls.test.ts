@@ -238,7 +238,7 @@ function callLibrary(
 }
 
 const REFUSED = /^USAGE \| .*any TLS certificate/;
-const UNVERIFIED = /^UNREACHABLE \| .*\((?:[A-Z_]*CERT[A-Z_]*|ERR_TLS_CERT_ALTNAME_INVALID)\)/;
+const UNVERIFIED = /^UNREACHABLE \| .*\((?:[A-Z_]*CERT[A-Z_]*|ERR_TLS_CERT_ALTNAME_INVALID)\b/;
 /** What the providers of single sign-on tell in an error of their own, and the chain of credentials goes on from. */
 const NOT_GOT = /^(?:NO_CREDENTIALS|UNREACHABLE) \| /;
 

@@ -477,7 +477,12 @@ async function getOfLogin(
   try {
     return await fromLoginCredentials({
       ...fileOf(name, section),
-      clientConfig: { ...rest, ...endpointOption(context.endpoints, 'SIGNIN') },
+      // Its region, unless the login has one.
+      clientConfig: {
+        ...rest,
+        ...endpointOption(context.endpoints, 'SIGNIN'),
+        region: section['region'] ?? context.region,
+      },
     })();
   } catch (error) {
     throw missing(
