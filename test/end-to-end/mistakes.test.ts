@@ -87,16 +87,20 @@ describe('no value [compat 16]', () => {
 });
 
 describe('a stdin that gives nothing', () => {
-  const line = (args: string, redirected: string): string =>
-    `"${nodeUnderTest()}" "${builtCommand}" --local="${vault}" ${args} ${redirected}`;
-  const shell = (script: string): { status: number | null; stdout: string; stderr: string } => {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: root };
-    const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
-      ...{ cwd: root, env, encoding: 'utf8', timeout: 60_000 },
+  /** Runs the command as a shell does that reads `script`, in which it is "$@". */
+  const through = async (script: string, ...args: string[]) => {
+    const outcome = await run([`--local=${vault}`, ...args], {
+      ...{ cwd: root, env: { HOME: root } },
+      under: ['bash', '-c', script, 'bash'],
     });
-    return { status, stdout, stderr };
+    return { ...outcome, stdout: outcome.stdout.toString() };
   };
-  const commands = ['put gone -', 'put gone', 'putall -', 'render -'];
+  const commands = [
+    ['put', 'gone', '-'],
+    ['put', 'gone'],
+    ['putall', '-'],
+    ['render', '-'],
+  ];
 
   it.each([
     ['a folder', '< /', 'stdin is a folder'],
@@ -104,26 +108,28 @@ describe('a stdin that gives nothing', () => {
     ['/dev/null', '< /dev/null', 'stdin is empty: it is closed, or /dev/null'],
     ['a file that is open for writing', '0> written', 'stdin is open for writing only'],
     ["a pipe's writing end", '0> >(cat)', 'stdin is open for writing only'],
-  ])('%s is an error that names it, and stores nothing', (_, redirected, message) => {
+  ])('%s is an error that names it, and stores nothing', async (_, redirected, message) => {
     for (const command of commands) {
-      const { status, stdout, stderr } = shell(line(command, redirected));
-      expect({ status, stdout }, command).toEqual({ status: 2, stdout: '' });
-      expect(stderr, command).toMatch(
+      const { status, stdout, stderr } = await through(`"$@" ${redirected}`, ...command);
+      const what = command.join(' ');
+      expect({ status, stdout }, what).toEqual({ status: 2, stdout: '' });
+      expect(stderr, what).toMatch(
         RegExp(`^credstash: error: ${message}\ncredstash: hint: [^\n]+\n$`),
       );
     }
-    expect(shell(line('list gone', '')).stdout).toBe('');
+    expect((await cs(['list', 'gone'])).stdout.toString()).toBe('');
   });
 
-  it('of a command that failed stores nothing, and the secret that is there stays the newest', () => {
-    expect(shell(line('put kept before', '')).status).toBe(0);
-    const { status, stderr } = shell(`(exit 3) | ${line('put -a kept -', '')}`);
+  it('of a command that failed stores nothing, and what is there stays the newest', async () => {
+    expect((await cs(['put', 'kept', 'before'])).status).toBe(0);
+    const { status, stderr } = await through('(exit 3) | "$@"', 'put', '-a', 'kept', '-');
     expect(status).toBe(2);
     expect(stderr).toMatch(/error: stdin is empty\n.*hint: .*--allow-empty\n$/);
-    expect(shell(line('get kept', '')).stdout).toBe('before\n');
+    expect((await cs(['get', 'kept'])).stdout.toString()).toBe('before\n');
     // The hint, followed.
-    expect(shell(`: | ${line('put -a kept - --allow-empty', '')}`).status).toBe(0);
-    expect(shell(line('get kept', '')).stdout).toBe('\n');
+    const allowed = ['put', '-a', 'kept', '-', '--allow-empty'];
+    expect((await through(': | "$@"', ...allowed)).status).toBe(0);
+    expect((await cs(['get', 'kept'])).stdout.toString()).toBe('\n');
   });
 });
 
