@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { Io } from '../src/cli/io.ts';
 import { main, report } from '../src/cli/main.ts';
 import { restoreDefault } from '../src/cli/signals.ts';
@@ -14,6 +15,8 @@ process.on('warning', (warning) => {
 
 // Node.js would open a debugger, to everybody on the machine, in a process that has secrets.
 restoreDefault('SIGUSR1');
+// Ctrl-\ would leave a core, with the secrets in it.
+process.on('SIGQUIT', () => process.exit(128 + constants.signals.SIGQUIT));
 
 const argv = process.argv.slice(2);
 const io = new Io();
@@ -30,4 +33,6 @@ process.on('unhandledRejection', crashed);
 
 void main(argv, io).then((status) => {
   process.exitCode = crash ?? status;
+  // A signal came, which nothing must outlive: not even a read of the terminal that has not ended.
+  if (status > 128) process.exit();
 });

@@ -81,7 +81,7 @@ try {
 // is another there.
 for (const [release, names] of /** @type {[string, string[]][]} */ ([
   ['node22', ['commands', 'network', 'tls', 'startup', 'exec', 'exec-terminal']],
-  ['node24', ['commands', 'network', 'tls', 'startup']],
+  ['node24', ['commands', 'network', 'tls', 'startup', 'exec']],
 ])) {
   const node = join(root, '.cache', release, 'bin', 'node');
   if (existsSync(node)) {
@@ -101,7 +101,7 @@ for (const [release, names] of /** @type {[string, string[]][]} */ ([
 // The single file: its own tests, and those of what differs most between the two runtimes.
 if (existsSync(toolPath('bun'))) {
   delete env.CREDSTASH_TEST_NODE;
-  const files = ['terminal', 'pipes', 'network', 'tls'].map(
+  const files = ['terminal', 'pipes', 'network', 'tls', 'exec', 'exec-terminal'].map(
     (file) => `test/end-to-end/${file}.test.ts`,
   );
   count(step('the single file', ['node', 'scripts/test-standalone.js', ...files]));

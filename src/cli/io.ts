@@ -1,9 +1,11 @@
 import { closeSync, fstatSync, openSync, read, readvSync, statSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { promisify } from 'node:util';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
 import type { Progress } from '../progress.ts';
+import { endBySignal, onEndingSignal } from './signals.ts';
 import { StatusLine } from './status-line.ts';
 
 /** The streams of a process, or a test's. */
@@ -30,7 +32,7 @@ export class Io {
 
   constructor(streams: Streams = process) {
     this.#streams = streams;
-    this.status = new StatusLine(() => this.#stream('stderr'));
+    this.status = new StatusLine(() => this.#streamOfTerminal('stderr'));
   }
 
   /** Node.js makes it, and its end of a pipe or a terminal non-blocking, when it is first asked for. */
@@ -100,9 +102,16 @@ export class Io {
 
   /** How wide the terminal is; undefined where it is none, or does not say. */
   columns(name: 'stdout' | 'stderr'): number | undefined {
-    const isFile = this.#streams === process && !fstatSync(FD[name]).isCharacterDevice();
-    const stream = isFile ? undefined : (this.#stream(name) as Partial<WriteStream>);
-    return stream?.columns || undefined;
+    return (this.#streamOfTerminal(name) as Partial<WriteStream> | undefined)?.columns || undefined;
+  }
+
+  /**
+   * The stream if it may be a terminal. Bun makes a pipe non-blocking as soon as its stream is asked for, and has no way
+   * to undo it for a COMMAND of exec.
+   */
+  #streamOfTerminal(name: keyof typeof FD): NodeJS.WritableStream | undefined {
+    if (this.#streams === process && !fstatSync(FD[name]).isCharacterDevice()) return undefined;
+    return this.#stream(name);
   }
 
   /** What shows how far a flow is. @param what is counted once there is a total: `secrets opened` */
@@ -219,7 +228,8 @@ export class Io {
    * @param noTerminal thrown where there is no terminal to ask on
    * @returns the line's bytes without its end
    * @throws CredstashError `noTerminal`; USAGE when nothing was typed, or more than one line was pasted;
-   *   INTERRUPTED for Ctrl-C. The terminal is as it was before in every case
+   *   INTERRUPTED for Ctrl-C or another signal by which this process cannot end. The terminal is as it was before in every
+   *   case, also if a signal ends the process
    */
   async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
     return this.status.without(() => this.#askHidden(question, noTerminal));
@@ -250,17 +260,47 @@ export class Io {
     const stdin = isBun ? undefined : this.#stream('stdin');
     const terminal =
       stdin && isTerminal(stdin) && this.interactive ? keysOf(stdin) : openTerminal(noTerminal);
+    // The runtimes restore the terminal on SIGINT and SIGTERM, and on no other signal.
+    const signals = nextEndingSignal();
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);
     this.#say(visible(question));
+    let answer: Uint8Array | NodeJS.Signals;
     try {
-      return await readHidden(terminal.keys);
+      answer = await Promise.race([readHidden(terminal.keys), signals.next]);
     } finally {
       terminal.setRawMode(false);
       terminal.close();
       this.#say('\n');
+      signals.stop();
     }
+    if (typeof answer !== 'string') return answer;
+    if (this.#streams === process) endBySignal(answer);
+    throw new Interrupted(answer);
   }
+}
+
+/** A signal that came while somebody was asked, and by which this process cannot end. */
+class Interrupted extends CredstashError {
+  readonly #signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super('INTERRUPTED', 'interrupted');
+    this.#signal = signal;
+  }
+
+  override get exitStatus(): number {
+    return 128 + constants.signals[this.#signal];
+  }
+}
+
+/** Waits for the next signal that would end this process. */
+function nextEndingSignal(): { readonly next: Promise<NodeJS.Signals>; readonly stop: () => void } {
+  let stop = (): void => undefined;
+  const next = new Promise<NodeJS.Signals>((resolve) => {
+    stop = onEndingSignal(resolve);
+  });
+  return { next, stop };
 }
 
 /** The error of an input of more than `limit` bytes. */
@@ -353,9 +393,9 @@ const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
 
 /**
  * Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is.
- * Ctrl-C comes as a byte in raw mode; should a signal end the process, Node resets the terminal.
+ * Ctrl-C, which comes as a byte in raw mode, is the signal that it would be.
  */
-async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array | 'SIGINT'> {
   const line: number[] = [];
   let unfinished = '';
   for await (const chunk of keys) {
@@ -366,7 +406,7 @@ async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
     const bytes = [...Buffer.from(typed, 'latin1')];
     const end = bytes.findIndex((byte) => ENTER.includes(byte));
     for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
-      if (byte === CTRL_C) throw new CredstashError('INTERRUPTED', 'interrupted');
+      if (byte === CTRL_C) return 'SIGINT';
       if (byte === CTRL_D) return finished(line);
       if (byte === CTRL_U) line.length = 0;
       else if (ERASE.includes(byte)) eraseCharacter(line);

@@ -1,5 +1,6 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { CredstashError } from '../errors.ts';
+import { commandLine, shellWord } from '../shell-word.ts';
 
 /** What execve is given. */
 export interface Program {
@@ -16,9 +17,14 @@ const DEFAULT_PATH = '/bin:/usr/bin';
 /**
  * Finds a command as execvp does: one with a slash is the file itself, another is looked for in `path`.
  *
+ * @param args its arguments, which a hint may show
  * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
  */
-export function findProgram(command: string, path = DEFAULT_PATH): string {
+export function findProgram(
+  command: string,
+  path = DEFAULT_PATH,
+  args: readonly string[] = [],
+): string {
   const files = command.includes('/')
     ? [command]
     : path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${command}`);
@@ -29,7 +35,26 @@ export function findProgram(command: string, path = DEFAULT_PATH): string {
     if (why === 'denied') denied ??= file;
   }
   if (denied !== undefined) throw notExecutable(`the command ${denied} is not executable`);
-  throw notFound(`the command ${command === '' ? '""' : command} is not found`);
+  throw notFound(
+    `the command ${command === '' ? '""' : command} is not found`,
+    hintFor([command, ...args]),
+  );
+}
+
+const ASSIGNMENT = /^[A-Za-z_]\w*=/;
+
+/** What helps somebody who wrote for a shell what no shell reads. */
+function hintFor(words: readonly string[]): string | undefined {
+  const [command = ''] = words;
+  if (ASSIGNMENT.test(command)) {
+    const end = words.findIndex((word) => !ASSIGNMENT.test(word));
+    const shown = end === -1 ? [...words, 'COMMAND'] : words.slice(0, end + 1);
+    return `COMMAND is run without a shell; env sets variables: credstash exec … -- ${commandLine(['env', ...shown])}`;
+  }
+  if (words.length === 1 && /\s/.test(command)) {
+    return `COMMAND is run without a shell; give each word by itself, or: credstash exec … -- sh -c ${shellWord(command)}`;
+  }
+  return undefined;
 }
 
 function obstacle(file: string): 'absent' | 'denied' | undefined {
@@ -135,8 +160,8 @@ function read(file: string, position: number, length: number): Buffer | undefine
   }
 }
 
-function notFound(message: string): CredstashError {
-  return new CredstashError('COMMAND_NOT_FOUND', message);
+function notFound(message: string, hint?: string): CredstashError {
+  return new CredstashError('COMMAND_NOT_FOUND', message, { hint });
 }
 
 function notExecutable(message: string): CredstashError {

@@ -5,16 +5,17 @@ import { CredstashError } from '../errors.ts';
 import { byteLength } from '../utf8.ts';
 import type { Io } from './io.ts';
 import { notStarted, type Program } from './program.ts';
-import { passOn, restoreDefault } from './signals.ts';
+import { endBySignal, passOn, restoreDefault } from './signals.ts';
+import { saveTerminalSettings } from './terminal/saved-settings.ts';
 
-/** Of Node.js 22.15 and later, and not on Windows. */
+/** Of Node.js 22.15 and later and of Bun, and not on Windows. */
 type Execve = (file: string, argv: readonly string[], environment: Environment) => never;
 
 /**
  * Runs a program in the place of this process where that can be, and then never returns; else as a child that has this
- * process's streams, process group and terminal, and gets its signals.
+ * process's streams, process group and terminal, and gets its signals. A signal that ends the child ends this process too.
  *
- * @returns the program's exit status; 128 and the number of the signal that ended it
+ * @returns the program's exit status; 128 and the number of the signal that ended it where this process cannot end by it
  * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOO_LARGE when it cannot be started
  */
 export async function runProgram(
@@ -24,22 +25,18 @@ export async function runProgram(
 ): Promise<number> {
   const { execve } = process as { execve?: Execve };
   io.release();
-  // Bun's runtime has it too, but no way to undo what it ignores.
-  const isNode = process.versions['bun'] === undefined;
   // Where execve fails, Node.js aborts, and may dump its memory: it is not tried where it might.
-  if (
-    execve &&
-    isNode &&
-    process.platform === 'linux' &&
-    program.isCertain &&
-    fits(program, environment)
-  ) {
+  if (execve && process.platform === 'linux' && program.isCertain && fits(program, environment)) {
     // execve tells nobody: what the launcher has to write, it writes now.
     process.emit('exit', 0);
     // Node.js ignores them, and what is ignored stays so: `yes | head` would never end.
     restoreDefault('SIGPIPE');
     restoreDefault('SIGXFSZ');
-    execve(program.file, program.argv, environment);
+    try {
+      execve(program.file, program.argv, environment);
+    } catch {
+      // Bun throws what Node.js aborts for. A child says why.
+    }
   }
   return runChild(program, environment);
 }
@@ -57,20 +54,25 @@ function fits({ file, argv }: Program, environment: Environment): boolean {
 async function runChild({ file, argv }: Program, environment: Environment): Promise<number> {
   const [argv0 = '', ...args] = argv;
   // Loaded where it is needed: help and a usage error do without.
-  const { spawn } = await import('node:child_process');
+  const { spawn, spawnSync } = await import('node:child_process');
   // child_process adds it where the environment given has none.
   Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
+  const restoreTerminal = saveTerminalSettings(spawnSync);
   // Before there is a child: a signal that comes meanwhile reaches it as soon as it is there.
   const signals = passOn();
   try {
-    return await new Promise<number>((resolve, reject) => {
+    const ended = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
       const child = spawn(file, args, { argv0, env: environment, stdio: 'inherit' });
       child.on('error', reject);
       child.on('exit', (status, signal) => {
-        resolve(status ?? 128 + constants.signals[signal ?? 'SIGKILL']);
+        resolve(signal ?? status ?? 1);
       });
       signals.to(child);
     });
+    if (typeof ended === 'number') return ended;
+    restoreTerminal();
+    endBySignal(ended);
+    return 128 + constants.signals[ended];
   } catch (error) {
     // Not kept as a cause: it has the arguments.
     if (error instanceof CredstashError) throw error;

@@ -1,19 +1,91 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 
-/** Those that whoever stops or talks to a program sends to its process. */
-const ALWAYS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
-/** Those that a terminal sends to every process of its foreground group: the child has had them then. */
-const OF_THE_TERMINAL = ['SIGINT', 'SIGQUIT', 'SIGWINCH'] as const;
+/** Signals that others send to a process to end it or to talk to it, whatever the runtime does with them. */
+const COMMON = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+/**
+ * The other signals that end a process by default and that Node.js can catch. Those of a fault (SIGSEGV, SIGBUS, SIGFPE,
+ * SIGILL) are left out: after a handler of libuv the instruction would fault again, for ever.
+ */
+const UNCOMMON = [
+  ...['SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'],
+  ...['SIGABRT', 'SIGTRAP', 'SIGSYS', 'SIGXCPU'],
+] as readonly NodeJS.Signals[];
+/** Signals that a terminal sends to every process of its foreground group: the child has had them then. */
+const OF_THE_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGTSTP'];
+/** Signals by which a process leaves a core (signal(7)): one of this process would hold secrets. */
+const DUMPS_CORE: readonly NodeJS.Signals[] = [
+  ...(['SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGIOT', 'SIGBUS'] as const),
+  ...(['SIGFPE', 'SIGSEGV', 'SIGXCPU', 'SIGXFSZ', 'SIGSYS'] as const),
+];
 
 /**
  * Gives a signal what the system does with it by default. Node.js ignores SIGPIPE and SIGXFSZ, and opens a debugger on
- * SIGUSR1; once the last listener goes, libuv sets the default, whatever it was before.
+ * SIGUSR1; once the last listener goes, libuv sets the default, whatever it was before. Bun does the same.
  */
 export function restoreDefault(signal: NodeJS.Signals): void {
   const listener = (): void => undefined;
   process.on(signal, listener);
   process.off(signal, listener);
+}
+
+/**
+ * Ends this process by a signal, so that its parent sees what it would see of a program without a handler: a shell stops
+ * its loop, and systemd takes SIGTERM for a clean stop. The caller must have restored the terminal.
+ *
+ * Returns where the process cannot or must not end so: as PID 1, which the system protects from signals without a handler,
+ * where the parent blocked the signal, and for signals that leave a core. The exit status then has to tell.
+ */
+export function endBySignal(signal: NodeJS.Signals): void {
+  if (process.pid === 1 || DUMPS_CORE.includes(signal)) return;
+  // A signal emits no exit event: what the launcher has to write, it writes now.
+  process.emit('exit', 128 + constants.signals[signal]);
+  process.removeAllListeners(signal);
+  // SIGKILL has no handler that could be reset.
+  if (signal !== 'SIGKILL') restoreDefault(signal);
+  process.kill(process.pid, signal);
+}
+
+/**
+ * Calls `listener` for each signal that would end this process, in place of the listeners that there are.
+ *
+ * @returns what undoes it
+ */
+export function onEndingSignal(listener: (signal: NodeJS.Signals) => void): () => void {
+  const { caught, ignored } = dispositions();
+  const has = (mask: bigint, signal: NodeJS.Signals): boolean =>
+    ((mask >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
+  const signals = [
+    ...COMMON.filter((signal) => !has(ignored, signal)),
+    // A runtime has its own use for some: JavaScriptCore for SIGPWR, V8's profiler for SIGPROF.
+    ...UNCOMMON.filter((signal) => signal in constants.signals && !has(caught | ignored, signal)),
+  ];
+  const undo = signals.map((signal) => {
+    const others = process.listeners(signal);
+    process.on(signal, listener);
+    for (const other of others) process.off(signal, other);
+    return () => {
+      for (const other of others) process.on(signal, other);
+      process.off(signal, listener);
+    };
+  });
+  return () => {
+    for (const each of undo) each();
+  };
+}
+
+/** The signals that this process catches and ignores, as sets of bits (proc_pid_status(5)); empty where there is no /proc. */
+function dispositions(): { readonly caught: bigint; readonly ignored: bigint } {
+  let status = '';
+  try {
+    status = readFileSync('/proc/self/status', 'utf8');
+  } catch {
+    // Elsewhere no runtime is known to use one of these signals.
+  }
+  const mask = (name: string): bigint =>
+    BigInt(`0x${RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
+  return { caught: mask('SigCgt'), ignored: mask('SigIgn') };
 }
 
 /**
@@ -30,17 +102,18 @@ export function passOn(): {
     listeners.set(signal, listener);
     process.on(signal, listener);
   };
-  for (const signal of ALWAYS) listen(signal, () => child?.kill(signal));
-  for (const signal of OF_THE_TERMINAL) {
-    listen(signal, () => {
-      if (!isInForeground()) child?.kill(signal);
-    });
-  }
+  const pass = (signal: NodeJS.Signals): void => {
+    if (!OF_THE_TERMINAL.includes(signal) || !isInForeground()) child?.kill(signal);
+  };
+  const stopPassing = onEndingSignal(pass);
+  listen('SIGWINCH', () => {
+    pass('SIGWINCH');
+  });
   // Elsewhere nothing tells that a child has stopped: Ctrl-Z stops both of them at once.
   if (process.platform === 'linux') {
     // Not at once: an editor first puts the terminal back.
     listen('SIGTSTP', () => {
-      if (!isInForeground()) child?.kill('SIGTSTP');
+      pass('SIGTSTP');
     });
     listen('SIGCONT', () => child?.kill('SIGCONT'));
     listen('SIGCHLD', () => {
@@ -57,13 +130,14 @@ export function passOn(): {
       child = started;
     },
     stop: () => {
+      stopPassing();
       for (const [signal, listener] of listeners) process.off(signal, listener);
     },
   };
 }
 
 /** Whether what is typed at a terminal as a signal goes to this process's group. */
-function isInForeground(): boolean {
+export function isInForeground(): boolean {
   const stat = statOf(process.pid);
   if (stat) return stat.foreground === stat.group;
   // Loaded where it is needed: it takes the streams of Node.js with it.

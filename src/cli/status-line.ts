@@ -15,7 +15,7 @@ const PAUSE_MS = 100;
 export class StatusLine {
   /** Nothing is shown. */
   quiet = false;
-  readonly #stream: () => NodeJS.WritableStream;
+  readonly #stream: () => NodeJS.WritableStream | undefined;
   readonly #now: () => number;
   #shown = false;
   #held = false;
@@ -26,10 +26,13 @@ export class StatusLine {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param stream asked for once there is something to show
+   * @param stream asked for once there is something to show; undefined if it is no terminal
    * @param now a clock, in milliseconds
    */
-  constructor(stream: () => NodeJS.WritableStream, now: () => number = () => performance.now()) {
+  constructor(
+    stream: () => NodeJS.WritableStream | undefined,
+    now: () => number = () => performance.now(),
+  ) {
     this.#stream = stream;
     this.#now = now;
   }
@@ -79,7 +82,7 @@ export class StatusLine {
   get #isTerminal(): boolean {
     if (this.quiet || this.#held || process.env['TERM'] === 'dumb') return false;
     const stream = this.#stream();
-    return 'isTTY' in stream && stream.isTTY === true;
+    return stream !== undefined && 'isTTY' in stream && stream.isTTY === true;
   }
 
   /** Shows progress if it is due, else when it is: by a timer that keeps no process alive. */
@@ -99,7 +102,7 @@ export class StatusLine {
 
   #show(text: string): void {
     // No longer than a row: only one is erased.
-    const columns = (this.#stream() as Partial<WriteStream>).columns || 80;
+    const columns = (this.#stream() as Partial<WriteStream> | undefined)?.columns || 80;
     this.#write(visible(`credstash: ${text}`).slice(0, columns - 1));
     this.#shown = true;
   }
@@ -111,6 +114,6 @@ export class StatusLine {
 
   #write(text: string): void {
     // To the first column, and erase the line (ECMA-48, 8.3.15 and 8.3.41).
-    this.#stream().write(`\r\x1b[K${text}`);
+    this.#stream()?.write(`\r\x1b[K${text}`);
   }
 }

@@ -1,18 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants as files, writeFileSync } from 'node:fs';
+import { constants as files, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Pty, pty, replacesProcess } from '../support/run.ts';
+import { type Program, type Pty, pty, replacesProcess } from '../support/run.ts';
 import { startRecorder } from '../support/recorder.ts';
+import { describeUnless, programMissing } from '../support/needed.ts';
 import { sandbox } from '../support/sandbox.ts';
 import { awsEnv, stored, temporaryFolder, vaultPlace } from './backends.ts';
 
 const { O_NONBLOCK } = files;
 const folder = temporaryFolder();
-const { cs, args } = vaultPlace(join(folder.path, 'vault'));
+const { cs, raw, args } = vaultPlace(join(folder.path, 'vault'));
 beforeAll(async () => {
   expect(await cs(['put', 'a.secret', 's3cret'])).toEqual(stored('a.secret'));
 });
@@ -36,10 +37,15 @@ interface Started {
   readonly ended: Promise<{ status: number | null; signal: NodeJS.Signals | null }>;
 }
 
-function start(command: readonly string[], env: Record<string, string> = {}): Started {
-  const { cwd, env: clean, command: line, remove } = sandbox(command, { env });
-  const [program, ...rest] = line;
-  const child = spawn(program, rest, { cwd, env: clean, detached: true });
+function start(
+  command: readonly string[],
+  env: Record<string, string> = {},
+  under?: readonly [string, ...string[]],
+): Started {
+  const program: Program = under ? { env, under } : { env };
+  const { cwd, env: clean, command: line, remove } = sandbox(command, program);
+  const [file, ...rest] = line;
+  const child = spawn(file, rest, { cwd, env: clean, detached: true });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
@@ -66,8 +72,23 @@ const FORWARDED = [
   'SIGQUIT',
   'SIGUSR1',
   'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGPROF',
+  'SIGIO',
+  'SIGPWR',
+  'SIGSTKFLT',
+  'SIGABRT',
+  'SIGTRAP',
+  'SIGSYS',
+  'SIGXCPU',
   'SIGWINCH',
-] as const;
+] as const satisfies NodeJS.Signals[];
+
+/** Whether a process that a signal ends leaves a core (signal(7)). */
+function dumpsCore(signal: NodeJS.Signals): boolean {
+  return ['SIGQUIT', 'SIGABRT', 'SIGTRAP', 'SIGSYS', 'SIGXCPU'].includes(signal);
+}
 
 describe('a signal to the process', () => {
   test('reaches the command, once, and the process goes on until the command ends', async () => {
@@ -106,27 +127,27 @@ describe('a signal to the process', () => {
       await waitFor(/ready/);
       await sleep(100);
       child.kill(signal);
-      const end = await ended;
-      expect(end.status ?? 128 + constants.signals[end.signal ?? 'SIGKILL']).toBe(
-        128 + constants.signals[signal],
+      // A process that was replaced is the command, which has been told to leave no core.
+      expect(await ended).toEqual(
+        replacesProcess() || !dumpsCore(signal)
+          ? { status: null, signal }
+          : { status: 128 + constants.signals[signal], signal: null },
       );
     },
   );
 
-  test('kill -9 of the command is status 137', async () => {
+  test('kill -9 of the command ends it by SIGKILL', async () => {
     const { waitFor, ended } = start([...args, 'exec', '--', ...listener()]);
     const [, pid] = await waitFor(/ready (\d+)/);
     process.kill(Number(pid), 'SIGKILL');
-    expect(await ended).toEqual(
-      replacesProcess() ? { status: null, signal: 'SIGKILL' } : { status: 137, signal: null },
-    );
+    expect(await ended).toEqual({ status: null, signal: 'SIGKILL' });
   });
 
   test('while the secrets are got ends it, opens no debugger, and runs nothing', async () => {
     const recorder = await startRecorder();
     recorder.meddle = () => Promise.resolve({ status: 200, body: '', delivery: 'never' });
     try {
-      for (const signal of ['SIGUSR1', 'SIGTERM', 'SIGINT'] as const) {
+      for (const signal of ['SIGUSR1', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGALRM'] as const) {
         recorder.requests.length = 0;
         const { child, printed, ended } = start(
           ['exec', 'a.*', '--', 'echo', 'ran'],
@@ -142,6 +163,89 @@ describe('a signal to the process', () => {
     }
   });
 });
+
+describe('no core, which would hold secrets, is left', () => {
+  /** A folder for it, and a shell that runs the command there and permits a core of any size. */
+  function inFolder(name: string): { under: [string, ...string[]]; cores: () => string[] } {
+    const cwd = mkdtempSync(join(folder.path, name));
+    const script = `ulimit -c unlimited || exit 99; cd ${cwd}; exec "$@"`;
+    return { under: ['sh', '-c', script, 'sh'], cores: () => readdirSync(cwd) };
+  }
+
+  test('a core is seen where one is left', async () => {
+    const { under, cores } = inFolder('seen');
+    const [program, ...rest] = under;
+    await once(
+      spawn(program, [...rest, 'sh', '-c', 'kill -SEGV $$'], { stdio: 'ignore' }),
+      'close',
+    );
+    // Where the system keeps cores elsewhere, the folder tells nothing.
+    if (!isAbsolute(readFileSync('/proc/sys/kernel/core_pattern', 'utf8').replace('|', '/'))) {
+      expect(cores()).toHaveLength(1);
+    }
+  });
+
+  test.each(['QUIT', 'ILL', 'TRAP', 'ABRT', 'BUS', 'FPE', 'SEGV', 'XCPU', 'XFSZ', 'SYS'] as const)(
+    'by a command that ends by SIG%s',
+    async (name) => {
+      const { under, cores } = inFolder(name);
+      const number = constants.signals[`SIG${name}`];
+      // The command leaves none itself.
+      const command = ['sh', '-c', `ulimit -c 0; kill -${number} $$`];
+      const { status, signal } = await raw(['exec', 'a.*', '--', ...command], { under });
+      expect(status ?? 128 + constants.signals[signal as NodeJS.Signals]).toBe(128 + number);
+      if (!replacesProcess()) expect(signal).toBeNull();
+      expect(cores()).toEqual([]);
+    },
+  );
+
+  test('by SIGQUIT while the secrets are got', async () => {
+    const recorder = await startRecorder();
+    recorder.meddle = () => Promise.resolve({ status: 200, body: '', delivery: 'never' });
+    const { under, cores } = inFolder('got');
+    try {
+      const env = awsEnv(recorder.url, recorder.url);
+      const { child, ended } = start(['exec', 'a.*', '--', 'echo', 'ran'], env, under);
+      while (recorder.requests.length === 0) await sleep(20);
+      child.kill('SIGQUIT');
+      expect(await ended).toEqual({ status: 131, signal: null });
+      expect(cores()).toEqual([]);
+    } finally {
+      await recorder.close();
+    }
+  });
+});
+
+describeUnless(
+  programMissing('unshare', '--pid', '--fork', 'true'),
+  'as PID 1, as in a container',
+  () => {
+    const under = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
+
+    test('the command is PID 1 where it takes the place of the process', async () => {
+      const look = ['sh', '-c', 'echo $$'];
+      const { stdout } = await raw(['exec', 'a.*', '--', ...look], { under: [...under] });
+      expect(stdout.toString() === '1\n').toBe(replacesProcess());
+    });
+
+    test.each(['TERM', 'INT', 'KILL', 'SEGV'] as const)(
+      'a child that ends by SIG%s: 128 and its number, because no signal ends PID 1',
+      async (name) => {
+        // The shell between is what the signal ends, also where it would be PID 1 itself.
+        const command = ['sh', '-c', `sh -c 'ulimit -c 0; kill -${name} $$'; exit $?`];
+        const child = ['sh', '-c', `ulimit -c 0; kill -${name} $$`];
+        const ended = await raw(['exec', 'a.*', '--', ...(replacesProcess() ? command : child)], {
+          under: [...under],
+        });
+        const { status, signal } = ended;
+        expect({ status, signal }).toEqual({
+          status: 128 + constants.signals[`SIG${name}`],
+          signal: null,
+        });
+      },
+    );
+  },
+);
 
 /** Runs the command on the vault in a terminal. */
 function terminal(command: readonly string[], script?: (line: string) => string): Pty {
@@ -191,6 +295,63 @@ describe('on a terminal', () => {
     await sleep(200);
     send('\x03');
     await waitFor('status 130.');
+  });
+
+  const SHELLS = [
+    ['bash', ['--noprofile', '--norc'], 'do', 'done'],
+    ['zsh', ['-f'], 'do', 'done'],
+    ['fish', ['--no-config'], '', 'end'],
+    ['dash', [], 'do', 'done'],
+  ] as const;
+
+  describe.each(SHELLS)('^C in %s', (shell, options, begin, end) => {
+    const job = ['--', 'sh', '-c', 'echo rea""dy; exec sleep 30'];
+    const loop = (line: string): string => `for i in 1 2 3; ${begin} ${line}; ${end}`;
+
+    test('stops the script around it', async () => {
+      const file = join(folder.path, `loop.${shell}`);
+      const { send, waitFor } = terminal(job, (line) => {
+        writeFileSync(file, `${loop(line)}\necho went on\n`);
+        // The shell around all of it has ^C too.
+        return `trap : INT; ${shell} ${options.join(' ')} ${file}; echo "status $?."`;
+      });
+      await waitFor('ready');
+      send('\x03');
+      const output = await waitFor(/status \d+\./);
+      expect(output).toContain('status 130.');
+      expect(output.match(/ready/g)).toHaveLength(1);
+      expect(output).not.toContain('went on');
+    });
+
+    test('stops the loop that somebody typed', async () => {
+      const file = join(folder.path, `typed.${shell}`);
+      const { send, waitFor, done } = terminal(job, (line) => {
+        writeFileSync(file, `exec ${line}\n`);
+        return `export PS1='prompt$ '; exec ${shell} ${options.join(' ')} -i`;
+      });
+      await sleep(500);
+      send(`${loop(`sh ${file}`)}\r`);
+      await waitFor('ready');
+      send('\x03');
+      await sleep(500);
+      send('echo "here ""again"\r');
+      const output = await waitFor('here again');
+      expect(output.match(/ready/g)).toHaveLength(1);
+      send('exit\r');
+      await done;
+    });
+  });
+
+  test('a terminal without echo is restored when a signal has ended a child', async () => {
+    const script = (line: string): string => `${line}; echo "status $?."; stty -a`;
+    const { waitFor, done } = terminal(['--', 'sh', '-c', 'stty raw -echo; kill -TERM $$'], script);
+    await waitFor('status 143.');
+    const { output } = await done;
+    // A command that has taken the place of the process has nothing behind it.
+    const off = replacesProcess() ? '-' : '';
+    for (const flag of ['echo', 'icanon', 'isig']) {
+      expect(output).toMatch(RegExp(`[ \\n]${off}${flag}[ ;\\r]`));
+    }
   });
 
   test('a change of its size reaches the command once', async () => {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { replacesProcess, run, type RunOptions } from '../support/run.ts';
+import { replacesProcess, run, type RunOptions, standaloneUnderTest } from '../support/run.ts';
 import { startRecorder } from '../support/recorder.ts';
 import {
   asText,
@@ -458,6 +458,42 @@ describe('nothing is run', () => {
     );
   });
 
+  test.each([
+    [['FOO=BAR', 'printenv', 'FOO'], 'env FOO=BAR printenv', 'FOO', 'BAR\n'],
+    [
+      ['A=1', "B=it's", 'sh', '-c', 'echo $A $B'],
+      `env A=1 'B=it'\\''s' sh`,
+      `-c 'echo $A $B'`,
+      "1 it's\n",
+    ],
+    [['FOO=/usr/bin'], 'env FOO=/usr/bin COMMAND', '', ''],
+    [['echo "$_LOGIN" | tr a-z A-Z'], `sh -c 'echo "$_LOGIN" | tr a-z A-Z'`, '', 'APP\n'],
+  ])(
+    'that is written for a shell has a hint, which works: %j',
+    async (command, hint, rest, says) => {
+      const expected = failed(
+        127,
+        'is not found',
+        `without a shell`,
+        `credstash exec … -- ${hint}`,
+      );
+      const ended = await cs(['exec', 'twin.a-b', '--', ...command]);
+      expect(ended).toEqual(expected);
+      const [, advice = ''] = / (exec … -- .*)\n$/.exec(ended.stderr) ?? [];
+      const typed = advice
+        .replace('…', '--env _LOGIN=prod.api.login?version=1')
+        .replace('COMMAND', 'true');
+      expect(await shell(place, `credstash ${typed} ${rest}`)).toEqual(ok(says));
+    },
+  );
+
+  test('the example of the help works', async () => {
+    const { stdout: help } = await cs(['exec', '--help']);
+    const [, example = ''] = /^ {2}credstash (exec db -- .*)$/m.exec(help) ?? [];
+    await put(place, { db: 's3cret of db' });
+    expect(await shell(place, `credstash ${example}`)).toEqual(ok('s3cret of db\n'));
+  });
+
   test('no secret decides which program is run', async () => {
     const path = (await running[0]?.place()) as Place;
     await put(path, { path: folder.path });
@@ -534,13 +570,13 @@ describe('the exit status', () => {
   });
 
   test.each(['KILL', 'TERM', 'SEGV', 'INT'] as const)(
-    'of SIG%s is 128 and its number',
+    'of SIG%s is 128 and its number to a shell',
     async (name) => {
       const script = `ulimit -c 0; kill -${name} $$`;
       const ended = await place.raw(['exec', '--', 'sh', '-c', script]);
       expect(statusOf(ended)).toBe(128 + constants.signals[`SIG${name}`]);
-      // A process that was replaced is the command.
-      if (!replaces) expect(ended.signal).toBeNull();
+      // A process that was replaced is the command, and one whose core would hold secrets leaves none.
+      expect(ended.signal).toBe(replaces || name !== 'SEGV' ? `SIG${name}` : null);
       expect(ended.stderr).toBe('');
     },
   );
@@ -554,20 +590,48 @@ describe('the process', () => {
     expect(replaces ? pid : parent).toBe(own);
   });
 
-  test('has no descriptor, no ignored signal and no non-blocking stream more than without', async () => {
-    const look = `cd /proc/self/fd; for fd in *; do test -e $fd && echo $fd; done
-grep -h flags /proc/self/fdinfo/0 /proc/self/fdinfo/1 /proc/self/fdinfo/2
+  test('has no ignored signal and no non-blocking stream more than without', async () => {
+    const look = `grep -h flags /proc/self/fdinfo/0 /proc/self/fdinfo/1 /proc/self/fdinfo/2
 grep -h -e SigIgn -e SigBlk /proc/self/status`;
-    // A pipe on each stream; the fourth and the twentieth are somebody else's.
-    const wrap = (command: string): string => `sleep 1 | { ${command} 2>&1 20</dev/null; } | cat`;
+    // A pipe on each stream.
+    const wrap = (command: string): string => `sleep 1 | { ${command} 2>&1; } | cat`;
     const aws = await dynalite.start();
     running.push(aws);
     for (const on of [place, await aws.place()]) {
       await put(on, { 'a.b': 'x' });
       const exec = await shell(on, wrap(`credstash exec 'a.*' -- bash -c '${look}'`));
       expect(exec).toEqual(await shell(on, wrap(`bash -c '${look}'`)));
-      expect(exec.stdout).toMatch(/^0\n1\n2\n/);
+      expect(exec.stdout).toMatch(/^flags:.*\nflags:.*\nflags:.*\n/);
       expect(exec.stdout).toMatch(/SigIgn:\t0{16}\n/);
+    }
+  });
+
+  test('has the open descriptors that the README says', async () => {
+    const from3To = (to: number): number[] => Array.from({ length: to - 2 }, (_, i) => i + 3);
+    // The README's rule of Node.js, tried where it begins and ends.
+    for (const [open, onNode] of [
+      [[3], []],
+      [[3, 15], []],
+      [[16], []],
+      [[17], [17]],
+      [[16, 17], []],
+      [[16, 18], [18]],
+      [
+        [3, 20, 30],
+        [20, 30],
+      ],
+      [from3To(40), []],
+      [[...from3To(18), 20], [20]],
+    ] as const) {
+      // Those of whoever runs the tests are closed. 255 is bash's own, and what it looks with is gone when it looks again.
+      const each = 'for path in /proc/$$/fd/*; do fd=${path##*/}; [ $fd -gt 2 ] && [ $fd -lt 255 ]';
+      const script = `${each} && eval "exec $fd<&-"; done
+for fd in ${open.join(' ')}; do eval "exec $fd</dev/null"; done
+credstash exec -- bash -c '${each} && [ -e /proc/$$/fd/$fd ] && echo $fd; done; :'`;
+      const expected = standaloneUnderTest() === undefined ? onNode : [];
+      expect(await shell(place, script), open.join(' ')).toEqual(
+        ok(expected.map((fd) => `${fd}\n`).join('')),
+      );
     }
   });
 

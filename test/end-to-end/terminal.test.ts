@@ -1,4 +1,5 @@
-import { constants, writeFileSync } from 'node:fs';
+import { constants as files, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Pty, pty, type PtyOptions, run } from '../support/run.ts';
@@ -91,13 +92,18 @@ describe('the prompt of put [compat 16]', () => {
     expect((await cs(['list', 'refused'])).stdout).toBe('');
   });
 
+  const ENDING = [
+    ...(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM'] as const),
+    ...(['SIGPROF', 'SIGIO', 'SIGQUIT', 'SIGXCPU'] as const),
+  ];
   test.each([
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ] as const)('%s: the terminal is sane afterwards', async (signal, status) => {
+    ...ENDING.map((signal) => [signal, 'the terminal', ''] as const),
+    ['SIGHUP', '/dev/tty', 'printf piped |'] as const,
+  ])('%s while it asks on %s: a sane terminal', async (signal, _, before) => {
+    const status = 128 + constants.signals[signal];
     const script = (command: string): string =>
-      thenLook(`(echo "pid $(exec sh -c 'echo $PPID')."; exec ${command})`);
-    const { send, waitFor, done } = terminal(['put', 'killed'], { script });
+      thenLook(`${before} sh -c 'echo "pid $$."; exec "$@"' sh ${command}`);
+    const { send, waitFor, done } = terminal(['put', 'killed', '-P'], { script });
     const pid = Number(/pid (\d+)\./.exec(await waitFor(/pid \d+\./))?.[1]);
     await waitFor('killed: ');
     send('canary');
@@ -108,6 +114,23 @@ describe('the prompt of put [compat 16]', () => {
     expectSane(output);
     expect(output).not.toContain('canary');
     expect((await cs(['list', 'killed'])).stdout).toBe('');
+  });
+
+  test('^C at it is SIGINT to the shell around it: a loop stops', async () => {
+    const { send, waitFor, done } = terminal(['put', 'looped'], {
+      script: (command) => {
+        writeFileSync(join(folder.path, 'looped.sh'), `exec ${command}\n`);
+        return "PS1='prompt$ ' exec bash --noprofile --norc -i";
+      },
+    });
+    await waitFor('prompt$ ');
+    send(`for i in 1 2 3; do sh ${join(folder.path, 'looped.sh')}; done\r`);
+    await waitFor('looped: ');
+    send('\x03');
+    await waitFor('prompt$ ');
+    send('echo "status $?."; exit\r');
+    await waitFor('status 130.');
+    expect((await done).output.match(/looped: /g)).toHaveLength(1);
   });
 });
 
@@ -292,7 +315,7 @@ describe('an MFA code', () => {
     await waitFor(question);
     send(`${mfaCode}\r`);
     const flags = /flags:\t(\d+)/.exec(await waitFor(/flags:\t\d+\r\n/))?.[1] ?? '';
-    expect(parseInt(flags, 8) & constants.O_NONBLOCK).toBe(0);
+    expect(parseInt(flags, 8) & files.O_NONBLOCK).toBe(0);
     send('typed\r');
     const { status, output } = await done;
     expect(status).toBe(0);

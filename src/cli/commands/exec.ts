@@ -34,8 +34,12 @@ by the secret if neither GLOB nor --env is given, or with --resolve. Otherwise
 it is passed on as it is. Use --resolve=NAME where others can write variables,
 as in a CI job: it resolves NAME and no other, and fails if NAME is unset or
 holds no reference. A NAME behind a space would be a GLOB.
-COMMAND is run with all of the secrets or not at all. The exit status is its
-own; 127 when it is not found, 126 when it cannot be executed.`;
+COMMAND is run with all of the secrets or not at all, and without a shell. Ask
+for one where you need it, in single quotes, so that your own shell does not
+replace $DB before the secret is there:
+  credstash exec db -- sh -c 'echo "$DB"'
+The exit status is COMMAND's own, or 128 and the number of the signal that ended
+it; 127 when it is not found, 126 when it cannot be executed.`;
 
 export function register(command: Grammar, io: Io, output: { status: number }): void {
   command
@@ -92,7 +96,7 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       const order = orderOf(words, options, base);
       const withBackend = chooseBackend(command, io);
       // In the PATH that this process has: no secret decides which program is run.
-      const file = findProgram(name, process.env['PATH']);
+      const file = findProgram(name, process.env['PATH'], args);
       let environment = base;
       if (order.globs.length + order.named.length + order.inherited.length > 0) {
         await withBackend(async (backend) => {

@@ -1,0 +1,31 @@
+import type { spawnSync as SpawnSync } from 'node:child_process';
+import { isInForeground } from '../signals.ts';
+
+/** Much more than stty takes. */
+const LIMIT_MS = 2000;
+
+/**
+ * Saves the settings of the terminal that this process has on a stream. Node.js restores them when it exits, and not
+ * when a signal ends it; only `stty` gives them to a program without a native module.
+ *
+ * @param spawnSync of node:child_process, which takes long to load
+ * @returns what restores them; it does nothing without a terminal or without stty, or if another program has the terminal
+ */
+export function saveTerminalSettings(spawnSync: typeof SpawnSync): () => void {
+  const { isatty } = process.getBuiltinModule('node:tty');
+  const fd = [0, 1, 2].find((each) => isatty(each));
+  if (fd === undefined) return () => undefined;
+  const stty = (settings: string): string => {
+    const { status, stdout } = spawnSync('stty', [settings], {
+      stdio: [fd, 'pipe', 'ignore'],
+      encoding: 'utf8',
+      timeout: LIMIT_MS,
+      killSignal: 'SIGKILL',
+    });
+    return status === 0 ? stdout.trim() : '';
+  };
+  const saved = stty('-g');
+  return () => {
+    if (saved !== '' && isInForeground()) stty(saved);
+  };
+}
