@@ -109,7 +109,7 @@ export class Io {
    * The stream if it may be a terminal. Bun makes a pipe non-blocking as soon as its stream is asked for, and has no way
    * to undo it for a COMMAND of exec.
    */
-  #streamOfTerminal(name: keyof typeof FD): NodeJS.WritableStream | undefined {
+  #streamOfTerminal(name: 'stdout' | 'stderr'): NodeJS.WritableStream | undefined {
     if (this.#streams === process && !fstatSync(FD[name]).isCharacterDevice()) return undefined;
     return this.#stream(name);
   }
