@@ -526,7 +526,7 @@ describe.each(engines.filter(({ name }) => name === dynamoLocal.name))(
         const errors = linesOf(ended.stderr, 'error');
         expect(errors).toHaveLength(2);
         expect(errors[1]).toMatch(/^credstash: error: b version 1: /);
-        expect(errors[1]).toContain(`(BrandNewException, HTTP ${status})`);
+        expect(errors[1]).toContain(`(BrandNewException, HTTP ${status}`);
         recorder.meddle = undefined;
         const rest = await place.cs(args);
         expect(rest.status, rest.stderr).toBe(0);
