@@ -23,7 +23,10 @@ beforeEach(async () => {
       response.writeHead(200);
       // Faster than any limit on a pause between two bytes.
       const drip = async (): Promise<void> => {
-        for (; !response.destroyed; await sleep(5)) response.write('x');
+        while (!response.destroyed) {
+          response.write('x');
+          await sleep(5);
+        }
       };
       void drip();
       server.emit('dripping');
