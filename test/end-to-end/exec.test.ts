@@ -32,7 +32,10 @@ async function put(
   secrets: Readonly<Record<string, string | Uint8Array>>,
 ): Promise<void> {
   for (const [name, value] of Object.entries(secrets)) {
-    expect(await on.cs(['put', name, '-'], { input: value })).toMatchObject({ status: 0 });
+    const empty = value.length === 0 ? ['--allow-empty'] : [];
+    expect(await on.cs(['put', name, '-', ...empty], { input: value })).toMatchObject({
+      status: 0,
+    });
   }
 }
 
