@@ -203,7 +203,7 @@ testBlocks('docs/containers.md', {
     const env = { ...irsa(root, here.servers, role), ...references };
     for (const [file, said] of [
       ['other-token', 'STS refused the AWS credentials (InvalidIdentityTokenException)\n'],
-      ['none', 'a file that is named for them cannot be read (ENOENT)\n'],
+      ['none', '(AWS_WEB_IDENTITY_TOKEN_FILE) cannot be read (ENOENT)\n'],
     ] as const) {
       root.write('run/other-token', 'another');
       const AWS_WEB_IDENTITY_TOKEN_FILE = join(root.path, 'run', file);

@@ -91,8 +91,8 @@ describe('on a terminal', () => {
     place = await running.place();
     const input = JSON.stringify(Object.fromEntries(names.map((name, i) => [name, `zQ7-${i}`])));
     const put = await place.cs(['putall', '-', '-c', HOSTILE.join(' ')], { input });
-    expect(put).toMatchObject({ status: 0, stderr: '' });
-    expectTame(put.stdout, 'putall');
+    expect(put).toMatchObject({ status: 0 });
+    expectTame(`${put.stdout}${put.stderr}`, 'putall');
     // What no put stores: every attribute as a writer of the table makes it.
     const [item] = await place.items();
     for (const [i, name] of names.entries()) {
@@ -197,15 +197,15 @@ describe('on a terminal', () => {
       ['exec', '--env', `X=${all}x`, '--', 'true'],
       ['exec', first, '--', `/nowhere/${all}`],
       ['putall', JSON.stringify({ [all]: 'x', '': 'x' })],
-      ['delete', all],
-      ['delete', all],
+      ['delete', all, '--yes'],
+      ['delete', all, '--yes'],
       [all],
       ['help', all],
       ...planted.flatMap((name) => [
         ['get', name],
         ['history', name],
         ['rollback', name],
-        ['delete', name],
+        ['delete', name, '--yes'],
       ]),
     ]);
   });

@@ -71,7 +71,7 @@ describe.each(backends)('$name', ({ start }) => {
     });
   });
 
-  test('an empty VALUE is stored, and told; an empty stdin or file is refused [compat 53]', async () => {
+  test('an empty VALUE is stored, and told; an empty stdin or file is refused [compat 52]', async () => {
     expect(await place.cs(['put', 'empty.text', ''])).toEqual({
       status: 0,
       stdout: 'empty.text has been stored\n',
