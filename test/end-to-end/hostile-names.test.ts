@@ -210,6 +210,24 @@ describe('on a terminal', () => {
     ]);
   });
 
+  test('questions', async () => {
+    // A word with a = is a pair of the encryption context to prune.
+    const name = HOSTILE.filter((each) => !each.includes('=')).join('');
+    for (const value of ['x', 'y', 'z']) await place.cs(['put', name, value, '-a']);
+    for (const [args, answer, status] of [
+      [['put', name, '-a'], '\x03', 130],
+      [['delete', name], 'n\r', 130],
+      [['prune', name, '--keep', '1'], 'n\r', 130],
+    ] as const) {
+      const terminal = pty([...place.args, '--quiet', ...args], { env: place.env });
+      await terminal.waitFor(/\[y\/N\] |: $/);
+      terminal.send(answer);
+      const ended = await terminal.done;
+      expect(ended.status, args[0]).toBe(status);
+      expectTame(shown(ended.output), args[0]);
+    }
+  });
+
   test('candidates of completion are what the shell can show', async () => {
     await place.cs(['put', 'plain', 'x']);
     const [printed = ''] = await onTerminal([['__complete', 'zsh', '--', 'get', '']]);
