@@ -90,15 +90,24 @@ export function describeChain(
   }
 }
 
+/** A setting that can be shown: an ARN of a role or a source's name. Anything else may be a secret in the wrong place. */
+function wordOf(value = ''): string {
+  const isKnown =
+    /^arn:[^:]+:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(value) ||
+    ['Environment', 'Ec2InstanceMetadata', 'EcsContainer'].includes(value);
+  return isKnown ? value : '(not a valid value)';
+}
+
 function wordsOf(section: Section, kind: Kind | undefined): string {
-  const named = section['credential_source'] ?? '';
+  const { credential_source: source } = section;
+  const named = source === undefined ? '' : ` with the credentials of ${wordOf(source)}`;
   switch (kind) {
     case 'role':
-      return `role ${section['role_arn'] ?? ''}${named && ` with the credentials of ${named}`}`;
+      return `role ${wordOf(section['role_arn'])}${named}`;
     case 'keys':
       return 'access keys in the file';
     case 'web identity':
-      return `web identity for the role ${section['role_arn'] ?? ''}`;
+      return `web identity for the role ${wordOf(section['role_arn'])}`;
     case 'process':
       return 'credential_process';
     case 'sso':
@@ -265,7 +274,7 @@ async function assumeRole(
       { CREDENTIALS_PROFILE_SOURCE_PROFILE: 'o' },
     );
   } catch (error) {
-    const resource = `the role ${role} of the profile ${name}`;
+    const resource = `the role ${wordOf(role)} of the profile ${name}`;
     throw translate(error, { service: 'STS', action: 'sts:AssumeRole', resource, region });
   }
 }
