@@ -18,7 +18,7 @@ import { PROXIES, proxyIsSet, translate, usesProxy } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { guardRequests, MAX_TABLE_ANSWER_BYTES, type Unverified } from './http.ts';
 import type { Waiting } from './patience.ts';
-import { profileNameOf, readAwsFiles } from './profile.ts';
+import { isRoleArn, profileNameOf, readAwsFiles } from './profile.ts';
 import { ProxyAgent } from './proxy.ts';
 
 /** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
@@ -78,9 +78,6 @@ interface RequestHandler {
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html */
 const TABLE = /^(?:arn:[^:]+:dynamodb:([^:]+):\d+:table\/)?[A-Za-z0-9_.-]{3,255}$/;
-
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */
-const ROLE = /^arn:[^:]+:iam::\d{12}:role\/[\w+=,.@/-]+$/;
 
 /** The table, and the region to find it in. @throws CredstashError USAGE when it can be no table's name or ARN */
 export function checkTable(table: string): { table: string; region: string | undefined } {
@@ -307,7 +304,7 @@ async function sharedConfig(
   const { roleArn } = settings;
   if (roleArn === undefined) return { ...shared, credentials: translated(chain, region, profile) };
   // STS would say that it is invalid, in words that are not kept.
-  if (!ROLE.test(roleArn)) {
+  if (!isRoleArn(roleArn)) {
     throw new CredstashError(
       'USAGE',
       'the role is not an ARN such as arn:aws:iam::123456789012:role/NAME',

@@ -20,7 +20,7 @@ import type { ClientConfig } from './config.ts';
 import { CREDENTIALS_HINT, nameOf, translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { refuseAnyCertificate } from './http.ts';
-import { type AwsFiles, profileNameOf, readAwsFiles, type Section } from './profile.ts';
+import { type AwsFiles, isRoleArn, profileNameOf, readAwsFiles, type Section } from './profile.ts';
 
 /** Credentials, as the SDK's clients take them. */
 export interface Identity {
@@ -93,8 +93,7 @@ export function describeChain(
 /** A setting that can be shown: an ARN of a role or a source's name. Anything else may be a secret in the wrong place. */
 function wordOf(value = ''): string {
   const isKnown =
-    /^arn:[^:]+:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(value) ||
-    ['Environment', 'Ec2InstanceMetadata', 'EcsContainer'].includes(value);
+    isRoleArn(value) || ['Environment', 'Ec2InstanceMetadata', 'EcsContainer'].includes(value);
   return isKnown ? value : '(not a valid value)';
 }
 

@@ -138,3 +138,8 @@ export function profileNameOf({
 }): string | undefined {
   return profile ?? (process.env['AWS_PROFILE'] || process.env['AWS_DEFAULT_PROFILE'] || undefined);
 }
+
+/** Whether a text is the ARN of a role: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */
+export function isRoleArn(text: string): boolean {
+  return /^arn:[^:]+:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(text);
+}
