@@ -1,5 +1,15 @@
-import { closeSync, fstatSync, openSync, read, readvSync, statSync, writeSync } from 'node:fs';
-import { constants } from 'node:os';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  read,
+  readFileSync,
+  readvSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { constants as os } from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { promisify } from 'node:util';
 import { CredstashError } from '../errors.ts';
@@ -145,6 +155,9 @@ export class Io {
    */
   release(): void {
     this.status.erase();
+    // Node.js itself asks for stderr whenever a socket closes, which only the descriptor shows: to load the stream takes
+    // as long as a tenth of the start.
+    if (this.#streams === process && isNonBlocking(FD.stderr)) this.#touched.add('stderr');
     for (const name of this.#touched) {
       (this.#streams[name] as Partial<Blockable>)._handle?.setBlocking?.(true);
     }
@@ -290,7 +303,7 @@ class Interrupted extends CredstashError {
   }
 
   override get exitStatus(): number {
-    return 128 + constants.signals[this.#signal];
+    return 128 + os.signals[this.#signal];
   }
 }
 
@@ -312,6 +325,18 @@ export function tooLong(input: string, limit: number): CredstashError {
 }
 
 /** The error of a stdin that is no input. */
+/** Whether Linux says so of a descriptor; elsewhere, exec runs COMMAND as a child, for which libuv makes it blocking. */
+function isNonBlocking(fd: number): boolean {
+  if (process.platform !== 'linux') return false;
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
+    return (parseInt(flags ?? '0', 8) & constants.O_NONBLOCK) !== 0;
+  } catch {
+    // A root without /proc.
+    return false;
+  }
+}
+
 function unreadableStdin(fault: string): CredstashError {
   return new CredstashError('USAGE', `stdin ${fault}`, {
     hint: 'redirect a file or the output of a command to it: credstash … < FILE',

@@ -46,9 +46,18 @@ function fits({ file, argv }: Program, environment: Environment): boolean {
   const strings = [file, ...argv, ...Object.entries(environment).map((pair) => pair.join('='))];
   // Each with its NUL and a pointer. A script's first line comes to it, as long as a page at most.
   const size = strings.reduce((sum, text) => sum + byteLength(text) + 1 + 8, 4096);
-  const stack = /^Max stack size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-  const limit = Math.min(6 * 1024 * 1024, stack === undefined ? Infinity : Number(stack) / 4);
+  const limit = Math.min(6 * 1024 * 1024, stackSize() / 4);
   return size <= Math.max(limit, 128 * 1024);
+}
+
+/** The soft limit of the stack in bytes: 0 if it is unknown, because the root has no /proc. */
+function stackSize(): number {
+  try {
+    const size = /^Max stack size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return size === undefined ? Infinity : Number(size);
+  } catch {
+    return 0;
+  }
 }
 
 async function runChild({ file, argv }: Program, environment: Environment): Promise<number> {
