@@ -51,6 +51,10 @@ const bundle = (input) => ({
   external: ['libsql'],
   // Nobody imports the command.
   preserveEntrySignatures: /** @type {const} */ (false),
+  // Such as of a module that is loaded lazily in one place and at once in another: each start would then load it.
+  onLog: (/** @type {string} */ level, /** @type {{ message: string }} */ { message }) => {
+    if (level === 'warn') throw new Error(message);
+  },
   resolve: { mainFields: ['module', 'main'], conditionNames: ['module', 'import', 'node'] },
 });
 

@@ -28,6 +28,8 @@ export type ClientSettings = Pick<
 > & {
   /** The SDK is told every endpoint, and must not look for one itself. */
   readonly ignoreConfiguredEndpointUrls: true;
+  /** For STS, which other clients ignore: whether it is asked at sts.amazonaws.com in the regions that began with it. */
+  readonly useGlobalEndpoint?: true;
 };
 
 /** Where each service is; services without an entry are at AWS. */
@@ -48,8 +50,7 @@ export function findEndpoints(place: Place, files: AwsFiles = readAwsFiles()): E
   const found: Partial<Record<Service, Found>> = {};
   const given = place.endpoint;
   const { name, section } = profileOf(place, files);
-  const ignored = given === undefined && booleanOf(ignoresEndpoints(name, section));
-  if (ignored) return found;
+  if (given === undefined && isTrue(ignoresEndpoints(name, section))) return found;
   const services = servicesOf(name, section, files);
   for (const service of SERVICES) {
     const key = `${service.toLowerCase()}.endpoint_url`;
@@ -84,7 +85,7 @@ export function findClientSettings(place: Place): {
   const dualstack = find('use_dualstack_endpoint');
   for (const setting of [fips, dualstack]) {
     const endpoint = endpoints.DYNAMODB ?? endpoints.KMS ?? endpoints.STS;
-    if (!booleanOf(setting) || !endpoint || !setting) continue;
+    if (!setting || !isTrue(setting) || !endpoint) continue;
     throw new CredstashError(
       'USAGE',
       `${setting.from} cannot be used together with an endpoint (${endpoint.from})`,
@@ -100,6 +101,7 @@ export function findClientSettings(place: Place): {
     ...['legacy', 'standard', 'in-region', 'cross-region', 'mobile', 'auto'],
   ]);
   const accounts = oneOf(find('account_id_endpoint_mode'), ['preferred', 'disabled', 'required']);
+  const sts = oneOf(find('sts_regional_endpoints'), ['legacy', 'regional']);
   return {
     endpoints,
     settings: {
@@ -107,11 +109,40 @@ export function findClientSettings(place: Place): {
       ...(attempts ? { maxAttempts: Number(attempts.value) } : {}),
       // The SDK has no legacy mode, which is boto's: it would take it for the standard one too.
       ...(mode ? { retryMode: mode === 'legacy' ? 'standard' : mode } : {}),
-      ...(fips ? { useFipsEndpoint: booleanOf(fips) } : {}),
-      ...(dualstack ? { useDualstackEndpoint: booleanOf(dualstack) } : {}),
+      ...(fips ? { useFipsEndpoint: isTrue(fips) } : {}),
+      ...(dualstack ? { useDualstackEndpoint: isTrue(dualstack) } : {}),
       ...(defaults ? { defaultsMode: defaults as 'standard' } : {}),
       ...(accounts ? { accountIdEndpointMode: accounts as 'preferred' } : {}),
+      ...(sts === 'legacy' ? { useGlobalEndpoint: true } : {}),
     },
+  };
+}
+
+/** Settings that seem to turn something on and do not: like in boto, only `true` does. */
+export function findIneffective(place: Place): Found[] {
+  const { name, section } = profileOf(place, readAwsFiles());
+  const keys = ['use_fips_endpoint', 'use_dualstack_endpoint', 'ignore_configured_endpoint_urls'];
+  return keys.flatMap((key) => {
+    const setting = variable(`AWS_${key.toUpperCase()}`) ?? ofSection(section, key, key, name);
+    return setting && !/^(?:true|false|0|no|off)$/i.test(setting.value) ? [setting] : [];
+  });
+}
+
+/**
+ * Where an instance's credentials are.
+ *
+ * @throws CredstashError USAGE for a URL that is not one of HTTP, and for a mode that is neither IPv4 nor IPv6
+ */
+export function findInstanceEndpoint(place: Place, files: AwsFiles): Found {
+  const { name, section } = profileOf(place, files);
+  const find = (key: string): Found | undefined =>
+    variable(`AWS_${key.toUpperCase()}`) ?? ofSection(section, key, key, name);
+  const url = find('ec2_metadata_service_endpoint');
+  if (url) return checkUrl(url, 'http://169.254.169.254');
+  const mode = oneOf(find('ec2_metadata_service_endpoint_mode'), ['ipv4', 'ipv6']);
+  return {
+    value: mode === 'ipv6' ? 'http://[fd00:ec2::254]' : 'http://169.254.169.254',
+    from: 'default',
   };
 }
 
@@ -156,11 +187,9 @@ function servicesOf(profile: string, section: Section, files: AwsFiles): Section
   );
 }
 
-function booleanOf(setting: Found | undefined): boolean {
-  return (
-    oneOf(setting && { ...setting, value: setting.value.toLowerCase() }, ['true', 'false']) ===
-    'true'
-  );
+/** As boto reads it: anything but `true`, in any case, is false. */
+function isTrue(setting: Found | undefined): boolean {
+  return setting?.value.toLowerCase() === 'true';
 }
 
 /** A value is not repeated: what stands in the wrong place may be a password. */
@@ -175,10 +204,13 @@ function invalid({ from }: Found, expected: string): CredstashError {
   return new CredstashError('USAGE', `${from} must be ${expected}`);
 }
 
-function checkUrl(found: Found): Found {
+function checkUrl(
+  found: Found,
+  example = 'https://dynamodb.eu-west-1.amazonaws.com or http://127.0.0.1:8000',
+): Found {
   const { value, from } = found;
   if (/^https?:\/\//i.test(value) && URL.canParse(value)) return found;
   throw new CredstashError('USAGE', `${from} is not an http or https URL`, {
-    hint: 'it looks like https://dynamodb.eu-west-1.amazonaws.com or http://127.0.0.1:8000',
+    hint: `it looks like ${example}`,
   });
 }

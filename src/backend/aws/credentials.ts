@@ -13,13 +13,14 @@ import {
   fromSSO,
 } from '@aws-sdk/credential-providers';
 import { externalDataInterceptor } from '@smithy/core/config';
+import { HttpRequest } from '@smithy/core/protocols';
 import { CredstashError } from '../../errors.ts';
 import { commandLine } from '../../shell-word.ts';
-import { endpointOption, type Endpoints } from './client-settings.ts';
+import { endpointOption, type Endpoints, findInstanceEndpoint } from './client-settings.ts';
 import type { ClientConfig } from './config.ts';
 import { CREDENTIALS_HINT, nameOf, translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
-import { refuseAnyCertificate } from './http.ts';
+import { type guardRequests, refuseAnyCertificate, wrapHandler } from './http.ts';
 import { type AwsFiles, isRoleArn, profileNameOf, readAwsFiles, type Section } from './profile.ts';
 
 /** Credentials, as the SDK's clients take them. */
@@ -162,8 +163,11 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
   const tail = section ? `: the profile ${name ?? 'default'} has none` : '';
   const unreadable = files.unreadable.map(({ path, code }) => `; ${path} cannot be read (${code})`);
   const nothing = missing(`${tail}${unreadable.join('')}`, CREDENTIALS_HINT);
-  if (/^(?!false$)./i.test(process.env['AWS_EC2_METADATA_DISABLED'] ?? '')) throw nothing;
-  return getOfInstance(context, nothing);
+  // boto knows `true` only. Nobody writes 1 to turn it on, but some write 0 to leave it on.
+  if (/^(?!(?:false|0|no|off)$)./i.test(process.env['AWS_EC2_METADATA_DISABLED'] ?? '')) {
+    throw nothing;
+  }
+  return getOfInstance(context, files, nothing);
 }
 
 async function getOfProfile(
@@ -203,7 +207,7 @@ async function getOfProfile(
     case 'login':
       return getOfLogin(context, section, name);
     case 'source':
-      return getOfSource(context, section['credential_source'] ?? '', name);
+      return getOfSource(context, files, section['credential_source'] ?? '', name);
     case undefined:
       throw missing(
         `: the profile ${name}, which is the source_profile of ${parent ?? name}, has none`,
@@ -253,7 +257,7 @@ async function assumeRole(
   }
   const identity =
     source === undefined
-      ? await getOfSource(context, named ?? '', name)
+      ? await getOfSource(context, files, named ?? '', name)
       : await getOfProfile(context, files, source, [...path, name]);
   const code = serial !== undefined && (await context.mfaCode?.(serial));
   const { getDefaultRoleAssumer } = await import('@aws-sdk/client-sts');
@@ -280,6 +284,7 @@ async function assumeRole(
 
 async function getOfSource(
   context: CredentialsContext,
+  files: AwsFiles,
   source: string,
   name: string,
 ): Promise<Identity> {
@@ -298,7 +303,7 @@ async function getOfSource(
         FILES_HINT,
       );
     case 'Ec2InstanceMetadata':
-      return getOfInstance(context);
+      return getOfInstance(context, files);
     default:
       throw missing(
         `: credential_source of the profile ${name} must be Environment, EcsContainer or Ec2InstanceMetadata`,
@@ -432,6 +437,11 @@ async function getOfSso(
     throw missing(`: the profile ${name} has no ${key}`, `set it up: ${hint}`);
   }
   const { endpoint: _, ...rest } = context.shared;
+  const { SSO, SSO_OIDC } = context.endpoints;
+  // The SDK makes the client that renews a login with the endpoint of the other one. Neither signs its requests.
+  const watch = watchRequests(({ path }) =>
+    path.endsWith('/token') ? SSO_OIDC?.value : SSO?.value,
+  );
   const provider = fromSSO({
     ssoStartUrl: all['sso_start_url'] ?? '',
     ssoRegion: all['sso_region'] ?? '',
@@ -440,23 +450,79 @@ async function getOfSso(
     ...(session === undefined ? {} : { ssoSession: session }),
     ...fileOf(name, all, session, shared),
     // Without a region of its own, which is the table's: the SDK would prefer it to the one of the session.
-    clientConfig: { ...rest, ...endpointOption(context.endpoints, 'SSO') },
+    clientConfig: { ...rest, extensions: [...rest.extensions, watch.extension] },
   });
   try {
     return await provider();
   } catch (error) {
-    throw ssoFailure(error, all, name);
+    throw ssoFailure(error, all, name, watch.failure());
   }
 }
 
+/** A request that got no answer. */
+interface Unanswered {
+  readonly host: string;
+  readonly code: string;
+}
+
+/**
+ * Makes an extension for clients of the SDK's own. It sends each request to the endpoint that `route` names, if any, and
+ * remembers the last one that got no answer, of which the SDK's errors tell little.
+ */
+function watchRequests(route: (request: { readonly path: string }) => string | undefined): {
+  readonly extension: ReturnType<typeof guardRequests>;
+  readonly failure: () => Unanswered | undefined;
+} {
+  let failure: Unanswered | undefined;
+  return {
+    failure: () => failure,
+    extension: {
+      configure: (client) => {
+        wrapHandler(client, async (original, send) => {
+          const request = HttpRequest.clone(original);
+          const endpoint = route(request);
+          if (endpoint !== undefined) {
+            const { protocol, hostname, port, host, pathname } = new URL(endpoint);
+            Object.assign(request, {
+              protocol,
+              hostname,
+              port: port === '' ? undefined : Number(port),
+              path: pathname.replace(/\/$/, '') + request.path,
+              headers: { ...request.headers, host },
+            });
+          }
+          try {
+            failure = undefined;
+            return await send(request);
+          } catch (error) {
+            const { hostname, port } = request;
+            const { code } = Object(error) as { code?: unknown };
+            failure = {
+              host: port === undefined ? hostname : `${hostname}:${port}`,
+              code: isText(code) ? code : nameOf(error),
+            };
+            throw error;
+          }
+        });
+      },
+    },
+  };
+}
+
 /** The SDK's error has only a text, which begins with the name of the service's error, or tells of the token. */
-function ssoFailure(error: unknown, section: Section, name: string): CredstashError {
+function ssoFailure(
+  error: unknown,
+  section: Section,
+  name: string,
+  failure: Unanswered | undefined,
+): CredstashError {
   const text = error instanceof Error ? error.message : '';
   const [, answered] = /^(?:Error: )?([A-Za-z]{1,60}(?:Exception|Error))\b/.exec(text) ?? [];
   const login = `log in: ${commandLine(['aws', 'sso', 'login', '--profile', name])}`;
   const of = `of the profile ${name}`;
   if (/\bexpired\b|Cannot refresh/i.test(text) || answered === 'UnauthorizedException') {
-    return missing(`: the SSO login ${of} has expired`, login);
+    const tail = failure && `, and ${failure.host} cannot be reached to renew it (${failure.code})`;
+    return missing(`: the SSO login ${of} has expired${tail ?? ''}`, login);
   }
   if (/not found or is invalid|is invalid\.|Value not present/.test(text)) {
     return missing(`: there is no SSO login ${of}`, login);
@@ -468,10 +534,11 @@ function ssoFailure(error: unknown, section: Section, name: string): CredstashEr
       login,
     );
   }
-  const code = /\b(E[A-Z]{4,20}|CERT_[A-Z_]+)\b/.exec(text)?.[1] ?? answered ?? nameOf(error);
+  const code = failure?.code ?? answered ?? nameOf(error);
+  const place = failure ? `, ${failure.host}` : '';
   return new CredstashError(
     'UNREACHABLE',
-    `SSO in ${section['sso_region'] ?? ''} gave no credentials for the profile ${name} (${code})`,
+    `SSO in ${section['sso_region'] ?? ''} gave no credentials for the profile ${name} (${code}${place})`,
     { hint: 'check the network and sso_region', cause: new Error(`SSO: ${code}`) },
   );
 }
@@ -482,6 +549,7 @@ async function getOfLogin(
   name: string,
 ): Promise<Identity> {
   const { endpoint: _, ...rest } = context.shared;
+  const watch = watchRequests(() => undefined);
   try {
     return await fromLoginCredentials({
       ...fileOf(name, section),
@@ -489,16 +557,42 @@ async function getOfLogin(
       clientConfig: {
         ...rest,
         ...endpointOption(context.endpoints, 'SIGNIN'),
+        extensions: [...rest.extensions, watch.extension],
         region: section['region'] ?? context.region,
       },
     })();
   } catch (error) {
-    throw missing(
-      `: the login of the profile ${name} is missing or has expired`,
-      `log in: ${commandLine(['aws', 'login', '--profile', name])}`,
-      new Error(nameOf(error)),
+    throw loginFailure(error, name, watch.failure());
+  }
+}
+
+/** The SDK's error has only a text. What it quotes may be a part of a file with keys. */
+function loginFailure(
+  error: unknown,
+  name: string,
+  failure: Unanswered | undefined,
+): CredstashError {
+  const text = error instanceof Error ? error.message : '';
+  const login = `log in: ${commandLine(['aws', 'login', '--profile', name])}`;
+  const cause = new Error(nameOf(error));
+  const of = `of the profile ${name}`;
+  if (failure) {
+    const tail = `${failure.host} cannot be reached to renew it (${failure.code})`;
+    return missing(`: the login ${of} has expired, and ${tail}`, login, cause);
+  }
+  if (text.startsWith('Failed to load token')) {
+    return text.includes('ENOENT')
+      ? missing(`: there is no login ${of}`, login, cause)
+      : missing(`: the file with the login ${of} is not valid`, login, cause);
+  }
+  if (text.includes('insufficient permissions')) {
+    return missing(
+      `: the login ${of} has expired, and its user may not renew it (signin:CreateOAuth2Token)`,
+      login,
+      cause,
     );
   }
+  return missing(`: the login ${of} has expired`, login, cause);
 }
 
 /**
@@ -563,24 +657,42 @@ async function getOfContainer(): Promise<Identity> {
 
 async function getOfInstance(
   context: CredentialsContext,
+  files: AwsFiles,
   nothing?: CredstashError,
 ): Promise<Identity> {
+  const { value: endpoint, from } = findInstanceEndpoint(context, files);
   try {
     const profile = profileNameOf(context);
     const { logger } = context.shared;
-    return await fromInstanceMetadata({
+    const provider = fromInstanceMetadata({
       ...(profile === undefined ? {} : { profile }),
       ...(logger ? { logger } : {}),
-    })();
+    });
+    return await withInstanceEndpoint(endpoint, () => provider());
   } catch (error) {
     const { statusCode } = Object(error) as { statusCode?: unknown };
-    const hasEndpoint = Boolean(process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT']);
     // Away from an instance nothing answers there, which is not what went wrong.
-    if (nothing && typeof statusCode !== 'number' && !hasEndpoint) throw nothing;
+    if (nothing && typeof statusCode !== 'number' && from === 'default') throw nothing;
     throw missing(
       `: the instance's metadata service ${answerOf(error)}${statusCode === 404 ? ': the instance has no role' : ''}`,
-      'give the instance a role, or check AWS_EC2_METADATA_SERVICE_ENDPOINT',
+      `give the instance a role, or check ${from === 'default' ? 'AWS_EC2_METADATA_SERVICE_ENDPOINT' : from}`,
     );
+  }
+}
+
+/**
+ * Calls the SDK with the instance's endpoint in the environment. It takes no endpoint as an option, and would look for one in
+ * the profile of AWS_PROFILE. It reads the variable before it first waits, so that nothing else sees it.
+ */
+function withInstanceEndpoint<T>(endpoint: string, call: () => Promise<T>): Promise<T> {
+  const name = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
+  const before = process.env[name];
+  process.env[name] = endpoint;
+  try {
+    return call();
+  } finally {
+    if (before === undefined) Reflect.deleteProperty(process.env, name);
+    else process.env[name] = before;
   }
 }
 

@@ -17,7 +17,6 @@ import {
   type KeyMetadata,
   type KMSClient,
 } from '@aws-sdk/client-kms';
-import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import { CredstashError, hasCode } from '../../errors.ts';
 import {
@@ -34,7 +33,12 @@ import {
 import type { TrustedKeys } from '../../trust.ts';
 import { acceptsAnyCertificate } from '../../util/tls.ts';
 import { FIRST_VERSION } from '../../version.ts';
-import { endpointOption, type Endpoints, type Service } from './client-settings.ts';
+import {
+  endpointOption,
+  type Endpoints,
+  findIneffective,
+  type Service,
+} from './client-settings.ts';
 import { type AwsSettings, type ClientConfig, ofEnvironment, regionOrigins } from './config.ts';
 import { describeChain } from './credentials.ts';
 import { fromDynamo, keyOf } from './entry-store.ts';
@@ -79,7 +83,7 @@ export async function* checkAws(
   }
   const on = { ...opened, kms };
   yield* environment(on);
-  const sts = stsClient(on);
+  const sts = await loadSts(on);
   const hasCredentials = yield* credentials(on, sts, options);
   yield* nameEndpoints(on, sts, hasCredentials);
   if (!hasCredentials) return { keys: false, entries: false };
@@ -109,6 +113,9 @@ async function* environment({ settings }: Opened): AsyncGenerator<Step> {
   }
   const bundle = ofEnvironment('AWS_CA_BUNDLE');
   if (bundle) yield fine(title, `certificates: ${bundle.value} (${bundle.from})`);
+  for (const { from } of findIneffective(settings)) {
+    yield dubious(title, `${from} counts as false`, 'only true turns it on, as in boto');
+  }
   const chain = describeChain(settings);
   if (!settings.credentials && chain.some(({ kind }) => kind !== undefined)) {
     yield fine(title, `credentials: ${chain.map(({ words }) => words).join(' <- ')}`);
@@ -124,9 +131,12 @@ function placeOf(url: string): string {
   return URL.canParse(text) ? new URL(text).host : 'not a URL';
 }
 
-/** The client that asks who the caller is. */
-function stsClient({ shared, region, endpoints, dynamodb, closeLater }: Opened): STSClient {
-  const sts = new STSClient({
+type Sts = Awaited<ReturnType<typeof loadSts>>;
+
+/** The client that asks who the caller is, and its question. */
+async function loadSts({ shared, region, endpoints, dynamodb, closeLater }: Opened) {
+  const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
+  const client = new STSClient({
     ...shared,
     ...endpointOption(endpoints, 'STS'),
     credentials: dynamodb.config.credentials,
@@ -134,17 +144,17 @@ function stsClient({ shared, region, endpoints, dynamodb, closeLater }: Opened):
     // Once only: if STS cannot be reached, as in a network with ways to DynamoDB and KMS alone, that is no failure.
     maxAttempts: 1,
   });
-  sts.middlewareStack.use(rememberFailedHost);
+  client.middlewareStack.use(rememberFailedHost);
   closeLater(() => {
-    sts.destroy();
+    client.destroy();
   });
-  return sts;
+  return { client, GetCallerIdentityCommand };
 }
 
 /** Names the endpoint that each service is asked at, and warns of one without TLS. */
 async function* nameEndpoints(
   { settings, endpoints, dynamodb, kms }: Opened,
-  sts: STSClient,
+  sts: Sts,
   hasCredentials: boolean,
 ): AsyncGenerator<Step> {
   const { clients, clientOptions } = settings;
@@ -168,8 +178,8 @@ async function* nameEndpoints(
     },
     {
       service: 'STS',
-      config: known(sts.config),
-      command: GetCallerIdentityCommand,
+      config: known(sts.client.config),
+      command: sts.GetCallerIdentityCommand,
       from: configured('STS'),
     },
   ];
@@ -220,7 +230,7 @@ function isLoopback(hostname: string): boolean {
 /** Whether there are credentials. */
 async function* credentials(
   { settings, region, dynamodb }: Opened,
-  sts: STSClient,
+  sts: Sts,
   { signal }: CheckOptions,
 ): AsyncGenerator<Step, boolean> {
   const where = { service: 'STS', resource: 'credentials', region: region.dynamodb };
@@ -240,7 +250,7 @@ async function* credentials(
 
   const identity = await ask(
     signal,
-    (options) => sts.send(new GetCallerIdentityCommand(), options),
+    (options) => sts.client.send(new sts.GetCallerIdentityCommand(), options),
     (error) => translate(error, { ...where, action: 'sts:GetCallerIdentity' }),
   );
   yield identity instanceof CredstashError

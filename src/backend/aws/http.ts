@@ -55,30 +55,42 @@ export function guardRequests(guard: Guard = {}): {
   const { maxBytes = MAX_ANSWER_BYTES, maxMilliseconds = MAX_ANSWER_MS, unverified } = guard;
   return {
     configure: (client) => {
-      const handler = client.httpHandler();
-      client.setHttpHandler({
-        ...(handler.metadata ? { metadata: handler.metadata } : {}),
-        destroy: () => {
-          handler.destroy?.();
-        },
-        updateHttpClientConfig: (key, value) => {
-          handler.updateHttpClientConfig(key, value);
-        },
-        httpHandlerConfigs: () => handler.httpHandlerConfigs(),
-        handle: async (request, options) => {
-          if (unverified?.protocols.includes(request.protocol)) {
-            refuseAnyCertificate(unverified.what);
-          }
-          const answer = await handler.handle(request, options);
-          const { response } = answer;
-          const body: unknown = response.body;
-          // An application's own handler may give something else: that one is the application's to bound.
-          if (isStream(body)) response.body = await readAnswer(body, maxBytes, maxMilliseconds);
-          return answer;
-        },
+      wrapHandler(client, async (request, send) => {
+        if (unverified?.protocols.includes(request.protocol)) {
+          refuseAnyCertificate(unverified.what);
+        }
+        const answer = await send(request);
+        const { response } = answer;
+        const body: unknown = response.body;
+        // An application's own handler may give something else: that one is the application's to bound.
+        if (isStream(body)) response.body = await readAnswer(body, maxBytes, maxMilliseconds);
+        return answer;
       });
     },
   };
+}
+
+type Handler = ReturnType<HttpHandlerExtensionConfiguration['httpHandler']>;
+type Request = Parameters<Handler['handle']>[0];
+type Answer = ReturnType<Handler['handle']>;
+
+/** Puts `handle` around the client's own handler, which is its `send`. The last one to be put there is the outermost. */
+export function wrapHandler(
+  client: HttpHandlerExtensionConfiguration,
+  handle: (request: Request, send: (request: Request) => Answer) => Answer,
+): void {
+  const handler = client.httpHandler();
+  client.setHttpHandler({
+    ...(handler.metadata ? { metadata: handler.metadata } : {}),
+    destroy: () => {
+      handler.destroy?.();
+    },
+    updateHttpClientConfig: (key, value) => {
+      handler.updateHttpClientConfig(key, value);
+    },
+    httpHandlerConfigs: () => handler.httpHandlerConfigs(),
+    handle: (request, options) => handle(request, (each) => handler.handle(each, options)),
+  });
 }
 
 /**

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findClientSettings, findEndpoints } from '../../../src/backend/aws/client-settings.ts';
 import { type Aws, startAws } from '../../support/aws.ts';
@@ -66,6 +68,17 @@ describe('the endpoint', () => {
     expect(await cs(['-p', 'b', 'get', 'backed-up'], ofA)).toMatchObject({ stdout: 'of a\n' });
   });
 
+  it('that doctor names is the one in use', async () => {
+    const more = { AWS_PROFILE: 'a', AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1' };
+    const { stdout } = await cs(['-p', 'b', 'doctor'], more);
+    const of = (key: string): string => `${key} of the services section of the profile b`;
+    expect(stdout).toContain(`DynamoDB: ${b.dynamo.url} (${of('dynamodb.endpoint_url')})\n`);
+    expect(stdout).toContain(`KMS: ${b.kms.url} (${of('kms.endpoint_url')})\n`);
+    expect(stdout).toContain('STS: http://127.0.0.1:1 (AWS_ENDPOINT_URL_STS)\n');
+    expect(stdout).not.toContain(a.dynamo.url);
+    expect(a.kms.requests).toEqual([]);
+  });
+
   it('of the environment comes before the profile, and can be ignored', async () => {
     const atA = { AWS_ENDPOINT_URL_DYNAMODB: a.dynamo.url, AWS_ENDPOINT_URL: a.kms.url };
     expect(await cs(['-p', 'b', 'put', 'two', 'x'], atA)).toMatchObject({ status: 0 });
@@ -124,7 +137,7 @@ describe('a setting that cannot be right is a usage error that names it', () => 
     ['AWS_ENDPOINT_URL_STS is not', { AWS_ENDPOINT_URL_STS: 'http://' }],
     ['AWS_USE_FIPS_ENDPOINT cannot', { AWS_USE_FIPS_ENDPOINT: 'true' }],
     ['AWS_USE_DUALSTACK_ENDPOINT cannot', { AWS_USE_DUALSTACK_ENDPOINT: 'True' }],
-    ['AWS_USE_FIPS_ENDPOINT must', { AWS_USE_FIPS_ENDPOINT: 'yes' }],
+    ['AWS_STS_REGIONAL_ENDPOINTS must', { AWS_STS_REGIONAL_ENDPOINTS: 'global' }],
     ['AWS_RETRY_MODE must', { AWS_RETRY_MODE: 'never' }],
     ['AWS_MAX_ATTEMPTS must', { AWS_MAX_ATTEMPTS: 'three' }],
     ['AWS_MAX_ATTEMPTS must', { AWS_MAX_ATTEMPTS: '0' }],
@@ -139,6 +152,38 @@ describe('a setting that cannot be right is a usage error that names it', () => 
     expect(ended.status).toBe(2);
     expect(ended.stderr).toContain(words);
     expect(a.kms.requests).toEqual([]);
+  });
+
+  it.each(['0', '1', 'yes', 'no'])('but a switch that is %s is off, as in boto', async (value) => {
+    const more = {
+      AWS_USE_FIPS_ENDPOINT: value,
+      AWS_USE_DUALSTACK_ENDPOINT: value,
+      AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: value,
+      AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1',
+    };
+    expect(await cs(['-p', 'a', 'put', '-a', 'switch', 'x'], more)).toMatchObject({ status: 0 });
+    expect(a.kms.requests).toHaveLength(1);
+    const { stdout } = await cs(['-p', 'a', 'doctor'], more);
+    const isOdd = ['1', 'yes'].includes(value);
+    for (const name of Object.keys(more).slice(0, 3)) {
+      const warning = `warning  configuration  ${name} counts as false\n`;
+      expect(stdout.includes(warning), name).toBe(isOdd);
+    }
+  });
+
+  it.each([
+    [undefined, 'eu-west-1', 'sts.eu-west-1.amazonaws.com'],
+    ['regional', 'eu-west-1', 'sts.eu-west-1.amazonaws.com'],
+    ['legacy', 'eu-west-1', 'sts.amazonaws.com'],
+    // This region never had the global endpoint.
+    ['legacy', 'eu-south-1', 'sts.eu-south-1.amazonaws.com'],
+  ])('and sts_regional_endpoints %s in %s asks %s', async (value, region, host) => {
+    if (value !== undefined) vi.stubEnv('AWS_STS_REGIONAL_ENDPOINTS', value);
+    const { settings } = findClientSettings({});
+    vi.unstubAllEnvs();
+    const { config } = new STSClient({ ...settings, region, credentials: testCredential });
+    const { url } = await getEndpointFromInstructions({}, GetCallerIdentityCommand, config);
+    expect(url.host).toBe(host);
   });
 
   it('takes boto’s legacy retry mode for the standard one', () => {
