@@ -83,7 +83,8 @@ export class CredstashError extends Error {
   /** The same error in other words. */
   reworded(message: string, hint = this.hint): CredstashError {
     const { code, cause, failures, serviceMessage, stored } = this;
-    return new CredstashError(code, message, { hint, cause, failures, serviceMessage, stored });
+    const Same = this.constructor as typeof CredstashError;
+    return new Same(code, message, { hint, cause, failures, serviceMessage, stored });
   }
 
   /** The exit status of the command. */

@@ -74,6 +74,22 @@ export function dubious(title: string, found: string, hint?: string): Step {
   return mended({ title, state: 'warning', found }, hint);
 }
 
+/**
+ * The step about how versions sort.
+ *
+ * @param unpadded how many of the entries that were looked at have a version that sorts as text
+ * @param among which entries those are: `the first 100 entries`
+ */
+export function versionsStep(unpadded: number, among: string): Step {
+  const title = 'versions';
+  if (unpadded === 0) return fine(title, `no unpadded numbers among ${among}`);
+  return dubious(
+    title,
+    `unpadded numbers among ${among}: ${unpadded}; they sort as text, 10 before 2, so that get may give an older version`,
+    'pad them: credstash migrate --pad-versions (with --dry-run it shows them)',
+  );
+}
+
 /** The step of a key to seal under that is not trusted: who only reads needs none. */
 export function untrustedKey(error: CredstashError, write: boolean): Step {
   const step = troubled('key', error);

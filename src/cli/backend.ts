@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Credstash, CredstashOptions } from '../credstash.ts';
 import { CredstashError } from '../errors.ts';
 import type { Io } from './io.ts';
+import { hintInPlace } from './same-place.ts';
 import { optionsOf, type Settings, settingsOf } from './settings.ts';
 
 /** Opens a backend, runs `use` on it, and closes it. */
@@ -20,6 +21,10 @@ export function chooseBackend(command: Command, io: Io, options: OpenOptions = {
     const credstash = await open(settings, io, options);
     try {
       await use(credstash);
+    } catch (error) {
+      if (!(error instanceof CredstashError) || error.hint === undefined) throw error;
+      const hint = hintInPlace(command, error.hint);
+      throw hint === error.hint ? error : error.reworded(error.message, hint);
     } finally {
       await credstash.close();
     }

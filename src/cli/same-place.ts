@@ -13,7 +13,34 @@ export function samePlaceCommand(
   args: readonly string[],
   operands: readonly string[],
 ): string {
-  const { region, kmsRegion, table, profile, arn, local } = optionsOf(command) as GlobalOptions;
+  const dashes = operands.some((operand) => operand.startsWith('-')) ? ['--'] : [];
+  return commandLine(['credstash', ...placeOf(command), ...args, ...dashes, ...operands]);
+}
+
+/**
+ * Advice for the table or vault that this line's options chose. The library's own names a command and no place, because it
+ * does not know how its place was said.
+ *
+ * @param hint the first of our commands in it gets the options, unless it names a table already
+ */
+export function hintInPlace(command: Command, hint: string): string {
+  if (/\bcredstash [^;]* -t /.test(hint)) return hint;
+  return hint.replace(
+    /\bcredstash (setup|migrate|delete|label|policy|doctor|get)\b/,
+    (_, name: string) =>
+      // A table is created by its name.
+      commandLine(['credstash', ...placeOf(command, { byName: name === 'setup' }), name]),
+  );
+}
+
+/** The options that choose the table or vault. @param byName a table's name and region, in the place of its ARN */
+function placeOf(command: Command, { byName = false } = {}): string[] {
+  const given = optionsOf(command) as GlobalOptions;
+  const { kmsRegion, profile, arn, local } = given;
+  let { region, table } = given;
+  // arn:aws:dynamodb:REGION:ACCOUNT:table/NAME
+  const ofArn = byName ? /^arn:[^:]+:[^:]+:([^:]+):.*\/(.+)$/.exec(table ?? '') : null;
+  if (ofArn) [, region, table] = ofArn;
   const options = {
     '-r': region,
     '--kms-region': kmsRegion,
@@ -25,6 +52,5 @@ export function samePlaceCommand(
     value === undefined ? [] : [flag, value],
   );
   if (local !== undefined) place.push(local === '1' ? '--local' : `--local=${local}`);
-  const dashes = operands.some((operand) => operand.startsWith('-')) ? ['--'] : [];
-  return commandLine(['credstash', ...place, ...args, ...dashes, ...operands]);
+  return place;
 }

@@ -152,6 +152,7 @@ describe('the vault', () => {
       'ok | master key | 32 bytes, of mode 600',
       expect.stringMatching(/^ok \| database \| whole, by SQLite 3\.\d+\.\d+, schema 3$/),
       'ok | database | 2 entries of 1 names',
+      'ok | versions | no unpadded numbers among all entries',
       'ok | master key | it is the one that this vault was made with',
       'ok | stored entry | version 1 of a opens',
       'ok | writer | the vault can be written to',
@@ -199,7 +200,7 @@ describe('the vault', () => {
     await place.cs(['put', 'with.pairs', 'x', 'k=v']);
     const unknown = await place.cs(['doctor']);
     expect(unknown).toMatchObject({ status: 0, stderr: '' });
-    const hint = 'credstash doctor KEY=VALUE… with the encryption context of one of them';
+    const hint = `credstash --local=${path} doctor KEY=VALUE… with the encryption context of one of them`;
     expect(unknown.stdout).toContain(
       `unknown  stored entry   none opens without its encryption context\n                        ${hint}\n`,
     );
@@ -337,6 +338,7 @@ describe('AWS', () => {
       'DynamoDB.DescribeContinuousBackups',
       'DynamoDB.Query',
       'DynamoDB.GetItem',
+      'DynamoDB.Scan',
       'DynamoDB.Scan',
       'DynamoDB.PutItem',
       'DynamoDB.DeleteItem',
@@ -655,14 +657,42 @@ sts =
     const writer = await doctor(['--write']);
     expect(writer).toEqual(failing(6, 'writer, data key'));
     expect(writer.stdout).toMatch(
-      /^failed +writer .*dynamodb:PutItem.*\n +credstash policy writer/m,
+      RegExp(`^failed +writer .*dynamodb:PutItem.*\n +credstash -t ${table} policy writer`, 'm'),
     );
-    expect(writer.stdout).toMatch(/^failed +data key .*kms:Generate.*\n +credstash policy writer/m);
+    expect(writer.stdout).toMatch(
+      RegExp(`^failed +data key .*kms:Generate.*\n +credstash -t ${table} policy writer`, 'm'),
+    );
     expect(writer.stdout).not.toContain('canary');
     deny('KMS.GetKeyRotationStatus');
     const rotation = await doctor();
     expect(rotation.status).toBe(0);
     expect(rotation.stdout).toMatch(/^unknown +key +whether its automatic rotation is on: access/m);
+  });
+
+  test('of a large table, the versions of one small page are read, and no names', async () => {
+    recorder.meddle = (action, _, sent) => {
+      if (action !== 'DynamoDB.Scan' || !sent.includes('Projection'))
+        return Promise.resolve(undefined);
+      const Items = Array.from({ length: 100 }, (_, i) => ({ version: { S: String(i) } }));
+      const key = { name: { S: 'x' }, version: { S: '1' } };
+      const body = JSON.stringify({ Items, Count: 100, LastEvaluatedKey: key });
+      return Promise.resolve({ status: 200, body });
+    };
+    const { stdout } = await doctor();
+    expect(stdout).toMatch(
+      /^warning +versions +unpadded numbers among the first 100 entries: 100; they sort as text/m,
+    );
+    expect(stdout).toContain(`pad them: credstash -t ${table} migrate --pad-versions`);
+    const scans = recorder.requests.filter(({ action }) => action === 'DynamoDB.Scan');
+    expect(scans.map(({ sent }) => JSON.parse(sent) as unknown)).toEqual([
+      { TableName: table, Limit: 1, Select: 'COUNT' },
+      {
+        TableName: table,
+        Limit: 100,
+        ProjectionExpression: '#version',
+        ExpressionAttributeNames: { '#version': 'version' },
+      },
+    ]);
   });
 
   test.each([
@@ -676,12 +706,16 @@ sts =
     expect(ended).toEqual(failing(6, title));
     const named = action.replace('DynamoDB.', 'dynamodb:').replace('KMS.', 'kms:');
     expect(ended.stdout).toMatch(
-      RegExp(`^failed +${title} +access denied: ${named} .*\n +credstash policy reader`, 'm'),
+      RegExp(
+        `^failed +${title} +access denied: ${named} .*\n +credstash -t ${table} policy reader`,
+        'm',
+      ),
     );
     if (!action.endsWith('Scan')) return;
     const byName = await doctor(['--name', 'app.']);
     expect(byName.status).toBe(0);
     expect(byName.stdout).toContain('dynamodb:Scan is not allowed, which listings');
+    expect(byName.stdout).toMatch(/^unknown +versions +whether versions sort as numbers: access/m);
     const keys = recorder.requests.filter((each) => each.action === 'DynamoDB.GetItem');
     expect(keys.at(-1)?.sent).toContain('app.credstash-doctor-');
   });
@@ -823,7 +857,7 @@ sts =
     expect(left).toEqual(failing(6, 'canary'));
     const [, name = ''] = /(credstash-doctor-[0-9a-f]+) is sealed/.exec(left.stdout) ?? [];
     expect(linesOf(left).slice(-2)).toEqual([
-      `${name} may still be there: credstash delete '${name}'`,
+      `${name} may still be there: credstash -t ${table} delete '${name}'`,
       'service says: because',
     ]);
     recorder.meddle = undefined;

@@ -147,7 +147,7 @@ describe('refused', () => {
     const missing = failed(
       3,
       'there is no table none-such in eu-west-3',
-      /hint: .*credstash setup/,
+      'hint: create it with credstash -r eu-west-3 -t none-such setup, or name its region',
     );
     const args = ['-t', 'none-such', '-r', 'eu-west-3'];
     for (const command of [

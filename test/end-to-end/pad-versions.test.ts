@@ -4,7 +4,17 @@ import { Credstash } from '../../src/credstash.ts';
 import type { Item } from '../../src/entry.ts';
 import { dynamoLocalMissing } from '../support/dynamo.ts';
 import { fromJson, originals } from '../seal/vectors.ts';
-import { type Backend, dynamoLocal, ok, type Place, type Running, v, vault } from './backends.ts';
+import { run } from '../support/run.ts';
+import {
+  asText,
+  type Backend,
+  dynamoLocal,
+  ok,
+  type Place,
+  type Running,
+  v,
+  vault,
+} from './backends.ts';
 
 /*
  * Versions that sort as text, of tables of before 2015 and of other programs. dynalite has no transactions, by which an entry
@@ -67,18 +77,22 @@ describe.each(engines)('migrate --pad-versions on $name', ({ start }) => {
     // The advice of put -a, followed to its end.
     const refused = await place.cs(['put', '-a', 'app', 'eleven']);
     expect(refused).toMatchObject({ status: 2 });
-    const advice = /hint: .*: (credstash migrate --pad-versions app)\n$/.exec(refused.stderr)?.[1];
-    expect(advice).toBe('credstash migrate --pad-versions app');
-    const [, ...args] = advice?.split(' ') ?? [];
+    const advice = /hint: .*: credstash (.*migrate --pad-versions app)\n$/.exec(
+      refused.stderr,
+    )?.[1];
+    // It names the table or vault, which nothing else does.
+    const args = advice?.split(' ') ?? [];
+    const follow = async (...more: string[]): Promise<unknown> =>
+      asText(await run([...args, ...more], { env: place.env }));
 
-    const planned = await place.cs([...args, '--dry-run']);
+    const planned = await follow('--dry-run');
     expect(planned).toEqual(
       ok(
         'would pad app -- version 1\nwould pad app -- version 10\nwould pad app -- version 2\n3 to pad, 0 skipped, 0 failed\n',
       ),
     );
     expect(await versions('app')).toEqual(['1', '10', '2']);
-    expect(await place.cs(args)).toMatchObject({ status: 0, stderr: '' });
+    expect(await follow()).toMatchObject({ status: 0, stderr: '' });
     expect(await versions('app')).toEqual([v(1), v(2), v(10)]);
     expect(await place.cs(['get', 'app'])).toEqual(ok('ten\n'));
     expect(await place.cs(['get', 'app', '-v', '1'])).toEqual(ok('one\n'));
@@ -88,7 +102,26 @@ describe.each(engines)('migrate --pad-versions on $name', ({ start }) => {
     expect(await place.cs(['put', '-a', 'app', 'eleven'])).toMatchObject({ status: 0 });
     expect(await place.cs(['get', 'app'])).toEqual(ok('eleven\n'));
     // Nothing is left to do.
-    expect(await place.cs(args)).toEqual(ok('0 padded, 0 skipped, 0 failed\n'));
+    expect(await follow()).toEqual(ok('0 padded, 0 skipped, 0 failed\n'));
+  });
+
+  test('doctor tells of them, and its remedy works', async () => {
+    const env = { AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1' };
+    const look = async (): Promise<string[]> =>
+      (await place.cs(['doctor'], { env })).stdout
+        .split('\n')
+        .map((line) => line.trim().replace(/ {2,}/g, ' | '));
+    await place.cs(['put', 'fine', 'x']);
+    expect(await look()).toContain('ok | versions | no unpadded numbers among all entries');
+    await unpad('app', { 1: 'one', 2: 'two', 10: 'ten' });
+    const lines = await look();
+    const at = lines.findIndex((line) => line.startsWith('warning | versions'));
+    expect(lines[at]).toContain('unpadded numbers among all entries: 3; they sort as text');
+    const [, advice = ''] =
+      /^pad them: credstash (\S.*--pad-versions)\b/.exec(lines[at + 1] ?? '') ?? [];
+    const followed = await run(advice.split(' '), { env: place.env });
+    expect(followed.stdout.toString()).toContain('3 padded');
+    expect(await look()).toContain('ok | versions | no unpadded numbers among all entries');
   });
 
   test('a name that has a version in both forms keeps both, and a reader gets no older value', async () => {

@@ -29,10 +29,11 @@ import {
   type Step,
   troubled,
   untrustedKey,
+  versionsStep,
 } from '../../step.ts';
 import type { TrustedKeys } from '../../trust.ts';
 import { acceptsAnyCertificate } from '../../util/tls.ts';
-import { FIRST_VERSION } from '../../version.ts';
+import { FIRST_VERSION, isUnpadded } from '../../version.ts';
 import {
   endpointOption,
   type Endpoints,
@@ -49,6 +50,12 @@ import { type SendOptions, sendOptions } from './patience.ts';
 
 /** From this on a clock is told of. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
 const MAX_SKEW_MS = 60_000;
+
+/** A table takes its versions from few programs, so that some tell. To read every entry of a large table costs its capacity. */
+const VERSIONS_READ = 100;
+
+/** What the step about versions tells. */
+const SORTING = 'whether versions sort as numbers';
 
 const REMEDIES: Readonly<Record<string, string>> = {
   Disabled: 'enable it: aws kms enable-key --key-id',
@@ -418,9 +425,12 @@ async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, 
   let readable = true;
   for (const [action, send] of probes) {
     const answer = await askTable(on, signal, action, send);
-    if (!(answer instanceof CredstashError)) yield fine('reader', `${action} is allowed`);
-    else if (action === 'dynamodb:Scan' && byName && isHidden(answer)) {
+    if (!(answer instanceof CredstashError)) {
+      yield fine('reader', `${action} is allowed`);
+      if (action === 'dynamodb:Scan') yield await versions(on, signal);
+    } else if (action === 'dynamodb:Scan' && byName && isHidden(answer)) {
       yield fine('reader', `${action} is not allowed, which listings and * would need`);
+      yield hidden('versions', SORTING, answer);
     } else {
       yield troubled('reader', answer, 'failed', 'reader');
       readable = false;
@@ -429,6 +439,23 @@ async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, 
     }
   }
   return readable;
+}
+
+/** Whether versions sort as numbers, as far as one small page of them tells. */
+async function versions(on: Opened, signal: AbortSignal | undefined): Promise<Step> {
+  const command = new ScanCommand({
+    TableName: on.settings.table,
+    Limit: VERSIONS_READ,
+    ProjectionExpression: '#version',
+    ExpressionAttributeNames: { '#version': 'version' },
+  });
+  const answer = await askTable(on, signal, 'dynamodb:Scan', (options) =>
+    on.dynamodb.send(command, options),
+  );
+  if (answer instanceof CredstashError) return hidden('versions', SORTING, answer);
+  const { Items = [], LastEvaluatedKey: next } = answer;
+  const unpadded = Items.filter(({ version }) => isUnpadded(version?.S ?? '')).length;
+  return versionsStep(unpadded, next ? `the first ${Items.length} entries` : 'all entries');
 }
 
 /** Whether what a writer asks of the table is allowed, where that is wanted. */

@@ -12,6 +12,7 @@ import {
   fine,
   type Step,
   troubled,
+  versionsStep,
 } from '../../step.ts';
 import { shortVersion } from '../../version.ts';
 import { RESTORE } from './errors.ts';
@@ -122,6 +123,14 @@ async function* database(
           // In a damaged file, to count may never end.
           entries: isWhole ? Number(first('SELECT count(*) FROM entries')) : 0,
           names: isWhole ? first('SELECT count(DISTINCT name) FROM entries') : '',
+          // `isUnpadded`, in SQL.
+          unpadded: isWhole
+            ? Number(
+                first(
+                  "SELECT count(*) FROM entries WHERE length(version) BETWEEN 1 AND 18 AND version NOT GLOB '*[^0-9]*'",
+                ),
+              )
+            : 0,
         };
       }),
     signal,
@@ -130,7 +139,7 @@ async function* database(
     yield troubled(title, found);
     return undefined;
   }
-  const { version, schema, damage, entries, names } = found;
+  const { version, schema, damage, entries, names, unpadded } = found;
   if (damage.length > 0) {
     const error = new CredstashError('INTEGRITY', `it is damaged: ${damage.join('; ')}`, {
       hint: RESTORE,
@@ -140,6 +149,7 @@ async function* database(
   }
   yield fine(title, `whole, by SQLite ${version}, schema ${schema}`);
   yield fine(title, `${entries} entries of ${names} names`);
+  yield versionsStep(unpadded, 'all entries');
   return entries;
 }
 

@@ -7,6 +7,7 @@ import { fine, type Step, troubled } from '../../step.ts';
 import { chooseBackend, type WithBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
 import { findRuntimeDanger } from '../runtime.ts';
+import { hintInPlace } from '../same-place.ts';
 import { cipherOf, optionsOf, originsOf } from '../settings.ts';
 
 interface DoctorOptions {
@@ -33,7 +34,9 @@ export function register(command: Command, io: Io): void {
       const options = optionsOf(command) as DoctorOptions;
       const context = parseContext(pairs);
       const steps: Step[] = [];
-      const tell = async (step: Step): Promise<void> => {
+      const tell = async (found: Step): Promise<void> => {
+        const { hint } = found;
+        const step = hint === undefined ? found : { ...found, hint: hintInPlace(command, hint) };
         steps.push(step);
         if (!options.json) await io.write(lineOf(step));
       };
