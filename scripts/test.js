@@ -80,8 +80,8 @@ try {
 // The command again on the other releases of Node.js that it runs on: what must not reach a person, such as a warning,
 // is another there.
 for (const [release, names] of /** @type {[string, string[]][]} */ ([
-  ['node22', ['commands', 'network', 'tls', 'startup', 'exec', 'exec-terminal']],
-  ['node24', ['commands', 'network', 'tls', 'startup', 'exec']],
+  ['node22', ['commands', 'network', 'tls', 'startup', 'exec', 'exec-terminal', 'surroundings']],
+  ['node24', ['commands', 'network', 'tls', 'startup', 'exec', 'surroundings']],
 ])) {
   const node = join(root, '.cache', release, 'bin', 'node');
   if (existsSync(node)) {
@@ -101,9 +101,15 @@ for (const [release, names] of /** @type {[string, string[]][]} */ ([
 // The single file: its own tests, and those of what differs most between the two runtimes.
 if (existsSync(toolPath('bun'))) {
   delete env.CREDSTASH_TEST_NODE;
-  const files = ['terminal', 'pipes', 'network', 'tls', 'exec', 'exec-terminal'].map(
-    (file) => `test/end-to-end/${file}.test.ts`,
-  );
+  const files = [
+    'terminal',
+    'pipes',
+    'network',
+    'tls',
+    'exec',
+    'exec-terminal',
+    'surroundings',
+  ].map((file) => `test/end-to-end/${file}.test.ts`);
   count(step('the single file', ['node', 'scripts/test-standalone.js', ...files]));
 } else if (process.env.CI === undefined) {
   process.stdout.write('\n!!!! LEFT OUT: every test of the single file (npm run test:tools)\n');

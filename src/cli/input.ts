@@ -1,5 +1,6 @@
 import { constants, createReadStream, openSync } from 'node:fs';
 import { CredstashError } from '../errors.ts';
+import { bareFault } from '../util/system-faults.ts';
 import { type Io, tooLong } from './io.ts';
 import { expandHome } from './settings.ts';
 
@@ -71,9 +72,12 @@ async function readFile(
       chunks.push(chunk as Uint8Array);
     }
   } catch (error) {
-    // Not kept as a cause: it quotes the path.
     const code = String((error as NodeJS.ErrnoException).code);
-    throw new CredstashError('USAGE', `${called} cannot be read (${code})`, { hint });
+    throw new CredstashError('USAGE', `${called} cannot be read (${code})`, {
+      hint,
+      // Without its words, which quote the path.
+      cause: bareFault(error),
+    });
   }
   const bytes = Buffer.concat(chunks);
   if (bytes.length > limit) throw tooLong(called, limit);

@@ -1,11 +1,13 @@
 import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
+import { hintOfFault } from '../util/system-faults.ts';
 import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
 import type { Log } from './files/log-file.ts';
 import { Io } from './io.ts';
 import { findRuntimeDanger } from './runtime.ts';
 import type { GlobalOptions } from './settings.ts';
+import { hintOfSystem } from './system-hint.ts';
 
 /** The commands. Each is loaded where a command line names it: help and the version do without. */
 const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<CommandModule> }>> =
@@ -267,6 +269,7 @@ export function report(
 const MAX_FAILURES_SHOWN = 20;
 
 function describeFailure(failure: CredstashError, limit: number): string[] {
+  const hint = hintOfSystem(failure) ?? failure.hint;
   const left = Math.max(0, failure.failures.length - limit);
   // Of a list that is cut the worst are shown: whoever writes to a table must not hide them behind others.
   const shown = left === 0 ? failure.failures : worstFirst(failure.failures).slice(0, limit);
@@ -274,7 +277,7 @@ function describeFailure(failure: CredstashError, limit: number): string[] {
     `error: ${failure.message}`,
     ...shown.map(({ name, error }) => `error: ${name}: ${error.message}`),
     ...(left === 0 ? [] : [`error: and ${left} more: --log-file FILE takes all`]),
-    ...(failure.hint === undefined ? [] : [`hint: ${failure.hint}`]),
+    ...(hint === undefined ? [] : [`hint: ${hint}`]),
     ...[...serviceMessages([failure, ...shown.map(({ error }) => error)])].map(
       (words) => `service says: ${words}`,
     ),
@@ -293,6 +296,16 @@ function stackOf({ message, stack = '' }: Error): string[] {
 function familiar(error: unknown, argv: readonly string[]): CredstashError {
   if (error instanceof CredstashError) return error;
   if (error instanceof CommanderError) return usageError(error, argv);
+  if (hintOfFault(error) !== undefined) {
+    const { code } = error as NodeJS.ErrnoException;
+    return new CredstashError(
+      'IO',
+      `the system refused to open a file, or to start a program (${code})`,
+      {
+        cause: error,
+      },
+    );
+  }
   // Nobody chose this message, so nobody made sure what stands in it, nor in the name that a library gave it: what can
   // be no name of an error and no line of a stack is left out.
   const cause = new Error();

@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { CredstashError } from '../errors.ts';
 import { commandLine, shellWord } from '../shell-word.ts';
+import { bareFault } from '../util/system-faults.ts';
 
 /** What execve is given. */
 export interface Program {
@@ -164,12 +165,13 @@ function notFound(message: string, hint?: string): CredstashError {
   return new CredstashError('COMMAND_NOT_FOUND', message, { hint });
 }
 
-function notExecutable(message: string): CredstashError {
-  return new CredstashError('COMMAND_NOT_EXECUTABLE', message);
+function notExecutable(message: string, cause?: Error): CredstashError {
+  return new CredstashError('COMMAND_NOT_EXECUTABLE', message, { cause });
 }
 
-/** The error of a program that the system did not start, by what it said. */
-export function notStarted(file: string, code: string): CredstashError {
+/** The error of a program that the system did not start, by what it threw, which has the arguments. */
+export function notStarted(file: string, error: unknown): CredstashError {
+  const code = String((error as NodeJS.ErrnoException).code);
   if (code === 'E2BIG') {
     return new CredstashError(
       'TOO_LARGE',
@@ -178,5 +180,5 @@ export function notStarted(file: string, code: string): CredstashError {
     );
   }
   if (code === 'ENOENT') return notFound(`the command ${file} is not found`);
-  return notExecutable(`the command ${file} cannot be started (${code})`);
+  return notExecutable(`the command ${file} cannot be started (${code})`, bareFault(error));
 }

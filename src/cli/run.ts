@@ -83,9 +83,8 @@ async function runChild({ file, argv }: Program, environment: Environment): Prom
     endBySignal(ended);
     return 128 + constants.signals[ended];
   } catch (error) {
-    // Not kept as a cause: it has the arguments.
     if (error instanceof CredstashError) throw error;
-    throw notStarted(file, String((error as NodeJS.ErrnoException).code));
+    throw notStarted(file, error);
   } finally {
     signals.stop();
   }

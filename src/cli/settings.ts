@@ -6,6 +6,7 @@ import type { AwsSettings } from '../backend/aws/index.ts';
 import { CredstashError } from '../errors.ts';
 import type { FlowDefaults } from '../flows.ts';
 import { checkRegion } from '../region.ts';
+import { isCurrentFolderGone } from '../util/system-faults.ts';
 import {
   type AllowedFormats,
   checkCipher,
@@ -325,15 +326,13 @@ function vaultFolder(local: string): string {
     });
   }
   if (local !== '1') {
-    try {
-      return resolve(expandHome(local));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      throw new CredstashError(
-        'USAGE',
-        'the current folder is gone, and the path of the vault is not absolute',
-      );
-    }
+    const folder = expandHome(local);
+    if (isAbsolute(folder) || !isCurrentFolderGone()) return resolve(folder);
+    throw new CredstashError(
+      'USAGE',
+      'the current folder was deleted, and the path of the vault is not absolute',
+      { hint: 'cd to a folder that exists, or give an absolute path' },
+    );
   }
   // https://specifications.freedesktop.org/basedir-spec/latest/ : a relative path is to be ignored.
   const data = process.env['XDG_DATA_HOME'] ?? '';

@@ -38,7 +38,15 @@ function onceSent(load: () => Promise<Sealing>): () => Promise<Sealing> {
     for (const _ of [1, 2]) await new Promise((resolve) => setImmediate(resolve));
     return load();
   };
-  return () => (loading ??= later());
+  return () => {
+    if (loading) return loading;
+    const started = later();
+    // Whoever asked may fail before it waits for this. The next one tries again.
+    started.catch(() => {
+      loading = undefined;
+    });
+    return (loading = started);
+  };
 }
 
 /** The formats by their `cipher`. A new one is a file here and a row in this table. */

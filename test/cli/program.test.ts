@@ -148,5 +148,8 @@ it.each([
   ['EAGAIN', 126],
   ['E2BIG', 2],
 ])('a start that fails with %s is a status of %d', (code, status) => {
-  expect(notStarted('/bin/x', code).exitStatus).toBe(status);
+  const thrown = Object.assign(new Error('spawn canary'), { code });
+  const error = notStarted('/bin/x', thrown);
+  expect(error.exitStatus).toBe(status);
+  expect(String(error.cause)).not.toContain('canary');
 });

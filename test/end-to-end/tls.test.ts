@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
+import { basename, join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { standaloneUnderTest } from '../support/run.ts';
+import { nodeUnderTest, standaloneUnderTest } from '../support/run.ts';
 import { makeAuthority, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
 import {
   awsPlace,
@@ -25,16 +28,23 @@ const authority = makeAuthority(folder.path);
 const trusted = { AWS_CA_BUNDLE: authority.path };
 const off = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
 const WRONG = [
-  { name: 'self-signed', certificate: makeCertificate(folder.path), code: 'SELF_SIGNED' },
+  {
+    name: 'self-signed',
+    certificate: makeCertificate(folder.path),
+    code: 'SELF_SIGNED',
+    hint: /^the certificate of HOST is signed by none of those in AWS_CA_BUNDLE/,
+  },
   {
     name: 'of another host',
     certificate: authority.issue('DNS:kms.us-east-1.amazonaws.com'),
     code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    hint: /^the certificate of HOST is for another host/,
   },
   {
     name: 'expired',
     certificate: authority.issue('IP:127.0.0.1', -1),
     code: 'CERT_HAS_EXPIRED',
+    hint: /^the certificate of HOST, or of its authority, is out of date/,
   },
 ] as const;
 
@@ -79,7 +89,33 @@ beforeEach(() => {
   Object.assign(met, { connections: 0, requests: 0 });
 });
 
-describe.each(WRONG)('a certificate that is $name', ({ certificate, code }) => {
+/** Whether the runtime of the command uses the environment's proxy; Node.js 20 does not. */
+const usesProxy =
+  standaloneUnderTest() !== undefined ||
+  !execFileSync(nodeUnderTest(), ['--version']).toString().startsWith('v20.');
+
+/** The hint of an error, with HOST in the place of a server's address. */
+function hintOf(stderr: string): string {
+  const [, hint = ''] = /^credstash: hint: (.*)$/m.exec(stderr) ?? [];
+  return hint.replaceAll(/127\.0\.0\.1:\d+/g, 'HOST');
+}
+
+describe.each(WRONG)('a certificate that is $name', ({ certificate, code, hint }) => {
+  test('the hint is about the certificate, with and without a proxy of the environment', async () => {
+    const place = awsPlace(await front(certificate, running.dynamo ?? ''), kms, table);
+    const proxy = { HTTPS_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1' };
+    const direct = hintOf((await place.cs(['get', 'db'], { env: trusted })).stderr);
+    expect(direct).toMatch(hint);
+    expect(direct).not.toContain('proxy');
+    const hinted = hintOf(
+      (await place.cs(['get', 'db'], { env: { ...trusted, ...proxy } })).stderr,
+    );
+    expect(hinted).toMatch(hint);
+    expect(hinted.includes('the proxy of the environment is used by Node.js 22.21')).toBe(
+      !usesProxy,
+    );
+  });
+
   test('of DynamoDB: no request', async () => {
     const place = awsPlace(await front(certificate, running.dynamo ?? ''), kms, table);
     const told = failed(7, 'DynamoDB cannot be reached', code);
@@ -100,6 +136,39 @@ describe.each(WRONG)('a certificate that is $name', ({ certificate, code }) => {
     expect(await place.items()).toEqual(before);
     expect(met.requests).toBe(0);
   });
+});
+
+test('the hints about certificates work', async () => {
+  const [{ certificate }] = WRONG;
+  const place = awsPlace(await front(certificate, running.dynamo ?? ''), kms, table);
+  expect(hintOf((await place.cs(['get', 'db'])).stderr)).toMatch(
+    /^the certificate of HOST is not signed by a trusted authority: .* with AWS_CA_BUNDLE$/,
+  );
+  const env = { AWS_CA_BUNDLE: certificate.path };
+  expect(await place.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
+  // Another bundle, to which the certificate is added.
+  const both = join(folder.path, 'both.pem');
+  writeFileSync(
+    both,
+    [authority.path, certificate.path].map((path) => readFileSync(path)).join(''),
+  );
+  const added = { AWS_CA_BUNDLE: both };
+  expect(await place.cs(['get', 'db'], { env: added })).toEqual(ok('secret\n'));
+  expect(await right.cs(['get', 'db'], { env: added })).toEqual(ok('secret\n'));
+});
+
+test('SSL_CERT_FILE and SSL_CERT_DIR add nobody who is trusted, on any runtime', async () => {
+  const path = join(folder.path, 'authorities');
+  mkdirSync(path);
+  writeFileSync(join(path, basename(authority.path)), readFileSync(authority.path));
+  execFileSync('openssl', ['rehash', path]);
+  for (const env of [{ SSL_CERT_FILE: authority.path }, { SSL_CERT_DIR: path }]) {
+    expect(await right.cs(['get', 'db'], { env })).toEqual(failed(7, /CERT|VERIFY/));
+    expect(met.requests).toBe(0);
+    const both = { ...env, NODE_EXTRA_CA_CERTS: authority.path };
+    expect(await right.cs(['get', 'db'], { env: both })).toEqual(ok('secret\n'));
+    met.requests = 0;
+  }
 });
 
 describe('NODE_TLS_REJECT_UNAUTHORIZED=0', () => {

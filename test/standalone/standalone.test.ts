@@ -98,6 +98,13 @@ describe.runIf(canMount())('where there is nothing else', () => {
   test('AWS works, over TLS with the certificates that it is given', async () => {
     expect(await place.cs(['get', 'db'], { under })).toEqual(ok('secret\n'));
     expect(await secure.cs(['get', 'db'], { under })).toEqual(failed(7, 'CERT'));
+    // What Bun trusts if nobody tells it whom to trust.
+    mkdirSync(join(root, 'etc/ssl/certs'), { recursive: true });
+    for (const each of ['etc/ssl/cert.pem', 'etc/ssl/certs/authority.pem']) {
+      copyFileSync(certificate.path, join(root, each));
+    }
+    execFileSync('openssl', ['rehash', join(root, 'etc/ssl/certs')]);
+    expect(await secure.cs(['get', 'db'], { under })).toEqual(failed(7, 'CERT'));
     for (const name of ['AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS']) {
       const env = { [name]: certificate.path };
       expect(await secure.cs(['get', 'db'], { under, env }), name).toEqual(ok('secret\n'));

@@ -27,6 +27,21 @@ export function readCertificates(path: string, from: string): Buffer {
   });
 }
 
+/**
+ * The authorities that Bun must be told to trust: those that are built in, those of NODE_EXTRA_CA_CERTS, and the system's with
+ * NODE_USE_SYSTEM_CA=1, as in Node.js. Left to itself, Bun also trusts /etc/ssl, SSL_CERT_FILE and SSL_CERT_DIR.
+ *
+ * @returns undefined for Node.js, whose default they are
+ */
+export function builtInAuthorities(): string | undefined {
+  if (process.versions['bun'] === undefined) return undefined;
+  const { getCACertificates } = process.getBuiltinModule('node:tls') as {
+    getCACertificates?: (type: 'default') => string[];
+  };
+  // Bun reads one text sooner than a list.
+  return getCACertificates?.('default').join('\n');
+}
+
 function isCertificate(text: string): boolean {
   try {
     new X509Certificate(text);

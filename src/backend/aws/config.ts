@@ -6,7 +6,7 @@ import { fromEnv, fromTemporaryCredentials } from '@aws-sdk/credential-providers
 import { CredstashError } from '../../errors.ts';
 import { checkRegion } from '../../region.ts';
 import type { TrustNames } from '../../trust.ts';
-import { readCertificates } from './certificates.ts';
+import { builtInAuthorities, readCertificates } from './certificates.ts';
 import {
   type ClientSettings,
   endpointOption,
@@ -356,7 +356,7 @@ function agents(settings: AwsSettings): Pick<RequestHandler, 'httpAgent' | 'http
   const from = fromEnvironment
     ? 'AWS_CA_BUNDLE'
     : `ca_bundle of the profile ${profileNameOf(settings) ?? 'default'}`;
-  const ca = bundle ? readCertificates(bundle, from) : undefined;
+  const ca = bundle ? readCertificates(bundle, from) : builtInAuthorities();
   const common = {
     keepAlive: true,
     // As many connections as the SDK's own agents have.

@@ -16,6 +16,7 @@ import { externalDataInterceptor } from '@smithy/core/config';
 import { HttpRequest } from '@smithy/core/protocols';
 import { CredstashError } from '../../errors.ts';
 import { commandLine } from '../../shell-word.ts';
+import { bareFault } from '../../util/system-faults.ts';
 import { endpointOption, type Endpoints, findInstanceEndpoint } from './client-settings.ts';
 import type { ClientConfig } from './config.ts';
 import { CREDENTIALS_HINT, nameOf, translate } from './errors.ts';
@@ -162,7 +163,8 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
   if (hasContainer()) return getOfContainer();
   const tail = section ? `: the profile ${name ?? 'default'} has none` : '';
   const unreadable = files.unreadable.map(({ path, code }) => `; ${path} cannot be read (${code})`);
-  const nothing = missing(`${tail}${unreadable.join('')}`, CREDENTIALS_HINT);
+  const [broken] = files.unreadable;
+  const nothing = missing(`${tail}${unreadable.join('')}`, CREDENTIALS_HINT, broken?.fault);
   // boto knows `true` only. Nobody writes 1 to turn it on, but some write 0 to leave it on.
   if (/^(?!(?:false|0|no|off)$)./i.test(process.env['AWS_EC2_METADATA_DISABLED'] ?? '')) {
     throw nothing;
@@ -358,7 +360,11 @@ function readToken(path: string, from: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw missing(`: the token file ${path} (${from}) cannot be read (${code})`, FILES_HINT);
+    throw missing(
+      `: the token file ${path} (${from}) cannot be read (${code})`,
+      FILES_HINT,
+      bareFault(error),
+    );
   }
 }
 
@@ -718,6 +724,7 @@ function profileNotFound(name: string, files: AwsFiles, of = ''): CredstashError
     return missing(
       `: the profile ${name}${of} cannot be looked up: ${broken.path} cannot be read (${broken.code})`,
       `let this user read it: ${commandLine(['ls', '-l', broken.path])}`,
+      broken.fault,
     );
   }
   const names = [...files.profiles.keys()];

@@ -79,7 +79,10 @@ export function translate(error: unknown, where: Where): CredstashError {
   const at = placeOf(where);
   const host = failedHostOf(error);
   const said = `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`;
-  const cause = status === undefined ? new Error(said) : new ServiceAnswer(said);
+  const cause =
+    status === undefined
+      ? Object.assign(new Error(said), code === undefined ? {} : { code })
+      : new ServiceAnswer(said);
   const make = (as: ErrorCode, text: string): CredstashError =>
     new CredstashError(as, text, { cause, hint: hintOf(as) });
 
@@ -135,10 +138,12 @@ export function translate(error: unknown, where: Where): CredstashError {
     );
   }
   if (code !== undefined || name.startsWith('IDPCommunicationError') || name === 'TimeoutError') {
-    return make(
-      'UNREACHABLE',
-      `${where.service} cannot be reached, for ${at} (${[code ?? name, host].filter(Boolean).join(', ')}), after retries`,
-    );
+    const why = [code ?? name, host].filter(Boolean).join(', ');
+    const message = `${where.service} cannot be reached, for ${at} (${why}), after retries`;
+    const refused = hintOfCertificate(code, host ?? where.service);
+    if (refused === undefined) return make('UNREACHABLE', message);
+    const hint = ignoresProxy() ? `${refused}; ${PROXY_HINT}` : refused;
+    return new CredstashError('UNREACHABLE', message, { cause, hint });
   }
   if (isOfSettings(error, where)) {
     return new CredstashError(
@@ -175,7 +180,50 @@ function placeOf({ resource, region, service }: Where): string {
 }
 
 function hintOf(code: ErrorCode): string | undefined {
-  return code === 'UNREACHABLE' && proxyIsSet() && !usesProxy() ? PROXY_HINT : HINTS[code];
+  return code === 'UNREACHABLE' && ignoresProxy() ? PROXY_HINT : HINTS[code];
+}
+
+/** Whether the environment names a proxy that this Node.js cannot use. */
+function ignoresProxy(): boolean {
+  return proxyIsSet() && !usesProxy();
+}
+
+/** Codes of a chain of certificates that does not end at a trusted one (Node.js, `X509 certificate error codes`). */
+const UNTRUSTED = [
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_REJECTED',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'PATH_LENGTH_EXCEEDED',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY',
+  'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+
+/** What to do about a certificate that was refused; undefined for every other code. */
+function hintOfCertificate(code: string | undefined, host: string): string | undefined {
+  switch (code) {
+    case undefined:
+      return undefined;
+    case 'CERT_HAS_EXPIRED':
+    case 'CERT_NOT_YET_VALID':
+      return `the certificate of ${host}, or of its authority, is out of date: renew it there, and check the clock of this machine`;
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+    case 'HOSTNAME_MISMATCH':
+      return `the certificate of ${host} is for another host: check AWS_ENDPOINT_URL, or renew the certificate there`;
+    case 'CERT_REVOKED':
+      return `the certificate of ${host} was revoked: renew it there`;
+  }
+  if (!UNTRUSTED.includes(code)) return undefined;
+  return process.env['AWS_CA_BUNDLE']
+    ? `the certificate of ${host} is signed by none of those in AWS_CA_BUNDLE, which replace the built-in ones: add its authority's certificate there`
+    : `the certificate of ${host} is not signed by a trusted authority: if it is right, name the file of its authority's certificate with AWS_CA_BUNDLE`;
 }
 
 export const PROXY_HINT =

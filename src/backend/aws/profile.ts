@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { bareFault } from '../../util/system-faults.ts';
 
 /** The settings of one section. A setting inside a nested block is named `BLOCK.NAME`, such as `dynamodb.endpoint_url`. */
 export type Section = Readonly<Record<string, string>>;
@@ -14,6 +15,7 @@ export interface UnreadableFile {
   readonly path: string;
   /** The system's error code, such as EACCES. */
   readonly code: string;
+  readonly fault: Error;
 }
 
 /** What both files say. A profile's settings in the credentials file override those in the configuration file. */
@@ -73,7 +75,9 @@ function readText(path: string, unreadable: UnreadableFile[]): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    if (!['ENOENT', 'ENOTDIR'].includes(code)) unreadable.push({ path, code });
+    if (!['ENOENT', 'ENOTDIR'].includes(code)) {
+      unreadable.push({ path, code, fault: bareFault(error) });
+    }
     return '';
   }
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { CredstashError } from '../../errors.ts';
+import { canOpen } from '../../util/system-faults.ts';
 
 /*
  * The one file that knows which SQLite this is: `node:sqlite` where the runtime has it without a flag
@@ -130,10 +131,24 @@ function builtin(): (new (path: string) => Driver) | undefined {
   }
 }
 
+/** What libsql opens when it is loaded and opens a database. With less it ends the process in a panic. */
+const LIBSQL_FILES = 7;
+
 function libsql(): new (path: string) => Driver {
+  if (!canOpen(LIBSQL_FILES)) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
   try {
     return createRequire(import.meta.url)('libsql') as new (path: string) => Driver;
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') {
+      throw new CredstashError(
+        'UNEXPECTED',
+        'the local vault needs the addon libsql, and Node.js runs without addons',
+        {
+          hint: 'run it without --no-addons, or with --allow-addons if Node.js has its permission model on, or use Node.js 22.13 or later',
+          cause,
+        },
+      );
+    }
     throw new CredstashError(
       'UNEXPECTED',
       'the local vault needs SQLite, which this Node.js lacks',

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { CredstashError } from '../../errors.ts';
+import { canOpen, FEW_FILES_HINT } from '../../util/system-faults.ts';
 import { SqliteError } from './driver.ts';
 
 /** The hint for a vault that is damaged. */
@@ -19,6 +20,7 @@ export function access<T>(folder: string, use: () => T): T {
     return use();
   } catch (cause) {
     if (cause instanceof SqliteError) throw fromSqlite(folder, cause);
+    if (isErrno(cause, 'EMFILE', 'ENFILE')) throw tooManyFiles(folder, cause);
     if (isErrno(cause, 'EROFS')) {
       throw new CredstashError(
         'VAULT_PERMISSIONS',
@@ -27,7 +29,7 @@ export function access<T>(folder: string, use: () => T): T {
       );
     }
     if (isErrno(cause, 'ENOSPC', 'EDQUOT')) throw noSpace(folder, cause);
-    if (isErrno(cause, 'EACCES', 'EPERM')) {
+    if (isErrno(cause, 'EACCES', 'EPERM', 'ERR_ACCESS_DENIED')) {
       throw new CredstashError(
         'VAULT_PERMISSIONS',
         `no permission to use the vault ${folder} (${String(cause.code)})`,
@@ -58,6 +60,13 @@ export function access<T>(folder: string, use: () => T): T {
     }
     throw cause;
   }
+}
+
+/** The error of a vault for which this process has no file left to open. */
+export function tooManyFiles(folder: string, error?: Error): CredstashError {
+  const message = `the vault ${folder} cannot be opened: too many files are open (EMFILE)`;
+  const cause = Object.assign(new Error('EMFILE', { cause: error }), { code: 'EMFILE' });
+  return new CredstashError('IO', message, { cause, hint: FEW_FILES_HINT });
 }
 
 function noSpace(folder: string, cause: unknown): CredstashError {
@@ -92,6 +101,8 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
         cause,
       });
     case 14: // SQLITE_CANTOPEN
+      // SQLite does not say why: the database, or its journal.
+      if (!canOpen(2)) throw tooManyFiles(folder, cause);
       return new CredstashError('VAULT_PERMISSIONS', `the vault ${folder} cannot be opened`, {
         hint: 'its folder and its files must be yours; one of an earlier release must be opened once where it can be written',
         cause,

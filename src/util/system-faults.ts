@@ -1,0 +1,74 @@
+import { closeSync, openSync } from 'node:fs';
+
+/*
+ * Failures of the system that have nothing to do with what was asked, and what helps against them. The launcher has this file
+ * too, so it imports nothing that takes time to load.
+ */
+
+/** What a failure of the system says of itself, as Node.js has it. */
+interface Fault {
+  readonly code?: unknown;
+  /** With ERR_ACCESS_DENIED: what Node.js would not let this process do. */
+  readonly permission?: unknown;
+}
+
+/** The option of Node.js that grants each permission (https://nodejs.org/api/permissions.html). */
+const GRANTS: Readonly<Record<string, string>> = {
+  FileSystemRead: '--allow-fs-read=*',
+  FileSystemWrite: '--allow-fs-write=*',
+  ChildProcess: '--allow-child-process',
+  WorkerThreads: '--allow-worker',
+  Net: '--allow-net',
+};
+
+/** What helps if a process may have few files open. */
+export const FEW_FILES_HINT =
+  'this process may open too few files at once: raise its hard limit (ulimit -Hn) to 1024 where it is set, such as ulimit -n in a shell, LimitNOFILE= of systemd, or docker run --ulimit nofile=1024';
+
+/**
+ * What helps against a failure of the system, whatever was asked.
+ *
+ * @returns undefined for every other error
+ */
+export function hintOfFault(error: unknown): string | undefined {
+  const { code, permission } = Object(error) as Fault;
+  if (code === 'EMFILE') return FEW_FILES_HINT;
+  if (code === 'ENFILE') return 'the system has no file left to open: end other programs';
+  if (code !== 'ERR_ACCESS_DENIED') return undefined;
+  const grant = GRANTS[String(permission)];
+  // Node.js 20 and 22 name no permission for what they never grant, such as fsync.
+  return grant === undefined
+    ? 'this release of Node.js never grants this with its permission model: run it without --permission, or use Node.js 24 or later'
+    : `Node.js runs with its permission model, which refuses this: add ${grant} to its options`;
+}
+
+/** The same failure without its words, which may quote a path that is a secret. */
+export function bareFault(error: unknown): Error {
+  const { code, permission } = Object(error) as Fault;
+  const said = permission === undefined ? {} : { permission };
+  return Object.assign(new Error(String(code)), { code, ...said });
+}
+
+/** Whether this process can open so many files at once, besides those that it has open. */
+export function canOpen(count: number): boolean {
+  const open: number[] = [];
+  try {
+    for (let i = 0; i < count; i += 1) open.push(openSync('/', 'r'));
+    return true;
+  } catch (error) {
+    return !['EMFILE', 'ENFILE'].includes(String((error as NodeJS.ErrnoException).code));
+  } finally {
+    for (const fd of open) closeSync(fd);
+  }
+}
+
+/** Whether the folder that this process was started in was deleted. */
+export function isCurrentFolderGone(): boolean {
+  try {
+    // Bun's path.resolve() takes another folder for it without a word, and this fails as that of Node.js does.
+    process.cwd();
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
