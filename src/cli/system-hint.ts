@@ -1,4 +1,4 @@
-import type { CredstashError} from '../errors.ts';
+import type { CredstashError } from '../errors.ts';
 import { type ErrorCode, hasCode } from '../errors.ts';
 import {
   canOpen,
