@@ -33,6 +33,6 @@ process.on('unhandledRejection', crashed);
 
 void main(argv, io).then((status) => {
   process.exitCode = crash ?? status;
-  // A signal came, which nothing must outlive: not even a read of the terminal that has not ended.
-  if (status > 128) process.exit();
+  // A signal came, or the time is over, which nothing must outlive: not even a read of the terminal that has not ended.
+  if (status > 128 || io.deadline?.isOver) process.exit();
 });

@@ -31,3 +31,32 @@ export function ageOf({ created }: { readonly created?: string }): number | unde
   const at = created === undefined ? NaN : Date.parse(created);
   return Number.isNaN(at) ? undefined : Date.now() - at;
 }
+
+const DURATION_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: HOUR_MS,
+};
+/** A timer of Node.js takes no more. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A duration such as `30s`, `1.5m`, `500ms` or `90`, which is in seconds, in milliseconds; undefined if it is none or 0. */
+export function parseDuration(text: string): number | undefined {
+  const [, count = '', unit = 's'] = /^(\d{1,10}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text) ?? [];
+  const ms = Math.round(Number(count) * (DURATION_MS[unit] ?? NaN));
+  return ms > 0 && ms <= LONGEST_MS ? ms : undefined;
+}
+
+/** A duration for a person: `500 ms`, `1.5 s`, `2 min 5 s`, `1 h 30 min`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 10_000) return `${Math.round(milliseconds / 100) / 10} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const [large, small] =
+    seconds < 3600
+      ? [`${Math.floor(seconds / 60)} min`, `${seconds % 60} s`]
+      : [`${Math.floor(seconds / 3600)} h`, `${Math.floor((seconds % 3600) / 60)} min`];
+  return small.startsWith('0 ') ? large : `${large} ${small}`;
+}

@@ -15,6 +15,8 @@ export interface CredstashOptions extends Partial<AwsSettings>, FlowDefaults {}
 export interface LocalOptions extends FlowDefaults {
   /** Whether the first use creates a vault that is not there (default); else that is VAULT_NOT_FOUND. */
   readonly create?: boolean | undefined;
+  /** How long a lock of another process is waited for, in milliseconds; default and maximum: 30,000. */
+  readonly busyMs?: number | undefined;
 }
 
 export type { Policy, PolicyOptions, Role, SetupOptions, SetupStep };
@@ -89,8 +91,9 @@ export class Credstash extends Flows {
    *   one of several regions is asked for and the key has one; KEY_UNUSABLE for a key that cannot be used
    */
   async setup(options: SetupOptions = {}): Promise<boolean> {
-    options.signal?.throwIfAborted();
-    return (await this.#backend()).setup(options);
+    const signal = this.signalOf(options);
+    signal?.throwIfAborted();
+    return (await this.#backend()).setup({ ...options, signal });
   }
 
   /**
@@ -108,7 +111,7 @@ export class Credstash extends Flows {
       get: this.get.bind(this),
       trust: this.#trust,
     };
-    yield* diagnose(patient, options);
+    yield* diagnose(patient, { ...options, signal: this.signalOf(options) });
   }
 
   /**
@@ -148,9 +151,9 @@ async function openAws(options: CredstashOptions): Promise<Opened> {
   return openAws({ table: 'credential-store', key: 'alias/credstash', ...options });
 }
 
-async function openVault(folder: string, { create = true }: LocalOptions): Promise<Opened> {
+async function openVault(folder: string, { create = true, busyMs }: LocalOptions): Promise<Opened> {
   const { openLocal } = await import('./backend/local/index.ts');
-  const { keys, entries, vault } = openLocal(folder, { create });
+  const { keys, entries, vault } = openLocal(folder, { create, busyMs });
   return {
     keys,
     entries,

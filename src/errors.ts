@@ -3,7 +3,7 @@ import type { EntryHeader } from './entry.ts';
 /**
  * The exit status of the command for each code (docs/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
  * secret, version or table, 4 a conflict, 5 integrity or trust, 6 credentials, access or key refused,
- * 7 throttled or not reachable after retries; as a shell reports them, 126 and 127 for a command of exec that cannot be
+ * 7 throttled or not reachable after retries, or out of time; as a shell reports them, 126 and 127 for a command of exec that cannot be
  * executed and one that is not there, and 130 for Ctrl-C at a prompt.
  */
 const EXIT_STATUS = {
@@ -31,6 +31,7 @@ const EXIT_STATUS = {
   VAULT_KEY_MISMATCH: 6,
   THROTTLED: 7,
   UNREACHABLE: 7,
+  TIMEOUT: 7,
   COMMAND_NOT_EXECUTABLE: 126,
   COMMAND_NOT_FOUND: 127,
   INTERRUPTED: 130,
@@ -112,6 +113,7 @@ const ABOUT_ALL: readonly ErrorCode[] = [
   'VAULT_KEY_MISMATCH',
   'THROTTLED',
   'UNREACHABLE',
+  'TIMEOUT',
 ];
 
 /** Whether `error` is about one secret, so that others may fare better. */

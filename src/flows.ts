@@ -128,6 +128,8 @@ export interface PutAllOptions extends PutOptions, ProgressOptions {
 
 /** What holds for every call of an instance. */
 export interface FlowDefaults extends Pick<PutOptions, 'cipher' | 'digest'> {
+  /** Ends every call of the instance once it is aborted: they reject with its reason. */
+  readonly signal?: AbortSignal | undefined;
   /** How many secrets are worked on at once, at most; default: 32 that are read, 16 that are stored, 8 that are changed. */
   readonly maxConcurrency?: number | undefined;
   /**
@@ -157,6 +159,7 @@ type Choice = readonly [name: string, found: Found | undefined];
 export class Flows {
   readonly #backend: () => Promise<Backend>;
   readonly #defaults: Pick<FlowDefaults, 'cipher' | 'digest' | 'maxConcurrency'>;
+  readonly #signal: AbortSignal | undefined;
   readonly #formats: AllowedFormats | undefined;
 
   /**
@@ -164,11 +167,18 @@ export class Flows {
    * @throws CredstashError USAGE for a `maxConcurrency` or `formats` that cannot be
    */
   constructor(backend: () => Promise<Backend>, defaults: FlowDefaults = {}) {
-    const { cipher, digest, maxConcurrency, formats, trustNames } = defaults;
+    const { cipher, digest, maxConcurrency, formats, trustNames, signal } = defaults;
     checkChange({ maxConcurrency });
     this.#formats = checkFormats(formats, trustNames?.formats);
     this.#backend = backend;
     this.#defaults = { cipher, digest, maxConcurrency };
+    this.#signal = signal;
+  }
+
+  /** What ends a call: its own signal, or the instance's. */
+  protected signalOf({ signal }: CallOptions): AbortSignal | undefined {
+    const own = this.#signal;
+    return signal && own && signal !== own ? AbortSignal.any([signal, own]) : (signal ?? own);
   }
 
   /** How many secrets are worked on at once. */
@@ -181,7 +191,8 @@ export class Flows {
   }
 
   /** The backend, for as long as one flow takes. */
-  async #on({ signal }: CallOptions): Promise<Backend> {
+  async #on(options: CallOptions): Promise<Backend> {
+    const signal = this.signalOf(options);
     signal?.throwIfAborted();
     const { keys, entries } = await this.#backend();
     const formats = this.#formats;
@@ -254,7 +265,7 @@ export class Flows {
       try {
         got.set(id, await get(on, request));
       } catch (error) {
-        options.signal?.throwIfAborted();
+        this.signalOf(options)?.throwIfAborted();
         if (!isOfOneSecret(error)) throw error;
         got.set(id, error);
       }
@@ -339,7 +350,7 @@ export class Flows {
       try {
         return { name, value: await openEntry(on, await entryOf(on, name, found, which), context) };
       } catch (error) {
-        options.signal?.throwIfAborted();
+        this.signalOf(options)?.throwIfAborted();
         if (isOfOneSecret(error)) return { name, error };
         throw error;
       }
@@ -402,7 +413,7 @@ export class Flows {
       {
         isOfAll: (error) =>
           hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE') || !isOfOneSecret(error),
-        signal: options.signal,
+        signal: this.signalOf(options),
       },
     );
     yield* counted(

@@ -1,5 +1,5 @@
 export type { AwsSettings } from './backend/aws/config.ts';
-export type { Waiting } from './backend/aws/patience.ts';
+export type { Wait, Waiting } from './backend/aws/patience.ts';
 export type { Backend } from './backend/backend.ts';
 export type { EntryStore, Found } from './backend/entry-store.ts';
 export type { DataKey, KeyService } from './backend/key-service.ts';

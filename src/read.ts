@@ -113,8 +113,8 @@ export function contextOf({ formats }: Backend, entry: Entry, pairs: Context): C
   }
 }
 
-/** An error of an entry, with the entry named. */
+/** An error of an entry, with the entry named. That time is over is not the entry's fault. */
 export function about(entry: Entry, error: unknown): unknown {
-  if (!(error instanceof CredstashError)) return error;
+  if (!(error instanceof CredstashError) || error.code === 'TIMEOUT') return error;
   return error.reworded(`version ${entry.version} of ${entry.name}: ${error.message}`);
 }

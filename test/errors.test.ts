@@ -27,6 +27,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   VAULT_KEY_MISMATCH: 6,
   THROTTLED: 7,
   UNREACHABLE: 7,
+  TIMEOUT: 7,
   COMMAND_NOT_EXECUTABLE: 126,
   COMMAND_NOT_FOUND: 127,
   INTERRUPTED: 130,

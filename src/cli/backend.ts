@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { formatDuration } from '../age.ts';
+import type { Wait } from '../backend/aws/patience.ts';
 import type { Credstash, CredstashOptions } from '../credstash.ts';
 import { CredstashError } from '../errors.ts';
 import type { Io } from './io.ts';
@@ -46,11 +48,13 @@ export async function open(
 ): Promise<Credstash> {
   // Loaded here: help and a usage error do without.
   const { Credstash } = await import('../credstash.ts');
+  const signal = io.deadline?.signal;
   if (settings.backend === 'local') {
     const { folder, formats, trustNames } = settings;
-    return Credstash.local(folder, { create, formats, trustNames });
+    const busyMs = io.deadline && Math.max(0, io.deadline.end - Date.now());
+    return Credstash.local(folder, { create, formats, trustNames, signal, busyMs });
   }
-  return new Credstash({ ...settings, unattended, ...(unattended ? {} : attended(io)) });
+  return new Credstash({ ...settings, signal, unattended, ...(unattended ? {} : attended(io)) });
 }
 
 /** What only a person can do, or wants to know. */
@@ -58,9 +62,31 @@ function attended(io: Io): Pick<CredstashOptions, 'mfaCode' | 'waiting'> {
   return {
     mfaCode: (serial) => askMfaCode(io, serial),
     waiting: (wait) => {
-      io.status.wait(wait && `${wait.resource} is throttled: ${wait.seconds} s, trying again`);
+      const { deadline } = io;
+      if (deadline) deadline.waitsFor = wait && nameWait(wait);
+      io.status.wait(
+        wait && (() => describeWait(wait, deadline?.end)),
+        wait && Date.now() - wait.since,
+      );
     },
   };
+}
+
+function nameWait({ resource, state }: Wait): string {
+  return state === undefined ? `waiting for ${resource}` : `${resource} ${state}`;
+}
+
+/** What is waited for, how long already, and for how long at most from now on. */
+function describeWait(wait: Wait, end = Infinity): string {
+  const now = Date.now();
+  const rest = Math.min(wait.until, end) - now;
+  // An answer that comes drop by drop takes longer than was thought.
+  const atMost = rest > 0 ? `, at most ${formatDuration(inSeconds(rest))} more` : '';
+  return `${nameWait(wait)}: ${formatDuration(inSeconds(now - wait.since))}${atMost}`;
+}
+
+function inSeconds(milliseconds: number): number {
+  return Math.max(1000, Math.round(milliseconds / 1000) * 1000);
 }
 
 async function askMfaCode(io: Io, serial: string): Promise<string> {

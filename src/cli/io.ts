@@ -15,6 +15,7 @@ import { promisify } from 'node:util';
 import { CredstashError } from '../errors.ts';
 import { visible } from '../format/visible.ts';
 import type { Progress } from '../progress.ts';
+import type { Deadline } from './deadline.ts';
 import { endBySignal, onEndingSignal } from './signals.ts';
 import { StatusLine } from './status-line.ts';
 
@@ -36,13 +37,20 @@ const FD = { stdin: 0, stdout: 1, stderr: 2 } as const;
 export class Io {
   /** On stderr. Whatever is printed here erases it first; whoever hands the terminal to another program has to. */
   readonly status: StatusLine;
+  /** When the command has to be done; undefined if it may take any time. */
+  deadline: Deadline | undefined;
   readonly #streams: Streams;
   readonly #touched = new Set<keyof Streams>();
   #outputClosed = false;
 
   constructor(streams: Streams = process) {
     this.#streams = streams;
-    this.status = new StatusLine(() => this.#streamOfTerminal('stderr'));
+    this.status = new StatusLine(
+      () => this.#streamOfTerminal('stderr'),
+      (line) => {
+        this.#say(`${visible(line)}\n`);
+      },
+    );
   }
 
   /** Node.js makes it, and its end of a pipe or a terminal non-blocking, when it is first asked for. */
@@ -280,7 +288,12 @@ export class Io {
     this.#say(visible(question));
     let answer: Uint8Array | NodeJS.Signals;
     try {
-      answer = await Promise.race([readHidden(terminal.keys), signals.next]);
+      const { deadline } = this;
+      answer = await Promise.race([
+        readHidden(terminal.keys),
+        signals.next,
+        ...(deadline ? [deadline.over] : []),
+      ]);
     } finally {
       terminal.setRawMode(false);
       terminal.close();
@@ -324,7 +337,6 @@ export function tooLong(input: string, limit: number): CredstashError {
   );
 }
 
-/** The error of a stdin that is no input. */
 /** Whether Linux says so of a descriptor; elsewhere, exec runs COMMAND as a child, for which libuv makes it blocking. */
 function isNonBlocking(fd: number): boolean {
   if (process.platform !== 'linux') return false;
@@ -337,6 +349,7 @@ function isNonBlocking(fd: number): boolean {
   }
 }
 
+/** The error of a stdin that is no input. */
 function unreadableStdin(fault: string): CredstashError {
   return new CredstashError('USAGE', `stdin ${fault}`, {
     hint: 'redirect a file or the output of a command to it: credstash … < FILE',

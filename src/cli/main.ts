@@ -73,6 +73,10 @@ const COMMANDS: Readonly<Record<string, { summary?: string; load: () => Promise<
     __complete: { load: () => import('./commands/complete.ts') },
   };
 
+/** The commands that change nothing, and those that go on with the rest when they are run again. */
+const READERS = ['get', 'getall', 'render', 'list', 'keys', 'history', 'doctor', 'policy'];
+const RESUMED = ['rekey', 'migrate', 'copy', 'prune'];
+
 interface CommandModule {
   readonly register: (command: Grammar, io: Io, output: Output) => void;
 }
@@ -91,6 +95,10 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   let log: Log | undefined;
   let debug: boolean | undefined;
   let program: Grammar | undefined;
+  let giveUp: (error: unknown) => void = () => undefined;
+  const overdue = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
   try {
     checkUtf8(argv);
     program = await createProgram(io, output, argv);
@@ -98,15 +106,22 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       // Loaded with the command: help and the version do without.
       const { forgetConfig, optionsOf } = await import('./settings.ts');
       forgetConfig();
-      const { logFile, logLevel, quiet } = optionsOf(command) as GlobalOptions;
+      const { logFile, logLevel, quiet, timeout } = optionsOf(command) as GlobalOptions;
       io.status.quiet = quiet ?? false;
+      // Completion has a limit of its own, and tells nobody what is wrong.
+      if (command.name() !== '__complete' && (timeout ?? process.env['CREDSTASH_TIMEOUT'])) {
+        const { Deadline, findTimeLimit } = await import('./deadline.ts');
+        const limit = findTimeLimit(timeout);
+        if (limit) io.deadline = new Deadline(limit, hintOfTimeout(command.name()));
+        io.deadline?.passed.catch(giveUp);
+      }
       debug = logLevel === 'debug';
       // doctor tells it as one of its checks.
       const danger = command.name() === 'doctor' ? undefined : findRuntimeDanger();
       if (danger) throw danger;
       if (logFile !== undefined) log = await openLog(logFile, logLevel);
     });
-    await program.parseAsync(argv, { from: 'user' });
+    await Promise.race([program.parseAsync(argv, { from: 'user' }), overdue]);
     return output.status;
   } catch (error) {
     // Help and version end in an error of commander's too. No command at all gets help, as in the original.
@@ -127,7 +142,18 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     return report(error, argv, io, { log, debug });
   } finally {
     io.status.erase();
+    io.deadline?.stop();
   }
+}
+
+/** What became of the work of a command whose time is over. */
+function hintOfTimeout(name: string): string {
+  if (name === 'exec') return 'COMMAND was not run; --timeout gives more time';
+  if (RESUMED.includes(name)) return '--timeout gives more time';
+  if (READERS.includes(name)) {
+    return '--timeout gives more time; credstash doctor looks for the cause';
+  }
+  return 'what was done before stays done, and what was under way may be done too: credstash list shows it';
 }
 
 async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
@@ -233,7 +259,11 @@ function addGlobalOptions(command: Command): void {
     )
     .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)')
     // Without a short form: a VALUE such as '-q x' has always been one.
-    .option('--quiet', 'show no progress on the terminal; errors and warnings stay');
+    .option('--quiet', 'show neither progress nor waits; errors and warnings stay')
+    .option(
+      '--timeout <duration>',
+      'end with exit status 7 if it takes longer than 30s, 2m, … (or CREDSTASH_TIMEOUT)',
+    );
 }
 
 function logLevel(level: string): string {

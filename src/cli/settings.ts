@@ -27,6 +27,7 @@ export interface GlobalOptions {
   readonly logLevel?: string;
   readonly logFile?: string;
   readonly quiet?: true;
+  readonly timeout?: string;
 }
 
 /** Which backend, and where: the options, then the environment, then `~/.credstash`, then the defaults. */

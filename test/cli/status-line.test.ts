@@ -78,17 +78,12 @@ describe('progress', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it.each([
-    ['with --quiet', true, true, 'xterm'],
-    ['where stderr is no terminal', false, false, 'xterm'],
-    ['on a terminal that erases no line', false, true, 'dumb'],
-  ])('%s nothing is written, of a wait neither', (_, quiet, isTTY, TERM) => {
-    vi.stubEnv('TERM', TERM);
+  it.each([true, false])('with --quiet nothing is written, of a wait neither', (isTTY) => {
     const { io, screen } = terminal({ isTTY });
-    io.status.quiet = quiet;
+    io.status.quiet = true;
     const progress = io.progress();
     progress(0, undefined);
-    io.status.wait('the table t is throttled');
+    io.status.wait(() => 'the table t is throttled');
     vi.advanceTimersByTime(5000);
     progress(1, undefined);
     io.status.wait(undefined);
@@ -101,14 +96,16 @@ describe('progress', () => {
     const { io, screen } = terminal();
     const progress = io.progress('opened');
     progress(0, 9);
-    io.status.wait('throttled: 1 s');
+    io.status.wait(() => 'throttled: 1 s');
     expect(screen()).toBe('<credstash: throttled: 1 s');
     vi.advanceTimersByTime(2000);
     progress(4, 9);
-    io.status.wait('throttled: 3 s');
+    io.status.wait(() => 'throttled: 3 s');
     io.status.wait(undefined);
+    // It is shown anew every second.
+    const once = '<credstash: throttled: 1 s';
     expect(screen()).toBe(
-      '<credstash: throttled: 1 s<credstash: throttled: 3 s<<credstash: opened: 4 of 9',
+      `${once}${once}${once}<credstash: throttled: 3 s<<credstash: opened: 4 of 9`,
     );
   });
 
@@ -119,7 +116,7 @@ describe('progress', () => {
     vi.advanceTimersByTime(1000);
     await io.status.without(() => {
       progress(1, undefined);
-      io.status.wait('throttled');
+      io.status.wait(() => 'throttled');
       vi.advanceTimersByTime(60_000);
       return Promise.resolve();
     });
@@ -142,8 +139,62 @@ describe('progress', () => {
 
   it('takes one row, and drives no terminal', () => {
     const { io, screen } = terminal();
-    io.status.wait(`\x1b[2J${'x'.repeat(100)}`);
+    io.status.wait(() => `\x1b[2J${'x'.repeat(100)}`);
     expect(screen()).toBe(`<credstash: \\u001b[2J${'x'.repeat(19)}`);
+  });
+});
+
+describe.each([
+  ['where stderr is no terminal', false, 'xterm'],
+  ['on a terminal that erases no line', true, 'dumb'],
+])('%s', (_, isTTY, TERM) => {
+  beforeEach(() => {
+    vi.stubEnv('TERM', TERM);
+  });
+
+  it('a wait is told after 5 seconds, and then every 30', () => {
+    const { io, screen } = terminal({ isTTY });
+    io.progress()(0, undefined);
+    const start = Date.now();
+    io.status.wait(() => `waiting: ${(Date.now() - start) / 1000} s`);
+    vi.advanceTimersByTime(4999);
+    expect(screen()).toBe('');
+    vi.advanceTimersByTime(1);
+    expect(screen()).toBe('credstash: waiting: 5 s\n');
+    vi.advanceTimersByTime(60_000);
+    const three = 'credstash: waiting: 5 s\ncredstash: waiting: 35 s\ncredstash: waiting: 65 s\n';
+    expect(screen()).toBe(three);
+    io.status.wait(undefined);
+    vi.advanceTimersByTime(60_000);
+    expect(screen()).toBe(three);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('a wait that is told late has its time counted from when it began', () => {
+    const { io, screen } = terminal({ isTTY });
+    io.status.wait(() => 'w', 2000);
+    vi.advanceTimersByTime(2999);
+    expect(screen()).toBe('');
+    vi.advanceTimersByTime(1);
+    expect(screen()).toBe('credstash: w\n');
+  });
+
+  it('waits that follow each other closely are told as one, others each after 5 seconds', () => {
+    const { io, screen } = terminal({ isTTY });
+    for (let n = 0; n < 20; n++) {
+      io.status.wait(() => `closely ${n}`);
+      vi.advanceTimersByTime(1000);
+      io.status.wait(undefined);
+      vi.advanceTimersByTime(1000);
+    }
+    expect(screen()).toBe('credstash: closely 2\ncredstash: closely 17\n');
+    for (let n = 0; n < 20; n++) {
+      io.status.wait(() => `seldom ${n}`);
+      vi.advanceTimersByTime(1000);
+      io.status.wait(undefined);
+      vi.advanceTimersByTime(60_000);
+    }
+    expect(screen()).toBe('credstash: closely 2\ncredstash: closely 17\n');
   });
 });
 

@@ -39,7 +39,7 @@ beforeAll(async () => {
   place = await running.place();
   table = place.args[1] ?? '';
   // It takes most of a minute, in which the other tests run.
-  waiting = run(['-t', table, 'put', 'waits', 'x'], {
+  waiting = run(['-t', table, '--quiet', 'put', 'waits', 'x'], {
     env: awsEnv(running.dynamo, hanging.url),
     timeoutMs: 60_000,
   }).then(asText);

@@ -51,7 +51,7 @@ export interface AwsSettings {
   /** What the SDK's clients are made with, before all that is said here: a client's own region, credentials, endpoint. */
   readonly clientOptions?:
     { readonly dynamodb?: DynamoDBClientConfig; readonly kms?: KMSClientConfig } | undefined;
-  /** Told of the wait for a table or a KMS that throttles. */
+  /** Told of a wait: the table or KMS throttles, or has not answered for some seconds. */
   readonly waiting?: Waiting;
   /** Asks the person for the code of the MFA device `serial`. */
   readonly mfaCode?: (serial: string) => Promise<string>;

@@ -108,7 +108,7 @@ export function translate(error: unknown, where: Where): CredstashError {
       serviceMessage: message === '' ? undefined : words(message),
     });
   }
-  if (THROTTLED.includes(name) || status === 429) {
+  if (isThrottling(error)) {
     return make(
       'THROTTLED',
       `${where.service} throttled the request on ${at} (${name}), after retries`,
@@ -247,6 +247,12 @@ export const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'
 /** Whether the environment names a proxy, as curl and boto understand it. */
 export function proxyIsSet(): boolean {
   return PROXIES.some((name) => process.env[name]);
+}
+
+/** Whether a service, or one attempt of the SDK, was answered that there are too many requests. */
+export function isThrottling(error: unknown): boolean {
+  const { name, status } = facts(error);
+  return THROTTLED.includes(name) || status === 429;
 }
 
 /** The name of an SDK error: what a caller may branch on. */

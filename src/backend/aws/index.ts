@@ -9,7 +9,8 @@ import type { SetupOptions } from '../setup.ts';
 import { type AwsSettings, clientConfig, regions, serviceConfig } from './config.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
-import { rememberFailedHost } from './failed-host.ts';
+import { isThrottling } from './errors.ts';
+import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
 import { refuseAnyCertificate } from './http.ts';
 import { Patience } from './patience.ts';
 
@@ -53,11 +54,18 @@ export async function openAws(settings: AwsSettings): Promise<{
       ...serviceConfig(shared, endpoints, 'DYNAMODB', own.dynamodb),
       region: region.dynamodb,
     });
-  if (!settings.clients?.dynamodb) dynamodb.middlewareStack.use(rememberFailedHost);
-  const patience = new Patience(
-    settings.waiting,
-    [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
-  );
+  const patience = new Patience({
+    tell: settings.waiting,
+    attempts: shared.maxAttempts as number | undefined,
+    counted: [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
+  });
+  const tellThrottling = onFailedAttempt('tellThrottling', (error) => {
+    if (isThrottling(error)) patience.sawThrottling();
+  });
+  if (!settings.clients?.dynamodb) {
+    dynamodb.middlewareStack.use(rememberFailedHost);
+    dynamodb.middlewareStack.use(tellThrottling);
+  }
   const close: (() => void)[] = [];
   // What the application made is its own to close.
   if (!settings.clients?.dynamodb) {
@@ -86,6 +94,7 @@ export async function openAws(settings: AwsSettings): Promise<{
       });
     if (!settings.clients?.kms) {
       kms.middlewareStack.use(rememberFailedHost);
+      kms.middlewareStack.use(tellThrottling);
       close.push(() => {
         kms.destroy();
       });

@@ -9,6 +9,12 @@ import { sleep } from '../../sleep.ts';
 const PATIENCE_MS = 600_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
+/** A request that takes longer is told as a wait. */
+const USUAL_MS = 2000;
+/** The time of one attempt of the SDK, with the pause before the next: both of its time limits are below (config.ts). */
+const ATTEMPT_MS = 20_000;
+
+const THROTTLED = 'is throttled';
 
 /** What the SDK is told of a request. With nothing to tell it uses a client's middleware again (`cacheMiddleware`). */
 export type SendOptions = { readonly abortSignal: AbortSignal } | undefined;
@@ -17,10 +23,27 @@ export function sendOptions(signal: AbortSignal | undefined): SendOptions {
   return signal && { abortSignal: signal };
 }
 
-/** What throttles, and for how many seconds it has been waited for; undefined at the end of the wait. */
-export type Waiting = (
-  wait: { readonly resource: string; readonly seconds: number } | undefined,
-) => void;
+/** A wait for a service. Times are in milliseconds since 1970, as `Date.now()` has them. */
+export interface Wait {
+  /** For a person: `the table credential-store`. */
+  readonly resource: string;
+  /** For a person, what it is at: `is throttled`, `is busy`; undefined if it has not answered yet. */
+  readonly state: string | undefined;
+  readonly since: number;
+  /** When the wait ends at the latest. */
+  readonly until: number;
+}
+
+/** Told of a wait whenever it changes, and of undefined when nothing is waited for any more. */
+export type Waiting = (wait: Wait | undefined) => void;
+
+export interface PatienceOptions {
+  readonly tell?: Waiting | undefined;
+  /** How often the SDK tries; default: 3. */
+  readonly attempts?: number | undefined;
+  /** Whether the application has said so, and no more than that is done. */
+  readonly counted?: boolean | undefined;
+}
 
 /**
  * Sends requests again that are throttled, after the SDK has given up on them. One for both services, so that many
@@ -28,23 +51,59 @@ export type Waiting = (
  */
 export class Patience {
   readonly #tell: Waiting;
+  readonly #attempts: number;
   readonly #counted: boolean;
-  /** How many requests wait, and since when there was one at any time. */
+  /** How many requests wait, and since when at least one has. */
   #waiting = 0;
   #since = 0;
+  #throttledAt = -Infinity;
+  /** What each of those requests tells again. */
+  readonly #toldAgain = new Set<() => void>();
 
-  /**
-   * @param tell told before each pause, and once when none waits any more
-   * @param counted the application has said how often to try, and no more than that is done
-   */
-  constructor(tell: Waiting = () => undefined, counted = false) {
+  constructor({ tell = () => undefined, attempts = 3, counted = false }: PatienceOptions = {}) {
     this.#tell = tell;
+    this.#attempts = attempts;
     this.#counted = counted;
   }
 
   /**
-   * Sends a request again for as long as it is throttled, but not where the user has said with AWS_MAX_ATTEMPTS how
-   * often to try.
+   * Tells of waits for `resource` that begin now.
+   *
+   * @returns `tell` says that it is waited for, until when at the latest, and what it is at, which holds until it is told
+   *   anew; `end` that it is not waited for any more
+   */
+  watch(resource: string): {
+    readonly tell: (until: number, state?: string) => void;
+    readonly end: () => void;
+  } {
+    const start = Date.now();
+    let told: { readonly until: number; readonly state: string | undefined } | undefined;
+    const tell = (until: number, state = told?.state): void => {
+      if (!told && this.#waiting++ === 0) this.#since = start;
+      told = { until, state: this.#throttledAt < start ? state : THROTTLED };
+      this.#toldAgain.add(again);
+      this.#tell({ resource, since: this.#since, ...told });
+    };
+    const again = (): void => {
+      if (told) tell(told.until);
+    };
+    const end = (): void => {
+      this.#toldAgain.delete(again);
+      if (told && --this.#waiting === 0) this.#tell(undefined);
+      told = undefined;
+    };
+    return { tell, end };
+  }
+
+  /** A service said so of an attempt that the SDK may repeat by itself. */
+  sawThrottling(): void {
+    this.#throttledAt = Date.now();
+    for (const again of this.#toldAgain) again();
+  }
+
+  /**
+   * Sends a request again for as long as it is throttled, but not if the user has said with AWS_MAX_ATTEMPTS how often
+   * to try.
    *
    * @param resource what it is about: `the table X`
    * @param send throws an error of the SDK's
@@ -58,30 +117,43 @@ export class Patience {
     signal?: AbortSignal,
   ): Promise<T> {
     const start = Date.now();
+    const wait = this.watch(resource);
     let pause = FIRST_PAUSE_MS;
-    let waits = false;
     try {
       for (;;) {
         signal?.throwIfAborted();
         try {
-          return await send(sendOptions(signal));
+          return await this.#sendOnce(send, wait, signal);
         } catch (cause) {
           signal?.throwIfAborted();
           const error = told(cause);
-          const now = Date.now();
+          const end = start + PATIENCE_MS;
           const impatient =
-            this.#counted || process.env['AWS_MAX_ATTEMPTS'] || now + pause > start + PATIENCE_MS;
+            this.#counted || process.env['AWS_MAX_ATTEMPTS'] || Date.now() + pause > end;
           if (impatient || !hasCode(error, 'THROTTLED')) throw error;
-          if (!waits && this.#waiting++ === 0) this.#since = start;
-          waits = true;
-          this.#tell({ resource, seconds: Math.round((now - this.#since) / 1000) });
+          wait.tell(end, THROTTLED);
           // With jitter: others wait for the same table.
           await sleep(pause * (0.5 + Math.random() / 2), signal);
           pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
         }
       }
     } finally {
-      if (waits && --this.#waiting === 0) this.#tell(undefined);
+      wait.end();
+    }
+  }
+
+  async #sendOnce<T>(
+    send: (options: SendOptions) => Promise<T>,
+    wait: ReturnType<Patience['watch']>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const until = Date.now() + this.#attempts * ATTEMPT_MS;
+    // The request keeps the process alive, and not this.
+    const late = setTimeout(wait.tell, USUAL_MS, until).unref();
+    try {
+      return await send(sendOptions(signal));
+    } finally {
+      clearTimeout(late);
     }
   }
 }

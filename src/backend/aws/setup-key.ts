@@ -234,23 +234,29 @@ async function soon<T>(
   send: () => Promise<T | undefined>,
 ): Promise<T> {
   const end = Date.now() + LONGEST_WAIT_MS;
-  for (;;) {
-    const result = await call(at, action, async () => {
-      try {
-        return await send();
-      } catch (error) {
-        if (nameOf(error) === 'NotFoundException' && Date.now() < end) return undefined;
-        throw error;
+  const wait = at.patience.watch(`the key ${at.alias}`);
+  try {
+    for (;;) {
+      const result = await call(at, action, async () => {
+        try {
+          return await send();
+        } catch (error) {
+          if (nameOf(error) === 'NotFoundException' && Date.now() < end) return undefined;
+          throw error;
+        }
+      });
+      if (result !== undefined) return result;
+      if (Date.now() >= end) {
+        throw new CredstashError(
+          'UNREACHABLE',
+          `KMS in ${at.region} does not know ${at.alias} after ${LONGEST_WAIT_MS / 1000} seconds`,
+          { hint: 'run setup again' },
+        );
       }
-    });
-    if (result !== undefined) return result;
-    if (Date.now() >= end) {
-      throw new CredstashError(
-        'UNREACHABLE',
-        `KMS in ${at.region} does not know ${at.alias} after ${LONGEST_WAIT_MS / 1000} seconds`,
-        { hint: 'run setup again' },
-      );
+      wait.tell(end, 'is not known to all of KMS yet');
+      await sleep(PAUSE_MS, at.signal);
     }
-    await sleep(PAUSE_MS, at.signal);
+  } finally {
+    wait.end();
   }
 }

@@ -220,7 +220,12 @@ function call<T>(at: TableAt, action: string, send: () => Promise<T>): Promise<T
   );
 }
 
-/** What `send` gives, once it gives something. @throws CredstashError UNREACHABLE after five minutes */
+/**
+ * What `send` gives, once it gives something.
+ *
+ * @param failing why it gives nothing yet: `is busy`
+ * @throws CredstashError UNREACHABLE after five minutes
+ */
 async function until<T>(
   at: TableAt,
   failing: string,
@@ -228,16 +233,22 @@ async function until<T>(
   send: () => Promise<T | undefined>,
 ): Promise<T> {
   const end = Date.now() + LONGEST_WAIT_MS;
-  for (;;) {
-    const result = await call(at, action, send);
-    if (result !== undefined) return result;
-    if (Date.now() > end) {
-      throw new CredstashError(
-        'UNREACHABLE',
-        `${resourceOf(at)} in ${at.region} ${failing} after ${LONGEST_WAIT_MS / 60_000} minutes`,
-        { hint: 'that may still end: run setup again' },
-      );
+  const wait = at.patience.watch(resourceOf(at));
+  try {
+    for (;;) {
+      const result = await call(at, action, send);
+      if (result !== undefined) return result;
+      if (Date.now() > end) {
+        throw new CredstashError(
+          'UNREACHABLE',
+          `${resourceOf(at)} in ${at.region} ${failing} after ${LONGEST_WAIT_MS / 60_000} minutes`,
+          { hint: 'that may still end: run setup again' },
+        );
+      }
+      wait.tell(end, failing);
+      await sleep(PAUSE_MS, at.signal);
     }
-    await sleep(PAUSE_MS, at.signal);
+  } finally {
+    wait.end();
   }
 }

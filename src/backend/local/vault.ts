@@ -33,6 +33,14 @@ const MASTER_KEY_BYTES = 32;
 /** What `#place` fills, and SQLite's own file beside it. */
 export const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
 
+/** SQLite waits in one go, and nothing else runs meanwhile. */
+const MAX_BUSY_MS = 30_000;
+
+export interface VaultOptions {
+  readonly create: boolean;
+  readonly busyMs?: number | undefined;
+}
+
 /**
  * The folder of an embedded vault: `vault.db`, the entries, and `master.key`, 32 random bytes that wrap the
  * data keys. Nothing is opened or created before the first use. All of it must belong to the user who runs this process.
@@ -46,16 +54,21 @@ export const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
 export class Vault {
   readonly folder: string;
   readonly #create: boolean;
+  readonly #busyMs: number;
   #database: Database | undefined;
   #masterKey: Uint8Array | undefined;
   /** The version of the schema when it was last looked at: it never falls. */
   #version = 0;
   #isKeyProven = false;
 
-  /** @param options.create whether the first use creates what is not there; else that is VAULT_NOT_FOUND */
-  constructor(folder: string, options: { readonly create: boolean }) {
+  /**
+   * @param options.create whether the first use creates what is not there; else that is VAULT_NOT_FOUND
+   * @param options.busyMs how long a lock of another process is waited for, in milliseconds; default: 30 s
+   */
+  constructor(folder: string, options: VaultOptions) {
     this.folder = folder;
     this.#create = options.create;
+    this.#busyMs = Math.min(options.busyMs ?? MAX_BUSY_MS, MAX_BUSY_MS);
   }
 
   /**
@@ -138,7 +151,7 @@ export class Vault {
       // FULL: a write is on the disk before it is reported. Deleted entries are overwritten, not just let go
       // (https://www.sqlite.org/pragma.html#pragma_synchronous and #pragma_secure_delete).
       database.exec(
-        'PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;',
+        `PRAGMA busy_timeout = ${this.#busyMs}; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;`,
       );
       this.#version = checkSchema(database, this.folder);
       leaveWal(database);

@@ -111,6 +111,9 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
           for (const { value } of [...secrets, ...resolved]) value.fill(0);
         });
       }
+      // The time is over before COMMAND is started, or it may take any.
+      io.deadline?.signal.throwIfAborted();
+      io.deadline?.stop();
       output.status = await runProgram(toProgram(file, [name, ...args]), environment, io);
     });
 }

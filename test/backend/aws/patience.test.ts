@@ -17,7 +17,7 @@ import { encodeItem, type Entry } from '../../../src/entry.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const waits: Parameters<Waiting>[0][] = [];
-const patience = new Patience((wait) => waits.push(wait));
+const patience = new Patience({ tell: (wait) => waits.push(wait) });
 const store = new AwsEntryStore(
   new DynamoDBClient({ region: 'eu-west-1' }),
   'secrets',
@@ -78,10 +78,16 @@ describe('a table that is throttled', () => {
       .rejectsOnce(throttled)
       .rejectsOnce(throttled)
       .resolves({ Items: [encodeItem(entry)] });
+    const start = Date.now();
     const { value, seconds } = await settled(store.latest('n'));
     expect(value).toMatchObject({ name: 'n' });
     expect(waits).toHaveLength(4);
-    expect(waits[0]).toEqual({ resource: 'the table secrets', seconds: 0 });
+    expect(waits[0]).toEqual({
+      resource: 'the table secrets',
+      state: 'is throttled',
+      since: start,
+      until: start + 600_000,
+    });
     expect(waits.at(-1)).toBeUndefined();
     expect(seconds).toBeGreaterThanOrEqual(3);
   });
@@ -149,6 +155,32 @@ describe('a table that is throttled', () => {
   });
 });
 
+describe('a table that does not answer', () => {
+  it('is told as a wait after two seconds, until it answers', async () => {
+    let answer: (output: object) => void = () => undefined;
+    dynamodb.on(QueryCommand).callsFake(
+      () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    );
+    const start = Date.now();
+    const latest = store.latest('n');
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(waits).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    const until = start + 60_000;
+    expect(waits).toEqual([
+      { resource: 'the table secrets', state: undefined, since: start, until },
+    ]);
+    answer({ Items: [encodeItem(entry)] });
+    expect(await latest).toMatchObject({ name: 'n' });
+    expect(waits).toHaveLength(2);
+    expect(waits.at(-1)).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 describe('a KMS that throttles', () => {
   const throttledKms = new KMSServiceException({
     name: 'ThrottlingException',
@@ -169,9 +201,9 @@ describe('a KMS that throttles', () => {
     const many = Array.from({ length: 32 }, () => keys.unwrap(Uint8Array.of(1), {}));
     const { value } = await settled(Promise.all(many));
     expect(value).toHaveLength(32);
-    const told = waits.slice(0, -1).map((wait) => wait?.seconds ?? -1);
-    expect(told).toEqual(told.toSorted((a, b) => a - b));
-    expect(waits[0]).toEqual({ resource: 'KMS in eu-west-1', seconds: 0 });
+    const start = open - 20_000;
+    expect(new Set(waits.slice(0, -1).map((wait) => wait?.since))).toEqual(new Set([start]));
+    expect(waits[0]).toMatchObject({ resource: 'KMS in eu-west-1', state: 'is throttled' });
     expect(waits.filter((wait) => wait === undefined)).toHaveLength(1);
     expect(waits.at(-1)).toBeUndefined();
   });

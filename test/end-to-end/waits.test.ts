@@ -1,0 +1,176 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startKmsServer, type KmsServer } from '../support/kms-server.ts';
+import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
+import { pty } from '../support/pty.ts';
+import { run, type RunOptions, silence } from '../support/run.ts';
+import {
+  asText,
+  awsEnv,
+  dynalite,
+  type Ended,
+  failed,
+  ok,
+  type Place,
+  type Running,
+  stored,
+  temporaryFolder,
+} from './backends.ts';
+
+/*
+ * A table or a KMS that throttles for ever, or never answers: a command says what it waits for, and --timeout ends it.
+ * Each command is a process, because the end of one is what is tried.
+ */
+
+const folder = temporaryFolder();
+let running: Running;
+let place: Place;
+let table: string;
+/** DynamoDB, which throttles every request. */
+let throttled: Recorder;
+let recorder: Recorder;
+let kms: KmsServer;
+let silent: KmsServer;
+
+beforeAll(async () => {
+  running = await dynalite.start();
+  place = await running.place();
+  table = place.args[1] ?? '';
+  expect(await place.cs(['put', 'app.db', 'secret'])).toEqual(stored('app.db'));
+  const dynamo = running.dynamo ?? '';
+  const services = { DynamoDB: dynamo, KMS: running.kms?.url ?? '' };
+  [throttled, recorder] = await Promise.all([startRecorder(services), startRecorder(services)]);
+  throttled.meddle = () => Promise.resolve(awsError('ProvisionedThroughputExceededException'));
+  [kms, silent] = await Promise.all([startKmsServer(), startKmsServer()]);
+  kms.fault('throttle');
+  silent.fault('hang');
+  writeFileSync(join(folder.path, 'template'), '{{ credstash://app.db }}');
+});
+afterAll(async () => {
+  folder.remove();
+  await Promise.all([running, throttled, recorder, kms, silent].map((each) => each.close()));
+});
+
+/** What throttles or is silent, with what a command is told of it. */
+const faults: Readonly<Record<string, { env: () => Record<string, string>; said: () => string }>> =
+  {
+    'a table that throttles': {
+      env: () => awsEnv(throttled.url, throttled.url),
+      said: () => `the table ${table} is throttled`,
+    },
+    'a KMS that throttles': {
+      env: () => awsEnv(running.dynamo ?? '', kms.url),
+      said: () => 'KMS in us-east-1 is throttled',
+    },
+    'a KMS that does not answer': {
+      env: () => awsEnv(running.dynamo ?? '', silent.url),
+      said: () => 'waiting for KMS in us-east-1',
+    },
+  };
+
+const ran = join(folder.path, 'ran');
+const written = join(folder.path, 'written');
+const readers: readonly (readonly string[])[] = [
+  ['get', 'app.db'],
+  ['getall'],
+  ['render', join(folder.path, 'template')],
+  ['get', 'app.db', '-o', written],
+  ['exec', 'app.*', '--', 'touch', ran],
+  ['exec', '--env', 'DB=app.db', '--', 'touch', ran],
+];
+
+async function cs(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  options: RunOptions = {},
+): Promise<Ended> {
+  return asText(await run(['-t', table, ...args], { ...options, env }));
+}
+
+describe.each(Object.keys(faults))('%s', (name) => {
+  const fault = faults[name];
+  if (!fault) throw new Error(name);
+
+  test('is told after five seconds, and --timeout ends the command, which did nothing', async () => {
+    const limit = ['--timeout', '5500ms'];
+    const [quiet, ...ended] = await Promise.all([
+      cs([...limit, '--quiet', 'get', 'app.db'], fault.env()),
+      ...readers.map((args) => cs([...limit, ...args], fault.env())),
+    ]);
+    const line = `credstash: ${fault.said()}: 5 s, at most 1 s more\n`;
+    const error = `credstash: error: not done after 5.5 s (--timeout): ${fault.said()}\n`;
+    for (const [i, one] of ended.entries()) {
+      expect(one, readers[i]?.join(' ')).toMatchObject({ status: 7, stdout: '' });
+      expect(one.stderr.slice(0, line.length + error.length)).toBe(line + error);
+      expect(one.stderr.slice(line.length + error.length)).toMatch(/^credstash: hint: [^\n]*\n$/);
+    }
+    expect([ran, written].filter(existsSync)).toEqual([]);
+    expect(quiet).toEqual(failed(7, error.trim()));
+  });
+});
+
+describe.concurrent('the limit', () => {
+  test('comes from CREDSTASH_TIMEOUT too, and the option goes before it', async () => {
+    const env = { ...awsEnv(throttled.url, throttled.url), CREDSTASH_TIMEOUT: '1' };
+    expect(await cs(['list'], env)).toEqual(failed(7, 'not done after 1 s (CREDSTASH_TIMEOUT)'));
+    const option = ['--timeout', '1500ms'];
+    expect(await cs([...option, 'list'], env)).toEqual(failed(7, 'after 1.5 s (--timeout)'));
+    expect(await cs(['list', ...option], env)).toEqual(failed(7, 'after 1.5 s (--timeout)'));
+  });
+
+  test('is a duration: anything else is exit 2, before any request', async () => {
+    const env = awsEnv(recorder.url, recorder.url);
+    for (const limit of ['0', '0s', '-1', 'soon', '1d', '1e3', ' 1', '30 s', '99999999h', '.5']) {
+      const hint = 'hint: a duration looks like 30s';
+      const option = await cs([`--timeout=${limit}`, 'get', 'app.db'], env);
+      expect(option, limit).toEqual(failed(2, '--timeout is not a duration', hint));
+    }
+    const variable = await cs(['get', 'app.db'], { ...env, CREDSTASH_TIMEOUT: 'soon' });
+    expect(variable).toEqual(failed(2, 'CREDSTASH_TIMEOUT is not a duration'));
+    expect(recorder.requests).toEqual([]);
+  });
+
+  test('is no limit for COMMAND, nor for what is done in time', async () => {
+    const { env } = place;
+    const ended = await cs(['--timeout', '2s', 'exec', 'app.*', '--', 'sleep', '3'], env);
+    expect(ended).toEqual(ok(''));
+    expect(await cs(['--timeout', '20s', 'get', 'app.db'], env)).toEqual(ok('secret\n'));
+  });
+
+  test('ends what waits for its input', async () => {
+    const ended = await cs(['--timeout', '1s', 'put', 'never', '-'], place.env, { input: silence });
+    expect(ended).toEqual(
+      failed(7, 'not done after 1 s (--timeout)', 'hint: what was done before'),
+    );
+    expect(await place.cs(['get', 'never'])).toEqual(failed(3, 'there is no secret never'));
+  });
+
+  test('ends a question, and the terminal echoes again', async () => {
+    const terminal = pty(['-t', table, '--timeout', '1s', 'put', 'never'], {
+      env: place.env,
+      script: (command) => `${command}; echo "status $?"; stty -a`,
+    });
+    await terminal.waitFor('never: ');
+    await terminal.waitFor('not done after 1 s (--timeout)');
+    await terminal.waitFor('status 7');
+    expect((await terminal.done).output).toMatch(/[^-]echo\b/);
+  });
+
+  test('of a put whose answer is awaited: the hint says that it may be stored', async () => {
+    const ended = await cs(['--timeout', '1s', 'put', 'x', 'y'], awsEnv(throttled.url, kms.url));
+    expect(ended).toEqual(
+      failed(7, 'hint: what was done before stays done, and what was under way'),
+    );
+  });
+
+  test('ends a change of many', async () => {
+    const args = ['--timeout', '4s', 'rekey', '-k', 'alias/other', '--yes'];
+    const ended = await cs(args, awsEnv(running.dynamo ?? '', kms.url));
+    expect(ended).toMatchObject({ status: 7, stdout: '0 rekeyed, 0 skipped, 1 failed\n' });
+    const said = 'app.db version 1: not done after 4 s (--timeout): KMS in us-east-1 is throttled';
+    expect(ended.stderr).toContain(said);
+    expect(ended.stderr).toContain('the same command goes on with the rest');
+    expect(await place.cs(['get', 'app.db'])).toEqual(ok('secret\n'));
+  });
+});
