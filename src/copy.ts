@@ -15,10 +15,22 @@ import { CredstashError, hasCode, TargetError } from './errors.ts';
 import { about, contextOf, openEntry } from './read.ts';
 import { equal } from './seal/data-key.ts';
 import { FORMATS } from './seal/index.ts';
+import { compareUtf8 } from './utf8.ts';
 
 export interface CopyOptions extends RewriteOptions {
   /** The newest version of each secret alone; default: all. */
   readonly latest?: boolean | undefined;
+  /** Told of a secret whose newest version was copied, and is not the newest one there. */
+  readonly onOvertaken?: ((overtaken: Overtaken) => void) | undefined;
+}
+
+/** A secret of which readers of the target get another version than the newest one that was copied. */
+export interface Overtaken {
+  readonly name: string;
+  /** The version that was copied. */
+  readonly version: string;
+  /** The newest version in the target. */
+  readonly newest: string;
 }
 
 /** A copy of one run: from where, to where, with which pairs. */
@@ -38,6 +50,7 @@ export async function* copy(
   open: () => Promise<{ from: Backend; to: Backend }>,
   options: CopyOptions,
 ): AsyncGenerator<Change> {
+  const { onOvertaken } = options;
   const { glob, context } = checkRewrite(options, 'open');
   const copying = { ...(await open()), pairs: context, dryRun: options.dryRun ?? false };
   const all = await matching(copying.from, glob, options.progress);
@@ -63,9 +76,25 @@ export async function* copy(
       });
     }
     const copy = copyEntry(copying, header, begin);
-    if (!first) newest.set(header.name, copy);
-    return copy;
+    if (first) return copy;
+    newest.set(header.name, copy);
+    const isCopied = await copy;
+    if (isCopied && onOvertaken && !copying.dryRun) {
+      const overtaken = await findOvertaken(copying, header);
+      if (overtaken) onOvertaken(overtaken);
+    }
+    return isCopied;
   });
+}
+
+/** Whether the target has a newer version than the one that was copied. A role need not be allowed to look. */
+async function findOvertaken(
+  { to }: Copying,
+  { name, version }: EntryHeader,
+): Promise<Overtaken | undefined> {
+  const there = await to.entries.newestHeader(name).catch(() => undefined);
+  if (!there || compareUtf8(there.version, version) <= 0) return undefined;
+  return { name, version, newest: there.version };
 }
 
 /** Whether the target has something in the place of the entry that failed: then older versions do not become the newest. */

@@ -11,7 +11,7 @@ import {
   versionsOf,
 } from './changes.ts';
 import type { Context } from './context.ts';
-import type { CopyOptions } from './copy.ts';
+import type { CopyOptions, Overtaken } from './copy.ts';
 import type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';
 import {
   CredstashError,
@@ -66,6 +66,7 @@ export type {
   CopyOptions,
   GetOptions,
   MigrateOptions,
+  Overtaken,
   Progress,
   ProgressOptions,
   PruneOptions,

@@ -29,6 +29,7 @@ export type {
   GetAllOptions,
   GetOptions,
   MigrateOptions,
+  Overtaken,
   Progress,
   ProgressOptions,
   PruneOptions,

@@ -10,5 +10,5 @@ export function nameRemarks(name: string): string[] {
       `the name "${name}" is not in Unicode's form NFC, so it differs from the one that most keyboards type`,
     );
   }
-  return remarks.map((remark) => `credstash: warning: ${remark}`);
+  return remarks;
 }

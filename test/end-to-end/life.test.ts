@@ -323,6 +323,30 @@ describe.each(engines)('$name', ({ start }) => {
       expect(await cs(['put', 'pv', 'auto', '-v', '3', '-a'])).toEqual(stored('pv'));
     });
 
+    test('and so does each secret of putall -v, at most 20 of them', async () => {
+      await versions(place, 'pa', ['one', 'two', 'three']);
+      const secrets = JSON.stringify({ pa: 'late', pn: 'new' });
+      expect(await cs(['putall', secrets, '-v', '0'])).toEqual({
+        status: 0,
+        stdout: 'pa has been stored\npn has been stored\n',
+        stderr:
+          'credstash: warning: version 0 of pa is stored, but is not the newest: get will still give version 3\n',
+      });
+      expect(await cs(['get', 'pa'])).toEqual(ok('three\n'));
+      // Also beside one that fails; and what was there already is not stored.
+      const again = await cs(['putall', JSON.stringify({ pa: 'x', pn: 'late' }), '-v', '00']);
+      expect(again.stderr).not.toContain('is stored');
+      await cs(['put', 'pb', 'newest', '-v', '7']);
+      const partial = await cs(['putall', JSON.stringify({ pa: 'x', pb: 'late' }), '-v', '0']);
+      expect(partial.status).toBe(4);
+      expect(partial.stderr).toContain('version 0 of pb is stored, but is not the newest');
+      const many = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`pm${i}`, 'x']));
+      await cs(['putall', JSON.stringify(many), '-v', '5']);
+      const { stderr } = await cs(['putall', JSON.stringify(many), '-v', '4']);
+      expect(stderr.match(/is stored, but is not the newest/g)).toHaveLength(20);
+      expect(stderr).toContain('credstash: warning: and 3 more such secrets\n');
+    });
+
     test('a name that readers may not find again is told, and stored', async () => {
       for (const [name, why] of [
         [' spaced', '" spaced" begins or ends with white space'],
@@ -574,6 +598,22 @@ describe.each(engines)('$name', ({ start }) => {
       expect(await own.cs(copy)).toEqual(ok('0 copied, 4 skipped, 0 failed\n'));
       // What was copied before is opened there, and not here.
       expect(running.kms?.requests.length).toBe(requests);
+    });
+
+    test('of a version that is not the newest there says so, once, and get gives the newest', async () => {
+      const own = await running.place();
+      await versions(own, 'a', ['1', '2', '3']);
+      await versions(own, 'b', ['1', '2']);
+      const to = target('overtaken');
+      await to.cs(['put', 'a', 'there', '-v', '5']);
+      const copy = ['copy', '--to-local', join(folder.path, 'overtaken')];
+      const { stdout, stderr } = await own.cs(copy);
+      expect(stdout).toContain('5 copied, 0 skipped, 0 failed\n');
+      expect(stderr).toBe(
+        `credstash: warning: version 3 of a is copied, but is not the newest in ${to.where}: get there will still give version 5\n`,
+      );
+      expect(await to.cs(['get', 'a'])).toEqual(ok('there\n'));
+      expect(await own.cs(copy)).toEqual(ok('0 copied, 5 skipped, 0 failed\n'));
     });
 
     test('what is there with another value is a conflict, and stays', async () => {

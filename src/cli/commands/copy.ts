@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import { CredstashError, TargetError } from '../../errors.ts';
+import type { Overtaken } from '../../flows.ts';
 import { commandLine } from '../../shell-word.ts';
+import { shortVersion } from '../../version.ts';
 import { chooseBackend, open } from '../backend.ts';
 import { addChangeOptions, type ChangeFlags, globAndContext, runChanges } from '../changes.ts';
 import type { Io } from '../io.ts';
+import { printSome } from '../overtaken.ts';
 import { destinationOf, type DestinationOptions, optionsOf, type Settings } from '../settings.ts';
 
 export function register(command: Command, io: Io): void {
@@ -39,15 +42,25 @@ export function register(command: Command, io: Io): void {
           if (from === where && flags.toProfile === undefined) {
             throw new CredstashError('USAGE', `the copy would go to where it comes from: ${where}`);
           }
+          const overtaken: string[] = [];
+          const onOvertaken = ({ name, version, newest }: Overtaken): void => {
+            const [copied, other] = [version, newest].map(shortVersion);
+            overtaken.push(
+              `version ${copied} of ${name} is copied, but is not the newest in ${where}: get there will still give version ${other}`,
+            );
+          };
+          const { latest } = flags;
           await runChanges(
             io,
-            (options) => credstash.copy(to, { ...options, glob, context, latest: flags.latest }),
+            (options) => credstash.copy(to, { ...options, glob, context, latest, onOvertaken }),
             // It neither deletes nor rewrites, and need not ask.
             { ...flags, yes: true },
             { verb: 'copy', done: 'copied' },
             where,
             (error) => hintOf(error, destination),
-          );
+          ).finally(() => {
+            printSome(io, overtaken, 'such secrets');
+          });
         } finally {
           await to.close();
         }

@@ -4,12 +4,11 @@ import { MAX_ITEM_BYTES } from '../../entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
 import type { Credstash } from '../../credstash.ts';
-import { compareUtf8 } from '../../utf8.ts';
-import { shortVersion } from '../../version.ts';
 import { chooseBackend } from '../backend.ts';
 import { readArgument } from '../input.ts';
 import type { Io } from '../io.ts';
 import { nameRemarks } from '../name-remarks.ts';
+import { warnOfOvertaken } from '../overtaken.ts';
 import { samePlaceCommand } from '../same-place.ts';
 import { addSealOptions, sealFlags, sealOptions, type SealOptions } from '../seal-options.ts';
 import { optionsOf } from '../settings.ts';
@@ -64,7 +63,7 @@ export function register(command: Command, io: Io): void {
         const secret = given ?? (await askValue(io, credstash, name, seal));
         const { version } = await credstash.put(name, secret, seal);
         await io.write(`${visible(name)} has been stored\n`);
-        for (const remark of nameRemarks(name)) io.note(remark);
+        for (const remark of nameRemarks(name)) io.note(`credstash: warning: ${remark}`);
         if (value === '' && !asks) {
           io.note(`credstash: warning: the value is empty: ${name} is an empty secret`);
         }
@@ -80,7 +79,7 @@ export function register(command: Command, io: Io): void {
           );
         }
         if (seal.version !== undefined && !seal.autoversion) {
-          await noteIfNotNewest(io, credstash, name, version);
+          await warnOfOvertaken(io, credstash, [name], version);
         }
       });
     },
@@ -89,24 +88,6 @@ export function register(command: Command, io: Io): void {
 
 /** A pair of an encryption context, in all likelihood: base64, which may end in `=`, is none. */
 const LIKE_A_PAIR = /^[\p{L}_][\p{L}\p{N}_.:-]*=(?!=*$)/u;
-
-/** How long a put that has stored its secret waits for the answer which a warning depends on. */
-const NOTE_PATIENCE_MS = 5000;
-
-/** Says so if a get still gives another version than the one that was stored. A role need not be allowed to look. */
-async function noteIfNotNewest(
-  io: Io,
-  credstash: Credstash,
-  name: string,
-  version: string,
-): Promise<void> {
-  const signal = AbortSignal.timeout(NOTE_PATIENCE_MS);
-  const newest = await credstash.newestVersion(name, { signal }).catch(() => undefined);
-  if (newest === undefined || compareUtf8(newest, version) <= 0) return;
-  io.note(
-    `credstash: warning: version ${shortVersion(version)} of ${name} is stored, but is not the newest: get will still give version ${shortVersion(newest)}`,
-  );
-}
 
 /** Asks for the value, unless the version exists already: nobody should type a secret for nothing. */
 async function askValue(

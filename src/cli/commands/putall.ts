@@ -6,6 +6,7 @@ import { chooseBackend } from '../backend.ts';
 import { readArgument } from '../input.ts';
 import { nameRemarks } from '../name-remarks.ts';
 import type { Io } from '../io.ts';
+import { printSome, warnOfOvertaken } from '../overtaken.ts';
 import { addSealOptions, sealOptions, type SealOptions } from '../seal-options.ts';
 import { optionsOf } from '../settings.ts';
 
@@ -23,9 +24,6 @@ value that is no text is {"base64": "…"} or !!binary.`;
 
 const EMPTY_HINT =
   'give a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}';
-
-/** How many warnings about names are printed. */
-const MAX_REMARKS = 20;
 
 interface PutAllOptions extends SealOptions {
   readonly skipUnchanged?: true;
@@ -50,6 +48,7 @@ export function register(command: Command, io: Io): void {
       );
       await withBackend(async (credstash) => {
         const failures: Failure[] = [];
+        const stored: string[] = [];
         // An output that takes no more must not leave the rest unsaid.
         let unwritten: Error | undefined;
         const say = async (line: string): Promise<void> => {
@@ -60,15 +59,17 @@ export function register(command: Command, io: Io): void {
         const progress = io.progress('secrets done');
         for await (const each of credstash.putAll(secrets, { ...seal, progress })) {
           if (each.done === 'failed') failures.push(each);
-          else if (each.done === 'stored') await say(`${visible(each.name)} has been stored\n`);
-          else await say(`${visible(each.name)} is unchanged\n`);
+          else if (each.done === 'stored') {
+            stored.push(each.name);
+            await say(`${visible(each.name)} has been stored\n`);
+          } else await say(`${visible(each.name)} is unchanged\n`);
+        }
+        printSome(io, stored.flatMap(nameRemarks), 'such names');
+        if (seal.version !== undefined && !seal.autoversion) {
+          await warnOfOvertaken(io, credstash, stored, seal.version);
         }
         if (failures.length === 0) {
           if (unwritten !== undefined) throw unwritten;
-          const remarks = secrets.flatMap(({ name }) => nameRemarks(name));
-          for (const remark of remarks.slice(0, MAX_REMARKS)) io.note(remark);
-          const left = remarks.length - MAX_REMARKS;
-          if (left > 0) io.note(`credstash: warning: and ${left} more such names`);
           return;
         }
         throw together(
