@@ -6,6 +6,7 @@ import type { DoctorOptions } from './doctor.ts';
 import { CredstashError } from './errors.ts';
 import { type FlowDefaults, Flows } from './flows.ts';
 import type { Policy, PolicyOptions, PolicyPlace, Role } from './policy.ts';
+import { combineSignals } from './progress.ts';
 import type { CheckOptions, Checks, Step } from './step.ts';
 import { checkFormats, checkTrustedKeys, describeTrust } from './trust.ts';
 
@@ -41,6 +42,7 @@ export class Credstash extends Flows {
   readonly #backend: () => Promise<Opened>;
   readonly #close: () => Promise<void>;
   readonly #trust: string | undefined;
+  readonly #signal: AbortSignal | undefined;
 
   /**
    * @param options what AWS's own environment variables and files say, unless given here
@@ -65,6 +67,7 @@ export class Credstash extends Flows {
     super(once, options);
     this.#trust = describeTrust(vault ? null : trusted, checkFormats(formats, trustNames?.formats));
     this.#backend = once;
+    this.#signal = options.signal;
     this.#close = async () => {
       const last = opened;
       opened = undefined;
@@ -91,7 +94,7 @@ export class Credstash extends Flows {
    *   one of several regions is asked for and the key has one; KEY_UNUSABLE for a key that cannot be used
    */
   async setup(options: SetupOptions = {}): Promise<boolean> {
-    const signal = this.signalOf(options);
+    const signal = combineSignals(options.signal, this.#signal);
     signal?.throwIfAborted();
     return (await this.#backend()).setup({ ...options, signal });
   }
@@ -111,7 +114,8 @@ export class Credstash extends Flows {
       get: this.get.bind(this),
       trust: this.#trust,
     };
-    yield* diagnose(patient, { ...options, signal: this.signalOf(options) });
+    const signal = combineSignals(options.signal, this.#signal);
+    yield* diagnose(patient, { ...options, signal });
   }
 
   /**

@@ -36,7 +36,13 @@ import {
   type Request,
   writtenDigest,
 } from './plan.ts';
-import { type CallOptions, counted, type Progress, type ProgressOptions } from './progress.ts';
+import {
+  combineSignals,
+  type CallOptions,
+  counted,
+  type Progress,
+  type ProgressOptions,
+} from './progress.ts';
 import type { PruneOptions } from './prune.ts';
 import { checkWhich, find, lacks, lookUp, openEntry, textFrom, type Which } from './read.ts';
 import { isReference, parseReferences } from './reference.ts';
@@ -176,10 +182,8 @@ export class Flows {
     this.#signal = signal;
   }
 
-  /** What ends a call: its own signal, or the instance's. */
-  protected signalOf({ signal }: CallOptions): AbortSignal | undefined {
-    const own = this.#signal;
-    return signal && own && signal !== own ? AbortSignal.any([signal, own]) : (signal ?? own);
+  #signalOf(options: CallOptions): AbortSignal | undefined {
+    return combineSignals(options.signal, this.#signal);
   }
 
   /** How many secrets are worked on at once. */
@@ -193,7 +197,7 @@ export class Flows {
 
   /** The backend, for as long as one flow takes. */
   async #on(options: CallOptions): Promise<Backend> {
-    const signal = this.signalOf(options);
+    const signal = this.#signalOf(options);
     signal?.throwIfAborted();
     const { keys, entries } = await this.#backend();
     const formats = this.#formats;
@@ -266,7 +270,7 @@ export class Flows {
       try {
         got.set(id, await get(on, request));
       } catch (error) {
-        this.signalOf(options)?.throwIfAborted();
+        this.#signalOf(options)?.throwIfAborted();
         if (!isOfOneSecret(error)) throw error;
         got.set(id, error);
       }
@@ -351,7 +355,7 @@ export class Flows {
       try {
         return { name, value: await openEntry(on, await entryOf(on, name, found, which), context) };
       } catch (error) {
-        this.signalOf(options)?.throwIfAborted();
+        this.#signalOf(options)?.throwIfAborted();
         if (isOfOneSecret(error)) return { name, error };
         throw error;
       }
@@ -414,7 +418,7 @@ export class Flows {
       {
         isOfAll: (error) =>
           hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE') || !isOfOneSecret(error),
-        signal: this.signalOf(options),
+        signal: this.#signalOf(options),
       },
     );
     yield* counted(

@@ -11,6 +11,14 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What is aborted as soon as one of two signals is. */
+export function combineSignals(
+  one: AbortSignal | undefined,
+  other: AbortSignal | undefined,
+): AbortSignal | undefined {
+  return one && other && one !== other ? AbortSignal.any([one, other]) : (one ?? other);
+}
+
 /** What can be said of a flow that takes long. */
 export interface ProgressOptions extends CallOptions {
   readonly progress?: Progress | undefined;
