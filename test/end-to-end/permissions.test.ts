@@ -79,6 +79,10 @@ const CASES: Readonly<Record<string, Case>> = {
     lines: [[['__complete', 'fish', '--', '-t', 'TABLE', 'get', ''], 0, 'a\t']],
   },
   putall: { lines: [[['putall', '{"a": "one", "b": "two"}']], [['putall', '{"a": "x"}'], 4]] },
+  'putall -v V': {
+    before: two,
+    lines: [[['putall', '-v', '0', '{"a": "late"}']], [['putall', '-v', '0', '{"a": "x"}'], 4]],
+  },
   'putall -a': { before: two, lines: [[['putall', '-a', '{"a": "three"}']]] },
   'putall --skip-unchanged': {
     before: [[['put', 'a', 'one']]],
