@@ -129,7 +129,9 @@ test('a proxy of the environment is used where Node.js can, else told when nothi
 test('what a proxy leads to must show a valid certificate too', async () => {
   const url = `http://127.0.0.1:${portOf(proxy)}`;
   const env = { HTTPS_PROXY: url };
-  expect(await secure.cs(['get', 'db'], { env })).toEqual(failed(7, 'DynamoDB', 'CERT'));
+  expect(await secure.cs(['get', 'db'], { env })).toEqual(
+    failed(7, 'DynamoDB', 'CERT', 'with AWS_CA_BUNDLE'),
+  );
   const connect = `CONNECT 127.0.0.1:${portOf(tls)}`;
   expect(new Set(through)).toEqual(new Set(usesProxy ? [connect] : []));
 });

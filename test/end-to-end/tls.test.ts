@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
@@ -155,6 +156,30 @@ test('the hints about certificates work', async () => {
   const added = { AWS_CA_BUNDLE: both };
   expect(await place.cs(['get', 'db'], { env: added })).toEqual(ok('secret\n'));
   expect(await right.cs(['get', 'db'], { env: added })).toEqual(ok('secret\n'));
+});
+
+test('a refused certificate of SSO has the same hint, and it works', async () => {
+  const home = join(folder.path, 'home');
+  const cache = join(home, '.aws/sso/cache');
+  mkdirSync(cache, { recursive: true });
+  const start = { sso_start_url: 'https://start.example', sso_region: 'eu-west-1' };
+  const profile = { ...start, sso_account_id: '123456789012', sso_role_name: 'reader' };
+  const lines = Object.entries(profile).map(([key, value]) => `${key} = ${value}\n`);
+  writeFileSync(join(home, '.aws/config'), `[profile sso]\n${lines.join('')}`);
+  writeFileSync(
+    join(cache, `${createHash('sha1').update(start.sso_start_url).digest('hex')}.json`),
+    JSON.stringify({ accessToken: 'token', expiresAt: '2099-01-01T00:00:00Z' }),
+  );
+  const [{ certificate }] = WRONG;
+  // It answers as no SSO does, which is another error.
+  const url = await front(certificate, kms);
+  const env = { HOME: home, AWS_ENDPOINT_URL_SSO: url };
+  const args = ['-p', 'sso', 'get', 'db'];
+  expect(await right.cs(args, { env })).toEqual(failed(7, 'SELF_SIGNED', 'with AWS_CA_BUNDLE'));
+  const found = { ...env, AWS_CA_BUNDLE: certificate.path };
+  const answered = await right.cs(args, { env: found });
+  expect(answered.status).not.toBe(0);
+  expect(answered.stderr).not.toMatch(/CERT|certificate/);
 });
 
 test('SSL_CERT_FILE and SSL_CERT_DIR add nobody who is trusted, on any runtime', async () => {

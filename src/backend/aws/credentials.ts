@@ -19,7 +19,7 @@ import { commandLine } from '../../shell-word.ts';
 import { bareFault } from '../../util/system-faults.ts';
 import { endpointOption, type Endpoints, findInstanceEndpoint } from './client-settings.ts';
 import type { ClientConfig } from './config.ts';
-import { CREDENTIALS_HINT, nameOf, translate } from './errors.ts';
+import { CREDENTIALS_HINT, hintOfCertificate, nameOf, translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { type guardRequests, refuseAnyCertificate, wrapHandler } from './http.ts';
 import { type AwsFiles, isRoleArn, profileNameOf, readAwsFiles, type Section } from './profile.ts';
@@ -526,9 +526,10 @@ function ssoFailure(
   const [, answered] = /^(?:Error: )?([A-Za-z]{1,60}(?:Exception|Error))\b/.exec(text) ?? [];
   const login = `log in: ${commandLine(['aws', 'sso', 'login', '--profile', name])}`;
   const of = `of the profile ${name}`;
+  const refused = failure && hintOfCertificate(failure.code, failure.host);
   if (/\bexpired\b|Cannot refresh/i.test(text) || answered === 'UnauthorizedException') {
     const tail = failure && `, and ${failure.host} cannot be reached to renew it (${failure.code})`;
-    return missing(`: the SSO login ${of} has expired${tail ?? ''}`, login);
+    return missing(`: the SSO login ${of} has expired${tail ?? ''}`, refused ?? login);
   }
   if (/not found or is invalid|is invalid\.|Value not present/.test(text)) {
     return missing(`: there is no SSO login ${of}`, login);
@@ -545,7 +546,7 @@ function ssoFailure(
   return new CredstashError(
     'UNREACHABLE',
     `SSO in ${section['sso_region'] ?? ''} gave no credentials for the profile ${name} (${code}${place})`,
-    { hint: 'check the network and sso_region', cause: new Error(`SSO: ${code}`) },
+    { hint: refused ?? 'check the network and sso_region', cause: new Error(`SSO: ${code}`) },
   );
 }
 
@@ -584,7 +585,8 @@ function loginFailure(
   const of = `of the profile ${name}`;
   if (failure) {
     const tail = `${failure.host} cannot be reached to renew it (${failure.code})`;
-    return missing(`: the login ${of} has expired, and ${tail}`, login, cause);
+    const refused = hintOfCertificate(failure.code, failure.host);
+    return missing(`: the login ${of} has expired, and ${tail}`, refused ?? login, cause);
   }
   if (text.startsWith('Failed to load token')) {
     return text.includes('ENOENT')

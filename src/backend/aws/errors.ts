@@ -142,8 +142,7 @@ export function translate(error: unknown, where: Where): CredstashError {
     const message = `${where.service} cannot be reached, for ${at} (${why}), after retries`;
     const refused = hintOfCertificate(code, host ?? where.service);
     if (refused === undefined) return make('UNREACHABLE', message);
-    const hint = ignoresProxy() ? `${refused}; ${PROXY_HINT}` : refused;
-    return new CredstashError('UNREACHABLE', message, { cause, hint });
+    return new CredstashError('UNREACHABLE', message, { cause, hint: refused });
   }
   if (isOfSettings(error, where)) {
     return new CredstashError(
@@ -206,8 +205,13 @@ const UNTRUSTED = [
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ];
 
-/** What to do about a certificate that was refused; undefined for every other code. */
-function hintOfCertificate(code: string | undefined, host: string): string | undefined {
+/** What to do about a host whose certificate was refused; undefined for every other code of a failed connection. */
+export function hintOfCertificate(code: string | undefined, host: string): string | undefined {
+  const hint = wordsOfCertificate(code, host);
+  return hint !== undefined && ignoresProxy() ? `${hint}; ${PROXY_HINT}` : hint;
+}
+
+function wordsOfCertificate(code: string | undefined, host: string): string | undefined {
   switch (code) {
     case undefined:
       return undefined;
