@@ -138,8 +138,8 @@ export function encodeItem(entry: Entry): Item {
  * project, or a user, may have added them.
  *
  * A current entry must be in its one canonical encoding. An original entry is read as the original, nodecredstash 2 and the
- * port that wrote it read it: base64 with line breaks, hex in upper case, any spelling of a digest, a comment or digest that
- * is NULL. Its HMAC tells whether it is genuine.
+ * port that wrote it read it: base64 with line breaks, hex in upper case, any spelling of a digest, a digest that is
+ * NULL, a comment that is no text. Its HMAC tells whether it is genuine.
  *
  * @throws CredstashError INTEGRITY, naming the entry and the attribute and never its content, for an attribute that is missing,
  *   of the wrong type or wrongly encoded, or that names an unknown cipher or digest
@@ -183,10 +183,9 @@ export function parseItem(item: AnyItem): Entry {
     ...labels(item),
   };
   if (cipher === undefined) {
-    const orNull = (name: string): string | undefined =>
-      only(item, name, 'NULL') === true ? undefined : optionalText(name);
-    const digest = orNull('digest');
-    const comment = orNull('comment');
+    const digest = only(item, 'digest', 'NULL') === true ? undefined : optionalText('digest');
+    // Nothing authenticates it, and no reader of the original looks at it.
+    const comment = text(item, 'comment');
     if (digest && digestAlgorithm(digest) === undefined) {
       throw malformed('its attribute digest names an unknown digest');
     }

@@ -109,13 +109,15 @@ describe.each([
     expectRefusal(rest);
   });
 
-  it.each(Object.keys(item))('is refused when %s has another type', (name) => {
+  // Of an original entry, a comment that is no text counts as none.
+  const typed = Object.keys(item).filter((name) => !(isOriginal && name === 'comment'));
+  it.each(typed)('is refused when %s has another type', (name) => {
     const value = item[name] ?? { S: '' };
     for (const other of [
       'S' in value ? { B: bytes(value.S) } : { S: Buffer.from(value.B).toString('base64') },
       { N: '1' },
       { BOOL: true },
-      ...(isOriginal && ['comment', 'digest'].includes(name) ? [] : [{ NULL: true }]),
+      ...(isOriginal && name === 'digest' ? [] : [{ NULL: true }]),
       { L: [value] },
       { M: { S: value } },
       { SS: ['S' in value ? value.S : ''] },
@@ -192,9 +194,12 @@ describe('an original item is read as its writer reads it', () => {
     expect(digestAlgorithm(digest)).toBe(algorithm);
   });
 
-  it('with a comment or digest that is NULL, or a digest that is empty: it has none', () => {
+  it('with a comment or digest that is NULL, a comment that is no text, or a digest that is empty: it has none', () => {
     const none = { ...item, comment: { NULL: true }, digest: { NULL: true } };
     expect(parseItem(none)).not.toHaveProperty('comment');
+    for (const comment of [{ N: '5' }, { B: Buffer.from('c') }, { L: [] }, { M: {} }, {}]) {
+      expect(parseItem({ ...item, comment })).not.toHaveProperty('comment');
+    }
     expect(parseItem(none)).not.toHaveProperty('digest');
     expect(parseItem(none).stored).toBe(none);
     expect(parseItem({ ...item, digest: { S: '' } })).not.toHaveProperty('digest');

@@ -38,6 +38,16 @@ const ENCODINGS: Readonly<Record<string, (item: Attributes) => Attributes>> = {
   }),
   lower: (item) => ({ ...item, digest: { S: textOf(item['digest']).toLowerCase() } }),
   null: (item) => ({ ...item, comment: { NULL: true } }),
+  // No reader of the original looks at the comment.
+  'odd-comment': (item) => ({ ...item, comment: { N: '5' } }),
+  'no-digest': (item) =>
+    textOf(item['digest']) === 'SHA256' ? { ...item, digest: { NULL: true } } : item,
+  openssl: (item) => ({ ...item, ...inBoth(item, (text) => lines(text, 64, '\n')) }),
+  indented: (item) => ({
+    ...item,
+    ...inBoth(item, (text) => `\n${lines(text, 40, '\r\n\t  ')}`),
+    hmac: { S: `${textOf(item['hmac'])}\n` },
+  }),
   more: (item) => ({
     ...item,
     created: { S: 'yesterday' },
@@ -128,6 +138,10 @@ test('copy and rekey keep them, and what else their items have', async () => {
   expect(rekeyed.stdout).toContain(`\n${secrets.size} rekeyed, 0 skipped, 0 failed\n`);
   await expectAllToOpen(place);
   const items = await place.items();
+  const odd = items.filter((item) => textOf(item['name']).startsWith('odd-comment.'));
+  expect(new Set(odd.map((item) => JSON.stringify(item['comment'])))).toEqual(
+    new Set(['{"N":"5"}']),
+  );
   const more = items.filter((item) => textOf(item['name']).startsWith('more.'));
   expect(more.length).toBeGreaterThan(10);
   for (const item of more) {

@@ -115,10 +115,8 @@ export class AwsEntryStore implements EntryStore {
     // Its keys alone would be met by an item that is not there.
     const conditions = ['attribute_exists(#name)'];
     // A `created` of an original entry is somebody else's attribute: nothing is known of it, and it stays.
-    const attributes =
-      was.cipher === entry.cipher && was.cipher === 'AES-256-CTR'
-        ? ATTRIBUTES.filter((name) => name !== 'created')
-        : ATTRIBUTES;
+    const isOriginal = was.cipher === entry.cipher && was.cipher === 'AES-256-CTR';
+    const attributes = isOriginal ? ATTRIBUTES.filter((name) => name !== 'created') : ATTRIBUTES;
     for (const name of attributes) {
       const [to, from] = [item[name], before[name]];
       if (from) {
@@ -131,7 +129,8 @@ export class AwsEntryStore implements EntryStore {
       if (to) {
         set.push(`#${name} = :${name}`);
         values[`:${name}`] = to;
-      } else {
+      } else if (!(isOriginal && name === 'comment' && from)) {
+        // A comment of an original entry that is no text counts as none, and stays.
         remove.push(`#${name}`);
       }
     }
