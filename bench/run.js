@@ -25,12 +25,17 @@ import { plot } from './plot.js';
  *
  *     npm run bench                 every table, into bench/RESULTS.md and bench/startup.svg
  *     npm run bench -- --rounds 5   quicker, and rougher; writes nothing
+ *     npm run bench -- --growth     only what a table costs as it grows; replaces these sections of bench/RESULTS.md
+ *     npm run bench -- --growth --before FILE   and compares with the command of another build, its dist/bin/credstash.cjs
  */
 const root = join(import.meta.dirname, '..');
 const at = process.argv.indexOf('--rounds');
 const quick = at !== -1;
+const beforeAt = process.argv.indexOf('--before');
+const before = beforeAt === -1 ? undefined : process.argv[beforeAt + 1];
 const ROUNDS = quick ? Number(process.argv[at + 1]) : 21;
 
+const startLoad = load();
 const folder = mkdtempSync(join(tmpdir(), 'credstash-bench-'));
 const home = join(folder, 'home');
 mkdirSync(home);
@@ -200,6 +205,15 @@ credstash.getSecret({ name: 'original' }).then((secret) => console.log(secret), 
 
 try {
   execFileSync(process.execPath, [join(root, 'scripts/build.js')], { cwd: root, stdio: 'inherit' });
+  if (process.argv.includes('--growth')) await measureGrowth();
+  else await measureAll();
+} finally {
+  for (const child of children) child.kill();
+  await sleep(50);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function measureAll() {
   // With what npm run test:tools fetched, the single file is measured too.
   const hasStandalone = existsSync(join(root, '.cache/bun'));
   if (hasStandalone) {
@@ -405,36 +419,47 @@ tls.connect = (options, ...rest) => {
     ).text,
   );
 
-  const machine = `${cpus()[0]?.model ?? 'a processor'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
   const head = `# Benchmark
 
-\`npm run bench\` on ${new Date().toISOString().slice(0, 10)} at ${git()}: ${machine}. Medians of whole processes, ${ROUNDS} rounds in which the
+\`npm run bench\` ${occasion()}. Medians of whole processes, ${ROUNDS} rounds in which the
 candidates take turns (fewer where there are thousands of secrets); \`ratio\` is to \`node -e 0\` in the same table, and that alone
 can be compared with another machine. DynamoDB and KMS are servers on loopback that check nothing (\`bench/servers.js\`).
-Peak memory is of one run more. The load of the machine when it began was ${load()}.
+Peak memory is of one run more.
 
 ![Start-up](startup.svg)
 
 `;
-  const write = () => {
-    writeFileSync(join(root, 'bench/RESULTS.md'), head + sections.join('\n'));
-    writeFileSync(join(root, 'bench/startup.svg'), plot(startup.rows));
-    execFileSync(join(root, 'node_modules/.bin/prettier'), ['--write', 'bench/RESULTS.md'], {
-      cwd: root,
-    });
-  };
-  if (!quick) {
-    // Already here: what follows takes longest.
-    write();
-    const { growth } = await import('./growth.js');
-    sections.push(await growth({ env, folder, built, kms: port }));
-    process.stdout.write(sections.at(-1) ?? '');
-    write();
-  }
-} finally {
-  for (const child of children) child.kill();
-  await sleep(50);
-  rmSync(folder, { recursive: true, force: true });
+  if (quick) return;
+  // Already here: what follows takes longest.
+  writeResults(head + sections.join('\n'));
+  writeFileSync(join(root, 'bench/startup.svg'), plot(startup.rows));
+  await measureGrowth();
+}
+
+/** Replaces the sections about growth, which are the last ones of the results. */
+async function measureGrowth() {
+  const { growth, FIRST_SECTION } = await import('./growth.js');
+  const when = `\`npm run bench -- --growth\` ${occasion()}.`;
+  const sections = await growth({ env, folder, built, before, kms: await servers() });
+  const results = readFileSync(join(root, 'bench/RESULTS.md'), 'utf8');
+  const [others = ''] = results.split(FIRST_SECTION);
+  const text = sections.join('\n').replace(FIRST_SECTION, `${FIRST_SECTION}\n\n${when}`);
+  process.stdout.write(text);
+  writeResults(`${others.trimEnd()}\n\n${text}`);
+}
+
+/** @param {string} text */
+function writeResults(text) {
+  writeFileSync(join(root, 'bench/RESULTS.md'), text);
+  execFileSync(join(root, 'node_modules/.bin/prettier'), ['--write', 'bench/RESULTS.md'], {
+    cwd: root,
+  });
+}
+
+/** When, at which commit and on which machine. */
+function occasion() {
+  const machine = `${cpus()[0]?.model ?? 'a processor'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
+  return `on ${new Date().toISOString().slice(0, 10)} at ${git()}: ${machine}; the load of the machine when it began was ${startLoad}`;
 }
 
 function git() {

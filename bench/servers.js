@@ -58,17 +58,21 @@ function page(input) {
   const found = [];
   const names = Object.values(input.ExpressionAttributeNames ?? {});
   const wanted = input.ProjectionExpression ? names : undefined;
-  const prefix = input.ExpressionAttributeValues?.[':prefix']?.S ?? '';
+  const prefixes = Object.values(input.ExpressionAttributeValues ?? { '': { S: '' } });
+  const { Segment = 0, TotalSegments = 1 } = input;
   let bytes = 0;
+  let at = 0;
   let started = input.ExclusiveStartKey === undefined;
   const start = started ? '' : keyOf(input.ExclusiveStartKey);
   for (const [key, item] of items) {
+    // A segment is a run of items.
+    if (Math.floor((at++ * TotalSegments) / items.size) !== Segment) continue;
     if (!started) {
       started = key === start;
       continue;
     }
     bytes += sizeOf(item);
-    if (item.name?.S?.startsWith(prefix)) {
+    if (prefixes.some(({ S }) => item.name?.S?.startsWith(S))) {
       found.push(
         wanted
           ? Object.fromEntries(Object.entries(item).filter(([name]) => wanted.includes(name)))
@@ -112,8 +116,10 @@ const actions = {
     const key = randomBytes(NumberOfBytes).toString('base64');
     return { Plaintext: key, CiphertextBlob: key };
   },
-  // What is wrapped is the data key itself: whoever fills a table for a measurement needs no request for each.
-  'TrentService.Decrypt': ({ CiphertextBlob }) => ({ Plaintext: CiphertextBlob }),
+  // What is wrapped is the data key itself, and perhaps more: whoever fills a table for a measurement needs no request for each.
+  'TrentService.Decrypt': ({ CiphertextBlob }) => ({
+    Plaintext: Buffer.from(CiphertextBlob, 'base64').subarray(0, 64).toString('base64'),
+  }),
 };
 
 /** @type {import('node:http').RequestListener} */

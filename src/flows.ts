@@ -22,7 +22,7 @@ import {
   together,
 } from './errors.ts';
 import { checkLabel } from './label.ts';
-import { checkGlob, checkName, literalPrefix, matches } from './name.ts';
+import { checkGlob, checkName, literalPrefixes, matches } from './name.ts';
 import { inParallel } from './parallel.ts';
 import {
   checked,
@@ -122,8 +122,8 @@ export interface Wanted extends GetOptions {
 }
 
 export interface GetAllOptions extends GetOptions, ProgressOptions {
-  /** Which names, with `*` for any run of characters; default: all. */
-  readonly glob?: string | undefined;
+  /** Which names, with `*` for any run of characters: those that match one of several; default: all. */
+  readonly glob?: string | readonly string[] | undefined;
   /** Give what opens, and the rest as `leftOut`; default: anything that does not open is an error. */
   readonly skipUndecryptable?: boolean | undefined;
 }
@@ -333,7 +333,7 @@ export class Flows {
 
   /**
    * The secrets whose name matches, by name: the newest version of each, or the one asked for. The entries are read
-   * once, and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
+   * once, however many globs there are, and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
    *
    * @returns the secrets, and with `skipUndecryptable` what was left out, and why
    * @throws CredstashError USAGE for a glob that no name can match; with `failures`, one for each secret that does not
@@ -343,12 +343,13 @@ export class Flows {
     options: GetAllOptions = {},
   ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
     const { skipUndecryptable = false, progress } = options;
-    const glob = checkGlob(options.glob ?? '*');
+    const { glob = '*' } = options;
+    const globs = (typeof glob === 'string' ? [glob] : glob).map(checkGlob);
     const context = checked(options.context, 'open');
     const which = checkWhich(options);
     const on = await this.#on(options);
     on.keys.prepare();
-    const chosen = await choose(on, glob, which, progress);
+    const chosen = await choose(on, globs, which, progress);
     const secrets: Secret[] = [];
     const leftOut: Failure[] = [];
     const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
@@ -834,15 +835,16 @@ async function entryOf(on: Backend, name: string, found: Choice[1], which: Which
 /** What to open of a getall, by name. */
 async function choose(
   { entries }: Backend,
-  glob: string,
+  globs: readonly string[],
   { version, exactVersion, label }: Which,
   progress: Progress | undefined,
 ): Promise<Choice[]> {
+  if (globs.length === 0) return [];
   const spelled = version === undefined ? [] : spellings(version, exactVersion);
   const chosen = new Map<string, Choice[1]>();
   const several = new Set<string>();
-  for await (const found of counted(entries.all(literalPrefix(glob)), progress)) {
-    if (!matches(glob, found.name)) continue;
+  for await (const found of counted(entries.all(literalPrefixes(globs)), progress)) {
+    if (!globs.some((glob) => matches(glob, found.name))) continue;
     const before = chosen.get(found.name);
     if (label !== undefined) {
       const isIt = found.labels?.includes(label) ?? false;

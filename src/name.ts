@@ -60,3 +60,17 @@ export function matches(glob: string, name: string): boolean {
 export function literalPrefix(glob: string): string {
   return glob.split('*', 1)[0] ?? '';
 }
+
+/** A FilterExpression of DynamoDB has 4096 bytes at most. */
+const MAX_PREFIXES = 100;
+
+/** What the names that match `globs` begin with: the fewest prefixes that hold for all of them, and 100 at most. */
+export function literalPrefixes(globs: readonly string[]): string[] {
+  const prefixes: string[] = [];
+  // Sorted, those that begin with another one come right behind it.
+  for (const prefix of globs.map(literalPrefix).sort()) {
+    const last = prefixes.at(-1);
+    if (last === undefined || !prefix.startsWith(last)) prefixes.push(prefix);
+  }
+  return prefixes.length > MAX_PREFIXES ? [''] : prefixes;
+}

@@ -24,3 +24,26 @@ export async function* inParallel<T, R>(
   }
   while (running.length > 0) yield await next();
 }
+
+/**
+ * Yields what several sources give, each item as soon as it has come. A source is asked for its next item once the caller is
+ * through with the one before, so at most one item of each is held. Rejects once a source does; what is under way is then let go.
+ */
+export async function* merge<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
+  const waiting = new Map<AsyncIterator<T>, Promise<[AsyncIterator<T>, IteratorResult<T>]>>();
+  const ask = (source: AsyncIterator<T>): void => {
+    waiting.set(
+      source,
+      source.next().then((result) => [source, result]),
+    );
+  };
+  for (const source of sources) ask(source[Symbol.asyncIterator]());
+  while (waiting.size > 0) {
+    const [source, result] = await Promise.race(waiting.values());
+    // Deleted, and not only replaced: it comes last among those that have answered.
+    waiting.delete(source);
+    if (result.done) continue;
+    yield result.value;
+    ask(source);
+  }
+}

@@ -81,10 +81,11 @@ const entries: EntryStore = {
     return Promise.resolve(stored.get(`${name} ${version}`));
   },
   versions: (name) => each(of(name)),
-  all: async function* (prefix = '') {
-    calls.push(`all ${prefix}`);
+  all: async function* (prefixes = ['']) {
+    calls.push(`all ${prefixes.join()}`);
     for await (const entry of each(of())) {
-      if (entry.name.startsWith(prefix)) yield { ...entry, read: () => entry };
+      if (prefixes.some((prefix) => entry.name.startsWith(prefix)))
+        yield { ...entry, read: () => entry };
     }
   },
   headers: (name) => {
@@ -471,6 +472,22 @@ describe('getAll', () => {
     calls = [];
     expect(await all({ glob: 'app.*' })).toEqual({ 'app.a': 'app.a', 'app.b': 'app.b' });
     expect(calls).toEqual(['all app.', 'unwrap', 'unwrap']);
+    calls = [];
+    expect(await all({ glob: ['apple', 'app.*', '*.b'] })).toEqual({
+      'app.a': 'app.a',
+      'app.b': 'app.b',
+      apple: 'apple',
+    });
+    expect(calls).toEqual(['all ', 'unwrap', 'unwrap', 'unwrap']);
+    calls = [];
+    expect(await all({ glob: ['app.*', 'x*', 'app.a*'] })).toEqual({
+      'app.a': 'app.a',
+      'app.b': 'app.b',
+    });
+    expect(calls).toEqual(['all app.,x', 'unwrap', 'unwrap']);
+    calls = [];
+    expect(await all({ glob: [] })).toEqual({});
+    expect(calls).toEqual([]);
     expect(await all({ glob: 'apple' })).toEqual({ apple: 'apple' });
     expect(await all({ glob: 'x*' })).toEqual({});
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkGlob, checkName, matches } from '../src/name.ts';
+import { checkGlob, checkName, literalPrefixes, matches } from '../src/name.ts';
 
 describe('the name of a secret [rule 1]', () => {
   it.each(['', 'a\0b', '\ud800', 'x'.repeat(2049), 'ü'.repeat(1025)])('%j is refused', (name) => {
@@ -58,6 +58,39 @@ describe('a glob', () => {
     expect(checkGlob(`${'x'.repeat(2048)}*`)).toHaveLength(2049);
     expect(checkGlob('*'.repeat(100_000))).toBe('*');
     expect(checkGlob('a**b***')).toBe('a*b*');
+  });
+
+  it('have the fewest prefixes that hold for all of them, and 100 at most', () => {
+    const cases: [globs: string[], prefixes: string[]][] = [
+      [[], []],
+      [['app.*'], ['app.']],
+      [
+        ['b*', 'a', 'a*x'],
+        ['a', 'b'],
+      ],
+      [
+        ['app.b*', 'app*', 'app.a*', 'apq*'],
+        ['app', 'apq'],
+      ],
+      [['app.*', '*'], ['']],
+      [
+        ['\u{10000}*', '\uffff*', '\u{10000}a*'],
+        ['\u{10000}', '\uffff'],
+      ],
+    ];
+    for (const [globs, prefixes] of cases) expect(literalPrefixes(globs)).toEqual(prefixes);
+    const many = Array.from({ length: 101 }, (_, i) => `${100 + i}.*`);
+    expect(literalPrefixes(many.slice(1))).toHaveLength(100);
+    expect(literalPrefixes(many)).toEqual(['']);
+    const texts = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '*'), maxLength: 4 }));
+    const names = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 5 });
+    fc.assert(
+      fc.property(texts, names, (globs, name) => {
+        const isUnder = literalPrefixes(globs).some((prefix) => name.startsWith(prefix));
+        const isWanted = globs.some((glob) => matches(glob, name));
+        expect(isUnder || !isWanted).toBe(true);
+      }),
+    );
   });
 
   it('of many stars does not stall', () => {

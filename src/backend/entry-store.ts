@@ -43,8 +43,12 @@ export interface EntryStore {
   at(name: string, version: string): Promise<Entry | undefined>;
   /** Every version of a name, newest first; throws when it comes to a broken one. */
   versions(name: string): AsyncIterable<Entry>;
-  /** Every entry of every name that begins with `prefix`, whole, in no order; broken ones too. */
-  all(prefix?: string): AsyncIterable<Found>;
+  /**
+   * Every entry, whole, in no order; broken ones too. One read of the table, however many prefixes there are.
+   *
+   * @param prefixes what the names begin with, up to 100 of them; default: all entries
+   */
+  all(prefixes?: readonly string[]): AsyncIterable<Found>;
   /** What a listing needs of every entry, or of those of one name, in no order; broken ones too. */
   headers(name?: string): AsyncIterable<EntryHeader>;
   /**

@@ -9,7 +9,7 @@ import {
 import { CredstashError } from '../errors.ts';
 import type { ProgressOptions, Wanted } from '../flows.ts';
 import { checkLabel } from '../label.ts';
-import { checkGlob } from '../name.ts';
+import { checkGlob, matches } from '../name.ts';
 import { isReference, parseReferences, SCHEME } from '../reference.ts';
 
 /** What exec is asked for besides its words. */
@@ -95,17 +95,20 @@ export async function get(
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
   const got = await credstash.getMany([...inherited, ...named], options);
   const secrets: Assignment[] = got.slice(inherited.length);
-  for (const glob of globs) {
-    const { secrets: matching } = await credstash
-      .getAll({ glob, context, label: options.label, progress: options.progress })
+  if (globs.length > 0) {
+    const { secrets: found } = await credstash
+      .getAll({ glob: globs, context, label: options.label, progress: options.progress })
       .catch(withoutLeavingOut);
-    if (matching.length === 0) {
-      throw new CredstashError(
-        'SECRET_NOT_FOUND',
-        `no secret in ${await credstash.location()} matches ${glob}`,
-      );
+    for (const glob of globs) {
+      const matching = found.filter(({ name }) => matches(glob, name));
+      if (matching.length === 0) {
+        throw new CredstashError(
+          'SECRET_NOT_FOUND',
+          `no secret in ${await credstash.location()} matches ${glob}`,
+        );
+      }
+      for (const secret of matching) secrets.push({ ...secret, glob });
     }
-    for (const secret of matching) secrets.push({ ...secret, glob });
   }
   return { secrets, resolved: got.slice(0, inherited.length) };
 }

@@ -84,15 +84,19 @@ class Table {
   }
 
   #scan(input: Record<string, unknown>): object {
+    // All items are in one segment: DynamoDB's hash may do so too.
+    if (Number(input['Segment'] ?? 0) > 0) return { Items: [] };
     const { name } = (input['ExclusiveStartKey'] ?? {}) as { name?: { S: string } };
     const start = Number(name?.S ?? 0);
     const end = start + this.page;
-    const prefix = (
-      input['ExpressionAttributeValues'] as Record<string, { S: string }> | undefined
-    )?.[':prefix']?.S;
+    const values = (input['ExpressionAttributeValues'] ?? {}) as Record<string, { S: string }>;
+    const prefixes = Object.values(values).map(({ S }) => S);
     const Items = this.items
       .slice(start, end)
-      .filter((item) => prefix === undefined || text(item, 'name')?.startsWith(prefix));
+      .filter(
+        (item) =>
+          prefixes.length === 0 || prefixes.some((each) => text(item, 'name')?.startsWith(each)),
+      );
     const next = { name: { S: String(end) }, version: { S: '0' } };
     return end < this.items.length ? { Items, LastEvaluatedKey: next } : { Items };
   }

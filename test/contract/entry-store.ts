@@ -171,11 +171,36 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const names = [`${base}a`, `${base}a.b`, `${base}a*`, `${base}b`, `${base}aé😀`, `${base}á`];
       for (const name of names) await store.open().create(entryOf(name, v(1)));
       const under = async (prefix: string): Promise<string[]> =>
-        (await collect(store.open().all(prefix))).map(({ name }) => name).sort();
+        (await collect(store.open().all([prefix]))).map(({ name }) => name).sort();
       for (const prefix of [base, `${base}a`, `${base}a.`, `${base}a*`, `${base}aé`, `${base}x`]) {
         expect(await under(prefix)).toEqual(names.filter((name) => name.startsWith(prefix)).sort());
       }
       expect(await under('')).toEqual(expect.arrayContaining(names));
+    });
+
+    it('walks once over the entries of several prefixes, up to a hundred', async () => {
+      const base = freshName();
+      const names = ['a', 'a.b', 'b.c', 'bé😀', 'd'].map((each) => `${base}${each}`);
+      for (const name of names) await store.open().create(entryOf(name, v(1)));
+      const under = async (...prefixes: string[]): Promise<string[]> =>
+        (await collect(store.open().all(prefixes))).map(({ name }) => name).sort();
+      expect(await under(`${base}a`, `${base}b`)).toEqual(names.slice(0, 4));
+      // What two of them match comes once.
+      expect(await under(`${base}a`, `${base}a.`, `${base}x`)).toEqual(names.slice(0, 2));
+      const hundred = Array.from({ length: 100 }, (_, i) => `${base}${'d'.repeat(i + 1)}`);
+      expect(await under(...hundred)).toEqual(names.slice(4));
+      expect(await under(`${base}a`, '')).toEqual(expect.arrayContaining(names));
+    });
+
+    it('walks once over every entry of a table of many pages', async () => {
+      const base = freshName();
+      const names = Array.from({ length: 60 }, (_, i) => `${base}${i}`);
+      const contents = new Uint8Array(randomBytes(80_000));
+      for (const name of names) await store.open().create(entryOf(name, v(1), { contents }));
+      const mine = (found: { name: string }[]): string[] =>
+        found.map(({ name }) => name).filter((name) => name.startsWith(base));
+      expect(mine(await collect(store.open().headers())).sort()).toEqual([...names].sort());
+      expect(mine(await collect(store.open().all([base]))).sort()).toEqual([...names].sort());
     });
 
     it('lists every entry with what a listing needs, and no more', async () => {
@@ -245,7 +270,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       });
       await expect(store.open().at(secret, v(2))).rejects.toMatchObject(integrity);
       await expect(collect(store.open().versions(secret))).rejects.toMatchObject(integrity);
-      const [whole, broken] = (await collect(store.open().all(secret))).sort((a, b) =>
+      const [whole, broken] = (await collect(store.open().all([secret]))).sort((a, b) =>
         a.version < b.version ? -1 : 1,
       );
       expect(whole?.read().version).toBe(v(1));
@@ -306,7 +331,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         expect(await label(name, 'live', v(3))).toEqual([v(2)]);
         expect(await labelsOf(name)).toEqual({ [v(3)]: ['canary', 'live'] });
         expect((await store.open().latest(name))?.labels).toEqual(['canary', 'live']);
-        for await (const found of store.open().all(name)) {
+        for await (const found of store.open().all([name])) {
           expect(found.labels).toEqual(found.version === v(3) ? ['canary', 'live'] : undefined);
         }
         // A label that is a part of another is another.

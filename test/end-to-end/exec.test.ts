@@ -676,6 +676,84 @@ test('AWS: a glob of 50 secrets is one read of the table, and each data key once
   }
 });
 
+test('AWS: several globs are one read of the table, and what two of them match is opened once', async () => {
+  const aws = await dynalite.start();
+  running.push(aws);
+  const recorder = await startRecorder({ DynamoDB: aws.dynamo ?? '', KMS: aws.kms?.url ?? '' });
+  try {
+    const on = await aws.place();
+    await put(on, { 'a.one': '1', 'b.two': '2', 'b.three': '3', 'c.four': '4', other: '5' });
+    const recorded = awsPlace(recorder.url, recorder.url, on.args[1] ?? '');
+    const got = await environmentOf(['a.*', 'b.*', 'b.t*', 'c.*'], {}, recorded);
+    expect(got).toMatchObject({ ONE: '1', TWO: '2', WO: '2', THREE: '3', HREE: '3', FOUR: '4' });
+    const actions = (): string[] => recorder.requests.map(({ action }) => action).sort();
+    expect(actions()).toEqual([...Array<string>(4).fill('KMS.Decrypt'), 'DynamoDB.Scan'].sort());
+    // Every glob must match something.
+    recorder.requests.length = 0;
+    expect(await recorded.cs(['exec', 'a.*', 'nothing.*', '--', 'true'])).toEqual(
+      failed(3, `no secret in ${on.where} matches nothing.*`),
+    );
+    expect(actions().filter((action) => action === 'DynamoDB.Scan')).toHaveLength(1);
+  } finally {
+    await recorder.close();
+  }
+});
+
+test('AWS: a table of several pages is read once in segments, whole, and in the order of names', async () => {
+  const aws = await dynalite.start();
+  running.push(aws);
+  const recorder = await startRecorder({ DynamoDB: aws.dynamo ?? '', KMS: aws.kms?.url ?? '' });
+  try {
+    const on = await aws.place();
+    const names = Array.from({ length: 40 }, (_, i) => `many.${String(i).padStart(2, '0')}`);
+    for (const version of ['1', '2']) {
+      const values = names.map((name) => [name, `${version}${'x'.repeat(60_000)}`]);
+      const input = JSON.stringify(Object.fromEntries(values));
+      expect(await on.cs(['putall', '-v', version, '-'], { input })).toMatchObject({ status: 0 });
+    }
+    const recorded = awsPlace(recorder.url, recorder.url, on.args[1] ?? '');
+    const globs = ['many.0*', 'many.1*', 'many.39*'];
+    const { stdout, stderr } = await recorded.cs([
+      ...[
+        'exec',
+        ...globs,
+        '--full-names',
+        '--',
+        'sh',
+        '-c',
+        'env | grep ^MANY | cut -c1-9 | sort',
+      ],
+    ]);
+    const wanted = [...names.slice(0, 20), 'many.39'];
+    expect({ stdout, stderr }).toEqual({
+      stdout:
+        wanted.map((name) => `${name.toUpperCase().replace('.', '_')}=2`.slice(0, 9)).join('\n') +
+        '\n',
+      stderr: '',
+    });
+    const scans = recorder.requests
+      .filter(({ action }) => action === 'DynamoDB.Scan')
+      .map(({ sent }) => JSON.parse(sent) as { Segment?: number; TotalSegments?: number });
+    expect(
+      scans.every(
+        ({ Segment, TotalSegments }) => (Segment === undefined) === (TotalSegments === undefined),
+      ),
+    ).toBe(true);
+    expect([...new Set(scans.map(({ Segment }) => Segment ?? 'first'))].sort()).toEqual([
+      0,
+      1,
+      2,
+      3,
+      'first',
+    ]);
+    expect(await recorded.cs(['keys'])).toEqual(ok(names.map((name) => `${name}\n`).join('')));
+    const got = await recorded.cs(['getall']);
+    expect(Object.keys(JSON.parse(got.stdout) as object)).toEqual(names);
+  } finally {
+    await recorder.close();
+  }
+});
+
 test('AWS: of a reference that an outsider wrote, nothing is asked', async () => {
   const aws = await dynalite.start();
   running.push(aws);

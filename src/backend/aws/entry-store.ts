@@ -31,6 +31,7 @@ import {
   versionExists,
   versionNotFound,
 } from '../entry-store.ts';
+import { merge } from '../../parallel.ts';
 import { sleep } from '../../sleep.ts';
 import { nameOf, translate, unreadable, wrongAnswer } from './errors.ts';
 import { Patience, type SendOptions } from './patience.ts';
@@ -50,6 +51,11 @@ const READS_OF_A_LABEL = 3;
  * throttles, nor what the caller does between two pages. 10,000 pages of 1 MB, in 60 ms each, take ten minutes.
  */
 const MAX_PAGES_MS = 3_600_000;
+/**
+ * In how many parts a table of more than a page is read at once. Each holds a page in memory, and costs a request of its own
+ * also if it is empty; four pages on their way keep one processor busy with decoding.
+ */
+const SEGMENTS = 4;
 
 type RawItem = Record<string, AttributeValue>;
 type TransactUpdate = NonNullable<
@@ -58,6 +64,60 @@ type TransactUpdate = NonNullable<
 interface Page {
   Items?: RawItem[] | undefined;
   LastEvaluatedKey?: RawItem | undefined;
+}
+type SendPage = (start: { ExclusiveStartKey?: RawItem }, options: SendOptions) => Promise<Page>;
+
+/** What bounds a scan or a query, however many requests at once it takes. */
+class PageLimits {
+  /** How long DynamoDB has taken for all pages together. */
+  milliseconds = 0;
+  /** Digests, because a hostile service can make each key as large as an answer. */
+  readonly #seen = new Set<string>();
+
+  /** @returns whether a page began behind this key before */
+  hasSeen(key: RawItem): boolean {
+    const digest = createHash('sha256').update(JSON.stringify(key)).digest('base64');
+    if (this.#seen.has(digest)) return true;
+    this.#seen.add(digest);
+    return false;
+  }
+}
+
+/**
+ * The segments of a scan send their requests side by side until the table throttles one of them, and from then on one at a
+ * time. Otherwise they would take the table's read units from each other, and one could wait for longer than its patience.
+ */
+class Turns {
+  #isThrottled = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  get isThrottled(): boolean {
+    return this.#isThrottled;
+  }
+
+  /** The turn of the request that was throttled first. @returns what ends it; undefined for any later request */
+  takeFirst(): (() => void) | undefined {
+    if (this.#isThrottled) return undefined;
+    this.#isThrottled = true;
+    return this.#take();
+  }
+
+  /** Waits for those that came before. @returns what ends the turn */
+  async wait(): Promise<() => void> {
+    const before = this.#last;
+    const end = this.#take();
+    await before;
+    return end;
+  }
+
+  #take(): () => void {
+    let end: () => void = () => undefined;
+    const taken = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#last = this.#last.then(() => taken);
+    return end;
+  }
 }
 
 /** Entries in a DynamoDB table. Every read is consistent and goes through all pages. */
@@ -230,14 +290,16 @@ export class AwsEntryStore implements EntryStore {
     for await (const item of this.#query(name, { ScanIndexForward: false })) yield parseItem(item);
   }
 
-  async *all(prefix = ''): AsyncGenerator<Found> {
+  async *all(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
     // It costs the same read units, and moves only what matches.
     const filter = {
-      FilterExpression: 'begins_with(#name, :prefix)',
+      FilterExpression: prefixes.map((_, i) => `begins_with(#name, :prefix${i})`).join(' OR '),
       ExpressionAttributeNames: { '#name': 'name' },
-      ExpressionAttributeValues: { ':prefix': { S: prefix } },
+      ExpressionAttributeValues: Object.fromEntries(
+        prefixes.map((prefix, i) => [`:prefix${i}`, { S: prefix }]),
+      ),
     };
-    for await (const item of this.#scan(prefix === '' ? {} : filter)) {
+    for await (const item of this.#scan(prefixes.includes('') ? {} : filter)) {
       yield { ...parseHeader(item), read: () => parseItem(item) };
     }
   }
@@ -405,7 +467,7 @@ export class AwsEntryStore implements EntryStore {
     name: string,
     query: Partial<ConstructorParameters<typeof QueryCommand>[0]>,
   ): AsyncGenerator<RawItem> {
-    const items = this.#pages('dynamodb:Query', (start, options) =>
+    const pages = this.#pages('dynamodb:Query', (start, options) =>
       this.#dynamodb.send(
         new QueryCommand({
           TableName: this.#table,
@@ -419,47 +481,126 @@ export class AwsEntryStore implements EntryStore {
         options,
       ),
     );
-    for await (const item of items) yield this.#asked(item, name);
+    for await (const { items } of pages) {
+      for (const item of items) yield this.#asked(item, name);
+    }
   }
 
-  #scan(scan: Partial<ConstructorParameters<typeof ScanCommand>[0]>): AsyncGenerator<RawItem> {
-    return this.#pages('dynamodb:Scan', (start, options) =>
-      this.#dynamodb.send(
-        new ScanCommand({ TableName: this.#table, ConsistentRead: true, ...scan, ...start }),
-        options,
-      ),
+  /**
+   * Every item of the table, in no order. A table of one page is one request. Of a larger table that page is read again:
+   * only with its segment is a key documented to be a place to go on from (API reference, Scan, ExclusiveStartKey), and
+   * a secret that is missing is worse than the 256 read units of 1 MB. A table that throttles is read page by page.
+   */
+  async *#scan(
+    scan: Partial<ConstructorParameters<typeof ScanCommand>[0]>,
+  ): AsyncGenerator<RawItem> {
+    const sendPart =
+      (part: { Segment?: number; TotalSegments?: number }): SendPage =>
+      (start, options) =>
+        this.#dynamodb.send(
+          new ScanCommand({
+            TableName: this.#table,
+            ConsistentRead: true,
+            ...scan,
+            ...part,
+            ...start,
+          }),
+          options,
+        );
+    const turns = new Turns();
+    const whole = this.#pages('dynamodb:Scan', sendPart({}), { turns });
+    for await (const { items, isLast } of whole) {
+      if (!isLast && !turns.isThrottled) break;
+      yield* items;
+      if (isLast) return;
+    }
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, ...(this.#signal ? [this.#signal] : [])]);
+    const limits = new PageLimits();
+    const segments = Array.from({ length: SEGMENTS }, (_, Segment) =>
+      this.#pages('dynamodb:Scan', sendPart({ Segment, TotalSegments: SEGMENTS }), {
+        turns,
+        limits,
+        signal,
+      }),
     );
+    try {
+      for await (const { items } of merge(segments)) yield* items;
+    } finally {
+      // Once one has failed, or nobody asks for more, the others must not go on waiting for a table that throttles.
+      stop.abort();
+    }
   }
 
   async *#pages(
     action: string,
-    send: (start: { ExclusiveStartKey?: RawItem }, options: SendOptions) => Promise<Page>,
-  ): AsyncGenerator<RawItem> {
+    send: SendPage,
+    options: {
+      readonly turns?: Turns;
+      readonly limits?: PageLimits;
+      readonly signal?: AbortSignal;
+    } = {},
+  ): AsyncGenerator<{ readonly items: readonly RawItem[]; readonly isLast: boolean }> {
+    const { turns, limits = new PageLimits(), signal = this.#signal } = options;
     let start: { ExclusiveStartKey?: RawItem } = {};
-    // Digests, because a hostile service can make each key as large as an answer.
-    const seen = new Set<string>();
-    let milliseconds = 0;
     for (;;) {
-      const { Items, LastEvaluatedKey } = await this.#call(action, async (options) => {
+      const timed: SendPage = async (...args) => {
         const sent = performance.now();
-        const page = await send(start, options);
-        milliseconds += performance.now() - sent;
+        const page = await send(...args);
+        limits.milliseconds += performance.now() - sent;
         return page;
-      });
+      };
+      const page = await this.#inTurn(action, (options) => timed(start, options), turns, signal);
+      const { Items, LastEvaluatedKey } = page;
       // A page without the list is no empty page: a reader must not take it for a table that has nothing.
       if (!Array.isArray(Items) || !Items.every(isRecord)) throw unreadable(this.#where);
-      yield* Items;
       // A page may be empty and still not be the last (API reference, Query, LastEvaluatedKey).
-      if (LastEvaluatedKey === undefined) return;
+      const isLast = LastEvaluatedKey === undefined;
+      yield { items: Items, isLast };
+      if (isLast) return;
       const key = startKey(LastEvaluatedKey);
       if (!key) throw unreadable(this.#where);
-      const digest = createHash('sha256').update(JSON.stringify(key)).digest('base64');
-      if (seen.has(digest)) throw wrongAnswer('sends the same page again and again', this.#where);
-      if (milliseconds > MAX_PAGES_MS) {
+      if (limits.hasSeen(key))
+        throw wrongAnswer('sends the same page again and again', this.#where);
+      if (limits.milliseconds > MAX_PAGES_MS) {
         throw wrongAnswer(`has sent pages for ${MAX_PAGES_MS / 60_000} minutes`, this.#where);
       }
-      seen.add(digest);
       start = { ExclusiveStartKey: key };
+    }
+  }
+
+  /** A request of a scan, which waits for its turn once the table has throttled another one. */
+  async #inTurn<T extends object>(
+    action: string,
+    send: (options: SendOptions) => Promise<T>,
+    turns: Turns | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    let endTurn = turns?.isThrottled ? await turns.wait() : undefined;
+    for (;;) {
+      try {
+        const answer = await this.#call(
+          action,
+          async (options) => {
+            try {
+              return await send(options);
+            } catch (error) {
+              const isThrottled = this.#told(error, action).code === 'THROTTLED';
+              if (!turns || endTurn || !isThrottled || signal?.aborted) throw error;
+              endTurn = turns.takeFirst();
+              // With the turn it goes on trying; without, it leaves the read units to the one that has it.
+              if (endTurn) throw error;
+              return undefined;
+            }
+          },
+          signal,
+        );
+        if (answer) return answer;
+      } finally {
+        endTurn?.();
+        endTurn = undefined;
+      }
+      endTurn = await turns?.wait();
     }
   }
 
@@ -500,13 +641,21 @@ export class AwsEntryStore implements EntryStore {
     return there !== undefined && ATTRIBUTES.every((each) => same(item[each], there[each]));
   }
 
-  #call<T>(action: string, send: (options: SendOptions) => Promise<T>): Promise<T> {
+  #call<T>(
+    action: string,
+    send: (options: SendOptions) => Promise<T>,
+    signal = this.#signal,
+  ): Promise<T> {
     return this.#patience.send(
       `the table ${this.#table}`,
       send,
-      (error) => fromDynamo(error, action, this.#table, this.#region),
-      this.#signal,
+      (error) => this.#told(error, action),
+      signal,
     );
+  }
+
+  #told(error: unknown, action: string): CredstashError {
+    return fromDynamo(error, action, this.#table, this.#region);
   }
 
   get #where(): { service: string; resource: string; region: string } {

@@ -143,9 +143,12 @@ export class LocalEntryStore implements EntryStore {
     }
   }
 
-  async *all(prefix = ''): AsyncGenerator<Found> {
-    const ofPrefix = prefix === '' ? [] : ['substr(name, 1, length(?)) = ?', prefix, prefix];
-    for await (const row of this.#scan(COLUMNS, PAGE, ...ofPrefix)) {
+  async *all(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
+    const condition = `(${prefixes.map(() => 'substr(name, 1, length(?)) = ?').join(' OR ')})`;
+    const ofPrefixes = prefixes.includes('')
+      ? []
+      : [condition, ...prefixes.flatMap((prefix) => [prefix, prefix])];
+    for await (const row of this.#scan(COLUMNS, PAGE, ...ofPrefixes)) {
       const found = item(row);
       yield { ...parseHeader(found), read: () => parseItem(found) };
     }

@@ -92,26 +92,65 @@ describe('a table that is throttled', () => {
     expect(seconds).toBeGreaterThanOrEqual(3);
   });
 
-  it('is waited for over four minutes between two pages, as one read unit needs', async () => {
-    dynamodb.on(ScanCommand, { ExclusiveStartKey: undefined }).resolves({
-      Items: [encodeItem(entry)],
-      LastEvaluatedKey: { name: { S: 'n' }, version: { S: '1' } },
-    });
-    const open = Date.now() + 300_000;
-    dynamodb
-      .on(ScanCommand, { ExclusiveStartKey: { name: { S: 'n' }, version: { S: '1' } } })
-      .callsFake(() => {
-        if (Date.now() < open) throw throttled;
-        return { Items: [] };
-      });
+  const walk = async (): Promise<string[]> => {
     const names: string[] = [];
-    const walk = async (): Promise<void> => {
-      for await (const { name } of store.all()) names.push(name);
-    };
-    const { seconds } = await settled(walk());
-    expect(names).toEqual(['n']);
-    expect(seconds).toBeGreaterThan(300);
-    expect(seconds).toBeLessThan(330);
+    for await (const { name } of store.all()) names.push(name);
+    return names.sort();
+  };
+  const more = { LastEvaluatedKey: { name: { S: 'n' }, version: { S: '1' } } };
+  const page = (name: string): object => ({ Items: [{ ...encodeItem(entry), name: { S: name } }] });
+
+  it('is waited for over four minutes for each page, as one read unit needs, one request at a time', async () => {
+    let owedUntil = 0;
+    /** Between each page and the next one: which segments were throttled. */
+    const throttledSegments = [new Set<unknown>()];
+    dynamodb.on(ScanCommand).callsFake((input: Record<string, unknown>) => {
+      const { Segment: segment, ExclusiveStartKey: start } = input;
+      if (Date.now() < owedUntil) {
+        throttledSegments.at(-1)?.add(segment);
+        throw throttled;
+      }
+      throttledSegments.push(new Set());
+      // A page of 1 MB has 256 read units.
+      owedUntil = Date.now() + 256_000;
+      if (segment === undefined) return { ...page('n'), ...more };
+      const LastEvaluatedKey = { name: { S: String(segment) }, version: { S: '1' } };
+      return start
+        ? page(`${String(segment)}b`)
+        : { ...page(`${String(segment)}a`), LastEvaluatedKey };
+    });
+    const { value, seconds } = await settled(walk());
+    expect(value).toEqual(['0a', '0b', '1a', '1b', '2a', '2b', '3a', '3b']);
+    expect(throttledSegments.map(({ size }) => size)).toEqual([0, 4, 1, 1, 1, 1, 1, 1, 1, 0]);
+    // Eight pages after the first, in over half an hour; the patience for one request is ten minutes.
+    expect(seconds).toBeGreaterThan(8 * 256);
+    expect(seconds).toBeLessThan(8 * 280);
+    // One wait at a time is told.
+    expect(waits.at(-1)).toBeUndefined();
+    expect(Math.max(...waits.map((wait) => wait?.seconds ?? 0))).toBeLessThan(300);
+  });
+
+  it('is read page by page from the first page on if that was throttled', async () => {
+    dynamodb
+      .on(ScanCommand)
+      .rejectsOnce(throttled)
+      .resolvesOnce({ ...page('a'), ...more })
+      .resolves(page('b'));
+    expect(await settled(walk())).toMatchObject({ value: ['a', 'b'] });
+    const segments = dynamodb.commandCalls(ScanCommand).map(({ args }) => args[0].input.Segment);
+    expect(segments).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('is given up once for all segments of a scan', async () => {
+    dynamodb.on(ScanCommand).rejects(throttled);
+    dynamodb.on(ScanCommand, { Segment: undefined }).resolves({ ...page('a'), ...more });
+    const start = Date.now();
+    await expect(settled(walk())).rejects.toMatchObject({ code: 'THROTTLED' });
+    expect((Date.now() - start) / 60_000).toBeCloseTo(10, 0);
+    const asked = dynamodb.calls().length;
+    await vi.advanceTimersByTimeAsync(1_200_000);
+    expect(dynamodb.calls().length).toBe(asked);
+    expect(waits.at(-1)).toBeUndefined();
   });
 
   it('is given up after ten minutes', async () => {

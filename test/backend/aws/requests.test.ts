@@ -201,21 +201,104 @@ describe('a get', () => {
 describe('reading many', () => {
   const key = { name: { S: 'n' }, version: { S: v1 } };
 
-  it('goes on after an empty page that is not the last', async () => {
-    const next = { ...key, version: { S: v2 } };
-    dynamodb
-      .on(ScanCommand)
-      .resolvesOnce({ Items: [key], LastEvaluatedKey: key })
-      .resolvesOnce({ Items: [], LastEvaluatedKey: next })
-      .resolves({ Items: [key] });
-    expect(await collect(store.headers())).toHaveLength(2);
-    const inputs = sent(dynamodb).map(({ input }) => input);
-    expect(inputs.map((input) => input['ExclusiveStartKey'])).toEqual([undefined, key, next]);
-    expect(inputs[0]).toMatchObject({
-      TableName: 'secrets',
-      ConsistentRead: true,
-      ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment,#labels',
+  /** Answers a scan of more than a page: each segment with its pages, one after the other. */
+  const answerSegments = (...segments: object[][]): void => {
+    dynamodb.on(ScanCommand).resolves({ Items: [key], LastEvaluatedKey: key });
+    segments.forEach((pages, Segment) => {
+      const answers = dynamodb.on(ScanCommand, { Segment });
+      for (const page of pages.slice(0, -1)) answers.resolvesOnce(page);
+      answers.resolves(pages.at(-1) ?? {});
     });
+  };
+  const item = (name: string): Item => ({ name: { S: name }, version: { S: v1 } });
+  const namesOf = async (headers: AsyncIterable<{ name: string }>): Promise<string[]> =>
+    (await collect(headers)).map(({ name }) => name).sort();
+
+  it('of more than a page reads four segments, each to its end', async () => {
+    answerSegments(
+      [{ Items: [item('a')], LastEvaluatedKey: item('a') }, { Items: [item('b')] }],
+      [{ Items: [] }],
+      [
+        { Items: [item('c')], LastEvaluatedKey: item('c') },
+        // An empty page is not the last.
+        { Items: [], LastEvaluatedKey: item('d') },
+        { Items: [item('e')] },
+      ],
+      [{ Items: [item('f')] }],
+    );
+    expect(await namesOf(store.headers())).toEqual(['a', 'b', 'c', 'e', 'f']);
+    const inputs = sent(dynamodb).map(({ input }) => input);
+    for (const input of inputs) {
+      expect(input).toMatchObject({
+        TableName: 'secrets',
+        ConsistentRead: true,
+        ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment,#labels',
+      });
+    }
+    const starts = (segment: number | undefined): unknown[] =>
+      inputs
+        .filter(({ Segment, TotalSegments }) => {
+          expect(TotalSegments).toBe(Segment === undefined ? undefined : 4);
+          return Segment === segment;
+        })
+        .map((input) => input['ExclusiveStartKey']);
+    expect([undefined, 0, 1, 2, 3].map(starts)).toEqual([
+      [undefined],
+      [undefined, item('a')],
+      [undefined],
+      [undefined, item('c'), item('d')],
+      [undefined],
+    ]);
+  });
+
+  it('sends the segments side by side', async () => {
+    let open = 0;
+    const together: (() => void)[] = [];
+    dynamodb.on(ScanCommand).callsFake((input: { Segment?: number }) => {
+      if (input.Segment === undefined) return { Items: [key], LastEvaluatedKey: key };
+      open += 1;
+      // None is answered before all have been asked.
+      return new Promise((resolve) => {
+        together.push(() => {
+          resolve({ Items: [item(`n${input.Segment}`)] });
+        });
+        if (open === 4) for (const answer of together) answer();
+      });
+    });
+    expect(await namesOf(store.all())).toEqual(['n0', 'n1', 'n2', 'n3']);
+  });
+
+  it('fails as a whole when one segment does, and waits for no other', async () => {
+    const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+    const aborted: unknown[] = [];
+    dynamodb.on(ScanCommand).resolves({ Items: [key], LastEvaluatedKey: key });
+    dynamodb.on(ScanCommand, { Segment: 1 }).resolves({ Items: [item('a')] });
+    dynamodb.on(ScanCommand, { Segment: 2 }).rejects(denied);
+    for (const Segment of [0, 3]) {
+      dynamodb.on(ScanCommand, { Segment }).callsFake(() => new Promise(() => undefined));
+    }
+    await expect(collect(store.headers())).rejects.toMatchObject({ code: 'ACCESS_DENIED' });
+    for (const { args } of dynamodb.calls().slice(1)) {
+      const [, options] = args as [unknown, { abortSignal?: AbortSignal }?];
+      aborted.push(options?.abortSignal?.aborted);
+    }
+    expect(aborted).toEqual([true, true, true, true]);
+  });
+
+  it('ends with the reason of its signal, also between two pages of a segment', async () => {
+    const controller = new AbortController();
+    let page = 0;
+    dynamodb.on(ScanCommand).callsFake(() => {
+      page += 1;
+      return { Items: [item(`n${page}`)], LastEvaluatedKey: item(`n${page}`) };
+    });
+    const read = async (): Promise<void> => {
+      for await (const _ of store.during(controller.signal).headers()) {
+        if (page > 20) controller.abort('enough');
+      }
+    };
+    await expect(read()).rejects.toBe('enough');
+    expect(page).toBeLessThan(30);
   });
 
   it.each<[what: string, page: object]>([
@@ -237,9 +320,10 @@ describe('reading many', () => {
 
   it('does not go round in a circle, however many pages that has', async () => {
     const circle = { code: 'UNREACHABLE', message: expect.stringContaining('again') as string };
+    // Also two segments that go on from one key: they have no item in common.
     dynamodb.on(ScanCommand).resolves({ Items: [], LastEvaluatedKey: key });
     await expect(collect(store.headers())).rejects.toMatchObject(circle);
-    expect(sent(dynamodb)).toHaveLength(2);
+    expect(sent(dynamodb).length).toBeLessThanOrEqual(1 + 4 + 4);
     for (const length of [2, 3, 50]) {
       dynamodb.reset();
       let page = 0;
@@ -251,13 +335,19 @@ describe('reading many', () => {
         page += 1;
         return { Items: [{ ...key, name }], LastEvaluatedKey: start };
       };
-      dynamodb.on(ScanCommand).callsFake(next);
       dynamodb.on(QueryCommand).callsFake(() => ({ ...next(), Items: [key] }));
-      await expect(collect(store.all())).rejects.toMatchObject(circle);
+      await expect(collect(store.headers('n'))).rejects.toMatchObject(circle);
       expect(sent(dynamodb)).toHaveLength(length + 1);
       page = 0;
-      await expect(collect(store.headers('n'))).rejects.toMatchObject(circle);
-      expect(sent(dynamodb)).toHaveLength(2 * (length + 1));
+      dynamodb.resetHistory();
+      dynamodb.on(ScanCommand).resolves({ Items: [] });
+      dynamodb.on(ScanCommand, { Segment: undefined }).resolves({
+        Items: [],
+        LastEvaluatedKey: key,
+      });
+      dynamodb.on(ScanCommand, { Segment: 2 }).callsFake(next);
+      await expect(collect(store.all())).rejects.toMatchObject(circle);
+      expect(sent(dynamodb)).toHaveLength(1 + 3 + length + 1);
     }
   });
 
@@ -273,10 +363,12 @@ describe('reading many', () => {
     dynamodb.on(ScanCommand).callsFake(endless(60));
     dynamodb.on(QueryCommand).callsFake(endless(60));
     const late = { code: 'UNREACHABLE', message: expect.stringContaining('60 minutes') as string };
-    await expect(collect(store.headers())).rejects.toMatchObject(late);
-    expect(sent(dynamodb)).toHaveLength(61);
     await expect(collect(store.headers('n'))).rejects.toMatchObject(late);
-    expect(sent(dynamodb)).toHaveLength(122);
+    expect(sent(dynamodb)).toHaveLength(61);
+    // The time of all segments counts together.
+    dynamodb.resetHistory();
+    await expect(collect(store.headers())).rejects.toMatchObject(late);
+    expect(sent(dynamodb).length).toBeLessThanOrEqual(62 + 4);
 
     // What the caller does between two pages may take as long as it likes.
     page = 0;
@@ -306,6 +398,22 @@ describe('reading many', () => {
       ProjectionExpression: '#name,#version,#cipher,#digest,#created,#comment,#labels',
       ExpressionAttributeValues: { ':name': { S: 'n' } },
     });
+  });
+
+  it('filters by each prefix in one scan, and not at all where one is empty', async () => {
+    dynamodb.on(ScanCommand).resolves({ Items: [] });
+    await collect(store.all(['a.', 'b']));
+    await collect(store.all(['a.', '']));
+    const scan = { TableName: 'secrets', ConsistentRead: true };
+    expect(sent(dynamodb).map(({ input }) => input)).toEqual([
+      {
+        ...scan,
+        FilterExpression: 'begins_with(#name, :prefix0) OR begins_with(#name, :prefix1)',
+        ExpressionAttributeNames: { '#name': 'name' },
+        ExpressionAttributeValues: { ':prefix0': { S: 'a.' }, ':prefix1': { S: 'b' } },
+      },
+      scan,
+    ]);
   });
 
   it('reads whole entries by one consistent Scan', async () => {
@@ -400,13 +508,17 @@ it('headers come page by page: the next page is asked for when the one before is
   const item = (name: string): Item => ({ name: { S: name }, version: { S: v1 } });
   dynamodb
     .on(ScanCommand)
+    .resolves({ Items: [] })
+    .on(ScanCommand, { Segment: undefined })
+    .resolves({ Items: [item('a')], LastEvaluatedKey: item('a') })
+    .on(ScanCommand, { Segment: 1 })
     .resolvesOnce({ Items: [item('a'), item('b')], LastEvaluatedKey: item('b') })
     .resolvesOnce({ Items: [item('c')] });
   const headers = credstash.headers();
   expect((await headers.next()).value).toMatchObject({ name: 'a' });
   expect((await headers.next()).value).toMatchObject({ name: 'b' });
-  expect(sent(dynamodb)).toHaveLength(1);
+  expect(sent(dynamodb)).toHaveLength(1 + 4);
   expect((await headers.next()).value).toMatchObject({ name: 'c' });
-  expect(sent(dynamodb)).toHaveLength(2);
+  expect(sent(dynamodb)).toHaveLength(1 + 4 + 1);
   expect((await headers.next()).done).toBe(true);
 });
