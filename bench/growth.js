@@ -1,8 +1,10 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createServer, request } from 'node:http';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createTcpServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as later } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BatchWriteItemCommand,
@@ -31,6 +33,12 @@ const SERVICES = 3;
 const WRAPPED_BYTES = 216;
 const ROUNDS = 7;
 const cache = join(import.meta.dirname, '..', '.cache', 'dynamodb-local');
+
+/** @param {string} path @returns {string} what is checked out there */
+function commitOf(path) {
+  const args = ['-C', dirname(path), 'rev-parse', '--short', 'HEAD'];
+  return execFileSync('git', args).toString().trim();
+}
 
 /** @returns {Promise<number>} a port that nobody listens on */
 function freePort() {
@@ -141,7 +149,7 @@ ${lines.join('\n')}
     ];
     /** @type {[string, string][]} */
     const builds = [['this build', built]];
-    if (before !== undefined) builds.unshift(['the build before', before]);
+    if (before !== undefined) builds.unshift([commitOf(before), before]);
     const patterns = ['svc0.0000*', 'svc1.0000*', 'svc2.0000*'];
     const rows = [];
     for (const delay of [0, 10]) {
@@ -225,7 +233,7 @@ async function startProxy(dynamo, kms) {
           answer.pipe(response);
         };
         if (!isCounted) {
-          setTimeout(pass, delay ?? 0);
+          later(pass, delay ?? 0);
           return;
         }
         /** @type {Buffer[]} */

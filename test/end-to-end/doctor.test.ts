@@ -767,6 +767,34 @@ sts =
     expect((await doctor()).stdout).toContain('1 read and 2 write units provisioned');
   });
 
+  test('says how large the table is and what a pattern reads, and names prune above a page', async () => {
+    let size: object = {};
+    recorder.meddle = async (action, answer) => {
+      if (action !== 'DynamoDB.DescribeTable') return undefined;
+      const { Table } = JSON.parse((await answer()).body) as { Table: object };
+      return { status: 200, body: JSON.stringify({ Table: { ...Table, ...size } }) };
+    };
+    const linesAbout = async (what: string): Promise<string[]> => {
+      const lines = linesOf(await doctor());
+      const at = lines.findIndex((line) => line.includes(what));
+      return lines.slice(at, at + 2);
+    };
+    size = { ItemCount: 2000, TableSizeBytes: 8_800_000 };
+    expect(await linesAbout(' versions, ')).toEqual([
+      'ok | table | about 2,000 versions, 8.8 MB (DynamoDB counts them about every six hours): a pattern reads all of them, 2,405 read units',
+      'old versions cost as much as new ones: credstash prune --keep N deletes them',
+    ]);
+    size = { ItemCount: 12, TableSizeBytes: 9000 };
+    expect(await linesAbout(' versions, ')).toEqual([
+      'ok | table | about 12 versions, 9.0 kB (DynamoDB counts them about every six hours): a pattern reads all of them, 3 read units',
+      expect.stringContaining('deletion protection'),
+    ]);
+    size = { ItemCount: undefined };
+    expect(await linesAbout('how large')).toContain(
+      'unknown | table | how large it is: DynamoDB does not tell',
+    );
+  });
+
   test('no such key, and one that is disabled: exit 6, with how to mend it', async () => {
     const missing = await doctor(['-k', 'alias/none']);
     expect(missing).toEqual(failing(6, 'key'));

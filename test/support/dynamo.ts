@@ -23,7 +23,8 @@ export interface Dynamo {
 export type RawAttribute = AttributeValue | { readonly B: string };
 export type RawItem = Readonly<Record<string, RawAttribute>>;
 
-async function withClient<T>(url: string, use: (client: DynamoDBClient) => Promise<T>): Promise<T> {
+/** A client of this DynamoDB, closed when `use` is through with it. */
+export async function withClient<T>(url: string, use: (client: DynamoDBClient) => Promise<T>): Promise<T> {
   const client = new DynamoDBClient({
     endpoint: url,
     region: 'us-east-1',

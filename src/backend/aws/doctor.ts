@@ -47,6 +47,7 @@ import { nameOf, PROXIES, PROXY_HINT, translate, usesProxy } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { fromKms } from './key-service.ts';
 import { type SendOptions, sendOptions } from './patience.ts';
+import { estimateScanUnits, isOfSeveralPages } from './read-units.ts';
 
 /** From this on a clock is told of. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
 const MAX_SKEW_MS = 60_000;
@@ -296,6 +297,7 @@ async function* table(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step
     const step = tableStep(description.Table, `${settings.table} in ${region.dynamodb}`);
     yield step;
     readable = step.state !== 'failed';
+    if (readable) yield sizeStep(description.Table);
     yield deletionStep(description.Table);
   }
   if (readable) yield await recovery(on, signal);
@@ -335,6 +337,25 @@ function tableStep(described: TableDescription, where: string): Step {
       ? 'on demand'
       : `${reads} read and ${writes} write units provisioned`;
   return fine('table', `${where}: ${billing}, ${keys}`);
+}
+
+/** How large the table is, and what a command reads that needs all of it. */
+function sizeStep({ ItemCount: count, TableSizeBytes: bytes }: TableDescription): Step {
+  if (count === undefined || bytes === undefined) {
+    return { title: 'table', state: 'unknown', found: 'how large it is: DynamoDB does not tell' };
+  }
+  const size =
+    bytes < 100_000 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  const units = estimateScanUnits(bytes).toLocaleString('en');
+  const step = fine(
+    'table',
+    `about ${count.toLocaleString('en')} versions, ${size} (DynamoDB counts them about every six hours): a pattern reads all of them, ${units} read units`,
+  );
+  if (!isOfSeveralPages(bytes)) return step;
+  return {
+    ...step,
+    hint: 'old versions cost as much as new ones: credstash prune --keep N deletes them',
+  };
 }
 
 function deletionStep({ DeletionProtectionEnabled: isOn }: TableDescription): Step {

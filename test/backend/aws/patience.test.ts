@@ -104,21 +104,21 @@ describe('a table that is throttled', () => {
     let owedUntil = 0;
     /** Between each page and the next one: which segments were throttled. */
     const throttledSegments = [new Set<unknown>()];
-    dynamodb.on(ScanCommand).callsFake((input: Record<string, unknown>) => {
-      const { Segment: segment, ExclusiveStartKey: start } = input;
-      if (Date.now() < owedUntil) {
-        throttledSegments.at(-1)?.add(segment);
-        throw throttled;
-      }
-      throttledSegments.push(new Set());
-      // A page of 1 MB has 256 read units.
-      owedUntil = Date.now() + 256_000;
-      if (segment === undefined) return { ...page('n'), ...more };
-      const LastEvaluatedKey = { name: { S: String(segment) }, version: { S: '1' } };
-      return start
-        ? page(`${String(segment)}b`)
-        : { ...page(`${String(segment)}a`), LastEvaluatedKey };
-    });
+    dynamodb
+      .on(ScanCommand)
+      .callsFake((input: { Segment?: number; ExclusiveStartKey?: object }) => {
+        const { Segment: segment, ExclusiveStartKey: start } = input;
+        if (Date.now() < owedUntil) {
+          throttledSegments.at(-1)?.add(segment);
+          throw throttled;
+        }
+        throttledSegments.push(new Set());
+        // A page of 1 MB has 256 read units.
+        owedUntil = Date.now() + 256_000;
+        if (segment === undefined) return { ...page('n'), ...more };
+        const LastEvaluatedKey = { name: { S: `${segment}` }, version: { S: '1' } };
+        return start ? page(`${segment}b`) : { ...page(`${segment}a`), LastEvaluatedKey };
+      });
     const { value, seconds } = await settled(walk());
     expect(value).toEqual(['0a', '0b', '1a', '1b', '2a', '2b', '3a', '3b']);
     expect(throttledSegments.map(({ size }) => size)).toEqual([0, 4, 1, 1, 1, 1, 1, 1, 1, 0]);
