@@ -32,6 +32,7 @@ import {
   versionNotFound,
 } from '../entry-store.ts';
 import { merge } from '../../parallel.ts';
+import { combineSignals } from '../../progress.ts';
 import { sleep } from '../../sleep.ts';
 import { nameOf, translate, unreadable, wrongAnswer } from './errors.ts';
 import { Patience, type SendOptions } from './patience.ts';
@@ -515,7 +516,7 @@ export class AwsEntryStore implements EntryStore {
       if (isLast) return;
     }
     const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, ...(this.#signal ? [this.#signal] : [])]);
+    const signal = combineSignals(stop.signal, this.#signal);
     const limits = new PageLimits();
     const segments = Array.from({ length: SEGMENTS }, (_, Segment) =>
       this.#pages('dynamodb:Scan', sendPart({ Segment, TotalSegments: SEGMENTS }), {
@@ -538,7 +539,7 @@ export class AwsEntryStore implements EntryStore {
     options: {
       readonly turns?: Turns;
       readonly limits?: PageLimits;
-      readonly signal?: AbortSignal;
+      readonly signal?: AbortSignal | undefined;
     } = {},
   ): AsyncGenerator<{ readonly items: readonly RawItem[]; readonly isLast: boolean }> {
     const { turns, limits = new PageLimits(), signal = this.#signal } = options;
