@@ -24,7 +24,10 @@ export type RawAttribute = AttributeValue | { readonly B: string };
 export type RawItem = Readonly<Record<string, RawAttribute>>;
 
 /** A client of this DynamoDB, closed when `use` is through with it. */
-export async function withClient<T>(url: string, use: (client: DynamoDBClient) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  url: string,
+  use: (client: DynamoDBClient) => Promise<T>,
+): Promise<T> {
   const client = new DynamoDBClient({
     endpoint: url,
     region: 'us-east-1',
