@@ -59,7 +59,7 @@ export class CredstashError extends Error {
   readonly failures: readonly Failure[];
   /** What the service that denied it says, in its own words, which nobody here vouches for; absent where it says nothing. */
   readonly serviceMessage: string | undefined;
-  /** What was stored before it failed: of a rollback whose label could not be moved, the header of the new version. */
+  /** What was stored before it failed: of a put or a rollback whose label could not be moved, the header of the new version. */
   readonly stored: EntryHeader | undefined;
 
   constructor(

@@ -81,6 +81,12 @@ export type {
   Target,
 };
 
+/** What a put stored. */
+export interface Stored extends EntryHeader {
+  /** With `label`, the versions that had it before. */
+  readonly before?: readonly string[];
+}
+
 export interface RollbackOptions
   extends CallOptions, Pick<PutOptions, 'cipher' | 'digest' | 'onWarning'> {
   /** The version to go back to; default: the one before the newest. */
@@ -128,7 +134,7 @@ export interface GetAllOptions extends GetOptions, ProgressOptions {
   readonly skipUndecryptable?: boolean | undefined;
 }
 
-export interface PutAllOptions extends PutOptions, ProgressOptions {
+export interface PutAllOptions extends Omit<PutOptions, 'label'>, ProgressOptions {
   /** Leave a secret alone whose newest version, or the one that `version` says, has the same bytes already. */
   readonly skipUnchanged?: boolean | undefined;
 }
@@ -216,13 +222,20 @@ export class Flows {
   /**
    * Seals `value`, any bytes, and stores it as a new version. Everything is checked before the first request.
    *
-   * @returns the header of the entry as it was stored
-   * @throws CredstashError USAGE or TOO_LARGE for bad input; VERSION_EXISTS; VERSION_NOT_NUMERIC with `autoversion`
+   * @returns the header of the entry as it was stored; with `label` also the versions that had it before
+   * @throws CredstashError USAGE or TOO_LARGE for bad input; VERSION_EXISTS; VERSION_NOT_NUMERIC with `autoversion`. With
+   *   `stored`, the header of the new entry, if it is stored and the label could not be moved: then call `label`, and not
+   *   `put` again
    */
-  async put(name: string, value: Uint8Array, options: PutOptions = {}): Promise<EntryHeader> {
+  async put(name: string, value: Uint8Array, options: PutOptions = {}): Promise<Stored> {
+    const { label } = options;
+    if (label !== undefined) checkLabel(label);
     const sealing = { ...this.#defaults, ...given(options) };
     const planned = plan(name, value.length, sealing, this.#formats);
-    return store(await this.#toWrite(options), planned, value, options);
+    const on = await this.#toWrite(options);
+    const header = await store(on, planned, value, options);
+    if (label === undefined) return header;
+    return { ...header, before: await moveToStored(on, header, label) };
   }
 
   /**

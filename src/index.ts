@@ -39,6 +39,7 @@ export type {
   RewriteOptions,
   RollbackOptions,
   RolledBack,
+  Stored,
   Target,
   Wanted,
 } from './flows.ts';

@@ -37,6 +37,8 @@ export interface PutOptions extends CallOptions {
   readonly exactVersion?: boolean | undefined;
   /** Store the version after the newest, whatever `version` says. */
   readonly autoversion?: boolean | undefined;
+  /** Moved to the version once that is stored: whoever reads by it gets the old version or this one, and never none. */
+  readonly label?: string | undefined;
   /** The user's pairs of the encryption context; whoever reads the secret must give the same. */
   readonly context?: Context | undefined;
   readonly comment?: string | undefined;

@@ -260,25 +260,113 @@ describe.each(engines)('$name', ({ start }) => {
 
     test('the example of the README works when it is typed', async () => {
       const example =
-        /^ {4}credstash put -a db\.password {2,}# readers.*\n(?: {4}credstash .*\n)+/m.exec(
+        /^ {4}credstash put -a db\.password --json {2,}# .*\n(?: {4}credstash .*\n)+/m.exec(
           textOfDocument('README.md'),
         )?.[0];
       const typed = (example ?? '').split('\n').flatMap((line) => {
         const [, words] = /^ {4}credstash (.*?) *(?:#.*)?$/.exec(line) ?? [];
         return words === undefined ? [] : [words.split(' ')];
       });
-      expect(typed.map(([command]) => command)).toEqual(['put', 'label', 'rollback']);
+      expect(typed.map(([command]) => command)).toEqual(['put', 'label', 'put', 'rollback']);
       const own = await running.place();
       await versions(own, 'db.password', ['old']);
       await own.cs(['label', 'db.password', 'live']);
       const live = async (): Promise<string> =>
         (await own.cs(['get', 'db.password', '--label', 'live'])).stdout;
       const after: string[] = [];
-      for (const args of typed) {
-        expect(await own.cs(args, { input: 'new' })).toMatchObject({ status: 0, stderr: '' });
+      const printed: string[] = [];
+      for (const [at, args] of typed.entries()) {
+        const { status, stdout, stderr } = await own.cs(args, { input: `value ${at}` });
+        expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+        printed.push(stdout);
         after.push(await live());
       }
-      expect(after).toEqual(['old\n', 'new\n', 'old\n']);
+      expect(after).toEqual(['old\n', 'value 0\n', 'value 2\n', 'value 0\n']);
+      // The comment of the first line is what it prints.
+      expect(example).toContain(`# ${printed[0] ?? ''}`);
+    });
+  });
+
+  describe('put --label and --json', () => {
+    test.each([
+      ['as version 1', ['one'], 1, 'one'],
+      ['with -a', ['-a', 'two'], 2, 'two'],
+      ['with -v', ['-v', '7', 'three'], 7, 'three'],
+      ['of stdin', ['-a', '-'], 8, 'four'],
+    ])('the label moves to the version that is stored, %s', async (_, args, version, value) => {
+      const before = version === 1 ? undefined : (await cs(['history', 'pl', '--json'])).stdout;
+      const old = before === undefined ? '' : `, and no more version ${newestOf(before)}`;
+      expect(await cs(['put', 'pl', ...args, '--label', 'live'], { input: 'four' })).toEqual(
+        ok(`pl has been stored\nlive is version ${version} of pl${old}\n`),
+      );
+      expect(await cs(['get', 'pl', '--label', 'live'])).toEqual(ok(`${value}\n`));
+    });
+
+    const newestOf = (history: string): number =>
+      Number((JSON.parse(history) as { version: string }[])[0]?.version);
+
+    test('--json is a line with the version as list --json has it', async () => {
+      expect(await cs(['put', 'js', 'one', '--json'])).toEqual(
+        ok(`{"name":"js","version":"${v(1)}"}\n`),
+      );
+      expect(await cs(['put', 'js', 'two', '-a', '--json', '--label', 'live'])).toEqual(
+        ok(`{"name":"js","version":"${v(2)}","label":"live","before":[]}\n`),
+      );
+      expect(await cs(['label', 'js', 'live', '-v', '1', '--json'])).toEqual(
+        ok(`{"name":"js","version":"${v(1)}","label":"live","before":["${v(2)}"]}\n`),
+      );
+      expect(await cs(['rollback', 'js', '--json', '--label', 'live'])).toEqual(
+        ok(
+          `{"name":"js","version":"${v(3)}","from":"${v(1)}","label":"live","before":["${v(1)}"]}\n`,
+        ),
+      );
+      const { stdout, stderr } = await cs(['rollback', 'js', '-v', '2', '--json']);
+      expect(stdout).toBe(`{"name":"js","version":"${v(4)}","from":"${v(2)}"}\n`);
+      expect(stderr).toContain('live still points to version 3');
+      const listed = JSON.parse((await cs(['list', 'js', '--json'])).stdout) as object[];
+      expect(listed.at(-1)).toMatchObject({ version: v(4) });
+      // What could drive a terminal is an escape of JSON.
+      const name = 'a\u202eb "c"';
+      expect((await cs(['put', name, 'x', '--json'])).stdout).toBe(
+        `{"name":"a\\u202eb \\"c\\"","version":"${v(1)}"}\n`,
+      );
+    });
+
+    test('a label that can be none is told before anything is stored or asked', async () => {
+      for (const label of ['a b', '', '-x', 'x'.repeat(129)]) {
+        expect(await cs(['put', 'none', 'x', `--label=${label}`])).toEqual(
+          failed(2, 'a label has up to 128'),
+        );
+      }
+      expect(await cs(['list', 'none'])).toEqual(ok(''));
+    });
+
+    test('a version that exists keeps its value, and the label stays', async () => {
+      await versions(place, 'kept', ['one', 'two']);
+      await cs(['label', 'kept', 'live']);
+      expect(await cs(['put', 'kept', 'x', '--label', 'live', '--json'])).toEqual(
+        failed(4, 'version 0000000000000000001 of kept is already in'),
+      );
+      expect(await cs(['get', 'kept', '--label', 'live'])).toEqual(ok('two\n'));
+    });
+
+    test('of many at once each has a version of its own, and the label has the value of one of them', async () => {
+      const values = ['a', 'b', 'c', 'd', 'e'];
+      const put = await Promise.all(
+        values.map((value) =>
+          run([...place.args, 'put', 'many', value, '-a', '--json', '--label', 'live'], {
+            env: place.env,
+          }),
+        ),
+      );
+      const versions = put.map(({ status, stdout, stderr }) => {
+        expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+        return (JSON.parse(stdout.toString()) as { version: string }).version;
+      });
+      expect(versions.sort()).toEqual([1, 2, 3, 4, 5].map(v));
+      const { status, stdout } = await cs(['get', 'many', '--label', 'live']);
+      expect(status).toBe(0);
+      expect(values).toContain(stdout.trim());
     });
   });
 
@@ -896,28 +984,29 @@ if (dynamoLocalMissing() === undefined) {
         );
     };
 
-    test('a label that cannot be moved: the error names the stored version, and the command that moves it', async () => {
-      for (const value of ['one', 'two']) await place.cs(['put', '-a', '--', '-r', value]);
-      await place.cs(['label', '--', '-r', 'live']);
-      deny('DynamoDB.TransactWriteItems');
-      const { status, stdout, stderr } = await place.cs([
-        'rollback',
-        '--label',
-        'live',
-        '--',
-        '-r',
-      ]);
-      expect({ status, stdout }).toEqual({ status: 6, stdout: '' });
-      expect(stderr).toContain(
-        `credstash: error: version 3 of -r is stored in ${place.where}, but the label live has not been moved to it: access denied`,
-      );
-      recorder.meddle = undefined;
-      expect(await place.cs(['get', '--label', 'live', '--', '-r'])).toEqual(ok('two\n'));
-      expect(await place.cs(['get', '--', '-r'])).toEqual(ok('one\n'));
-      const [, advice = ''] = /^credstash: hint: .*credstash (.*)$/m.exec(stderr) ?? [];
-      const moved = asText(await run(advice.split(' '), { env: place.env }));
-      expect(moved).toEqual(ok('live is version 3 of -r, and no more version 2\n'));
-    });
+    test.each([
+      ['-r', ['rollback', '--label', 'live', '--', '-r'], 'one\n'],
+      ['-p', ['put', '-a', '--label', 'live', '--', '-p', 'three'], 'three\n'],
+      ['-j', ['put', '-a', '--label', 'live', '--json', '--', '-j', 'three'], 'three\n'],
+    ])(
+      'a label that cannot be moved: the error names the stored version, and the command that moves it: %s',
+      async (name, command, newest) => {
+        for (const value of ['one', 'two']) await place.cs(['put', '-a', '--', name, value]);
+        await place.cs(['label', '--', name, 'live']);
+        deny('DynamoDB.TransactWriteItems');
+        const { status, stdout, stderr } = await place.cs(command);
+        expect({ status, stdout }).toEqual({ status: 6, stdout: '' });
+        expect(stderr).toContain(
+          `credstash: error: version 3 of ${name} is stored in ${place.where}, but the label live has not been moved to it: access denied`,
+        );
+        recorder.meddle = undefined;
+        expect(await place.cs(['get', '--label', 'live', '--', name])).toEqual(ok('two\n'));
+        expect(await place.cs(['get', '--', name])).toEqual(ok(newest));
+        const [, advice = ''] = /^credstash: hint: .*credstash (.*)$/m.exec(stderr) ?? [];
+        const moved = asText(await run(advice.split(' '), { env: place.env }));
+        expect(moved).toEqual(ok(`live is version 3 of ${name}, and no more version 2\n`));
+      },
+    );
 
     test('put -v needs no Query: without it there is no note, and no failure', async () => {
       await place.cs(['put', 'q', 'one', '-v', '5']);

@@ -74,6 +74,13 @@ const CASES: Readonly<Record<string, Case>> = {
     lines: [[['put', 'a', 'one', '-v', '2']], [['put', 'a', 'two', '-v', '2'], 4]],
   },
   'put NAME -a': { before: two, lines: [[['put', 'a', 'three', '-a']], [['put', 'b', 'x', '-a']]] },
+  'put NAME --label L': {
+    before: labelled,
+    lines: [
+      [['put', 'a', 'three', '-a', '--label', 'live']],
+      [['put', 'a', 'two', '--label', 'live'], 4],
+    ],
+  },
   'completion of names': {
     before: two,
     lines: [[['__complete', 'fish', '--', '-t', 'TABLE', 'get', ''], 0, 'a\t']],

@@ -9,7 +9,7 @@ import { createTable, startDynalite } from '../support/dynamo.ts';
 import { asText, awsEnv, ok, stored, temporaryFolder, vaultPlace } from './backends.ts';
 
 const folder = temporaryFolder();
-const { cs, raw, args } = vaultPlace(join(folder.path, 'vault'));
+const { cs, raw, args, where } = vaultPlace(join(folder.path, 'vault'));
 afterAll(() => {
   folder.remove();
 });
@@ -41,7 +41,7 @@ async function types(name: string, typed: readonly string[], secret: Uint8Array 
   }
   expect(await done).toEqual({
     status: 0,
-    output: `${name}: \r\n${name} has been stored\r\n`,
+    output: `${name}: \r\n${name} has been stored in ${where}\r\n`,
   });
   expect((await raw(['get', '-n', name])).stdout).toEqual(Buffer.from(secret));
 }
@@ -169,7 +169,7 @@ describe('a VALUE that looks like KEY=VALUE', () => {
     const { status, output } = await terminal(['put', 'meant', 'canary=canary']).done;
     expect(status).toBe(0);
     expect(output).toMatch(
-      /^meant has been stored\r\ncredstash: warning: the value looks like KEY=VALUE/,
+      /^meant has been stored in [^\r]+\r\ncredstash: warning: the value looks like KEY=VALUE/,
     );
     expect(output).not.toContain('canary');
     const [, advice = ''] = /if it was meant as one: credstash (.*) KEY=VALUE/.exec(output) ?? [];
@@ -189,7 +189,10 @@ describe('a VALUE that looks like KEY=VALUE', () => {
   ])('%s is not told', async (title, args) => {
     const name = title.replaceAll(' ', '-');
     const { status, output } = await terminal(['put', name, ...args]).done;
-    expect({ status, output }).toEqual({ status: 0, output: `${name} has been stored\r\n` });
+    expect({ status, output }).toEqual({
+      status: 0,
+      output: `${name} has been stored in ${where}\r\n`,
+    });
   });
 
   test('is not told where there is no terminal', async () => {
@@ -249,7 +252,10 @@ describe('-P [compat 17]', () => {
 test('stdin that is no terminal is read, and nothing is asked', async () => {
   const script = (command: string): string => `printf 'from the pipe' | ${command}`;
   const { output, status } = await terminal(['put', 'piped'], { script }).done;
-  expect({ output, status }).toEqual({ output: 'piped has been stored\r\n', status: 0 });
+  expect({ output, status }).toEqual({
+    output: `piped has been stored in ${where}\r\n`,
+    status: 0,
+  });
   expect(await cs(['get', 'piped'])).toEqual(ok('from the pipe\n'));
 });
 

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { CredstashError } from '../../errors.ts';
 import { shortVersion } from '../../version.ts';
-import { visible } from '../../format/visible.ts';
+import { visible, visibleJson } from '../../format/visible.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
+import { samePlaceCommand } from '../same-place.ts';
 import { optionsOf } from '../settings.ts';
 
 export function register(command: Command, io: Io): void {
@@ -13,14 +15,44 @@ export function register(command: Command, io: Io): void {
     .argument('<name>', 'name of the secret')
     .argument('<label>', 'up to 128 letters, digits and . _ -')
     .option('-v, --version <version>', 'version to set it on (default: the newest)')
+    .option('--json', 'print the version and those that had LABEL before as a JSON object')
     .action(async (name: string, label: string, _: unknown, command: Command) => {
-      const { version: wanted } = optionsOf(command) as { version?: string };
+      const { version: wanted, json } = optionsOf(command) as { version?: string; json?: true };
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
         const { version, before } = await credstash.label(name, label, { version: wanted });
-        await io.write(movedLine(name, label, version, before));
+        await io.write(
+          json
+            ? visibleJson({ name, version, label, before }, 0)
+            : movedLine(name, label, version, before),
+        );
       });
     });
+}
+
+/** The command that moves `label` to `version`, in the place that this command line chose. */
+export function moveCommand(
+  command: Command,
+  name: string,
+  label: string,
+  version: string,
+): string {
+  return samePlaceCommand(command, ['label', '-v', shortVersion(version)], [name, label]);
+}
+
+/**
+ * Adds the command that does what is missing to the error of a version that is stored, but whose label has not been moved to
+ * it. To run the same command line again would store one more version.
+ *
+ * @returns any other error as it is
+ */
+export function withMove(error: unknown, command: Command, label: string): unknown {
+  if (!(error instanceof CredstashError) || !error.stored) return error;
+  const { name, version } = error.stored;
+  const move = moveCommand(command, name, label, version);
+  const before =
+    error.hint === undefined || error.code === 'CONFLICT' ? '' : `${error.hint}, then: `;
+  return error.reworded(error.message, before === '' ? `to move it: ${move}` : `${before}${move}`);
 }
 
 /** What is printed of a label that was moved to `version`. @param before the versions that had it */

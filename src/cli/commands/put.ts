@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { parseContext } from '../../context.ts';
 import { MAX_ITEM_BYTES } from '../../entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
-import { visible } from '../../format/visible.ts';
+import { visible, visibleJson } from '../../format/visible.ts';
 import type { Credstash } from '../../credstash.ts';
+import { checkLabel } from '../../label.ts';
 import { chooseBackend } from '../backend.ts';
 import { readArgument } from '../input.ts';
 import type { Io } from '../io.ts';
@@ -12,11 +13,14 @@ import { warnOfOvertaken } from '../overtaken.ts';
 import { samePlaceCommand } from '../same-place.ts';
 import { addSealOptions, sealFlags, sealOptions, type SealOptions } from '../seal-options.ts';
 import { optionsOf } from '../settings.ts';
+import { movedLine, withMove } from './label.ts';
 
 interface PutOptions extends SealOptions {
   readonly prompt?: true;
   readonly literal?: true;
   readonly allowEmpty?: true;
+  readonly label?: string;
+  readonly json?: true;
 }
 
 const VALUE_HELP = `
@@ -41,6 +45,8 @@ export function register(command: Command, io: Io): void {
     )
     .option('--literal', 'take VALUE as it stands, also - and @…')
     .option('--allow-empty', 'store an empty secret if stdin or FILE is empty')
+    .option('--label <label>', 'move LABEL to the version that is stored, for those who read by it')
+    .option('--json', 'print the name and the version as a JSON object')
     .addHelpText('after', VALUE_HELP);
   addSealOptions(command).action(
     async (
@@ -54,15 +60,26 @@ export function register(command: Command, io: Io): void {
       // With -P there is no VALUE to stand before the context; the original wanted one all the same.
       const asksOnly = options.prompt === true && value !== undefined;
       const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
-      const seal = sealOptions(options, context, io);
+      const { label, json } = options;
+      if (label !== undefined) checkLabel(label);
+      const seal = { ...sealOptions(options, context, io), label };
       // A setting that cannot be is told before anybody is asked.
       const withBackend = chooseBackend(command, io, { create: true });
       const asks = options.prompt === true || (value === undefined && io.interactive);
       const given = asks ? undefined : await readValue(io, value, options);
       await withBackend(async (credstash) => {
         const secret = given ?? (await askValue(io, credstash, name, seal));
-        const { version } = await credstash.put(name, secret, seal);
-        await io.write(`${visible(name)} has been stored\n`);
+        const { version, before = [] } = await credstash
+          .put(name, secret, seal)
+          .catch((error: unknown) => {
+            throw withMove(error, command, label ?? '');
+          });
+        const moved = label === undefined ? '' : movedLine(name, label, version, before);
+        await io.write(
+          json
+            ? visibleJson({ name, version, ...(label === undefined ? {} : { label, before }) }, 0)
+            : `${visible(name)} has been stored${await placeOn(io, credstash)}\n${moved}`,
+        );
         for (const remark of nameRemarks(name)) io.note(`credstash: warning: ${remark}`);
         if (value === '' && !asks) {
           io.note(`credstash: warning: the value is empty: ${name} is an empty secret`);
@@ -71,7 +88,10 @@ export function register(command: Command, io: Io): void {
         if (isText && pairs.length === 0 && LIKE_A_PAIR.test(value) && io.interactive) {
           const retry = samePlaceCommand(
             command,
-            ['put', '-a', '-P', ...sealFlags(options)],
+            [
+              ...['put', '-a', '-P', ...sealFlags(options)],
+              ...(label === undefined ? [] : ['--label', label]),
+            ],
             [name],
           );
           io.note(
@@ -84,6 +104,11 @@ export function register(command: Command, io: Io): void {
       });
     },
   );
+}
+
+/** Where it is stored, for a person. Scripts compare what is printed elsewhere. */
+async function placeOn(io: Io, credstash: Credstash): Promise<string> {
+  return io.isTerminal('stdout') ? ` in ${await credstash.location()}` : '';
 }
 
 /** A pair of an encryption context, in all likelihood: base64, which may end in `=`, is none. */

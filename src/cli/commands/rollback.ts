@@ -1,18 +1,17 @@
 import type { Command } from 'commander';
 import { parseContext } from '../../context.ts';
-import { CredstashError } from '../../errors.ts';
-import { visible } from '../../format/visible.ts';
+import { visible, visibleJson } from '../../format/visible.ts';
 import { shortVersion } from '../../version.ts';
 import { chooseBackend } from '../backend.ts';
 import type { Io } from '../io.ts';
-import { samePlaceCommand } from '../same-place.ts';
 import { addCipherOptions, type CipherOptions, printWarnings } from '../seal-options.ts';
 import { cipherOf, optionsOf } from '../settings.ts';
-import { movedLine } from './label.ts';
+import { moveCommand, movedLine, withMove } from './label.ts';
 
 interface RollbackFlags extends CipherOptions {
   readonly version?: string;
   readonly label?: string;
+  readonly json?: true;
 }
 
 /** How many labels are named that stay where they are. */
@@ -26,36 +25,41 @@ export function register(command: Command, io: Io): void {
     .argument('<name>', 'name of the secret')
     .argument('[context...]', 'encryption context as KEY=VALUE, the same as the put gave')
     .option('-v, --version <version>', 'version to go back to (default: the one before the newest)')
-    .option('--label <label>', 'move LABEL to the new version, for those who read by it');
+    .option('--label <label>', 'move LABEL to the new version, for those who read by it')
+    .option('--json', 'print the new version and the one it has the value of as a JSON object');
   addCipherOptions(command).action(
     async (name: string, pairs: string[], _: unknown, command: Command) => {
-      const { version, label, digest, ...options } = optionsOf(command) as RollbackFlags;
+      const { version, label, digest, json, ...options } = optionsOf(command) as RollbackFlags;
       const context = parseContext(pairs);
       const cipher = cipherOf(options);
       const withBackend = chooseBackend(command, io);
-      const moveTo = (version: string, moved = label ?? ''): string =>
-        samePlaceCommand(command, ['label', '-v', shortVersion(version)], [name, moved]);
       await withBackend(async (credstash) => {
         const onWarning = printWarnings(io);
         const wanted = { version, label, context, cipher, digest, onWarning };
         const { header, from, before, others } = await credstash
           .rollback(name, wanted)
           .catch((error: unknown) => {
-            throw error instanceof CredstashError && error.stored
-              ? withMove(error, moveTo(error.stored.version))
-              : error;
+            throw withMove(error, command, label ?? '');
           });
         const [to, now] = [from, header.version].map((each) => visible(shortVersion(each)));
+        const moved = label === undefined ? '' : movedLine(name, label, header.version, before);
         await io.write(
-          `${visible(name)} has been rolled back to version ${to}, as version ${now}\n`,
+          json
+            ? visibleJson(
+                {
+                  name,
+                  version: header.version,
+                  from,
+                  ...(label === undefined ? {} : { label, before }),
+                },
+                0,
+              )
+            : `${visible(name)} has been rolled back to version ${to}, as version ${now}\n${moved}`,
         );
-        if (label !== undefined) {
-          await io.write(movedLine(name, label, header.version, before));
-          return;
-        }
+        if (label !== undefined) return;
         for (const other of others.slice(0, NAMED)) {
           io.note(
-            `credstash: warning: ${other.label} still points to version ${shortVersion(other.version)}; to move it: ${moveTo(header.version, other.label)}`,
+            `credstash: warning: ${other.label} still points to version ${shortVersion(other.version)}; to move it: ${moveCommand(command, name, other.label, header.version)}`,
           );
         }
         if (others.length > NAMED) {
@@ -66,11 +70,4 @@ export function register(command: Command, io: Io): void {
       });
     },
   );
-}
-
-/** The same error, with the command that does what is missing. To run the rollback again would store one more version. */
-function withMove(error: CredstashError, move: string): CredstashError {
-  const before =
-    error.hint === undefined || error.code === 'CONFLICT' ? '' : `${error.hint}, then: `;
-  return error.reworded(error.message, before === '' ? `to move it: ${move}` : `${before}${move}`);
 }
