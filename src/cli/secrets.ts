@@ -12,6 +12,7 @@ import { reservedFor } from '../model/variable-names.ts';
 import type { Grammar } from './argv.ts';
 import { addOutputOptions, type Output, outputFile, type OutputOptions } from './files/output.ts';
 import type { Io } from './io.ts';
+import { namingInstead } from './scan-denied.ts';
 import { optionsOf } from './settings.ts';
 import {
   allowNameOption,
@@ -112,8 +113,10 @@ export async function printMatching(
 ): Promise<void> {
   const { io } = printer;
   const progress = io.progress('secrets opened');
-  const { secrets, leftOut } = await credstash.getAll({ ...options, progress });
   const { glob, format = 'json' } = options;
+  const { secrets, leftOut } = await credstash
+    .getAll({ ...options, progress })
+    .catch(namingInstead('credstash get NAME NAME -f FORMAT'));
   // Whoever obeys what is printed, a cluster or a job, must not go on with nothing for a name that is mistyped.
   if (
     glob !== undefined &&

@@ -67,20 +67,30 @@ const titles = {
   CHANGE_TITLE: written,
 };
 
-testBlocks('docs/ci.md', {
+testBlocks('docs/ci.md', () => here, {
   resolve: async () => {
     const root = here.machine();
     root.write('app/publish.sh', program, 0o755);
-    const [one = '', both = '', ...more] = block('resolve').trim().split('\n');
-    expect(more).toEqual([]);
     const env = here.withKeys({ ...titles, DEPLOY_KEY: 'credstash://tls.key' });
-    for (const line of [one, both]) {
+    const lines = block('resolve').trim().split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
       here.kms.requests.length = 0;
       const { env: given } = told(await root.run(['sh', '-c', line], { env }));
-      expect(given).toMatchObject({ ...titles, DEPLOY_KEY: secrets['tls.key'] });
-      expect(given['NPM_TOKEN']).toBe(line === both ? token : undefined);
-      expect(here.kms.requests).toHaveLength(line === both ? 2 : 1);
+      const [names, resolves] = [line.includes('--env'), line.includes('--resolve')];
+      expect(given).toMatchObject(titles);
+      expect(given['DEPLOY_KEY']).toBe(resolves ? secrets['tls.key'] : 'credstash://tls.key');
+      expect(given['NPM_TOKEN']).toBe(names ? token : undefined);
+      expect(here.kms.requests).toHaveLength(Number(names) + Number(resolves));
     }
+  },
+
+  pattern: async () => {
+    const root = here.machine();
+    root.write('app/publish.sh', program, 0o755);
+    const env = here.withKeys(titles);
+    const { env: given } = told(await root.run(['sh', '-c', block('pattern')], { env }));
+    expect(given).toMatchObject({ ...titles, NPM_TOKEN: token });
   },
 
   github: async () => {
@@ -169,7 +179,7 @@ testBlocks('docs/ci.md', {
     expect(last).toMatchObject({ status: 0 });
     expect(existsSync(root.at('app/deploy.yaml'))).toBe(false);
     // What the document warns of.
-    const warned = `secrets=$(credstash get 'ci.*' -f shell)`;
+    const warned = `secrets=$(credstash get ci.npm-token -f shell)`;
     expect((await root.run(['sh', '-xec', warned], { env })).stderr).toContain(token);
   },
 
@@ -216,7 +226,7 @@ testBlocks('docs/ci.md', {
 });
 
 test('no job resolves every reference of its environment', () => {
-  const lines = ['resolve', 'github', 'gitlab', 'jenkins'].flatMap((name) =>
+  const lines = ['resolve', 'pattern', 'github', 'gitlab', 'jenkins'].flatMap((name) =>
     block(name).split('\n'),
   );
   const execs = lines.filter((line) => line.includes('credstash exec'));

@@ -77,7 +77,7 @@ function manifests(name: string): unknown[] {
   });
 }
 
-testBlocks('docs/containers.md', {
+testBlocks('docs/containers.md', () => here, {
   'docker-node': async () => {
     const image = await buildImage(block('docker-node'), context());
     const cache = readdirSync(image.root.at('home/.cache/credstash/code'), { recursive: true });
@@ -100,8 +100,7 @@ testBlocks('docs/containers.md', {
     const { root, workdir } = await buildImage(block('docker-node'), context());
     root.write('entrypoint.sh', root.inside(block('entrypoint')), 0o755);
     const command = [join(root.path, 'entrypoint.sh'), 'node', 'server.js'];
-    const { TLS_KEY } = references;
-    const env = { ...here.withKeys({ TLS_KEY }), CONFIG_FILE: join(root.path, 'run/app.yaml') };
+    const env = { ...here.withKeys(references), CONFIG_FILE: join(root.path, 'run/app.yaml') };
     const { env: given, read } = told(await root.run(command, { env, cwd: workdir }));
     expect(given).toMatchObject(resolved);
     expect(read).toEqual({ [env.CONFIG_FILE]: `password: ${JSON.stringify(password)}\n` });

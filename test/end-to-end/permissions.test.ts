@@ -421,6 +421,33 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     }
   });
 
+  test('by name: the policy says what it denies, and what is denied says how to name secrets', async () => {
+    const table = await newTable();
+    await table.run([[['put', 'app.a', 'one']]]);
+    recorder.meddle = extras.meddle;
+    const reader = await table.cs(['policy', 'reader', '--name', 'app.*']);
+    expect(reader.stderr).toMatch(/^credstash: note: this allows no dynamodb:Scan, [^\n]*\n$/);
+    expect((await table.cs(['policy', 'writer', '--name', 'app.*'])).stderr).toBe('');
+    expect((await table.cs(['policy', 'reader'])).stderr).toBe('');
+    recorder.meddle = enforce([JSON.parse(reader.stdout) as PolicyDocument]);
+    const hint = (ended: Ended): string => /hint: (.*)/.exec(ended.stderr)?.[1] ?? '';
+    const exec = await table.cs(['exec', 'app.*', '--', 'true']);
+    expect(exec).toMatchObject({ status: 6, stdout: '' });
+    expect(hint(exec)).toContain('--env NAME=SECRET, or references in the environment');
+    for (const args of [
+      ['get', 'app.*'],
+      ['getall', '-f', 'json'],
+    ]) {
+      const denied = await table.cs(args);
+      expect(denied).toMatchObject({ status: 6, stdout: '' });
+      expect(hint(denied)).toMatch(/credstash .*get NAME NAME -f FORMAT/);
+    }
+    // What the note and the hints name instead.
+    expect((await table.cs(['exec', '--env', 'A=app.a', '--', 'printenv', 'A'])).status).toBe(0);
+    expect((await table.cs(['get', 'app.a', 'app.a', '-f', 'json'])).status).toBe(0);
+    expect((await table.cs(['get', 'app.a'])).status).toBe(0);
+  });
+
   test('on a terminal the policy of setup says how long to attach it, and only that one', async () => {
     const { cs, args, env } = awsPlace(recorder.url, recorder.url, 'permissions', runHere);
     const onTerminal = async (role: string): Promise<string> =>

@@ -6,6 +6,7 @@ import { listed } from '../listed.ts';
 import type { OrderOptions } from '../order.ts';
 import { findProgram, toProgram } from '../program.ts';
 import { runProgram } from '../run.ts';
+import { namingInstead } from '../scan-denied.ts';
 import { optionsOf } from '../settings.ts';
 import {
   allowNameOption,
@@ -100,10 +101,10 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       let environment = base;
       if (order.globs.length + order.named.length + order.inherited.length > 0) {
         await withBackend(async (backend) => {
-          const { secrets, resolved } = await get(backend, order, {
-            ...options,
-            progress: io.progress('secrets got'),
-          });
+          const progress = io.progress('secrets got');
+          const { secrets, resolved } = await get(backend, order, { ...options, progress }).catch(
+            namingInstead('--env NAME=SECRET, or references in the environment'),
+          );
           const asked = { globs: order.globs, label: options.label };
           environment = buildVariables(command, options, asked, (names) =>
             environmentOf(base, secrets, { ...names, resolved, override: options.override }),

@@ -55,6 +55,11 @@ export function register(command: Command, io: Io): void {
       )(async (credstash) => {
         const policy = await credstash.policy(role, { name, context, account });
         await io.write(visibleJson(policy, 2));
+        if (name !== undefined && role !== 'writer') {
+          io.note(
+            'credstash: note: this allows no dynamodb:Scan, which cannot be narrowed to names: list, keys, getall and patterns with * are denied; get NAME, references and exec --env work',
+          );
+        }
         // A script has read what the role is for.
         if (role === 'setup' && io.columns('stderr') !== undefined) {
           io.note(
