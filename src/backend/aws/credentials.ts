@@ -5,13 +5,7 @@
  */
 import { exec } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import {
-  fromEnv,
-  fromHttp,
-  fromInstanceMetadata,
-  fromLoginCredentials,
-  fromSSO,
-} from '@aws-sdk/credential-providers';
+import { fromEnv, fromHttp, fromLoginCredentials, fromSSO } from '@aws-sdk/credential-providers';
 import { externalDataInterceptor } from '@smithy/core/config';
 import { HttpRequest } from '@smithy/core/protocols';
 import { CredstashError } from '../../errors.ts';
@@ -672,11 +666,12 @@ async function getOfInstance(
   try {
     const profile = profileNameOf(context);
     const { logger } = context.shared;
+    const { fromInstanceMetadata } = await import('@smithy/credential-provider-imds');
     const provider = fromInstanceMetadata({
       ...(profile === undefined ? {} : { profile }),
       ...(logger ? { logger } : {}),
     });
-    return await withInstanceEndpoint(endpoint, () => provider());
+    return marked(await withInstanceEndpoint(endpoint, provider), { CREDENTIALS_IMDS: '0' });
   } catch (error) {
     const { statusCode } = Object(error) as { statusCode?: unknown };
     // Away from an instance nothing answers there, which is not what went wrong.
