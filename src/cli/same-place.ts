@@ -26,7 +26,7 @@ export function samePlaceCommand(
 export function hintInPlace(command: Command, hint: string): string {
   if (/\bcredstash [^;]* -t /.test(hint)) return hint;
   return hint.replace(
-    /\bcredstash (setup|migrate|delete|label|policy|doctor|get)\b/,
+    /\bcredstash (setup|migrate|delete|label|policy|doctor)\b/,
     (_, name: string) =>
       // A table is created by its name.
       commandLine(['credstash', ...placeOf(command, { byName: name === 'setup' }), name]),
