@@ -123,7 +123,7 @@ export async function printMatching(
     secrets.length + leftOut.length === 0 &&
     !ORIGINAL_FORMATS.includes(format)
   ) {
-    throw new CredstashError('SECRET_NOT_FOUND', `no secret matches ${glob}`);
+    throw new CredstashError('SECRET_NOT_FOUND', `no secret matches ${String(glob)}`);
   }
   const print = formatted(secrets, printer, options, end);
   for (const { name, error } of leftOut) {

@@ -66,6 +66,11 @@ export class Patience {
     this.#counted = counted;
   }
 
+  /** Whether nobody has said how often to try. */
+  get #isPatient(): boolean {
+    return !this.#counted && !process.env['AWS_MAX_ATTEMPTS'];
+  }
+
   /**
    * Tells of waits for `resource` that begin now.
    *
@@ -80,7 +85,11 @@ export class Patience {
     let told: { readonly until: number; readonly state: string | undefined } | undefined;
     const tell = (until: number, state = told?.state): void => {
       if (!told && this.#waiting++ === 0) this.#since = start;
-      told = { until, state: this.#throttledAt < start ? state : THROTTLED };
+      const isThrottled = this.#throttledAt >= start;
+      told = {
+        state: isThrottled ? THROTTLED : state,
+        until: isThrottled && this.#isPatient ? start + PATIENCE_MS : until,
+      };
       this.#toldAgain.add(again);
       this.#tell({ resource, since: this.#since, ...told });
     };
@@ -128,9 +137,8 @@ export class Patience {
           signal?.throwIfAborted();
           const error = told(cause);
           const end = start + PATIENCE_MS;
-          const impatient =
-            this.#counted || process.env['AWS_MAX_ATTEMPTS'] || Date.now() + pause > end;
-          if (impatient || !hasCode(error, 'THROTTLED')) throw error;
+          const isOver = !this.#isPatient || Date.now() + pause > end;
+          if (isOver || !hasCode(error, 'THROTTLED')) throw error;
           wait.tell(end, THROTTLED);
           // With jitter: others wait for the same table.
           await sleep(pause * (0.5 + Math.random() / 2), signal);
