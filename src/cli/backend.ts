@@ -38,13 +38,15 @@ interface OpenOptions {
   readonly create?: boolean;
   /** Whether there is nobody who could be asked, or told of a wait. */
   readonly unattended?: boolean;
+  /** Whether the command itself says which region it uses, and why. */
+  readonly saysRegion?: boolean;
 }
 
 /** What `settings` choose; the caller closes it. */
 export async function open(
   settings: Settings,
   io: Io,
-  { create = false, unattended = false }: OpenOptions,
+  { create = false, unattended = false, saysRegion = false }: OpenOptions,
 ): Promise<Credstash> {
   // Loaded here: help and a usage error do without.
   const { Credstash } = await import('../credstash.ts');
@@ -54,7 +56,27 @@ export async function open(
     const busyMs = io.deadline && Math.max(0, io.deadline.end - Date.now());
     return Credstash.local(folder, { create, formats, trustNames, signal, busyMs });
   }
-  return new Credstash({ ...settings, signal, unattended, ...(unattended ? {} : attended(io)) });
+  const warn = saysRegion ? {} : { onDefaultRegion: warnOfDefaultRegion(io) };
+  return new Credstash({
+    ...{ ...settings, signal, unattended },
+    ...(unattended ? {} : { ...attended(io), ...warn }),
+  });
+}
+
+/** Those that have been told: a copy opens two tables. */
+const warned = new WeakSet<Io>();
+
+/** Warns, once for each command, that no region is set. The table of that name in us-east-1 may be another one. */
+function warnOfDefaultRegion(io: Io): NonNullable<CredstashOptions['onDefaultRegion']> {
+  return (service, region) => {
+    if (warned.has(io)) return;
+    warned.add(io);
+    const [what, option] =
+      service === 'KMS' ? ['region of the KMS key', '--kms-region'] : ['region', '-r'];
+    io.note(
+      `credstash: warning: no ${what} is set, so ${region} is taken: set AWS_REGION or give ${option}`,
+    );
+  };
 }
 
 /** What only a person can do, or wants to know. */

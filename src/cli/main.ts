@@ -248,6 +248,7 @@ function addGlobalOptions(command: Command): void {
       command.name() === 'get' ? '--arn <role>' : '-n, --arn <role>',
       'ARN of an IAM role to assume',
     )
+    .option('--external-id <id>', 'external ID that the trust policy of the role asks for')
     .option(
       '--local [folder]',
       'use the local vault, in FOLDER if given as --local=FOLDER (or CREDSTASH_LOCAL)',

@@ -36,7 +36,7 @@ export function hintInPlace(command: Command, hint: string): string {
 /** The options that choose the table or vault. @param byName a table's name and region, in the place of its ARN */
 function placeOf(command: Command, { byName = false } = {}): string[] {
   const given = optionsOf(command) as GlobalOptions;
-  const { kmsRegion, profile, arn, local } = given;
+  const { kmsRegion, profile, arn, externalId, local } = given;
   let { region, table } = given;
   // arn:aws:dynamodb:REGION:ACCOUNT:table/NAME
   const ofArn = byName ? /^arn:[^:]+:[^:]+:([^:]+):.*\/(.+)$/.exec(table ?? '') : null;
@@ -47,6 +47,7 @@ function placeOf(command: Command, { byName = false } = {}): string[] {
     '-t': table,
     '-p': profile,
     '-n': arn,
+    '--external-id': externalId,
   };
   const place = Object.entries(options).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, value],

@@ -22,6 +22,7 @@ export interface GlobalOptions {
   readonly table?: string;
   readonly profile?: string;
   readonly arn?: string;
+  readonly externalId?: string;
   /** `1` for the default folder, which `--local` alone means. */
   readonly local?: string;
   readonly logLevel?: string;
@@ -45,6 +46,7 @@ const AWS_ONLY = {
   table: '-t',
   profile: '-p',
   arn: '-n',
+  externalId: '--external-id',
   key: '-k',
   tags: '--tags',
   saveKmsRegion: '--save-kms-region',
@@ -78,6 +80,15 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
     }
     return { backend: 'local', folder: vaultFolder(local), ...trust };
   }
+  if (options.externalId !== undefined && options.arn === undefined) {
+    throw new CredstashError(
+      'USAGE',
+      '--external-id is for the role of --arn, which is not given',
+      {
+        hint: 'in a profile with a role_arn it is external_id',
+      },
+    );
+  }
   return {
     backend: 'aws',
     ...trust,
@@ -86,6 +97,7 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
     kmsRegion: kmsRegionOf(options)?.value,
     profile: options.profile,
     roleArn: options.arn,
+    externalId: options.externalId,
     table: tableOf(options).value,
     key: options.key ?? DEFAULT_KEY,
   };
@@ -141,7 +153,7 @@ export function destinationOf(options: DestinationOptions): Settings {
     // As a `get` there finds it, so that it opens what was copied. --kms-region is said of the source's region.
     kmsRegion: toKmsRegion ?? kmsRegionOf(toRegion === undefined ? options : {})?.value,
     profile: toProfile ?? options.profile,
-    roleArn: toProfile === undefined ? options.arn : undefined,
+    ...(toProfile === undefined ? { roleArn: options.arn, externalId: options.externalId } : {}),
     table: toTable ?? tableOf(options).value,
     key: toKey ?? DEFAULT_KEY,
   };
@@ -270,6 +282,7 @@ export function originsOf(
     ...named('region of the key', kmsRegionOf(options)),
     ...named('profile', given(options.profile, '-p')),
     ...named('role', given(options.arn, '-n')),
+    ...named('external ID', given(options.externalId, '--external-id')),
     ...named('trusted keys', listed(keys?.value.arns, keys?.from)),
     ...seals,
   ];

@@ -538,6 +538,7 @@ describe('settings', () => {
           'AWS_ENDPOINT_URL_KMS',
           'AWS_ENDPOINT_URL',
           'AWS_ROLE_ARN',
+          'AWS_ROLE_SESSION_NAME',
         ],
         ...['AWS_USE_FIPS_ENDPOINT', 'AWS_USE_DUALSTACK_ENDPOINT', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
         ...[
@@ -648,7 +649,16 @@ describe('settings', () => {
 describe('command lines', () => {
   const options = [
     ...['-r', '--region', '--kms-region', '-t', '--table', '-p', '--profile', '-n', '--arn'],
-    ...['--local=vault', '--local', '--local=', '--log-level', '--log-level=debug', '--log-file'],
+    ...[
+      '--external-id',
+      '--label',
+      '--local=vault',
+      '--local',
+      '--local=',
+      '--log-level',
+      '--log-level=debug',
+      '--log-file',
+    ],
     ...[
       '-v',
       '--version',

@@ -104,6 +104,7 @@ export function awsEnv(
   credential: { accessKeyId: string; secretAccessKey: string } = testCredential,
 ): Record<string, string> {
   return {
+    AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: credential.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credential.secretAccessKey,
     AWS_ENDPOINT_URL_DYNAMODB: dynamo,

@@ -80,6 +80,7 @@ export async function startDocumented(): Promise<Documented> {
   });
   const recorder = await startRecorder({ DynamoDB: dynamo.url });
   const servers = {
+    AWS_REGION: 'us-east-1',
     AWS_ENDPOINT_URL_DYNAMODB: recorder.url,
     AWS_ENDPOINT_URL_KMS: kms.url,
     AWS_ENDPOINT_URL_STS: sts.url,

@@ -76,7 +76,7 @@ async function closedPort(): Promise<string> {
 
 describe('credentials', () => {
   test('none: exit 6, and the hint names --local', async () => {
-    const env = { AWS_ENDPOINT_URL: recorder.url };
+    const env = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: recorder.url };
     for (const args of [['setup'], ['put', 'a', 'x'], ['get', 'a'], ['list'], ['delete', 'a']]) {
       const ended = asText(await run(args, { env }));
       expect(ended, args.join(' ')).toEqual(failed(6, 'no AWS credentials', /hint: .*--local/));

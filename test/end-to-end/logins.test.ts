@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
 import { type Aws, startAws } from '../support/aws.ts';
 import { startDynalite } from '../support/dynamo.ts';
 import { type HttpServer, startHttpServer } from '../support/http-server.ts';
@@ -44,6 +45,11 @@ function record(name: string, answer: (url: URL, body: string) => object | strin
     const parsed = new URL(url, 'http://portal');
     asked.push(`${name} ${method} ${parsed.pathname}`);
     if (headers.host !== `127.0.0.1:${String(response.socket?.localPort)}`) {
+      response.writeHead(400).end();
+      return;
+    }
+    const sends = headers['user-agent']?.includes(` credstash-cli/${manifest.version}`);
+    if (['portal', 'oidc', 'signin'].includes(name) && !sends) {
       response.writeHead(400).end();
       return;
     }

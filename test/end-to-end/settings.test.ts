@@ -2,11 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { createTable, putRaw, type RawItem, startDynalite } from '../support/dynamo.ts';
 import { run } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
-import { startStsServer, type StsServer } from '../support/sts-server.ts';
+import { startStsServer, type StsServer, webIdentityToken } from '../support/sts-server.ts';
 import { asText, awsEnv, type Ended, failed, ok, stored, temporaryFolder, v } from './backends.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
 
@@ -45,6 +46,21 @@ region = ap-south-1
 [profile role]
 role_arn = ${role}
 source_profile = other
+[profile named]
+role_arn = ${role}
+source_profile = other
+role_session_name = of-the-profile
+[profile twice]
+role_arn = ${role}2
+source_profile = named
+[profile misnamed]
+role_arn = ${role}
+source_profile = role
+role_session_name = not valid
+[profile app]
+aws_access_key_id = ${other.accessKeyId}
+aws_secret_access_key = ${other.secretAccessKey}
+sdk_ua_app_id = of-the-profile
 `,
   );
 });
@@ -67,6 +83,9 @@ async function cs(args: readonly string[], env: Record<string, string> = {}): Pr
   return asText(await run(args, { env: { ...awsEnv(recorder.url, recorder.url), ...env } }));
 }
 
+const noRegion =
+  'credstash: warning: no region is set, so us-east-1 is taken: set AWS_REGION or give -r\n';
+
 describe('the region that DynamoDB and KMS are asked in [compat 2]', () => {
   const arn = 'arn:aws:dynamodb:eu-central-2:123456789012:table/credential-store';
   const AWS_REGION = 'eu-west-1';
@@ -85,7 +104,13 @@ describe('the region that DynamoDB and KMS are asked in [compat 2]', () => {
       'eu-west-2',
       'eu-west-2',
     ],
-    ['--kms-region for KMS', ['--kms-region', 'eu-north-1'], {}, 'us-east-1', 'eu-north-1'],
+    [
+      '--kms-region for KMS',
+      ['--kms-region', 'eu-north-1'],
+      { AWS_REGION: 'us-east-1' },
+      'us-east-1',
+      'eu-north-1',
+    ],
     [
       'both options',
       ['--kms-region=eu-north-1', '--region=sa-east-1'],
@@ -94,8 +119,10 @@ describe('the region that DynamoDB and KMS are asked in [compat 2]', () => {
       'eu-north-1',
     ],
   ];
-  test.each(cases)('%s', async (_, args, env, table, key) => {
-    expect(await cs([...args, 'get', 'db'], env)).toEqual(ok('secret\n'));
+  test.each(cases)('%s', async (title, args, env, table, key) => {
+    const stderr = title === 'us-east-1 when nothing says' ? noRegion : '';
+    const got = await cs([...args, 'get', 'db'], { AWS_REGION: '', ...env });
+    expect(got).toEqual({ ...ok('secret\n'), stderr });
     expect(recorder.requests).toMatchObject([
       { action: 'DynamoDB.Query', region: table },
       { action: 'KMS.Decrypt', region: key },
@@ -134,6 +161,57 @@ describe('the region that DynamoDB and KMS are asked in [compat 2]', () => {
   });
 });
 
+describe('a warning of the default region', () => {
+  const AWS_REGION = '';
+
+  test('comes once for each command, also with --quiet, and not with a region', async () => {
+    for (const args of [['list'], ['--quiet', 'get', 'db'], ['policy', 'reader']]) {
+      const { status, stderr } = await cs(args, { AWS_REGION });
+      expect({ status, stderr }, args.join(' ')).toEqual({ status: 0, stderr: noRegion });
+    }
+    await createTable(dynamo.url, 'copied');
+    const copied = await cs(['copy', '--to-table', 'copied'], { AWS_REGION });
+    expect(copied).toMatchObject({ status: 0, stderr: noRegion });
+    for (const [args, env] of [
+      [['list', '-r', 'us-east-1'], { AWS_REGION }],
+      [['list'], { AWS_REGION, AWS_DEFAULT_REGION: 'us-east-1' }],
+      [['list', '-p', 'other'], { AWS_REGION, AWS_CONFIG_FILE }],
+      [['--local', 'list'], { AWS_REGION, CREDSTASH_LOCAL: '' }],
+    ] as const) {
+      expect((await cs(args, env)).stderr, args.join(' ')).not.toContain('warning');
+    }
+  });
+
+  test('does not come in a completion, nor in doctor, which says where the region is from', async () => {
+    const completed = await cs(['__complete', 'fish', '--', 'get', ''], { AWS_REGION });
+    expect(completed).toEqual(ok('words\ndb\t\n'));
+    const { stdout, stderr } = await cs(['doctor'], { AWS_REGION, AWS_ENDPOINT_URL_STS: sts.url });
+    expect(stdout).toMatch(/^ok +region +us-east-1 \(the default\)$/m);
+    expect(stderr).not.toContain('warning');
+  });
+
+  test('is about the KMS key if the ARN of a table names another region, and KMS is asked', async () => {
+    const arn = 'arn:aws:dynamodb:eu-central-2:123456789012:table/credential-store';
+    // dynalite knows no ARNs.
+    recorder.meddle = (action) =>
+      Promise.resolve(
+        action.startsWith('DynamoDB') ? { status: 200, body: '{"Items":[]}' } : undefined,
+      );
+    const told = (await cs(['-t', arn, 'put', 'n', 'x'], { AWS_REGION })).stderr;
+    const untold = [
+      await cs(['-t', arn, 'list'], { AWS_REGION }),
+      await cs(['-t', arn, '--kms-region', 'eu-central-2', 'put', 'n', 'x'], { AWS_REGION }),
+      await cs(['-t', arn.replace('eu-central-2', 'us-east-1'), 'put', 'n', 'x'], { AWS_REGION }),
+    ];
+    recorder.meddle = undefined;
+    expect(told).toBe(
+      'credstash: warning: no region of the KMS key is set, so us-east-1 is taken: set AWS_REGION or give --kms-region\n',
+    );
+    for (const { status, stderr } of untold)
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+});
+
 describe('who asks', () => {
   test('-p and AWS_PROFILE: the keys of the profile, for both services', async () => {
     const env = {
@@ -154,7 +232,9 @@ describe('who asks', () => {
       ]);
     }
     recorder.requests.length = 0;
-    const missing = asText(await run(['-p', 'nobody', 'get', 'db'], { env }));
+    const missing = asText(
+      await run(['-p', 'nobody', 'get', 'db'], { env: { ...env, AWS_REGION: 'us-east-1' } }),
+    );
     expect(missing).toEqual(failed(6, 'no AWS credentials'));
     expect(recorder.requests).toEqual([]);
   });
@@ -218,6 +298,129 @@ describe('who asks', () => {
     ]);
   });
 
+  test('AWS_ROLE_SESSION_NAME names the session of --arn and of a chain of profiles, after their own', async () => {
+    const AWS_ROLE_SESSION_NAME = 'ops+deploy=1,a.b@c-d_e';
+    const ofEnvironment = { AWS_ENDPOINT_URL_STS: sts.url, AWS_ROLE_SESSION_NAME };
+    expect(await cs(['-n', role, 'get', 'db'], ofEnvironment)).toEqual(ok('secret\n'));
+    expect(sts.requests).toMatchObject([{ roleSessionName: AWS_ROLE_SESSION_NAME }]);
+    const env = {
+      AWS_ENDPOINT_URL_STS: stsOfProfile.url,
+      AWS_CONFIG_FILE,
+      AWS_ROLE_SESSION_NAME,
+    };
+    for (const [profile, names] of [
+      ['role', [AWS_ROLE_SESSION_NAME]],
+      ['named', ['of-the-profile']],
+      ['twice', ['of-the-profile', AWS_ROLE_SESSION_NAME]],
+    ] as const) {
+      stsOfProfile.requests.length = 0;
+      expect(await cs(['-p', profile, 'get', 'db'], env)).toEqual(ok('secret\n'));
+      expect(stsOfProfile.requests.map((each) => each.roleSessionName)).toEqual(names);
+    }
+    // An empty one is as good as unset.
+    stsOfProfile.requests.length = 0;
+    const unset = { ...env, AWS_ROLE_SESSION_NAME: '' };
+    expect(await cs(['-p', 'role', 'get', 'db'], unset)).toEqual(ok('secret\n'));
+    expect(stsOfProfile.requests[0]?.roleSessionName).toMatch(/^credstash-\d+$/);
+  });
+
+  test('AWS_ROLE_SESSION_NAME also names the session of a web identity', async () => {
+    const file = join(folder.path, 'token');
+    writeFileSync(file, webIdentityToken);
+    const config = join(folder.path, 'web');
+    writeFileSync(
+      config,
+      `[profile web]\nrole_arn = ${role}\nweb_identity_token_file = ${file}\n` +
+        `[profile own]\nrole_arn = ${role}\nweb_identity_token_file = ${file}\nrole_session_name = own\n`,
+    );
+    const {
+      AWS_ACCESS_KEY_ID: _,
+      AWS_SECRET_ACCESS_KEY: __,
+      ...places
+    } = awsEnv(recorder.url, recorder.url);
+    const env = {
+      ...places,
+      AWS_ENDPOINT_URL_STS: sts.url,
+      AWS_CONFIG_FILE: config,
+      AWS_ROLE_SESSION_NAME: 'pod',
+    };
+    const variables = { AWS_ROLE_ARN: role, AWS_WEB_IDENTITY_TOKEN_FILE: file };
+    for (const [args, more, name] of [
+      [['get', 'db'], variables, 'pod'],
+      [['get', 'db', '-p', 'web'], {}, 'pod'],
+      [['get', 'db', '-p', 'own'], {}, 'own'],
+    ] as const) {
+      sts.requests.length = 0;
+      expect(asText(await run(args, { env: { ...env, ...more } }))).toEqual(ok('secret\n'));
+      expect(sts.requests).toMatchObject([
+        { action: 'AssumeRoleWithWebIdentity', roleSessionName: name },
+      ]);
+    }
+  });
+
+  test.each([
+    ['a space', 'a b'],
+    ['one character', 'a'],
+    ['65 characters', 'x'.repeat(65)],
+    ['a slash', 'a/b'],
+    ['a letter that is not ASCII', 'är'],
+    ['a line break', 'ab\n'],
+  ])('a session name with %s is refused before any request, and not quoted', async (_, name) => {
+    stsOfProfile.requests.length = 0;
+    const said = failed(2, 'AWS_ROLE_SESSION_NAME must be 2 to 64 letters');
+    const env = { AWS_ENDPOINT_URL_STS: stsOfProfile.url, AWS_CONFIG_FILE };
+    const AWS_ROLE_SESSION_NAME = name;
+    for (const args of [
+      ['-n', role],
+      ['-p', 'role'],
+      ['-p', 'twice'],
+    ]) {
+      expect(await cs([...args, 'get', 'db'], { ...env, AWS_ROLE_SESSION_NAME })).toEqual(said);
+    }
+    // Nothing is refused that nobody needs.
+    expect(await cs(['get', 'db'], { ...env, AWS_ROLE_SESSION_NAME })).toEqual(ok('secret\n'));
+    expect(await cs(['-p', 'misnamed', 'get', 'db'], env)).toEqual(
+      failed(2, 'role_session_name of the profile misnamed must be'),
+    );
+    expect(stsOfProfile.requests).toEqual([]);
+  });
+
+  test('--external-id is sent with the role of --arn, also for the target of a copy', async () => {
+    const env = { AWS_ENDPOINT_URL_STS: sts.url };
+    for (const args of [
+      ['-n', role, '--external-id', 'Partner:42/a', 'get', 'db'],
+      ['get', 'db', '--external-id=Partner:42/a', '--arn', role],
+    ]) {
+      sts.requests.length = 0;
+      expect(await cs(args, env)).toEqual(ok('secret\n'));
+      expect(sts.requests).toMatchObject([{ roleArn: role, externalId: 'Partner:42/a' }]);
+    }
+    sts.requests.length = 0;
+    await createTable(dynamo.url, 'partner');
+    const copy = ['copy', '-n', role, '--external-id', 'xy', '--to-table', 'partner'];
+    expect(await cs(copy, env)).toMatchObject({ status: 0, stderr: '' });
+    expect(new Set(sts.requests.map(({ externalId }) => externalId))).toEqual(new Set(['xy']));
+    // A hint that names a command names it too.
+    const absent = ['-n', role, '--external-id', 'xy', '-t', 'absent', 'list'];
+    expect((await cs(absent, env)).stderr).toMatch(/hint: .*credstash .*--external-id xy .*setup/);
+  });
+
+  test('--external-id without --arn, empty, or as no external ID can be: exit 2 before any request', async () => {
+    const env = { AWS_ENDPOINT_URL_STS: sts.url };
+    for (const [args, said] of [
+      [['--external-id', 'x1'], '--external-id is for the role of --arn'],
+      [['--external-id', 'x1', '-p', 'role'], '--external-id is for the role of --arn'],
+      [['--external-id=', '-n', role], 'the value of --external-id is empty'],
+      [['--external-id', 'x', '-n', role], 'an external ID has 2 to 1224'],
+      [['--external-id', 'a b', '-n', role], 'an external ID has 2 to 1224'],
+      [['--external-id', 'x'.repeat(1225), '-n', role], 'an external ID has 2 to 1224'],
+    ] as const) {
+      expect(await cs([...args, 'get', 'db'], env)).toEqual(failed(2, said));
+    }
+    expect(sts.requests).toEqual([]);
+    expect(recorder.requests).toEqual([]);
+  });
+
   test('a role that is refused: exit 6, and nothing else is asked', async () => {
     sts.deny(true);
     const denied = await cs(['-n', role, 'get', 'db'], { AWS_ENDPOINT_URL_STS: sts.url });
@@ -239,9 +442,43 @@ describe('who asks', () => {
   });
 });
 
+describe('the user agent', () => {
+  const ours = `credstash-cli/${manifest.version}`;
+  const agents = (...servers: { requests: { userAgent: string | undefined }[] }[]): string[] =>
+    servers.flatMap(({ requests }) => requests.map(({ userAgent }) => userAgent ?? ''));
+
+  test('of every request names the command and its version', async () => {
+    const env = { AWS_ENDPOINT_URL_STS: sts.url };
+    expect(await cs(['-n', role, 'get', 'db'], env)).toEqual(ok('secret\n'));
+    expect(await cs(['doctor'], env)).toMatchObject({ stderr: expect.any(String) as string });
+    expect(sts.requests.map(({ action }) => action)).toEqual(['AssumeRole', 'GetCallerIdentity']);
+    stsOfProfile.requests.length = 0;
+    const chain = { AWS_ENDPOINT_URL_STS: stsOfProfile.url, AWS_CONFIG_FILE };
+    expect(await cs(['-p', 'twice', 'get', 'db'], chain)).toEqual(ok('secret\n'));
+    expect(stsOfProfile.requests).toHaveLength(2);
+    for (const agent of agents(sts, stsOfProfile, recorder)) {
+      expect(agent.split(' ')).toContain(ours);
+      expect(agent).not.toContain('app/');
+    }
+    expect(agents(recorder).length).toBeGreaterThan(4);
+  });
+
+  test.each([
+    ['AWS_SDK_UA_APP_ID', { AWS_SDK_UA_APP_ID: 'billing' }, [], 'app/billing'],
+    ['sdk_ua_app_id', { AWS_CONFIG_FILE }, ['-p', 'app', '-r', 'us-east-1'], 'app/of-the-profile'],
+  ])('keeps the application that %s names', async (_, env, args, app) => {
+    expect(await cs([...args, 'get', 'db'], env)).toEqual(ok('secret\n'));
+    expect(recorder.requests).toHaveLength(2);
+    for (const agent of agents(recorder)) {
+      expect(agent.split(' ')).toEqual(expect.arrayContaining([ours, app]));
+    }
+  });
+});
+
 describe('where it is', () => {
   test('AWS_ENDPOINT_URL is for every service', async () => {
     const env = {
+      AWS_REGION: 'us-east-1',
       AWS_ENDPOINT_URL: recorder.url,
       AWS_ACCESS_KEY_ID: testCredential.accessKeyId,
       AWS_SECRET_ACCESS_KEY: testCredential.secretAccessKey,
@@ -288,7 +525,7 @@ describe('the vault', () => {
     expect(relative.stdout).toContain(known);
     expect((await local(['--local', 'setup'], {})).stdout).toContain(known);
     for (const CREDSTASH_LOCAL of ['', '0']) {
-      const env = { CREDSTASH_LOCAL };
+      const env = { CREDSTASH_LOCAL, AWS_REGION: 'us-east-1' };
       expect(await local(['list'], env)).toEqual(failed(6, 'no AWS credentials'));
     }
   });
@@ -301,6 +538,7 @@ describe('the vault', () => {
       ['-t', 'table'],
       ['-p', 'profile'],
       ['-n', role],
+      ['--external-id', 'x1'],
     ]) {
       const args = [String(option), ...rest, vault, 'list'];
       expect(await local(args, {})).toEqual(failed(2, `${String(option)} is for AWS`, '--local'));

@@ -28,6 +28,7 @@ export async function startAws(startDynamo: () => Promise<Dynamo>): Promise<Aws>
     kms,
     dynamo,
     env: {
+      AWS_REGION: 'us-east-1',
       AWS_ENDPOINT_URL_KMS: kms.url,
       AWS_ENDPOINT_URL_DYNAMODB: dynamo.url,
       AWS_ACCESS_KEY_ID: testCredential.accessKeyId,

@@ -9,6 +9,7 @@ export interface Recorded {
   /** Of the signature's credential scope. */
   readonly region: string | undefined;
   readonly accessKeyId: string | undefined;
+  readonly userAgent: string | undefined;
   /** What was sent. */
   readonly sent: string;
   /** What was answered. */
@@ -113,7 +114,8 @@ export async function startRecorder(
     const [, accessKeyId, region] =
       /Credential=([^/]+)\/\d+\/([^/]+)\//.exec(headers.authorization ?? '') ?? [];
     const sent = body.toString();
-    const recorded: Recorded = { action, region, accessKeyId, sent, answer: '' };
+    const userAgent = headers['user-agent'];
+    const recorded: Recorded = { action, region, accessKeyId, userAgent, sent, answer: '' };
     requests.push(recorded);
     const url = services[service as keyof typeof services];
     const onward = (): Promise<Answer> =>

@@ -21,6 +21,8 @@ export interface StsRequest {
   readonly roleSessionName: string | undefined;
   readonly serialNumber: string | undefined;
   readonly tokenCode: string | undefined;
+  readonly externalId: string | undefined;
+  readonly userAgent: string | undefined;
   /** The region it was signed for; undefined when the signature does not hold. */
   readonly region: string | undefined;
   /** The access key that signed it; undefined when the signature does not hold. */
@@ -146,6 +148,8 @@ export async function startStsServer(options: StsServerOptions = {}): Promise<St
         roleSessionName: form.get('RoleSessionName') ?? undefined,
         serialNumber: form.get('SerialNumber') ?? undefined,
         tokenCode: form.get('TokenCode') ?? undefined,
+        externalId: form.get('ExternalId') ?? undefined,
+        userAgent: headers['user-agent'],
         region,
         accessKeyId,
       };

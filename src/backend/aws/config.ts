@@ -18,8 +18,9 @@ import { PROXIES, proxyIsSet, translate, usesProxy } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { guardRequests, MAX_TABLE_ANSWER_BYTES, type Unverified } from './http.ts';
 import type { Waiting } from './patience.ts';
-import { isRoleArn, profileNameOf, readAwsFiles } from './profile.ts';
+import { findSessionName, isRoleArn, profileNameOf, readAwsFiles } from './profile.ts';
 import { ProxyAgent } from './proxy.ts';
+import { USER_AGENT } from './user-agent.ts';
 
 /** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
 export interface AwsSettings {
@@ -30,6 +31,8 @@ export interface AwsSettings {
   readonly profile?: string | undefined;
   /** A role to assume, from the profile's or the environment's credentials. */
   readonly roleArn?: string | undefined;
+  /** The external ID that the trust policy of `roleArn` asks for: 2 to 1224 letters, digits and `_ + = , . @ : / -`. */
+  readonly externalId?: string | undefined;
   /** A name or an ARN. */
   readonly table: string;
   /** The master key of new data keys: an alias with its `alias/`, a key id, or an ARN of either. */
@@ -51,6 +54,8 @@ export interface AwsSettings {
   /** What the SDK's clients are made with, before all that is said here: a client's own region, credentials, endpoint. */
   readonly clientOptions?:
     { readonly dynamodb?: DynamoDBClientConfig; readonly kms?: KMSClientConfig } | undefined;
+  /** @internal Told when a service is used in the default region, because nothing names one. */
+  readonly onDefaultRegion?: ((service: 'DynamoDB' | 'KMS', region: string) => void) | undefined;
   /** Told of a wait: the table or KMS throttles, or has not answered for some seconds. */
   readonly waiting?: Waiting;
   /** Asks the person for the code of the MFA device `serial`. */
@@ -61,7 +66,7 @@ export interface AwsSettings {
 
 export type ClientConfig = Pick<
   DynamoDBClientConfig,
-  'profile' | 'credentials' | 'logger' | 'endpoint' | 'cacheMiddleware'
+  'profile' | 'credentials' | 'logger' | 'endpoint' | 'cacheMiddleware' | 'customUserAgent'
 > &
   ClientSettings & {
     readonly requestHandler: RequestHandler;
@@ -91,37 +96,37 @@ export function checkTable(table: string): { table: string; region: string | und
   return { table, region: match[1] };
 }
 
-/**
- * The regions of the table and of the key. A table's ARN names its own region.
- *
- * @throws CredstashError USAGE when a region or the table cannot be one
- *
- * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
- */
-export async function regions(settings: AwsSettings): Promise<{ dynamodb: string; kms: string }> {
-  const { dynamodb, kms } = await regionOrigins(settings);
-  return { dynamodb: checkRegion(dynamodb.value), kms: checkRegion(kms.value) };
-}
-
 /** A setting, and where it came from, for a person. */
 export interface Origin {
   readonly value: string;
   readonly from: string;
 }
 
-/** The same, with where they came from. @throws CredstashError USAGE when the table cannot be one */
-export async function regionOrigins(
-  settings: AwsSettings,
-): Promise<{ dynamodb: Origin; kms: Origin }> {
+/** The regions of the table and of the key. */
+export interface RegionOrigins {
+  readonly dynamodb: Origin;
+  readonly kms: Origin;
+}
+
+/** The region of the original, if nothing names one. */
+const DEFAULT_REGION: Origin = { value: 'us-east-1', from: 'the default' };
+
+/**
+ * Finds the regions of the table and of the key. A table's ARN names its own region.
+ *
+ * @throws CredstashError USAGE when the table cannot be one
+ *
+ * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
+ */
+export async function regionOrigins(settings: AwsSettings): Promise<RegionOrigins> {
   const { clients, clientOptions, kmsRegion, table } = settings;
   const profile = `the profile ${profileNameOf(settings) ?? 'default'}`;
-  const region = given(settings.region, 'as given') ??
+  const region =
+    given(settings.region, 'as given') ??
     ofEnvironment('AWS_REGION') ??
     ofEnvironment('AWS_DEFAULT_REGION') ??
-    given(profileSetting(settings, 'region'), profile) ?? {
-      value: 'us-east-1',
-      from: 'the default',
-    };
+    given(profileSetting(settings, 'region'), profile) ??
+    DEFAULT_REGION;
   return {
     dynamodb:
       given(await clients?.dynamodb?.config.region(), "the application's client") ??
@@ -133,6 +138,24 @@ export async function regionOrigins(
       given(await said(clientOptions?.kms?.region), "the application's options") ??
       given(kmsRegion, 'as given') ??
       region,
+  };
+}
+
+/** The names of the regions. @throws CredstashError USAGE when one cannot be a region */
+export function checkRegions({ dynamodb, kms }: RegionOrigins): { dynamodb: string; kms: string } {
+  return { dynamodb: checkRegion(dynamodb.value), kms: checkRegion(kms.value) };
+}
+
+/**
+ * The services whose region nothing names. KMS is not one of them in the region that something names for the table.
+ */
+export function inDefaultRegion({ dynamodb, kms }: RegionOrigins): {
+  readonly dynamodb: boolean;
+  readonly kms: boolean;
+} {
+  return {
+    dynamodb: dynamodb === DEFAULT_REGION,
+    kms: kms === DEFAULT_REGION && kms.value !== dynamodb.value,
   };
 }
 
@@ -171,9 +194,17 @@ export function serviceConfig<T extends DynamoDBClientConfig | KMSClientConfig>(
     ...shared,
     ...endpointOption(endpoints, service),
     ...options,
+    customUserAgent: [...USER_AGENT, ...pairsOf(options?.customUserAgent)],
     requestHandler,
     extensions: [...(options?.extensions ?? []), guard],
   } as ClientConfig | (ClientConfig & T);
+}
+
+/** An application's own part of the user agent, in the one of its two forms that has pairs. */
+function pairsOf(
+  agent: DynamoDBClientConfig['customUserAgent'] = [],
+): Exclude<typeof agent, string> {
+  return typeof agent === 'string' ? [[agent]] : agent;
 }
 
 /** An agent that exists, and no options to make one with. The SDK tells them apart in the same way. */
@@ -267,6 +298,7 @@ async function sharedConfig(
   const shared = {
     ...(profile === undefined ? {} : { profile }),
     ...clientSettings,
+    customUserAgent: USER_AGENT,
     logger: QUIET,
     extensions: [guardRequests({ unverified: proxyOverTls() })],
     // A client's requests of one kind differ in their input alone, and a getall sends thousands.
@@ -288,7 +320,8 @@ async function sharedConfig(
   if (settings.unattended && !keysInEnvironment && (await runsProcess(settings))) {
     throw new CredstashError('NO_CREDENTIALS', 'the credentials come from another program');
   }
-  const { credentials } = settings;
+  const { credentials, externalId } = settings;
+  if (externalId !== undefined) checkExternalId(externalId, settings.roleArn);
   if (credentials && settings.roleArn === undefined) return { ...shared, credentials };
   const chain = credentials
     ? typeof credentials === 'function'
@@ -319,8 +352,9 @@ async function sharedConfig(
     masterCredentials: chain,
     params: {
       RoleArn: roleArn,
-      // The original's: trust policies and CloudTrail filters may name it.
-      RoleSessionName: 'AssumeRoleCredstashSession1',
+      // The default is the original's: trust policies and CloudTrail filters may name it.
+      RoleSessionName: findSessionName() ?? 'AssumeRoleCredstashSession1',
+      ...(externalId === undefined ? {} : { ExternalId: externalId }),
       ...(serial === undefined ? {} : { SerialNumber: serial }),
     },
     ...(mfaCodeProvider ? { mfaCodeProvider } : {}),
@@ -328,6 +362,23 @@ async function sharedConfig(
     clientPlugins: [rememberFailedHost],
   });
   return { ...shared, credentials: translated(assumed, region, profile) };
+}
+
+/**
+ * Checks an external ID as STS does, whose words of a refusal are not kept
+ * (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html).
+ *
+ * @throws CredstashError USAGE
+ */
+function checkExternalId(externalId: string, roleArn: string | undefined): void {
+  if (roleArn === undefined) {
+    throw new CredstashError('USAGE', 'an external ID is for a role to assume, and none is given');
+  }
+  if (/^[\w+=,.@:/-]{2,1224}$/.test(externalId)) return;
+  throw new CredstashError(
+    'USAGE',
+    'an external ID has 2 to 1224 letters, digits and _ + = , . @ : / -',
+  );
 }
 
 /** A failure to get credentials is told as such, and not as one of the request that needed them. */

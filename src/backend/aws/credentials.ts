@@ -16,7 +16,14 @@ import type { ClientConfig } from './config.ts';
 import { CREDENTIALS_HINT, hintOfCertificate, nameOf, translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { type guardRequests, refuseAnyCertificate, wrapHandler } from './http.ts';
-import { type AwsFiles, isRoleArn, profileNameOf, readAwsFiles, type Section } from './profile.ts';
+import {
+  type AwsFiles,
+  findSessionName,
+  isRoleArn,
+  profileNameOf,
+  readAwsFiles,
+  type Section,
+} from './profile.ts';
 
 /** Credentials, as the SDK's clients take them. */
 export interface Identity {
@@ -151,8 +158,8 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
   const role = process.env['AWS_ROLE_ARN'];
   const token = process.env['AWS_WEB_IDENTITY_TOKEN_FILE'];
   if (role && token) {
-    const session = process.env['AWS_ROLE_SESSION_NAME'];
-    return assumeWithToken(context, role, token, session, 'AWS_WEB_IDENTITY_TOKEN_FILE');
+    const from = 'AWS_WEB_IDENTITY_TOKEN_FILE';
+    return assumeWithToken(context, role, token, findSessionName(), from);
   }
   if (hasContainer()) return getOfContainer();
   const tail = section ? `: the profile ${name ?? 'default'} has none` : '';
@@ -192,7 +199,7 @@ async function getOfProfile(
       return assumeRole(context, files, section, name, path);
     case 'web identity': {
       const { role_arn: role = '', web_identity_token_file: token = '' } = section;
-      const session = section['role_session_name'];
+      const session = findSessionName(section, name);
       const of = `web_identity_token_file of the profile ${name}`;
       return assumeWithToken(context, role, token, session, of);
     }
@@ -247,6 +254,8 @@ async function assumeRole(
     const ask = `: the profile ${name} needs a code of the MFA device ${serial}, and nobody can be asked`;
     throw missing(ask, 'use a profile without mfa_serial');
   }
+  // Before the source's credentials are got, which may take requests.
+  const session = findSessionName(section, name) ?? `credstash-${Date.now()}`;
   const duration = section['duration_seconds'] ?? '3600';
   if (!/^\d{1,6}$/.test(duration)) {
     throw missing(`: duration_seconds of the profile ${name} is not a number`, FILES_HINT);
@@ -263,7 +272,7 @@ async function assumeRole(
     return marked(
       await assume(identity, {
         RoleArn: role,
-        RoleSessionName: section['role_session_name'] ?? `credstash-${Date.now()}`,
+        RoleSessionName: session,
         DurationSeconds: Number(duration),
         ...optional('ExternalId', section['external_id']),
         ...(serial === undefined || code === false

@@ -6,7 +6,14 @@ import { checkTrustedKeys } from '../../trust.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
-import { type AwsSettings, clientConfig, regions, serviceConfig } from './config.ts';
+import {
+  type AwsSettings,
+  checkRegions,
+  clientConfig,
+  regionOrigins,
+  inDefaultRegion,
+  serviceConfig,
+} from './config.ts';
 import { EarlyAgent } from './early-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
@@ -36,7 +43,9 @@ export async function openAws(settings: AwsSettings): Promise<{
   const { table, key, trustedKeys, trustNames } = settings;
   const trusted = checkTrustedKeys(trustedKeys, trustNames?.trustedKeys);
   if (settings.clients) refuseAnyCertificate("the application's client");
-  const region = await regions(settings);
+  const origins = await regionOrigins(settings);
+  const region = checkRegions(origins);
+  const isDefault = inDefaultRegion(origins);
   const { shared, endpoints } = await clientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
   const { httpsAgent } = shared.requestHandler;
@@ -66,6 +75,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     dynamodb.middlewareStack.use(rememberFailedHost);
     dynamodb.middlewareStack.use(tellThrottling);
   }
+  if (isDefault.dynamodb) settings.onDefaultRegion?.('DynamoDB', region.dynamodb);
   const close: (() => void)[] = [];
   // What the application made is its own to close.
   if (!settings.clients?.dynamodb) {
@@ -77,6 +87,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   // Listing and deleting need no key service, so its client is loaded with the first data key.
   let loaded: Promise<Loaded> | undefined;
   const load = async (): Promise<Loaded> => {
+    if (isDefault.kms) settings.onDefaultRegion?.('KMS', region.kms);
     const { AwsKeyService, DecryptCommand, KMSClient } = await import('./key-service.ts');
     // The first client's provider, which remembers what it got: both clients ask for credentials once. Not so where it was
     // given them for itself.

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { CredstashError } from '../../errors.ts';
 import { bareFault } from '../../util/system-faults.ts';
 
 /** The settings of one section. A setting inside a nested block is named `BLOCK.NAME`, such as `dynamodb.endpoint_url`. */
@@ -141,6 +142,23 @@ export function profileNameOf({
   readonly profile?: string | undefined;
 }): string | undefined {
   return profile ?? (process.env['AWS_PROFILE'] || process.env['AWS_DEFAULT_PROFILE'] || undefined);
+}
+
+/**
+ * The name of the session of a role that is assumed: the profile's own `role_session_name`, else AWS_ROLE_SESSION_NAME.
+ *
+ * @param section of the profile that has the role; absent for a role that no profile names
+ * @returns undefined if neither is set
+ * @throws CredstashError USAGE for one that STS would refuse, in words that are not kept
+ *   (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)
+ */
+export function findSessionName(section: Section = {}, profile = ''): string | undefined {
+  const { role_session_name: own } = section;
+  const name = own ?? (process.env['AWS_ROLE_SESSION_NAME'] || undefined);
+  if (name === undefined || /^[\w+=,.@-]{2,64}$/.test(name)) return name;
+  const from =
+    own === undefined ? 'AWS_ROLE_SESSION_NAME' : `role_session_name of the profile ${profile}`;
+  throw new CredstashError('USAGE', `${from} must be 2 to 64 letters, digits and _ + = , . @ -`);
 }
 
 /** Whether a text is the ARN of a role: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */

@@ -83,7 +83,7 @@ function hintOf(error: CredstashError, destination: Settings): string | undefine
 
 /** The command that creates what `destination` lacks. */
 function setupCommand(
-  { table, region, kmsRegion, profile, roleArn }: Extract<Settings, { backend: 'aws' }>,
+  { table, region, kmsRegion, profile, roleArn, externalId }: Extract<Settings, { backend: 'aws' }>,
   more: readonly string[] = [],
 ): string {
   // A table is created by its name: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME.
@@ -94,6 +94,7 @@ function setupCommand(
     '--kms-region': more.length === 0 ? undefined : kmsRegion,
     '-p': profile,
     '-n': roleArn,
+    '--external-id': externalId,
   };
   const given = Object.entries(options).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, value],

@@ -70,7 +70,7 @@ async function settle(
 ): Promise<{ withBackend: WithBackend; cipher: string | undefined } | undefined> {
   const title = 'configuration';
   try {
-    const withBackend = chooseBackend(command, io);
+    const withBackend = chooseBackend(command, io, { saysRegion: true });
     for (const { name, value, from } of originsOf(optionsOf(command))) {
       await tell(fine(title, `${name}: ${value} (${from})`));
     }

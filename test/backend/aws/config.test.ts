@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type AwsSettings,
+  checkRegions,
   checkTable,
   clientConfig,
-  regions,
+  regionOrigins,
 } from '../../../src/backend/aws/config.ts';
 
 let folder: string;
@@ -23,6 +24,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const regions = async (settings: AwsSettings): Promise<{ dynamodb: string; kms: string }> =>
+  checkRegions(await regionOrigins(settings));
 const dynamodb = async (settings: Partial<AwsSettings> = {}): Promise<string> =>
   (await regions({ table: 'secrets', key: 'k', ...settings })).dynamodb;
 
