@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import manifest from '../../../package.json' with { type: 'json' };
 import {
   type AwsSettings,
   checkRegions,
   checkTable,
   clientConfig,
   regionOrigins,
+  serviceConfig,
 } from '../../../src/backend/aws/config.ts';
 
 let folder: string;
@@ -99,6 +101,40 @@ describe('a role', () => {
       await expect(config).resolves.toHaveProperty('shared.credentials');
     },
   );
+});
+
+describe('an external ID', () => {
+  const roleArn = 'arn:aws:iam::123456789012:role/a';
+  const made = (settings: Partial<AwsSettings>): Promise<unknown> =>
+    clientConfig({ table: 'secrets', key: 'k', ...settings }, 'us-east-1');
+
+  it.each([undefined, { accessKeyId: 'AKID', secretAccessKey: 'x' }])(
+    'is for a role only, whatever the credentials: %j',
+    async (credentials) => {
+      const given = { externalId: 'partner', ...(credentials ? { credentials } : {}) };
+      await expect(made(given)).rejects.toMatchObject({ code: 'USAGE' });
+      await expect(made({ ...given, roleArn })).resolves.toHaveProperty('shared.credentials');
+    },
+  );
+
+  it.each(['', 'x', 'a b', 'ü1', 'x'.repeat(1225), 'ab\n'])('cannot be %j', async (externalId) => {
+    await expect(made({ externalId, roleArn })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
+
+describe('the user agent', () => {
+  it.each([
+    ['mine/1', [['mine/1']]],
+    [[['mine', '1']] as [string, string][], [['mine', '1']]],
+    [undefined, []],
+  ])('has ours before that of an application: %j', async (customUserAgent, theirs) => {
+    const { shared } = await clientConfig({ table: 'secrets', key: 'k' }, 'us-east-1');
+    const options = customUserAgent === undefined ? {} : { customUserAgent };
+    expect(serviceConfig(shared, {}, 'KMS', options).customUserAgent).toEqual([
+      ['credstash-cli', manifest.version],
+      ...theirs,
+    ]);
+  });
 });
 
 describe('a profile', () => {
