@@ -142,7 +142,7 @@ describe('what stands in a folder or in the environment', () => {
   });
 
   test('files that Bun reads where it is started have no say', async () => {
-    const env = { HOME: home, XDG_CONFIG_HOME: home };
+    const env = { HOME: home, XDG_CONFIG_HOME: home, AWS_REGION: 'us-east-1' };
     const credentials = failed(6, 'no AWS credentials were found');
     expect(await place.cs(['put', 'here', 'x'], { cwd, env })).toEqual(stored('here'));
     const { status, stdout, stderr } = await run(['list'], { cwd, env });
