@@ -26,9 +26,13 @@ export async function warnOfOvertaken(
 ): Promise<void> {
   const version = padVersion(stored);
   const signal = AbortSignal.timeout(PATIENCE_MS + names.length * PATIENCE_PER_SECRET_MS);
+  let isDenied = false;
   const look = async (name: string): Promise<string | undefined> => {
-    if (signal.aborted) return undefined;
-    const newest = await credstash.newestVersion(name, { signal }).catch(() => undefined);
+    if (signal.aborted || isDenied) return undefined;
+    const newest = await credstash.newestVersion(name, { signal }).catch(() => {
+      isDenied = true;
+      return undefined;
+    });
     if (newest === undefined || compareUtf8(newest, version) <= 0) return undefined;
     return `version ${shortVersion(version)} of ${name} is stored, but is not the newest: get will still give version ${shortVersion(newest)}`;
   };

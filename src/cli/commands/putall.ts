@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { parseContext } from '../../context.ts';
-import { type Failure, together } from '../../errors.ts';
+import { type Failure, together, isOfOneSecret } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
 import { chooseBackend } from '../backend.ts';
 import { readArgument } from '../input.ts';
@@ -65,7 +65,9 @@ export function register(command: Command, io: Io): void {
           } else await say(`${visible(each.name)} is unchanged\n`);
         }
         printSome(io, stored.flatMap(nameRemarks), 'such names');
-        if (seal.version !== undefined && !seal.autoversion) {
+        // What ended the rest would end these requests too.
+        const isCutShort = failures.some(({ error }) => !isOfOneSecret(error));
+        if (seal.version !== undefined && !seal.autoversion && !isCutShort) {
           await warnOfOvertaken(io, credstash, stored, seal.version);
         }
         if (failures.length === 0) {
