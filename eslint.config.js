@@ -38,7 +38,7 @@ const zones = [
   { files: ['src/flows.ts'], forbidden: [sdk, embedded, aes, cli, backends] },
   { files: ['src/credstash.ts'], forbidden: [sdk, embedded, aes, cli] },
   { files: ['src/index.ts'], forbidden: [sdk, embedded, aes, cli] },
-  { files: ['src/nodecredstash.ts'], forbidden: [sdk, embedded, aes, cli, backends] },
+  { files: ['src/nodecredstash/index.ts'], forbidden: [sdk, embedded, aes, cli, backends] },
   { files: ['src/backend/aws/**'], forbidden: [embedded, aes, cli, flows] },
   { files: ['src/backend/local/**'], forbidden: [sdk, cli, flows] },
   { files: ['src/cli/**'], forbidden: [sdk, embedded, aes, backends] },
@@ -78,14 +78,15 @@ export default defineConfig(
   })),
   {
     files: ['src/**'],
-    ignores: ['src/cli/io.ts'],
+    ignores: ['src/cli/terminal/io.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',
         {
           selector:
             "MemberExpression[object.name='process'][property.name=/^(stdin|stdout|stderr|exit|exitCode)$/]",
-          message: 'Only src/cli/io.ts touches the streams, and only bin sets the exit status.',
+          message:
+            'Only src/cli/terminal/io.ts touches the streams, and only bin sets the exit status.',
         },
         recursiveMkdir,
       ],

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join, parse } from 'node:path';
+import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
 /*
@@ -97,7 +97,7 @@ const CHUNKS = {
   local: ['src/backend/local/index.ts'],
   // Of a role that is assumed, which needs nothing of the doctor's client for the same service.
   sts: ['@aws-sdk/nested-clients/dist-es/submodules/sts/index.js'],
-  doctor: ['src/backend/aws/doctor.ts'],
+  doctor: ['src/backend/aws/doctor/index.ts'],
 };
 
 /**
@@ -136,7 +136,7 @@ function libraryEntries() {
   /** @type {unknown} */
   const config = JSON.parse(readFileSync(join(import.meta.dirname, 'tsconfig.lib.json'), 'utf8'));
   const { files } = /** @type {{ files: string[] }} */ (config);
-  return Object.fromEntries(files.map((file) => [parse(file).name, file]));
+  return Object.fromEntries(files.map((file) => [file.replace(/^src\/|\.ts$/g, ''), file]));
 }
 
 /** @param {'es' | 'cjs'} format @param {string} dir */

@@ -288,17 +288,17 @@ async function create(client, table) {
  */
 async function sources(folder) {
   const bundle = await rolldown({
-    input: { entry: 'src/entry.ts', seal: 'src/seal/index.ts' },
+    input: { entry: 'src/model/entry.ts', seal: 'src/seal/formats.ts' },
     cwd: join(import.meta.dirname, '..'),
     platform: 'node',
   });
   const dir = join(folder, 'sources');
   await bundle.write({ dir, entryFileNames: '[name].mjs', chunkFileNames: '[name].mjs' });
   await bundle.close();
-  const { encodeItem } = /** @type {typeof import('../src/entry.ts')} */ (
+  const { encodeItem } = /** @type {typeof import('../src/model/entry.ts')} */ (
     await import(join(dir, 'entry.mjs'))
   );
-  const { FORMATS } = /** @type {typeof import('../src/seal/index.ts')} */ (
+  const { FORMATS } = /** @type {typeof import('../src/seal/formats.ts')} */ (
     await import(join(dir, 'seal.mjs'))
   );
   return { encodeItem, FORMATS };

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
-import { Io } from '../src/cli/io.ts';
+import { Io } from '../src/cli/terminal/io.ts';
 import { main, report } from '../src/cli/main.ts';
-import { restoreDefault } from '../src/cli/signals.ts';
+import { restoreDefault } from '../src/cli/exec/signals.ts';
 
 // A warning that is about security is for whoever runs the command. These two are for us: the SDK's notice about the age of
 // Node.js, and what Node.js says of modules that may still change.

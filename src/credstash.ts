@@ -1,14 +1,14 @@
 import type { AwsSettings } from './backend/aws/index.ts';
 import type { Backend } from './backend/backend.ts';
 import type { SetupOptions, SetupStep } from './backend/setup.ts';
-import { type CacheOptions, SecretCache } from './cache.ts';
-import type { DoctorOptions } from './doctor.ts';
+import { type CacheOptions, SecretCache } from './secret-cache.ts';
+import type { DoctorOptions } from './operations/doctor.ts';
 import { CredstashError } from './errors.ts';
 import { type FlowDefaults, Flows } from './flows.ts';
-import type { Policy, PolicyOptions, PolicyPlace, Role } from './policy.ts';
-import { combineSignals } from './progress.ts';
-import type { CheckOptions, Checks, Step } from './step.ts';
-import { checkFormats, checkTrustedKeys, describeTrust } from './trust.ts';
+import type { Policy, PolicyOptions, PolicyPlace, Role } from './iam-policy.ts';
+import { combineSignals } from './util/progress.ts';
+import type { CheckOptions, Checks, Step } from './backend/diagnosis.ts';
+import { checkFormats, checkTrustedKeys, describeTrust } from './model/trust.ts';
 
 /** Where the secrets are on AWS, and how they are sealed. Everything has a default. */
 export interface CredstashOptions extends Partial<AwsSettings>, FlowDefaults {}
@@ -107,7 +107,7 @@ export class Credstash extends Flows {
    * @throws CredstashError USAGE for options that cannot be
    */
   async *doctor(options: DoctorOptions = {}): AsyncGenerator<Step> {
-    const { diagnose } = await import('./doctor.ts');
+    const { diagnose } = await import('./operations/doctor.ts');
     const patient = {
       open: this.#backend,
       put: this.put.bind(this),
@@ -126,7 +126,7 @@ export class Credstash extends Flows {
   async policy(role: Role, options: PolicyOptions = {}): Promise<Policy> {
     const { place } = await this.#backend();
     if (!place) throw new CredstashError('USAGE', 'a policy is for AWS, not for a vault');
-    const { policyOf } = await import('./policy.ts');
+    const { policyOf } = await import('./iam-policy.ts');
     return policyOf(role, place, options);
   }
 

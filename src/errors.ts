@@ -1,4 +1,4 @@
-import type { EntryHeader } from './entry.ts';
+import type { EntryHeader } from './model/entry.ts';
 
 /**
  * The exit status of the command for each code (docs/errors.md): 1 unexpected, 2 usage or bad input, 3 no such

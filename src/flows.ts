@@ -9,10 +9,10 @@ import {
   stoppable,
   type Target,
   versionsOf,
-} from './changes.ts';
-import type { Context } from './context.ts';
-import type { CopyOptions, Overtaken } from './copy.ts';
-import type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';
+} from './operations/batch.ts';
+import type { Context } from './model/context.ts';
+import type { CopyOptions, Overtaken } from './operations/copy.ts';
+import type { Cipher, Entry, EntryHeader, Secret } from './model/entry.ts';
 import {
   CredstashError,
   type ErrorCode,
@@ -21,9 +21,9 @@ import {
   isOfOneSecret,
   together,
 } from './errors.ts';
-import { checkLabel } from './label.ts';
-import { checkGlob, checkName, literalPrefixes, matches } from './name.ts';
-import { inParallel } from './parallel.ts';
+import { checkLabel } from './model/label.ts';
+import { checkGlob, checkName, literalPrefixes, matches } from './model/name.ts';
+import { inParallel } from './util/parallel.ts';
 import {
   checked,
   checkGet,
@@ -35,22 +35,30 @@ import {
   type PutOptions,
   type Request,
   writtenDigest,
-} from './plan.ts';
+} from './operations/put.ts';
 import {
   combineSignals,
   type CallOptions,
   counted,
   type Progress,
   type ProgressOptions,
-} from './progress.ts';
-import type { PruneOptions } from './prune.ts';
-import { checkWhich, find, lacks, lookUp, openEntry, textFrom, type Which } from './read.ts';
-import { isReference, parseReferences } from './reference.ts';
-import type { MigrateOptions } from './rewrite.ts';
-import { FORMATS } from './seal/index.ts';
-import { fill, parseTemplate } from './template.ts';
-import { type AllowedFormats, checkCipher, checkFormats, type TrustNames } from './trust.ts';
-import { compareUtf8 } from './utf8.ts';
+} from './util/progress.ts';
+import type { PruneOptions } from './operations/prune.ts';
+import {
+  checkWhich,
+  find,
+  lacks,
+  lookUp,
+  openEntry,
+  textFrom,
+  type Which,
+} from './operations/get.ts';
+import { isReference, parseReferences } from './model/reference.ts';
+import type { MigrateOptions } from './operations/migrate.ts';
+import { FORMATS } from './seal/formats.ts';
+import { fill, parseTemplate } from './operations/render.ts';
+import { type AllowedFormats, checkCipher, checkFormats, type TrustNames } from './model/trust.ts';
+import { compareUtf8 } from './util/utf8.ts';
 import {
   checkVersion,
   FIRST_VERSION,
@@ -58,7 +66,7 @@ import {
   padVersion,
   shortVersion,
   spellings,
-} from './version.ts';
+} from './model/version.ts';
 
 /** How many data keys are unwrapped at once; the SDK has a connection for each. */
 const UNWRAPS_AT_ONCE = 32;
@@ -590,7 +598,7 @@ export class Flows {
    * @throws CredstashError USAGE for bad input
    */
   async *prune(options: PruneOptions): AsyncGenerator<Change> {
-    const { prune } = await import('./prune.ts');
+    const { prune } = await import('./operations/prune.ts');
     yield* prune(() => this.#on(options), this.#bounded(options));
   }
 
@@ -602,7 +610,7 @@ export class Flows {
    * @throws CredstashError USAGE for bad input
    */
   async *rekey(options: RewriteOptions = {}): AsyncGenerator<Change> {
-    const { rekey } = await import('./rewrite.ts');
+    const { rekey } = await import('./operations/migrate.ts');
     yield* rekey(() => this.#toWrite(options), this.#bounded(options));
   }
 
@@ -615,7 +623,7 @@ export class Flows {
    * @throws CredstashError USAGE for bad input
    */
   async *migrate(options: MigrateOptions = {}): AsyncGenerator<Change> {
-    const { migrate } = await import('./rewrite.ts');
+    const { migrate } = await import('./operations/migrate.ts');
     yield* migrate(() => this.#toWrite(options), this.#bounded(options));
   }
 
@@ -638,7 +646,7 @@ export class Flows {
    * @throws CredstashError USAGE for bad input; TABLE_NOT_FOUND when the other table does not exist
    */
   async *copy(to: Flows, options: CopyOptions = {}): AsyncGenerator<Change> {
-    const { copy } = await import('./copy.ts');
+    const { copy } = await import('./operations/copy.ts');
     const open = async (): Promise<{ from: Backend; to: Backend }> => ({
       from: await this.#on(options),
       to: await to.#toWrite(options),

@@ -1,10 +1,10 @@
-export type { AwsSettings } from './backend/aws/config.ts';
-export type { Wait, Waiting } from './backend/aws/patience.ts';
+export type { AwsSettings } from './backend/aws/settings.ts';
+export type { Wait, Waiting } from './backend/aws/throttle-retry.ts';
 export type { Backend } from './backend/backend.ts';
 export type { EntryStore, Found } from './backend/entry-store.ts';
 export type { DataKey, KeyService } from './backend/key-service.ts';
-export { type CacheOptions, SecretCache } from './cache.ts';
-export { checkContext, type Context, type ContextUse } from './context.ts';
+export { type CacheOptions, SecretCache } from './secret-cache.ts';
+export { checkContext, type Context, type ContextUse } from './model/context.ts';
 export {
   Credstash,
   type CredstashOptions,
@@ -15,8 +15,8 @@ export {
   type SetupOptions,
   type SetupStep,
 } from './credstash.ts';
-export type { DoctorOptions, Step } from './doctor.ts';
-export type { Cipher, Entry, EntryHeader, Secret } from './entry.ts';
+export type { DoctorOptions, Step } from './operations/doctor.ts';
+export type { Cipher, Entry, EntryHeader, Secret } from './model/entry.ts';
 export { CredstashError, type ErrorCode, type Failure, hasCode } from './errors.ts';
 export type {
   CallOptions,
@@ -44,5 +44,5 @@ export type {
   Wanted,
 } from './flows.ts';
 export { Flows } from './flows.ts';
-export { isReference, parseReference, type Reference } from './reference.ts';
-export type { AllowedFormats } from './trust.ts';
+export { isReference, parseReference, type Reference } from './model/reference.ts';
+export type { AllowedFormats } from './model/trust.ts';

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type EntryStore, versionExists } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
-import { type Context, checkContext, encodeContext } from '../src/context.ts';
+import { type Context, checkContext, encodeContext } from '../src/model/context.ts';
 import { Flows } from '../src/flows.ts';
-import { type Entry, type EntryHeader, itemSize, MAX_ITEM_BYTES } from '../src/entry.ts';
+import { type Entry, type EntryHeader, itemSize, MAX_ITEM_BYTES } from '../src/model/entry.ts';
 import { CredstashError } from '../src/errors.ts';
-import { compareUtf8 } from '../src/utf8.ts';
+import { compareUtf8 } from '../src/util/utf8.ts';
 
 /** Every data key that was handed out, to see that it was wiped. */
 let handedOut: Uint8Array[];

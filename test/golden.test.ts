@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import type { EntryStore } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { Flows } from '../src/flows.ts';
-import { parseItem, type Secret } from '../src/entry.ts';
+import { parseItem, type Secret } from '../src/model/entry.ts';
 import { csv } from '../src/format/csv.ts';
 import { dotenv } from '../src/format/dotenv.ts';
 import { json } from '../src/format/json.ts';

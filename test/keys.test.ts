@@ -16,12 +16,12 @@ import { AwsEntryStore } from '../src/backend/aws/entry-store.ts';
 import type { EntryStore } from '../src/backend/entry-store.ts';
 import type { KeyService } from '../src/backend/key-service.ts';
 import { openLocal } from '../src/backend/local/index.ts';
-import { checkContext, type Context } from '../src/context.ts';
+import { checkContext, type Context } from '../src/model/context.ts';
 import { Flows, type PutAllOptions } from '../src/flows.ts';
-import { type Attribute, encodeItem, type Entry, type Item } from '../src/entry.ts';
+import { type Attribute, encodeItem, type Entry, type Item } from '../src/model/entry.ts';
 import { CredstashError, type ErrorCode } from '../src/errors.ts';
 import { hmac, split } from '../src/seal/data-key.ts';
-import { FORMATS } from '../src/seal/index.ts';
+import { FORMATS } from '../src/seal/formats.ts';
 import { encodeHeader } from '../src/seal/gcm-hmac.ts';
 
 /*

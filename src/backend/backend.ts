@@ -1,4 +1,4 @@
-import type { AllowedFormats } from '../trust.ts';
+import type { AllowedFormats } from '../model/trust.ts';
 import type { EntryStore } from './entry-store.ts';
 import type { KeyService } from './key-service.ts';
 

@@ -1,4 +1,4 @@
-import type { Entry, EntryHeader } from '../entry.ts';
+import type { Entry, EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 
 /** An entry as it was found. It is read when it is wanted, so that a broken one hides no other. */

@@ -1,4 +1,4 @@
-import { type Context, describeContext } from '../context.ts';
+import { type Context, describeContext } from '../model/context.ts';
 import { CredstashError } from '../errors.ts';
 
 /** A data key as it is handed out: in the clear, and wrapped under the service's master key. */

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../progress.ts';
+import type { CallOptions } from '../util/progress.ts';
 
 /** What `setup` is to see to, besides the table or the vault. All of it is about AWS. */
 export interface SetupOptions extends CallOptions {

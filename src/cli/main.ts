@@ -2,11 +2,11 @@ import { type Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
 import { hintOfFault } from '../util/system-faults.ts';
-import { checkUtf8, Grammar, takesValueBehindEquals } from './argv.ts';
+import { checkUtf8, Grammar, takesValueBehindEquals } from './argparse.ts';
 import type { Log } from './files/log-file.ts';
-import { Io } from './io.ts';
+import { Io } from './terminal/io.ts';
 import { findRuntimeDanger } from './runtime.ts';
-import type { GlobalOptions } from './settings.ts';
+import type { GlobalOptions } from './options/settings.ts';
 import { hintOfSystem } from './system-hint.ts';
 
 /** The commands. Each is loaded where a command line names it: help and the version do without. */
@@ -104,13 +104,13 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     program = await createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
       // Loaded with the command: help and the version do without.
-      const { forgetConfig, optionsOf } = await import('./settings.ts');
+      const { forgetConfig, optionsOf } = await import('./options/settings.ts');
       forgetConfig();
       const { logFile, logLevel, quiet, timeout } = optionsOf(command) as GlobalOptions;
       io.status.quiet = quiet ?? false;
       // Completion has a limit of its own, and tells nobody what is wrong.
       if (command.name() !== '__complete' && (timeout ?? process.env['CREDSTASH_TIMEOUT'])) {
-        const { Deadline, findTimeLimit } = await import('./deadline.ts');
+        const { Deadline, findTimeLimit } = await import('./options/deadline.ts');
         const limit = findTimeLimit(timeout);
         if (limit) io.deadline = new Deadline(limit, hintOfTimeout(command.name()));
         io.deadline?.passed.catch(giveUp);
@@ -164,7 +164,7 @@ async function openLog(path: string, level: string | undefined): Promise<Log | u
     });
   }
   if (level === 'critical' || level === 'fatal') return undefined;
-  const { expandHome } = await import('./settings.ts');
+  const { expandHome } = await import('./options/settings.ts');
   return (await import('./files/log-file.ts')).openLogFile(expandHome(path));
 }
 

@@ -1,5 +1,5 @@
-import type { Secret } from '../entry.ts';
-import { type FormatOptions, texts } from './held.ts';
+import type { Secret } from '../model/entry.ts';
+import { type FormatOptions, texts } from './pairs.ts';
 import { visible } from './visible.ts';
 
 /**

@@ -1,7 +1,7 @@
-import type { Secret } from '../entry.ts';
-import { byteLength } from '../utf8.ts';
+import type { Secret } from '../model/entry.ts';
+import { byteLength } from '../util/utf8.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { environmentName, type FormatOptions, texts, UNSEEN_NAME, variables } from './held.ts';
+import { environmentName, type FormatOptions, texts, UNSEEN_NAME, variables } from './pairs.ts';
 import { visible } from './visible.ts';
 
 /** The client's reader takes lines of fewer bytes than this (Go, bufio.MaxScanTokenSize). */

@@ -1,5 +1,5 @@
-import type { Secret } from '../entry.ts';
-import { environmentName, type FormatOptions, texts, variables } from './held.ts';
+import type { Secret } from '../model/entry.ts';
+import { environmentName, type FormatOptions, texts, variables } from './pairs.ts';
 
 /**
  * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where

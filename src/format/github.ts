@@ -1,6 +1,6 @@
-import type { Secret } from '../entry.ts';
+import type { Secret } from '../model/entry.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { environmentName, type FormatOptions, texts, UNSEEN_NAME, variables } from './held.ts';
+import { environmentName, type FormatOptions, texts, UNSEEN_NAME, variables } from './pairs.ts';
 import { visible } from './visible.ts';
 
 /** What a job of GitHub Actions needs: the first for its log, on stdout, the second for the file GITHUB_ENV. */

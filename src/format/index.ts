@@ -1,9 +1,9 @@
-import type { Secret } from '../entry.ts';
+import type { Secret } from '../model/entry.ts';
 import { csv } from './csv.ts';
 import { docker } from './docker.ts';
 import { dotenv } from './dotenv.ts';
 import { github } from './github.ts';
-import type { FormatOptions } from './held.ts';
+import type { FormatOptions } from './pairs.ts';
 import { json } from './json.ts';
 import { k8s } from './k8s.ts';
 import { properties } from './properties.ts';

@@ -1,5 +1,5 @@
-import type { Secret } from '../entry.ts';
-import { textOf } from '../utf8.ts';
+import type { Secret } from '../model/entry.ts';
+import { textOf } from '../util/utf8.ts';
 import { visible } from './visible.ts';
 
 /**

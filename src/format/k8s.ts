@@ -1,6 +1,6 @@
-import type { Secret } from '../entry.ts';
+import type { Secret } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
-import { type FormatOptions, variables } from './held.ts';
+import { type FormatOptions, variables } from './pairs.ts';
 import { scalar } from './yaml.ts';
 
 /** Of a name, and of a key: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */

@@ -1,5 +1,5 @@
-import type { EntryHeader } from '../entry.ts';
-import { characterLength } from '../utf8.ts';
+import type { EntryHeader } from '../model/entry.ts';
+import { characterLength } from '../util/utf8.ts';
 import { visible, visibleJson } from './visible.ts';
 
 /**

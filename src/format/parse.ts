@@ -1,6 +1,6 @@
-import type { Secret } from '../entry.ts';
+import type { Secret } from '../model/entry.ts';
 import { CredstashError, type Failure, together } from '../errors.ts';
-import { textOf, utf8 } from '../utf8.ts';
+import { textOf, utf8 } from '../util/utf8.ts';
 import { isPlainText } from './yaml.ts';
 
 /** A value, or why it is none. */

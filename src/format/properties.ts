@@ -1,5 +1,5 @@
-import type { Secret } from '../entry.ts';
-import { texts } from './held.ts';
+import type { Secret } from '../model/entry.ts';
+import { texts } from './pairs.ts';
 
 /**
  * `name=value` lines that `java.util.Properties` reads back as the same texts. All of it is ASCII, so it is the same

@@ -1,7 +1,7 @@
-import type { Secret } from '../entry.ts';
-import { shellWord } from '../shell-word.ts';
+import type { Secret } from '../model/entry.ts';
+import { shellWord } from '../util/shell-word.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { environmentName, type FormatOptions, texts, variables } from './held.ts';
+import { environmentName, type FormatOptions, texts, variables } from './pairs.ts';
 
 /**
  * `export NAME='value'` lines that sh, dash, bash, zsh and ksh evaluate to the same values. Between `'` nothing has a

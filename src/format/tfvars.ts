@@ -1,6 +1,6 @@
-import type { Secret } from '../entry.ts';
-import { utf8 } from '../utf8.ts';
-import { type FormatOptions, texts, variables } from './held.ts';
+import type { Secret } from '../model/entry.ts';
+import { utf8 } from '../util/utf8.ts';
+import { type FormatOptions, texts, variables } from './pairs.ts';
 import { json } from './json.ts';
 
 /** Names that a block `module` has for itself: https://developer.hashicorp.com/terraform/language/block/variable */

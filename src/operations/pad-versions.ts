@@ -8,12 +8,12 @@ import {
   matching,
   type RewriteOptions,
   type Target,
-} from '../changes.ts';
-import type { Context } from '../context.ts';
+} from './batch.ts';
+import type { Context } from '../model/context.ts';
 import { CredstashError } from '../errors.ts';
-import { openEntry } from '../read.ts';
-import { expectValue, sealEntry } from '../rewrite.ts';
-import { isUnpadded, padVersion } from '../version.ts';
+import { openEntry } from './get.ts';
+import { expectValue, sealEntry } from './migrate.ts';
+import { isUnpadded, padVersion } from '../model/version.ts';
 
 /**
  * Pads versions that are numbers of fewer than 19 digits. They sort as text and not as numbers: tables of before 2015, of

@@ -1,5 +1,5 @@
 import { ctr } from '@noble/ciphers/aes.js';
-import type { EntryHeader } from '../entry.ts';
+import type { EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import { CURRENT_LABEL, doesNotVerify, equal, hmac, split } from './data-key.ts';
 

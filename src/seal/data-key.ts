@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { digestAlgorithm } from '../entry.ts';
+import { digestAlgorithm } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
-import { utf8 } from '../utf8.ts';
+import { utf8 } from '../util/utf8.ts';
 
 /** Both formats take a data key of exactly 64 bytes: 32 for AES-256, 32 for the HMAC. */
 export const DATA_KEY_BYTES = 64;

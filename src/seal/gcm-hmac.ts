@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { gcm } from '@noble/ciphers/aes.js';
-import type { EntryHeader } from '../entry.ts';
-import { lengthPrefixed } from '../utf8.ts';
+import type { EntryHeader } from '../model/entry.ts';
+import { lengthPrefixed } from '../util/utf8.ts';
 import { CURRENT_LABEL, doesNotVerify, equal, hmac, split } from './data-key.ts';
 
 /*

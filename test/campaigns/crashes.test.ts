@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { openDatabase } from '../../src/backend/local/driver.ts';
+import { openDatabase } from '../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
 import { Flows } from '../../src/flows.ts';
 import {

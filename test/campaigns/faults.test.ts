@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openAws } from '../../src/backend/aws/index.ts';
 import { Flows } from '../../src/flows.ts';
-import { compareUtf8 } from '../../src/utf8.ts';
+import { compareUtf8 } from '../../src/util/utf8.ts';
 import { awsEnv } from '../end-to-end/backends.ts';
 import { createTable, type Dynamo, startDynalite } from '../support/dynamo.ts';
 import { expectTame, inProcess } from '../support/in-process.ts';

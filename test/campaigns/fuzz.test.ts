@@ -2,21 +2,21 @@ import fc from 'fast-check';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeContext, parseContext } from '../../src/context.ts';
+import { encodeContext, parseContext } from '../../src/model/context.ts';
 import {
   digestAlgorithm,
   encodeItem,
   parseHeader,
   parseItem,
   WRITTEN_DIGESTS,
-} from '../../src/entry.ts';
+} from '../../src/model/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { parseSecrets } from '../../src/format/parse.ts';
-import { checkGlob, checkName, matches } from '../../src/name.ts';
-import { isReference, parseReference } from '../../src/reference.ts';
-import { fill, parseTemplate } from '../../src/template.ts';
-import { byteLength, characterLength, compareUtf8 } from '../../src/utf8.ts';
-import { checkVersion, nextVersion, padVersion, spellings } from '../../src/version.ts';
+import { checkGlob, checkName, matches } from '../../src/model/name.ts';
+import { isReference, parseReference } from '../../src/model/reference.ts';
+import { fill, parseTemplate } from '../../src/operations/render.ts';
+import { byteLength, characterLength, compareUtf8 } from '../../src/util/utf8.ts';
+import { checkVersion, nextVersion, padVersion, spellings } from '../../src/model/version.ts';
 import { awsEnv, temporaryFolder } from '../end-to-end/backends.ts';
 import { anyText, textFrom } from '../format/secrets.ts';
 import { tableKeys } from '../support/dynamo.ts';

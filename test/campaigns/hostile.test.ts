@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { visible } from '../../src/format/visible.ts';
-import { compareUtf8 } from '../../src/utf8.ts';
+import { compareUtf8 } from '../../src/util/utf8.ts';
 import {
   awsEnv,
   backends,
@@ -10,7 +10,7 @@ import {
   temporaryFolder,
   vault,
 } from '../end-to-end/backends.ts';
-import { type Database, openDatabase, type Value } from '../../src/backend/local/driver.ts';
+import { type Database, openDatabase, type Value } from '../../src/backend/local/sqlite.ts';
 import { join } from 'node:path';
 import { originals, vectors } from '../seal/vectors.ts';
 import { canary as CANARY, type Ended, expectTame, inProcess } from '../support/in-process.ts';

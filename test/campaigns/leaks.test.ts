@@ -11,9 +11,9 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { type Item } from '../../src/entry.ts';
-import { bindName, type Context } from '../../src/context.ts';
-import { inParallel } from '../../src/parallel.ts';
+import { type Item } from '../../src/model/entry.ts';
+import { bindName, type Context } from '../../src/model/context.ts';
+import { inParallel } from '../../src/util/parallel.ts';
 import { awsEnv, awsPlace, type Place, temporaryFolder } from '../end-to-end/backends.ts';
 import { shell } from '../end-to-end/shell.ts';
 import { createTable, putRaw, scanRaw, startDynalite } from '../support/dynamo.ts';

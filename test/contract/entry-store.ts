@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { EntryStore } from '../../src/backend/entry-store.ts';
-import { encodeItem, type Entry } from '../../src/entry.ts';
+import { encodeItem, type Entry } from '../../src/model/entry.ts';
 
 /** What every entry store must do. */
 export interface StoreUnderTest {

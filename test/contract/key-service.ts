@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { KeyService } from '../../src/backend/key-service.ts';
-import { bindName, checkContext } from '../../src/context.ts';
+import { bindName, checkContext } from '../../src/model/context.ts';
 
 /** What every key service must do. @param open gives the service, on whatever `describe`'s hooks started */
 export function describeKeyService(name: string, open: () => KeyService): void {

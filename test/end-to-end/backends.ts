@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { encodeItem, type Item, parseItem } from '../../src/entry.ts';
+import { encodeItem, type Item, parseItem } from '../../src/model/entry.ts';
 import {
   createTable,
   type Dynamo,

@@ -12,7 +12,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Step } from '../../src/doctor.ts';
+import type { Step } from '../../src/operations/doctor.ts';
 import { Credstash } from '../../src/index.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { run, type RunOptions } from '../support/run.ts';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Item } from '../../src/entry.ts';
+import { type Item } from '../../src/model/entry.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { run, type RunOptions } from '../support/run.ts';
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import CredStash from '../../src/nodecredstash.ts';
+import CredStash from '../../src/nodecredstash/index.ts';
 import { fromJson, originals, ports } from '../seal/vectors.ts';
 import { dynalite, ok, type Place, type Running } from './backends.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
-import { CredStash } from '../../src/nodecredstash.ts';
+import { CredStash } from '../../src/nodecredstash/index.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { builtCommand, run, type RunOptions } from '../support/run.ts';

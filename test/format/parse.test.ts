@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Secret } from '../../src/entry.ts';
+import type { Secret } from '../../src/model/entry.ts';
 import { json } from '../../src/format/json.ts';
 import { parseSecrets } from '../../src/format/parse.ts';
 import { yaml } from '../../src/format/yaml.ts';

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { inspect } from 'node:util';
 import { expect } from 'vitest';
 import { parse } from 'yaml';
-import type { Secret } from '../../src/entry.ts';
+import type { Secret } from '../../src/model/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
-import { compareUtf8 } from '../../src/utf8.ts';
+import { compareUtf8 } from '../../src/util/utf8.ts';
 import { seed } from '../support/seed.ts';
 
 /** Secrets of these names and values, in the order in which Credstash.getAll gives them. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { environmentOf } from '../../src/environment.ts';
+import { environmentOf } from '../../src/cli/exec/environment.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { docker } from '../../src/format/docker.ts';
 import { dotenv } from '../../src/format/dotenv.ts';

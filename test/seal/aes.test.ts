@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import type { EntryHeader } from '../../src/entry.ts';
+import type { EntryHeader } from '../../src/model/entry.ts';
 import * as ctrHmac from '../../src/seal/ctr-hmac.ts';
 import * as gcmHmac from '../../src/seal/gcm-hmac.ts';
 

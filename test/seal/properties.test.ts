@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Attribute, type Entry, encodeItem, type Item, parseItem } from '../../src/entry.ts';
+import {
+  type Attribute,
+  type Entry,
+  encodeItem,
+  type Item,
+  parseItem,
+} from '../../src/model/entry.ts';
 import { hasCode } from '../../src/errors.ts';
-import { FORMATS } from '../../src/seal/index.ts';
+import { FORMATS } from '../../src/seal/formats.ts';
 import { openItem, SEALS } from './vectors.ts';
 
 const text = fc

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkContext } from '../../src/context.ts';
-import { type Cipher, parseItem } from '../../src/entry.ts';
-import { FORMATS, type Sealing } from '../../src/seal/index.ts';
+import { checkContext } from '../../src/model/context.ts';
+import { type Cipher, parseItem } from '../../src/model/entry.ts';
+import { FORMATS, type Sealing } from '../../src/seal/formats.ts';
 
 /** An item in DynamoDB JSON, with B in base64. */
 export type JsonItem = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;

@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { expect } from 'vitest';
-import { Io } from '../../src/cli/io.ts';
+import { Io } from '../../src/cli/terminal/io.ts';
 import { main } from '../../src/cli/main.ts';
 
 /** How a command ended in this process. */

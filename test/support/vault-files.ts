@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openDatabase } from '../../src/backend/local/driver.ts';
+import { openDatabase } from '../../src/backend/local/sqlite.ts';
 
 /*
  * Vaults that somebody made or changed past credstash.

@@ -9,10 +9,10 @@ import { fromEnv, fromHttp, fromLoginCredentials, fromSSO } from '@aws-sdk/crede
 import { externalDataInterceptor } from '@smithy/core/config';
 import { HttpRequest } from '@smithy/core/protocols';
 import { CredstashError } from '../../errors.ts';
-import { commandLine } from '../../shell-word.ts';
+import { commandLine } from '../../util/shell-word.ts';
 import { bareFault } from '../../util/system-faults.ts';
 import { endpointOption, type Endpoints, findInstanceEndpoint } from './client-settings.ts';
-import type { ClientConfig } from './config.ts';
+import type { ClientConfig } from './settings.ts';
 import { CREDENTIALS_HINT, hintOfCertificate, nameOf, translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { type guardRequests, refuseAnyCertificate, wrapHandler } from './http.ts';

@@ -21,7 +21,7 @@ import {
   type Item,
   parseHeader,
   parseItem,
-} from '../../entry.ts';
+} from '../../model/entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import {
   conflict,
@@ -31,11 +31,11 @@ import {
   versionExists,
   versionNotFound,
 } from '../entry-store.ts';
-import { merge } from '../../parallel.ts';
-import { combineSignals } from '../../progress.ts';
-import { sleep } from '../../sleep.ts';
+import { merge } from '../../util/parallel.ts';
+import { combineSignals } from '../../util/progress.ts';
+import { sleep } from '../../util/sleep.ts';
 import { nameOf, translate, unreadable, wrongAnswer } from './errors.ts';
-import { Patience, type SendOptions } from './patience.ts';
+import { Patience, type SendOptions } from './throttle-retry.ts';
 
 /** Every attribute of an entry but its keys, with a placeholder each: several are reserved words of DynamoDB. */
 const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'contents', 'hmac'];

@@ -1,8 +1,8 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
-import type { CheckOptions, Checks } from '../../step.ts';
-import { checkNewAlias } from '../../key-name.ts';
-import { checkTrustedKeys } from '../../trust.ts';
+import type { CheckOptions, Checks } from '../diagnosis.ts';
+import { checkNewAlias } from '../../model/key-id.ts';
+import { checkTrustedKeys } from '../../model/trust.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
@@ -13,13 +13,13 @@ import {
   regionOrigins,
   inDefaultRegion,
   serviceConfig,
-} from './config.ts';
-import { EarlyAgent } from './early-agent.ts';
+} from './settings.ts';
+import { EarlyAgent } from './preconnect-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
 import { refuseAnyCertificate } from './http.ts';
-import { Patience } from './patience.ts';
+import { Patience } from './throttle-retry.ts';
 
 export type { AwsSettings };
 
@@ -150,7 +150,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     setup: async (options) => {
       // Checked before anything is made.
       const alias = options.createKey ? checkNewAlias(key) : undefined;
-      const { setUp } = await import('./setup.ts');
+      const { setUp } = await import('./setup/table.ts');
       return setUp(
         { dynamodb, table, region: region.dynamodb, patience, signal: options.signal },
         alias === undefined
@@ -166,7 +166,7 @@ export async function openAws(settings: AwsSettings): Promise<{
       );
     },
     check: async function* (options) {
-      const { checkAws } = await import('./doctor.ts');
+      const { checkAws } = await import('./doctor/index.ts');
       const closeLater = (each: () => void): unknown => close.push(each);
       const loadKms = async (): Promise<KMSClient> => (await service()).kms;
       return yield* checkAws(

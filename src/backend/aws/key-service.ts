@@ -5,12 +5,12 @@ import {
   KMSClient,
   ReEncryptCommand,
 } from '@aws-sdk/client-kms';
-import { type Context } from '../../context.ts';
+import { type Context } from '../../model/context.ts';
 import { CredstashError, ServiceAnswer } from '../../errors.ts';
-import type { TrustedKeys } from '../../trust.ts';
+import type { TrustedKeys } from '../../model/trust.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { nameOf, translate } from './errors.ts';
-import { Patience, type SendOptions } from './patience.ts';
+import { Patience, type SendOptions } from './throttle-retry.ts';
 
 /** For whoever loads this: loading the package itself would bring all of it. */
 export { DecryptCommand, KMSClient };

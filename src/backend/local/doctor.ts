@@ -1,9 +1,9 @@
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../model/context.ts';
 import { CredstashError } from '../../errors.ts';
-import { FORMATS } from '../../seal/index.ts';
-import { shellWord } from '../../shell-word.ts';
+import { FORMATS } from '../../seal/formats.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import {
   attempt,
   type CheckOptions,
@@ -13,8 +13,8 @@ import {
   type Step,
   troubled,
   versionsStep,
-} from '../../step.ts';
-import { shortVersion } from '../../version.ts';
+} from '../diagnosis.ts';
+import { shortVersion } from '../../model/version.ts';
 import { RESTORE } from './errors.ts';
 import { unwrapStored } from './key-service.ts';
 import { DRAFT, type Vault } from './vault.ts';

@@ -1,4 +1,10 @@
-import { encodeItem, type Entry, type EntryHeader, parseHeader, parseItem } from '../../entry.ts';
+import {
+  encodeItem,
+  type Entry,
+  type EntryHeader,
+  parseHeader,
+  parseItem,
+} from '../../model/entry.ts';
 import {
   conflict,
   type EntryStore,
@@ -8,8 +14,8 @@ import {
   versionNotFound,
 } from '../entry-store.ts';
 import { CredstashError } from '../../errors.ts';
-import { compareUtf8, textOf } from '../../utf8.ts';
-import { inTransaction, type Row, type Value } from './driver.ts';
+import { compareUtf8, textOf } from '../../util/utf8.ts';
+import { inTransaction, type Row, type Value } from './sqlite.ts';
 import { RESTORE } from './errors.ts';
 import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';

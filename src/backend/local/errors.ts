@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { canOpen, FEW_FILES_HINT } from '../../util/system-faults.ts';
-import { SqliteError } from './driver.ts';
+import { SqliteError } from './sqlite.ts';
 
 /** The hint for a vault that is damaged. */
 export const RESTORE = 'restore its files from a backup';

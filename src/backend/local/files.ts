@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { shellWord } from '../../shell-word.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { isErrno } from './errors.ts';
 
 /*

@@ -1,5 +1,5 @@
 import { hmac } from '../../seal/data-key.ts';
-import { utf8 } from '../../utf8.ts';
+import { utf8 } from '../../util/utf8.ts';
 
 /** What HKDF calls info, and its counter of the first and only block. */
 const INFO = Buffer.concat([utf8('credstash vault key check 1'), Uint8Array.of(1)]);

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { gcm } from '@noble/ciphers/aes.js';
-import { type Context, encodeContext, pairsOf } from '../../context.ts';
-import type { Entry } from '../../entry.ts';
+import { type Context, encodeContext, pairsOf } from '../../model/context.ts';
+import type { Entry } from '../../model/entry.ts';
 import { CredstashError } from '../../errors.ts';
-import { FORMATS } from '../../seal/index.ts';
+import { FORMATS } from '../../seal/formats.ts';
 import type { Found } from '../entry-store.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { LocalEntryStore } from './entry-store.ts';

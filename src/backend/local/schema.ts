@@ -1,5 +1,5 @@
 import { CredstashError } from '../../errors.ts';
-import { type Database, inTransaction, type Row } from './driver.ts';
+import { type Database, inTransaction, type Row } from './sqlite.ts';
 import { RESTORE } from './errors.ts';
 
 /*

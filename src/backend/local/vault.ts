@@ -11,9 +11,9 @@ import {
 import { join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { equal } from '../../seal/data-key.ts';
-import { shellWord } from '../../shell-word.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { makeFolders } from '../../util/make-folders.ts';
-import { type Database, openDatabase, SqliteError } from './driver.ts';
+import { type Database, openDatabase, SqliteError } from './sqlite.ts';
 import { access } from './errors.ts';
 import { expectPrivateFolder, hasOwnFile, openOwnDatabase, readPrivateFile } from './files.ts';
 import { keyCheck } from './key-check.ts';

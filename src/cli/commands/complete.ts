@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Grammar } from '../argv.ts';
-import type { Io } from '../io.ts';
+import type { Grammar } from '../argparse.ts';
+import type { Io } from '../terminal/io.ts';
 import type { Shell } from './completion.ts';
 
 /**

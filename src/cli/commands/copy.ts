@@ -1,13 +1,23 @@
 import type { Command } from 'commander';
 import { CredstashError, TargetError } from '../../errors.ts';
 import type { Overtaken } from '../../flows.ts';
-import { commandLine } from '../../shell-word.ts';
-import { shortVersion } from '../../version.ts';
-import { chooseBackend, open } from '../backend.ts';
-import { addChangeOptions, type ChangeFlags, globAndContext, runChanges } from '../changes.ts';
-import type { Io } from '../io.ts';
-import { printSome } from '../overtaken.ts';
-import { destinationOf, type DestinationOptions, optionsOf, type Settings } from '../settings.ts';
+import { commandLine } from '../../util/shell-word.ts';
+import { shortVersion } from '../../model/version.ts';
+import { chooseBackend, open } from '../options/backend.ts';
+import {
+  addChangeOptions,
+  type ChangeFlags,
+  globAndContext,
+  runChanges,
+} from '../options/batch.ts';
+import type { Io } from '../terminal/io.ts';
+import { printSome } from '../options/overtaken.ts';
+import {
+  destinationOf,
+  type DestinationOptions,
+  optionsOf,
+  type Settings,
+} from '../options/settings.ts';
 
 export function register(command: Command, io: Io): void {
   command

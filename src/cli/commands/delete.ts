@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { Deletion } from '../../flows.ts';
 import { visible } from '../../format/visible.ts';
-import { shortVersion } from '../../version.ts';
-import { chooseBackend } from '../backend.ts';
-import { confirmOrStop } from '../changes.ts';
-import type { Io } from '../io.ts';
-import { optionsOf } from '../settings.ts';
+import { shortVersion } from '../../model/version.ts';
+import { chooseBackend } from '../options/backend.ts';
+import { confirmOrStop } from '../options/batch.ts';
+import type { Io } from '../terminal/io.ts';
+import { optionsOf } from '../options/settings.ts';
 
 interface DeleteFlags {
   readonly version?: string;

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import manifest from '../../../package.json' with { type: 'json' };
-import { parseContext } from '../../context.ts';
+import { parseContext } from '../../model/context.ts';
 import { CredstashError } from '../../errors.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
-import { fine, type Step, troubled } from '../../step.ts';
-import { chooseBackend, type WithBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
+import { fine, type Step, troubled } from '../../backend/diagnosis.ts';
+import { chooseBackend, type WithBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
 import { findRuntimeDanger } from '../runtime.ts';
-import { hintInPlace } from '../same-place.ts';
-import { cipherOf, optionsOf, originsOf } from '../settings.ts';
+import { hintInPlace } from '../options/same-place.ts';
+import { cipherOf, optionsOf, originsOf } from '../options/settings.ts';
 
 interface DoctorOptions {
   readonly json?: true;

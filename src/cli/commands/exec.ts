@@ -1,19 +1,19 @@
 import { CredstashError } from '../../errors.ts';
-import type { Grammar } from '../argv.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
-import { listed } from '../listed.ts';
-import type { OrderOptions } from '../order.ts';
-import { findProgram, toProgram } from '../program.ts';
-import { runProgram } from '../run.ts';
-import { namingInstead } from '../scan-denied.ts';
-import { optionsOf } from '../settings.ts';
+import type { Grammar } from '../argparse.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
+import { listed } from '../options/collect.ts';
+import type { OrderOptions } from '../exec/request.ts';
+import { findProgram, toProgram } from '../exec/find-program.ts';
+import { runProgram } from '../exec/run.ts';
+import { namingInstead } from '../options/scan-denied.ts';
+import { optionsOf } from '../options/settings.ts';
 import {
   allowNameOption,
   buildVariables,
   prefixOption,
   type VariableOptions,
-} from '../variable-options.ts';
+} from '../options/variables.ts';
 
 interface ExecOptions extends OrderOptions, VariableOptions {
   readonly pristine?: true;
@@ -83,8 +83,8 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       }
       // Loaded where it is used: help and a usage error do without.
       const [{ environmentOf, inherited }, { get, orderOf }] = await Promise.all([
-        import('../../environment.ts'),
-        import('../order.ts'),
+        import('../exec/environment.ts'),
+        import('../exec/request.ts'),
       ]);
       const base = inherited(process.env, options);
       const dropped = options.resolve?.find(

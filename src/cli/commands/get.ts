@@ -1,19 +1,19 @@
-import { type Context, parseContext } from '../../context.ts';
+import { type Context, parseContext } from '../../model/context.ts';
 import type { Credstash } from '../../credstash.ts';
-import type { Secret } from '../../entry.ts';
+import type { Secret } from '../../model/entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
-import type { Grammar } from '../argv.ts';
-import { chooseBackend } from '../backend.ts';
+import type { Grammar } from '../argparse.ts';
+import { chooseBackend } from '../options/backend.ts';
 import { openOutput, type OutputOptions } from '../files/output.ts';
-import type { Io } from '../io.ts';
+import type { Io } from '../terminal/io.ts';
 import {
   addSecretsOptions,
   type Printer,
   printMatching,
   printSecrets,
   type SecretsOptions,
-} from '../secrets.ts';
-import { optionsOf } from '../settings.ts';
+} from '../options/secrets.ts';
+import { optionsOf } from '../options/settings.ts';
 
 interface GetOptions extends SecretsOptions, OutputOptions {
   readonly json?: true;

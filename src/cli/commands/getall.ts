@@ -1,10 +1,10 @@
-import { parseContext } from '../../context.ts';
-import type { Grammar } from '../argv.ts';
-import { chooseBackend } from '../backend.ts';
+import { parseContext } from '../../model/context.ts';
+import type { Grammar } from '../argparse.ts';
+import { chooseBackend } from '../options/backend.ts';
 import { openOutput, type OutputOptions } from '../files/output.ts';
-import type { Io } from '../io.ts';
-import { addSecretsOptions, printMatching, type SecretsOptions } from '../secrets.ts';
-import { optionsOf } from '../settings.ts';
+import type { Io } from '../terminal/io.ts';
+import { addSecretsOptions, printMatching, type SecretsOptions } from '../options/secrets.ts';
+import { optionsOf } from '../options/settings.ts';
 
 export function register(command: Grammar, io: Io): void {
   command

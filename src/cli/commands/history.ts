@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { historyTable } from '../../format/history.ts';
+import { historyTable } from '../../format/tables.ts';
 import { listJson } from '../../format/list.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
-import { optionsOf } from '../settings.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
+import { optionsOf } from '../options/settings.ts';
 
 export function register(command: Command, io: Io): void {
   command

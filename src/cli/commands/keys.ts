@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { visible } from '../../format/visible.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
 
 export function register(command: Command, io: Io): void {
   command

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { CredstashError } from '../../errors.ts';
-import { shortVersion } from '../../version.ts';
+import { shortVersion } from '../../model/version.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
-import { samePlaceCommand } from '../same-place.ts';
-import { optionsOf } from '../settings.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
+import { samePlaceCommand } from '../options/same-place.ts';
+import { optionsOf } from '../options/settings.ts';
 
 export function register(command: Command, io: Io): void {
   command

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { ageOf, parseAge } from '../../age.ts';
-import { byName, type EntryHeader } from '../../entry.ts';
+import { ageOf, parseAge } from '../../model/age.ts';
+import { byName, type EntryHeader } from '../../model/entry.ts';
 import { CredstashError } from '../../errors.ts';
-import { secretsTable } from '../../format/history.ts';
+import { secretsTable } from '../../format/tables.ts';
 import { listJson, listLines } from '../../format/list.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
-import { optionsOf } from '../settings.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
+import { optionsOf } from '../options/settings.ts';
 
 interface ListOptions {
   readonly json?: true;

@@ -1,12 +1,12 @@
 import { Argument, type Command } from 'commander';
-import { parseContext } from '../../context.ts';
+import { parseContext } from '../../model/context.ts';
 import { CredstashError } from '../../errors.ts';
 import { visibleJson } from '../../format/visible.ts';
-import { ROLES, type Role } from '../../policy.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
-import { listed } from '../listed.ts';
-import { optionsOf, settingsOf } from '../settings.ts';
+import { ROLES, type Role } from '../../iam-policy.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
+import { listed } from '../options/collect.ts';
+import { optionsOf, settingsOf } from '../options/settings.ts';
 
 interface Options {
   readonly key?: string;

@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
-import { parseContext } from '../../context.ts';
-import { MAX_ITEM_BYTES } from '../../entry.ts';
+import { parseContext } from '../../model/context.ts';
+import { MAX_ITEM_BYTES } from '../../model/entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
 import type { Credstash } from '../../credstash.ts';
-import { checkLabel } from '../../label.ts';
-import { chooseBackend } from '../backend.ts';
-import { readArgument } from '../input.ts';
-import type { Io } from '../io.ts';
-import { nameRemarks } from '../name-remarks.ts';
-import { warnOfOvertaken } from '../overtaken.ts';
-import { samePlaceCommand } from '../same-place.ts';
-import { addSealOptions, sealFlags, sealOptions, type SealOptions } from '../seal-options.ts';
-import { optionsOf } from '../settings.ts';
+import { checkLabel } from '../../model/label.ts';
+import { chooseBackend } from '../options/backend.ts';
+import { readArgument } from '../files/input.ts';
+import type { Io } from '../terminal/io.ts';
+import { nameRemarks } from '../options/name-remarks.ts';
+import { warnOfOvertaken } from '../options/overtaken.ts';
+import { samePlaceCommand } from '../options/same-place.ts';
+import { addSealOptions, sealFlags, sealOptions, type SealOptions } from '../options/seal.ts';
+import { optionsOf } from '../options/settings.ts';
 import { movedLine, withMove } from './label.ts';
 
 interface PutOptions extends SealOptions {

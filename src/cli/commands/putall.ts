@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import { parseContext } from '../../context.ts';
+import { parseContext } from '../../model/context.ts';
 import { type Failure, together, isOfOneSecret } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
-import { chooseBackend } from '../backend.ts';
-import { readArgument } from '../input.ts';
-import { nameRemarks } from '../name-remarks.ts';
-import type { Io } from '../io.ts';
-import { printSome, warnOfOvertaken } from '../overtaken.ts';
-import { addSealOptions, sealOptions, type SealOptions } from '../seal-options.ts';
-import { optionsOf } from '../settings.ts';
+import { chooseBackend } from '../options/backend.ts';
+import { readArgument } from '../files/input.ts';
+import { nameRemarks } from '../options/name-remarks.ts';
+import type { Io } from '../terminal/io.ts';
+import { printSome, warnOfOvertaken } from '../options/overtaken.ts';
+import { addSealOptions, sealOptions, type SealOptions } from '../options/seal.ts';
+import { optionsOf } from '../options/settings.ts';
 
 /** Of what is read at once; under V8's longest text, about 512 MB. */
 const MAX_INPUT_BYTES = 256 * 1024 * 1024;

@@ -1,9 +1,14 @@
 import type { Command } from 'commander';
 import { CredstashError } from '../../errors.ts';
-import { chooseBackend } from '../backend.ts';
-import { addChangeOptions, type ChangeFlags, globAndContext, runChanges } from '../changes.ts';
-import type { Io } from '../io.ts';
-import { optionsOf } from '../settings.ts';
+import { chooseBackend } from '../options/backend.ts';
+import {
+  addChangeOptions,
+  type ChangeFlags,
+  globAndContext,
+  runChanges,
+} from '../options/batch.ts';
+import type { Io } from '../terminal/io.ts';
+import { optionsOf } from '../options/settings.ts';
 
 export function register(command: Command, io: Io): void {
   command

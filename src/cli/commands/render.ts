@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { parseContext } from '../../context.ts';
+import { parseContext } from '../../model/context.ts';
 import { CredstashError } from '../../errors.ts';
-import { chooseBackend } from '../backend.ts';
+import { chooseBackend } from '../options/backend.ts';
 import { addOutputOptions, openOutput, outputFile, type OutputOptions } from '../files/output.ts';
-import { readInput } from '../input.ts';
-import type { Io } from '../io.ts';
-import { optionsOf } from '../settings.ts';
+import { readInput } from '../files/input.ts';
+import type { Io } from '../terminal/io.ts';
+import { optionsOf } from '../options/settings.ts';
 
 const TEMPLATE_HELP = `
 Each {{ credstash://NAME }} in TEMPLATE becomes that secret, unchanged.
@@ -32,7 +32,7 @@ export function register(command: Command, io: Io): void {
       }
       const withBackend = chooseBackend(command, io);
       const output = await openOutput(io, options);
-      const { MAX_TEMPLATE_BYTES } = await import('../../template.ts');
+      const { MAX_TEMPLATE_BYTES } = await import('../../operations/render.ts');
       const template = await readInput(io, path, MAX_TEMPLATE_BYTES);
       await withBackend(async (credstash) => {
         const rendered = await credstash.render(template, {

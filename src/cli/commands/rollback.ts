@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { parseContext } from '../../context.ts';
+import { parseContext } from '../../model/context.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
-import { shortVersion } from '../../version.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
-import { addCipherOptions, type CipherOptions, printWarnings } from '../seal-options.ts';
-import { cipherOf, optionsOf } from '../settings.ts';
+import { shortVersion } from '../../model/version.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
+import { addCipherOptions, type CipherOptions, printWarnings } from '../options/seal.ts';
+import { cipherOf, optionsOf } from '../options/settings.ts';
 import { moveCommand, movedLine, withMove } from './label.ts';
 
 interface RollbackFlags extends CipherOptions {

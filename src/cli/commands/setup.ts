@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import type { SetupStep } from '../../credstash.ts';
 import { CredstashError } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
-import { checkNewAlias } from '../../key-name.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
-import { optionsOf, saveKmsRegion } from '../settings.ts';
+import { checkNewAlias } from '../../model/key-id.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
+import { optionsOf, saveKmsRegion } from '../options/settings.ts';
 
 interface Options {
   readonly tags?: string[] | true;

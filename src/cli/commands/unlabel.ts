@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { shortVersion } from '../../version.ts';
+import { shortVersion } from '../../model/version.ts';
 import { visible } from '../../format/visible.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
 
 export function register(command: Command, io: Io): void {
   command

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Command } from 'commander';
 import { visible } from '../../format/visible.ts';
-import type { Grammar } from '../argv.ts';
-import { chooseBackend } from '../backend.ts';
-import type { Io } from '../io.ts';
-import { expandHome } from '../settings.ts';
-import { readBash } from './bash-words.ts';
-import { type Candidate, placeOf } from './walk.ts';
+import type { Grammar } from '../argparse.ts';
+import { chooseBackend } from '../options/backend.ts';
+import type { Io } from '../terminal/io.ts';
+import { expandHome } from '../options/settings.ts';
+import { readBash } from './bash-line.ts';
+import { type Candidate, placeOf } from './place.ts';
 
 /** Of the process, its start included: nobody waits longer for a key. */
 const LIMIT_MS = 2000;

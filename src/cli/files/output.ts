@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CredstashError } from '../../errors.ts';
-import { textOf } from '../../utf8.ts';
-import type { Io } from '../io.ts';
+import { textOf } from '../../util/utf8.ts';
+import type { Io } from '../terminal/io.ts';
 
 /** The options of a command that prints secrets. */
 export interface OutputOptions {
@@ -47,7 +47,7 @@ export async function openOutput(io: Io, options: OutputOptions): Promise<Output
   const file = outputFile(options);
   if (file !== undefined) {
     // Loaded where it is asked for: help and a usage error do without.
-    const write = (await import('../output-file.ts')).openOutputFile(file);
+    const write = (await import('./output-file.ts')).openOutputFile(file);
     return {
       isTerminal: false,
       write: (bytes) => {

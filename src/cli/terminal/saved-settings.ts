@@ -1,5 +1,5 @@
 import type { spawnSync as SpawnSync } from 'node:child_process';
-import { isInForeground } from '../signals.ts';
+import { isInForeground } from '../exec/signals.ts';
 
 /** Much more than stty takes. */
 const LIMIT_MS = 2000;

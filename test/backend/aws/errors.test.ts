@@ -9,9 +9,9 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
-import { Patience } from '../../../src/backend/aws/patience.ts';
-import { createTable } from '../../../src/backend/aws/setup.ts';
-import { checkContext } from '../../../src/context.ts';
+import { Patience } from '../../../src/backend/aws/throttle-retry.ts';
+import { createTable } from '../../../src/backend/aws/setup/table.ts';
+import { checkContext } from '../../../src/model/context.ts';
 import { CredstashError } from '../../../src/errors.ts';
 import { tableKeys } from '../../support/dynamo.ts';
 

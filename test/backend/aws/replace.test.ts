@@ -8,7 +8,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
-import { encodeItem, type Entry } from '../../../src/entry.ts';
+import { encodeItem, type Entry } from '../../../src/model/entry.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const store = new AwsEntryStore(

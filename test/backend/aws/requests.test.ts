@@ -17,9 +17,9 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
-import { checkContext } from '../../../src/context.ts';
+import { checkContext } from '../../../src/model/context.ts';
 import { Flows } from '../../../src/flows.ts';
-import type { Item } from '../../../src/entry.ts';
+import type { Item } from '../../../src/model/entry.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const kms = mockClient(KMSClient);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase } from '../../../src/backend/local/driver.ts';
+import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
 import { Flows } from '../../../src/flows.ts';

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openDatabase } from '../../../src/backend/local/driver.ts';
+import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openOwnDatabase } from '../../../src/backend/local/files.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';

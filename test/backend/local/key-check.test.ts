@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase } from '../../../src/backend/local/driver.ts';
+import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { keyCheck } from '../../../src/backend/local/key-check.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';

@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase } from '../../../src/backend/local/driver.ts';
+import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { Flows } from '../../../src/flows.ts';
 

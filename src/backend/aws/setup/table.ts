@@ -1,0 +1,254 @@
+import {
+  CreateTableCommand,
+  DescribeContinuousBackupsCommand,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  type TableDescription,
+  UpdateContinuousBackupsCommand,
+  UpdateTableCommand,
+} from '@aws-sdk/client-dynamodb';
+import { CredstashError } from '../../../errors.ts';
+import { sleep } from '../../../util/sleep.ts';
+import type { SetupOptions } from '../../setup.ts';
+import { nameOf, translate, unreadable } from '../errors.ts';
+import type { Patience } from '../throttle-retry.ts';
+import type { AliasAt } from './key.ts';
+
+/** A table is made in seconds. */
+const LONGEST_WAIT_MS = 300_000;
+const PAUSE_MS = 1000;
+
+/** A table, there or not. */
+export interface TableAt {
+  readonly dynamodb: DynamoDBClient;
+  /** A name or an ARN. */
+  readonly table: string;
+  readonly region: string;
+  /** For a service that throttles. */
+  readonly patience: Patience;
+  /** Ends the setup between two requests, and in a wait. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Everything of `setup`, in an order in which what was done stays done if a later step fails.
+ *
+ * @param alias of the key, where one is asked for
+ * @returns whether the table was created
+ */
+export async function setUp(
+  at: TableAt,
+  alias: (() => Promise<AliasAt>) | undefined,
+  options: SetupOptions,
+): Promise<boolean> {
+  const { tags = {}, multiRegion = false, deletionProtection = false } = options;
+  const { done = () => Promise.resolve(), creating = () => Promise.resolve() } = options;
+  const { created, isProtected } = await createTable(at, { tags, deletionProtection, creating });
+  await done({ what: 'table', changed: created });
+  if (alias) {
+    const { createKey } = await import('./key.ts');
+    const of = await alias();
+    const { created: changed, ...key } = await createKey(of, { tags, multiRegion });
+    await done({ what: 'key', alias: of.alias, region: of.region, changed, ...key });
+  }
+  if (options.pointInTimeRecovery) {
+    await done({ what: 'pointInTimeRecovery', changed: await turnOnRecovery(at) });
+  }
+  if (deletionProtection) {
+    if (!isProtected) await protect(at);
+    await done({ what: 'deletionProtection', changed: created || !isProtected });
+  }
+  return created;
+}
+
+/**
+ * Creates the table, with on-demand billing, and waits until it is active. One that is there already is fine, if it has
+ * the same keys.
+ *
+ * @param options.tags of the table, beside `Name=credstash` as in the original. They are a part of the request that creates
+ *   it: a table without its tags never is
+ * @param options.deletionProtection of a table that is created
+ * @param options.creating called once the request was taken, before the wait
+ * @returns whether this call created it, and whether it is protected from deletion
+ * @throws CredstashError USAGE when `table` is an ARN, or there with other keys; ACCESS_DENIED and the like; UNREACHABLE when
+ *   it is not active after five minutes
+ */
+export async function createTable(
+  at: TableAt,
+  options: {
+    readonly tags: Readonly<Record<string, string>>;
+    readonly deletionProtection?: boolean;
+    readonly creating: () => Promise<void>;
+  },
+): Promise<{ created: boolean; isProtected: boolean }> {
+  const { dynamodb, table, region } = at;
+  if (table.startsWith('arn:')) {
+    throw new CredstashError('USAGE', 'a table is created by its name, not by an ARN', {
+      hint: `-t ${table.slice(table.lastIndexOf('/') + 1)} -r ${region}`,
+    });
+  }
+  const create = new CreateTableCommand({
+    TableName: table,
+    KeySchema: [
+      { AttributeName: 'name', KeyType: 'HASH' },
+      { AttributeName: 'version', KeyType: 'RANGE' },
+    ],
+    AttributeDefinitions: [
+      { AttributeName: 'name', AttributeType: 'S' },
+      { AttributeName: 'version', AttributeType: 'S' },
+    ],
+    BillingMode: 'PAY_PER_REQUEST',
+    Tags: Object.entries({ Name: 'credstash', ...options.tags }).map(([Key, Value]) => ({
+      Key,
+      Value,
+    })),
+    ...(options.deletionProtection ? { DeletionProtectionEnabled: true } : {}),
+  });
+  const describe = async (): Promise<TableDescription | undefined> => {
+    try {
+      const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table }));
+      if (Table?.TableStatus === undefined) throw unreadable(whereOf(at));
+      return Table;
+    } catch (error) {
+      // Not everywhere yet.
+      if (nameOf(error) === 'ResourceNotFoundException') return undefined;
+      throw error;
+    }
+  };
+  const created = await call(at, 'dynamodb:CreateTable', async () => {
+    try {
+      await dynamodb.send(create);
+      return true;
+    } catch (error) {
+      if (nameOf(error) === 'ResourceInUseException') return false;
+      // Whoever may create none may still see that it is there, as an application does that makes sure at each start.
+      const { code } = translate(error, whereOf(at));
+      if (code === 'ACCESS_DENIED' && (await describe().catch(() => undefined))) return false;
+      throw error;
+    }
+  });
+  if (created) await options.creating();
+  // One that is there may still be on its way, when somebody else's setup runs at the same time. Not the SDK's waiter,
+  // which goes on after a denial as well, until its time is over.
+  const described = await until(at, 'is not active', 'dynamodb:DescribeTable', async () => {
+    const found = await describe();
+    return found?.TableStatus === 'ACTIVE' ? found : undefined;
+  });
+  checkKeys(at, described);
+  return { created, isProtected: described.DeletionProtectionEnabled === true };
+}
+
+/** Turns on point-in-time recovery. @returns whether this call did */
+export async function turnOnRecovery(at: TableAt): Promise<boolean> {
+  const { dynamodb, table } = at;
+  const describe = new DescribeContinuousBackupsCommand({ TableName: table });
+  const { ContinuousBackupsDescription: now } = await call(
+    at,
+    'dynamodb:DescribeContinuousBackups',
+    () => dynamodb.send(describe),
+  );
+  if (now?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus === 'ENABLED') return false;
+  const update = new UpdateContinuousBackupsCommand({
+    TableName: table,
+    PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+  });
+  return until(at, 'takes no backups', 'dynamodb:UpdateContinuousBackups', async () => {
+    try {
+      await dynamodb.send(update);
+      return true;
+    } catch (error) {
+      // A new table gets its backups a while after it is active.
+      if (nameOf(error) === 'ContinuousBackupsUnavailableException') return undefined;
+      throw error;
+    }
+  });
+}
+
+/** Protects the table from deletion. */
+export async function protect(at: TableAt): Promise<void> {
+  const update = new UpdateTableCommand({ TableName: at.table, DeletionProtectionEnabled: true });
+  await until(at, 'is busy', 'dynamodb:UpdateTable', async () => {
+    try {
+      await at.dynamodb.send(update);
+      return true;
+    } catch (error) {
+      // Something else of it is being changed.
+      if (nameOf(error) === 'ResourceInUseException') return undefined;
+      throw error;
+    }
+  });
+}
+
+/** @throws CredstashError USAGE when the table has other keys than those of credstash */
+function checkKeys(at: TableAt, { KeySchema, AttributeDefinitions }: TableDescription): void {
+  const types = new Map(
+    AttributeDefinitions?.map(({ AttributeName, AttributeType }) => [AttributeName, AttributeType]),
+  );
+  const keyOf = (wanted: string): string | undefined => {
+    const name = KeySchema?.find(({ KeyType }) => KeyType === wanted)?.AttributeName;
+    return name === undefined ? undefined : `${shown(name)} (${shown(types.get(name))})`;
+  };
+  const [partition, sort] = [keyOf('HASH'), keyOf('RANGE')];
+  if (partition === undefined) throw unreadable(whereOf(at));
+  if (partition === 'name (S)' && sort === 'version (S)') return;
+  throw new CredstashError(
+    'USAGE',
+    `${resourceOf(at)} in ${at.region} is none of credstash: its partition key is ${partition} and its sort key ${sort ?? 'missing'}, where name (S) and version (S) are needed`,
+    { hint: 'keys of a table cannot be changed: name another one with -t' },
+  );
+}
+
+/** A table of another application may have any name there. */
+function shown(name = '?'): string {
+  return /^[\w.-]{1,100}$/.test(name) ? name : '…';
+}
+
+function resourceOf({ table }: TableAt): string {
+  return `the table ${table}`;
+}
+
+function whereOf(at: TableAt): { service: string; resource: string; region: string } {
+  return { service: 'DynamoDB', resource: resourceOf(at), region: at.region };
+}
+
+function call<T>(at: TableAt, action: string, send: () => Promise<T>): Promise<T> {
+  return at.patience.send(
+    resourceOf(at),
+    send,
+    (error) => translate(error, { ...whereOf(at), action }),
+    at.signal,
+  );
+}
+
+/**
+ * What `send` gives, once it gives something.
+ *
+ * @param failing why it gives nothing yet: `is busy`
+ * @throws CredstashError UNREACHABLE after five minutes
+ */
+async function until<T>(
+  at: TableAt,
+  failing: string,
+  action: string,
+  send: () => Promise<T | undefined>,
+): Promise<T> {
+  const end = Date.now() + LONGEST_WAIT_MS;
+  const wait = at.patience.watch(resourceOf(at));
+  try {
+    for (;;) {
+      const result = await call(at, action, send);
+      if (result !== undefined) return result;
+      if (Date.now() > end) {
+        throw new CredstashError(
+          'UNREACHABLE',
+          `${resourceOf(at)} in ${at.region} ${failing} after ${LONGEST_WAIT_MS / 60_000} minutes`,
+          { hint: 'that may still end: run setup again' },
+        );
+      }
+      wait.tell(end, failing);
+      await sleep(PAUSE_MS, at.signal);
+    }
+  } finally {
+    wait.end();
+  }
+}

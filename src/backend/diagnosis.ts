@@ -1,0 +1,119 @@
+import type { Context } from '../model/context.ts';
+import { CredstashError, type ErrorCode } from '../errors.ts';
+import type { CallOptions } from '../util/progress.ts';
+
+/** What the doctor found out about one thing. */
+export interface Step {
+  /** One or two words: `table`, `data key`. */
+  readonly title: string;
+  /** `warning` works, and should be mended; `unknown` could not be looked at, and need not be. */
+  readonly state: 'ok' | 'warning' | 'failed' | 'unknown';
+  readonly found: string;
+  /** How to mend it. */
+  readonly hint?: string;
+  /** Of the error that was met. */
+  readonly code?: ErrorCode;
+  /** What the service that denied it says, in its own words. */
+  readonly serviceMessage?: string;
+}
+
+/** What a backend is asked to look at. */
+export interface CheckOptions extends CallOptions {
+  /** A name that no secret has, for what is asked of the table and the key. */
+  readonly name: string;
+  /** The pairs under which data keys are tried, without that name. */
+  readonly context: Context;
+  /** Whether such a name is all that may be asked for: nobody may then scan. */
+  readonly byName: boolean;
+  /** Whether whoever asks means to write: what a writer needs is then required. */
+  readonly write: boolean;
+}
+
+/** What of a backend is worth trying, after it has been looked at. */
+export interface Usable {
+  readonly keys: boolean;
+  readonly entries: boolean;
+}
+
+/** The checks of one backend. They write nothing. */
+export type Checks = AsyncGenerator<Step, Usable>;
+
+/** The step of an error. @param policy which one would allow it, where it was denied */
+export function troubled(
+  title: string,
+  error: CredstashError,
+  state: 'failed' | 'unknown' = 'failed',
+  policy?: 'reader' | 'writer',
+): Step {
+  const hint =
+    error.code === 'ACCESS_DENIED' && policy !== undefined
+      ? `credstash policy ${policy} prints the policy it takes; if one grants by name or by pairs, give --name PREFIX and KEY=VALUE`
+      : error.hint;
+  return mended({ title, state, ...metBy(error, error.message) }, hint);
+}
+
+/** A step that nobody tells about. @param what could not be looked at: `whether its rotation is on` */
+export function hidden(title: string, what: string, error: CredstashError): Step {
+  return { title, state: 'unknown', ...metBy(error, `${what}: ${error.message}`) };
+}
+
+function metBy(
+  { code, serviceMessage }: CredstashError,
+  found: string,
+): Omit<Step, 'title' | 'state'> {
+  return { found, code, ...(serviceMessage === undefined ? {} : { serviceMessage }) };
+}
+
+/** A step that works. */
+export function fine(title: string, found: string): Step {
+  return { title, state: 'ok', found };
+}
+
+/** A step that works, and should be mended as `hint` says. */
+export function dubious(title: string, found: string, hint?: string): Step {
+  return mended({ title, state: 'warning', found }, hint);
+}
+
+/**
+ * The step about how versions sort.
+ *
+ * @param unpadded how many of the entries that were looked at have a version that sorts as text
+ * @param among which entries those are: `the first 100 entries`
+ */
+export function versionsStep(unpadded: number, among: string): Step {
+  const title = 'versions';
+  if (unpadded === 0) return fine(title, `no unpadded numbers among ${among}`);
+  return dubious(
+    title,
+    `unpadded numbers among ${among}: ${unpadded}; they sort as text, 10 before 2, so that get may give an older version`,
+    'pad them: credstash migrate --pad-versions (with --dry-run it shows them)',
+  );
+}
+
+/** The step of a key to seal under that is not trusted: who only reads needs none. */
+export function untrustedKey(error: CredstashError, write: boolean): Step {
+  const step = troubled('key', error);
+  return write ? step : { ...step, state: 'warning' };
+}
+
+function mended(step: Step, hint: string | undefined): Step {
+  return hint === undefined ? step : { ...step, hint };
+}
+
+/**
+ * What `work` gives, or its error, of this project's.
+ *
+ * @throws the reason of `signal`, and what is no CredstashError
+ */
+export async function attempt<T>(
+  work: () => T | Promise<T>,
+  signal?: AbortSignal,
+): Promise<T | CredstashError> {
+  try {
+    return await work();
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof CredstashError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,136 @@
+import type { Argument, Command, Option } from 'commander';
+import { Grammar, takesValueBehindEquals } from '../argparse.ts';
+
+/** A whole word that can stand at the cursor, and what it means. */
+export interface Candidate {
+  readonly value: string;
+  readonly description: string;
+}
+
+/** What can stand at the cursor: one of some words, a file behind a part of the word, or a secret's name. */
+export type Place =
+  | { readonly kind: 'words'; readonly words: readonly Candidate[] }
+  | { readonly kind: 'files'; readonly prefix: string }
+  | { readonly kind: 'names'; readonly command: Command; readonly behindDashes: boolean };
+
+/** What an argument is, by the word that its help has for it. */
+const NAMES = ['name', 'names', 'glob'];
+const FILES = ['file', 'folder', 'template'];
+/** It is a file behind an @. */
+const AT_FILES = ['value', 'secrets'];
+
+const nothing: Place = { kind: 'words', words: [] };
+
+/**
+ * What can stand in the place of the last of `words`, by the commands, options and arguments that commander knows: a
+ * new one is completed with no more said about it here.
+ *
+ * @param words of the command line, without the program's; the last one is as far as it is typed
+ */
+export function placeOf(program: Grammar, words: readonly string[]): Place {
+  const before = words.slice(0, -1);
+  const current = words.at(-1) ?? '';
+  let command = program;
+  let operands = 0;
+  let behindDashes = false;
+  // The option that takes the next word, or takes it where that is no option.
+  let taker: Option | undefined;
+  let takesAny = false;
+  for (const word of before) {
+    const takes = taker !== undefined && (takesAny || !isOption(word));
+    if (behindDashes) operands += 1;
+    else if (takes) {
+      if (!taker?.variadic) taker = undefined;
+      takesAny = false;
+    } else if (word === '--') {
+      behindDashes = true;
+      taker = undefined;
+    } else if (isOption(word)) {
+      taker = command.awaits(word);
+      takesAny = taker?.required ?? false;
+    } else if (command === program && operands === 0) {
+      // `help` alone is none of those that commander lists.
+      if (word === 'help') return commandsOf(program);
+      const found = program.commands.find((each) => each.name() === word);
+      if (!(found instanceof Grammar)) return nothing;
+      command = found;
+    } else operands += 1;
+  }
+  if (behindDashes && / -- /.test(command.usage())) return { kind: 'files', prefix: '' };
+  if (taker && (takesAny || !isOption(current))) return valueOf(taker, '');
+  if (!behindDashes && current.startsWith('-')) return optionOf(command, current);
+  if (command === program) return commandsOf(program);
+  const argument = command.registeredArguments[operands] ?? command.registeredArguments.at(-1);
+  const inReach = operands < command.registeredArguments.length || argument?.variadic === true;
+  // With a format, a get takes several names where else only pairs of a context stand.
+  if (argument?.name() === 'context' && command.name() === 'get' && before.some(isFormat)) {
+    return { kind: 'names', command, behindDashes };
+  }
+  return argument && inReach ? argumentOf(command, argument, current, behindDashes) : nothing;
+}
+
+function isFormat(word: string): boolean {
+  return /^(?:--json$|--format(?:=|$)|-f)/.test(word);
+}
+
+function isOption(word: string): boolean {
+  return word.startsWith('-') && word !== '-';
+}
+
+function commandsOf(program: Command): Place {
+  const words = program
+    .createHelp()
+    .visibleCommands(program)
+    .map((each) => ({ value: each.name(), description: each.summary() || each.description() }));
+  return { kind: 'words', words };
+}
+
+function optionOf(command: Command, current: string): Place {
+  const options = command.createHelp().visibleOptions(command);
+  const at = current.indexOf('=');
+  if (at !== -1) {
+    const option = options.find(({ long }) => long === current.slice(0, at));
+    return option ? valueOf(option, current.slice(0, at + 1)) : nothing;
+  }
+  const words = options.flatMap((option) => completionsOf(option, current));
+  return { kind: 'words', words };
+}
+
+function completionsOf(option: Option, current: string): Candidate[] {
+  const { short, long, description } = option;
+  return [
+    // A short one is as quickly typed, and is shown to whoever has typed a dash alone.
+    ...(short !== undefined && !current.startsWith('--') ? [{ value: short, description }] : []),
+    ...(long !== undefined ? [{ value: long, description }] : []),
+    ...(long !== undefined && takesValueBehindEquals(option)
+      ? [{ value: `${long}=`, description }]
+      : []),
+  ];
+}
+
+/** @param prefix the option and its `=` where they are a part of the word */
+function valueOf(option: Option, prefix: string): Place {
+  // `file` of `-o, --output <file>`.
+  const placeholder = /[<[]([^\]>.]*)/.exec(option.flags)?.[1] ?? '';
+  if (FILES.includes(placeholder)) return { kind: 'files', prefix };
+  return choices(option.argChoices ?? [], prefix);
+}
+
+function argumentOf(
+  command: Command,
+  argument: Argument,
+  current: string,
+  behindDashes: boolean,
+): Place {
+  const name = argument.name();
+  if (argument.argChoices) return choices(argument.argChoices, '');
+  if (NAMES.includes(name)) return { kind: 'names', command, behindDashes };
+  if (FILES.includes(name)) return { kind: 'files', prefix: '' };
+  if (AT_FILES.includes(name) && current.startsWith('@')) return { kind: 'files', prefix: '@' };
+  return nothing;
+}
+
+function choices(values: readonly string[], prefix: string): Place {
+  const words = values.map((value) => ({ value: `${prefix}${value}`, description: '' }));
+  return { kind: 'words', words };
+}

@@ -1,0 +1,194 @@
+import type { Secret } from '../../model/entry.ts';
+import { CredstashError, type Failure, together } from '../../errors.ts';
+import { envName } from '../../format/env-name.ts';
+import { refuseReserved } from '../../model/variable-names.ts';
+import { literalPrefix } from '../../model/name.ts';
+import { isReference, SCHEME } from '../../model/reference.ts';
+import { byteLength, textOf } from '../../util/utf8.ts';
+
+/** A process's environment, without a prototype. */
+export type Environment = Readonly<Record<string, string>>;
+
+/** A secret that a variable is to hold. */
+export interface Assignment extends Secret {
+  /** The variable, where somebody wrote it down. */
+  readonly variable?: string;
+  /** Else the GLOB that the secret matched, from which the variable is made; the secret's name unless given. */
+  readonly glob?: string;
+}
+
+/** What `--pristine` keeps of the environment. */
+const PRISTINE = ['PATH', 'HOME', 'TERM'];
+
+/** The longest `NAME=VALUE`, its final NUL included, that a process can be given (Linux, execve(2): 32 pages). */
+const MAX_VARIABLE_BYTES = 131_072;
+
+/**
+ * What a program inherits of this environment.
+ *
+ * @param options.pristine only PATH, HOME, TERM and what `keep` lists
+ * @throws CredstashError USAGE, naming the variables that are no UTF-8: Node.js read another text for them
+ */
+export function inherited(
+  environment: Readonly<Record<string, string | undefined>>,
+  options: { readonly pristine?: boolean; readonly keep?: readonly string[] } = {},
+): Environment {
+  const kept = Object.create(null) as Record<string, string>;
+  const damaged: string[] = [];
+  for (const [name, value] of Object.entries(environment)) {
+    const isKept = !options.pristine || [...PRISTINE, ...(options.keep ?? [])].includes(name);
+    if (value === undefined || !isKept) continue;
+    if (`${name}${value}`.includes('\ufffd')) damaged.push(name);
+    kept[name] = value;
+  }
+  if (damaged.length === 0) return kept;
+  throw new CredstashError(
+    'USAGE',
+    `of the environment, ${damaged.join(', ')} is not valid UTF-8, and cannot be passed on`,
+    { hint: `run it without: env -u ${damaged[0] ?? ''} credstash …, or with --pristine` },
+  );
+}
+
+/** Those variables of an environment whose whole value is a reference, well-formed or not. */
+export function references(environment: Environment): [variable: string, text: string][] {
+  return Object.entries(environment).filter(([, value]) => isReference(value));
+}
+
+/** In the place of a variable's name: every variable that holds a reference. */
+export const EVERY_REFERENCE = '*';
+
+/**
+ * The references that the variables `names` hold; with `EVERY_REFERENCE` among them, all of the environment.
+ *
+ * @throws CredstashError USAGE, naming the variables that are not in the environment or hold no reference: a program
+ *   that was to get a secret would get none
+ */
+export function chooseReferences(
+  environment: Environment,
+  names: readonly string[],
+): [variable: string, text: string][] {
+  const named = names.filter((name) => name !== EVERY_REFERENCE);
+  const unset = named.filter((name) => !(name in environment));
+  const plain = named.filter(
+    (name) => name in environment && !isReference(environment[name] ?? ''),
+  );
+  const all = references(environment);
+  if (unset.length > 0 || plain.length > 0) {
+    const said = [
+      ...(unset.length > 0 ? [`the environment has no ${unset.join(' and no ')}`] : []),
+      ...(plain.length > 0 ? [`the value of ${plain.join(', ')} is not a reference`] : []),
+    ].join(', and ');
+    const holders = all.map(([variable]) => variable).join(', ');
+    throw new CredstashError('USAGE', `nothing to resolve: ${said}`, {
+      hint:
+        holders === ''
+          ? `a reference is a value that begins with ${SCHEME}`
+          : `these variables hold references: ${holders}`,
+    });
+  }
+  return names.includes(EVERY_REFERENCE) ? all : all.filter(([name]) => named.includes(name));
+}
+
+/** How variables are called. */
+export interface NameOptions {
+  /** As the secrets' whole names. */
+  readonly fullNames?: boolean;
+  /** What stands before each. */
+  readonly prefix?: string;
+}
+
+/**
+ * The variable of a secret: the part of its name behind the literal part of `glob`, or the whole name where `glob` has
+ * no `*`, as an environment takes it.
+ */
+export function variableOf(name: string, glob: string, options: NameOptions = {}): string {
+  const isWhole = options.fullNames === true || !glob.includes('*');
+  return envName(isWhole ? name : name.slice(literalPrefix(glob).length), options.prefix);
+}
+
+/**
+ * The environment of a program: what it inherits, and the secrets.
+ *
+ * @param secrets what the command line asks for; the same secret twice for one variable is no matter
+ * @param options.resolved the secrets of the references in `base`, all of them
+ * @param options.override whether `secrets` win over `base`; over its references neither wins: a variable of which
+ *   both have another secret is an error
+ * @param options.allowName reserved variables that a GLOB sets all the same (src/model/variable-names.ts)
+ * @throws CredstashError USAGE, or TOO_LARGE, naming each secret for which there is no variable or whose value none can
+ *   hold
+ */
+export function environmentOf(
+  base: Environment,
+  secrets: readonly Assignment[],
+  options: {
+    readonly resolved?: readonly Assignment[];
+    readonly override: boolean;
+    readonly allowName?: readonly string[];
+  } & NameOptions,
+): Environment {
+  const environment = Object.assign(Object.create(null) as Record<string, string>, base);
+  const taken = new Map<string, Assignment>();
+  const failures: Failure[] = [];
+  const resolved = (options.resolved ?? []).map((each) => withVariable(each, options));
+  const wanted = secrets
+    .map((each) => withVariable(each, options))
+    .filter(({ variable }) => options.override || !(variable in base));
+  for (const each of [...resolved, ...wanted]) {
+    const { variable, name, value } = each;
+    const other = taken.get(variable);
+    if (other && isSame(other, each)) continue;
+    const text = textOf(value);
+    const error = other
+      ? new CredstashError('USAGE', `its variable would be ${variable}, as that of ${other.name}`)
+      : (obstacle(variable, text) ?? reserved(variable, each, options.allowName));
+    if (error) failures.push({ name, error });
+    taken.set(variable, each);
+    environment[variable] = text ?? '';
+  }
+  if (failures.length === 0) return environment;
+  throw together(
+    `${failures.length} of the secrets cannot be put into the environment, so the command is not run`,
+    failures,
+    'name a variable with --env NAME=SECRET; write a secret that none can hold to a file with get -o FILE',
+  );
+}
+
+function isSame(one: Assignment, other: Assignment): boolean {
+  return one.name === other.name && Buffer.compare(one.value, other.value) === 0;
+}
+
+function withVariable<Each extends Assignment>(
+  each: Each,
+  options: NameOptions,
+): Each & { readonly variable: string } {
+  const { variable, name, glob = name } = each;
+  return { ...each, variable: variable ?? variableOf(name, glob, options) };
+}
+
+/** Why no GLOB sets this variable. A name without * was written down, and so is the variable that follows from it. */
+function reserved(
+  variable: string,
+  { glob }: Assignment,
+  allowed: readonly string[] | undefined,
+): CredstashError | undefined {
+  return glob?.includes('*') ? refuseReserved(variable, allowed) : undefined;
+}
+
+/** Why there can be no such variable. */
+function obstacle(variable: string, text: string | undefined): CredstashError | undefined {
+  if (variable === '') {
+    return new CredstashError('USAGE', 'nothing of its name is left for its variable');
+  }
+  if (text === undefined) {
+    return new CredstashError('USAGE', 'it is not UTF-8 text, and Node.js passes on no other');
+  }
+  if (text.includes('\0')) {
+    return new CredstashError('USAGE', 'it has a NUL, which no environment can hold');
+  }
+  const bytes = byteLength(`${variable}=${text}`) + 1;
+  if (bytes <= MAX_VARIABLE_BYTES) return undefined;
+  return new CredstashError(
+    'TOO_LARGE',
+    `as the variable ${variable} it would have ${bytes} bytes, and ${MAX_VARIABLE_BYTES} are possible`,
+  );
+}

@@ -1,0 +1,184 @@
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { CredstashError } from '../../errors.ts';
+import { commandLine, shellWord } from '../../util/shell-word.ts';
+import { bareFault } from '../../util/system-faults.ts';
+
+/** What execve is given. */
+export interface Program {
+  readonly file: string;
+  /** Its arguments, its own name first. */
+  readonly argv: readonly string[];
+  /** Whether the system is known to take this file for a program. */
+  readonly isCertain: boolean;
+}
+
+/** Where programs are looked for without a PATH, as the C library does. */
+const DEFAULT_PATH = '/bin:/usr/bin';
+
+/**
+ * Finds a command as execvp does: one with a slash is the file itself, another is looked for in `path`.
+ *
+ * @param args its arguments, which a hint may show
+ * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
+ */
+export function findProgram(
+  command: string,
+  path = DEFAULT_PATH,
+  args: readonly string[] = [],
+): string {
+  const files = command.includes('/')
+    ? [command]
+    : path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${command}`);
+  let denied: string | undefined;
+  for (const file of command === '' ? [] : files) {
+    const why = obstacle(file);
+    if (why === undefined) return file;
+    if (why === 'denied') denied ??= file;
+  }
+  if (denied !== undefined) throw notExecutable(`the command ${denied} is not executable`);
+  throw notFound(
+    `the command ${command === '' ? '""' : command} is not found`,
+    hintFor([command, ...args]),
+  );
+}
+
+const ASSIGNMENT = /^[A-Za-z_]\w*=/;
+
+/** What helps somebody who wrote for a shell what no shell reads. */
+function hintFor(words: readonly string[]): string | undefined {
+  const [command = ''] = words;
+  if (ASSIGNMENT.test(command)) {
+    const end = words.findIndex((word) => !ASSIGNMENT.test(word));
+    const shown = end === -1 ? [...words, 'COMMAND'] : words.slice(0, end + 1);
+    return `COMMAND is run without a shell; env sets variables: credstash exec … -- ${commandLine(['env', ...shown])}`;
+  }
+  if (words.length === 1 && /\s/.test(command)) {
+    return `COMMAND is run without a shell; give each word by itself, or: credstash exec … -- sh -c ${shellWord(command)}`;
+  }
+  return undefined;
+}
+
+function obstacle(file: string): 'absent' | 'denied' | undefined {
+  try {
+    if (!statSync(file).isFile()) return 'denied';
+    accessSync(file, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const code = String((error as NodeJS.ErrnoException).code);
+    return ['EACCES', 'EPERM'].includes(code) ? 'denied' : 'absent';
+  }
+}
+
+/**
+ * What execve is given for a file that `findProgram` gave. A script without `#!` is one of /bin/sh, as execvp has it.
+ *
+ * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE for a script or a program whose interpreter is not
+ *   there or cannot be executed
+ */
+export function toProgram(file: string, argv: readonly string[]): Program {
+  const head = read(file, 0, 256);
+  if (head !== undefined && !isBinary(head)) {
+    return { file: '/bin/sh', argv: ['/bin/sh', file, ...argv.slice(1)], isCertain: true };
+  }
+  return { file, argv, isCertain: isLoadable(file) };
+}
+
+const SCRIPT = /^#![ \t]*([^ \t\n\0]+)/;
+const ELF = '\x7fELF';
+const ELF_HEADER_BYTES = 64;
+
+/** Whether the system, and not a shell, is to make something of what begins so. */
+function isBinary(head: Buffer): boolean {
+  const [line = ''] = head.toString('latin1').split('\n');
+  return SCRIPT.test(line) || line.startsWith(ELF) || line.includes('\0');
+}
+
+/** How deep interpreters of interpreters go (Linux, fs/exec.c). */
+const MAX_DEPTH = 5;
+
+/**
+ * Whether the kernel is known to load a file: a script of an interpreter, or a program for the same machine as this
+ * one. False is no error: it may be of another machine that is emulated, or one that may be executed and not read.
+ */
+function isLoadable(file: string, depth = 0): boolean {
+  const head = read(file, 0, 256);
+  if (head === undefined || depth > MAX_DEPTH) return false;
+  const script = SCRIPT.exec(head.toString('utf8'))?.[1];
+  if (script !== undefined) {
+    checkInterpreter(script, file);
+    return isLoadable(script, depth + 1);
+  }
+  if (head.length < ELF_HEADER_BYTES) return false;
+  const own = read(process.execPath, 0, 20);
+  // The class, the order of bytes and the machine (System V ABI, ELF header).
+  const isAlike = own?.compare(head, 4, 6, 4, 6) === 0 && own.compare(head, 18, 20, 18, 20) === 0;
+  if (!head.toString('latin1').startsWith(ELF) || !isAlike) return false;
+  const loader = loaderOf(file, head);
+  if (loader !== undefined) checkInterpreter(loader, file);
+  return true;
+}
+
+/** The dynamic loader that a program asks for; undefined for none, or where the header is not of 64 bits and little-endian. */
+function loaderOf(file: string, head: Buffer): string | undefined {
+  const PT_INTERP = 3;
+  if (head[4] !== 2 || head[5] !== 1) return undefined;
+  const [start, size, count] = [
+    head.readBigUInt64LE(32),
+    head.readUInt16LE(54),
+    head.readUInt16LE(56),
+  ];
+  const table = read(file, Number(start), size * count);
+  for (let at = 0; table !== undefined && size >= 56 && at + size <= table.length; at += size) {
+    if (table.readUInt32LE(at) !== PT_INTERP) continue;
+    const path = read(
+      file,
+      Number(table.readBigUInt64LE(at + 8)),
+      Number(table.readBigUInt64LE(at + 32)),
+    );
+    return path?.toString('utf8').replace(/\0.*$/s, '');
+  }
+  return undefined;
+}
+
+function checkInterpreter(interpreter: string, file: string): void {
+  const why = obstacle(interpreter);
+  if (why === undefined) return;
+  const what = `the command ${file} needs ${interpreter}, which is`;
+  throw why === 'denied' ? notExecutable(`${what} not executable`) : notFound(`${what} not there`);
+}
+
+/** Up to `length` bytes of a file; undefined when it cannot be read. */
+function read(file: string, position: number, length: number): Buffer | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(file, 'r');
+    const bytes = Buffer.alloc(Math.min(length, 65_536));
+    return bytes.subarray(0, readSync(fd, bytes, { position }));
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function notFound(message: string, hint?: string): CredstashError {
+  return new CredstashError('COMMAND_NOT_FOUND', message, { hint });
+}
+
+function notExecutable(message: string, cause?: Error): CredstashError {
+  return new CredstashError('COMMAND_NOT_EXECUTABLE', message, { cause });
+}
+
+/** The error of a program that the system did not start, by what it threw, which has the arguments. */
+export function notStarted(file: string, error: unknown): CredstashError {
+  const code = String((error as NodeJS.ErrnoException).code);
+  if (code === 'E2BIG') {
+    return new CredstashError(
+      'TOO_LARGE',
+      'the environment and the arguments are together larger than the system takes',
+      { hint: 'take fewer secrets, or write large ones to files with get -o' },
+    );
+  }
+  if (code === 'ENOENT') return notFound(`the command ${file} is not found`);
+  return notExecutable(`the command ${file} cannot be started (${code})`, bareFault(error));
+}

@@ -1,0 +1,121 @@
+import { type Context, parseContext } from '../../model/context.ts';
+import type { Credstash } from '../../credstash.ts';
+import {
+  type Assignment,
+  chooseReferences,
+  type Environment,
+  EVERY_REFERENCE,
+} from './environment.ts';
+import { CredstashError } from '../../errors.ts';
+import type { ProgressOptions, Wanted } from '../../flows.ts';
+import { checkLabel } from '../../model/label.ts';
+import { checkGlob, matches } from '../../model/name.ts';
+import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
+
+/** What exec is asked for besides its words. */
+export interface OrderOptions {
+  /** Each NAME=REFERENCE. */
+  readonly env?: readonly string[];
+  /** Of each GLOB and name, the version that has this label. */
+  readonly label?: string;
+  /** The variables of the environment whose references are resolved, or `EVERY_REFERENCE`. */
+  readonly resolve?: readonly string[];
+}
+
+type Named = Wanted & { readonly variable?: string };
+
+/** What is to be got, checked before the first request. */
+export interface Order {
+  readonly context: Context;
+  readonly globs: readonly string[];
+  readonly named: readonly Named[];
+  /** What the references of the environment ask for. */
+  readonly inherited: readonly Named[];
+}
+
+/**
+ * What the words before `--` ask for, and those references of the environment that are to be resolved. Others may have
+ * written the environment: a CI service puts a commit's title there. So whoever asks for secrets by name gets no others,
+ * unless they ask for the references too.
+ *
+ * @throws CredstashError USAGE
+ */
+export function orderOf(words: readonly string[], options: OrderOptions, base: Environment): Order {
+  if (words.some(isReference)) {
+    throw new CredstashError('USAGE', 'a reference on the command line has no variable', {
+      hint: `name one: --env NAME=${SCHEME}…`,
+    });
+  }
+  if (options.resolve?.includes('')) {
+    throw new CredstashError('USAGE', 'the value of --resolve is empty', {
+      hint: '--resolve=NAME resolves one variable, --resolve alone all of them',
+    });
+  }
+  const context = parseContext(
+    words.filter((word) => word.includes('=')),
+    'open',
+  );
+  const label = options.label === undefined ? undefined : checkLabel(options.label);
+  const names = words.filter((word) => !word.includes('=')).map(checkGlob);
+  const asksForNothing = names.length === 0 && (options.env ?? []).length === 0;
+  const named = (texts: readonly (readonly [string, string])[]): Named[] =>
+    parseReferences(texts, context).map((each) => ({ ...each, variable: each.place }));
+  return {
+    context,
+    globs: names.filter((name) => name.includes('*')),
+    named: [
+      ...names.filter((name) => !name.includes('*')).map((name) => ({ name, context, label })),
+      ...named((options.env ?? []).map(parseEnv)),
+    ],
+    inherited: named(
+      chooseReferences(base, options.resolve ?? (asksForNothing ? [EVERY_REFERENCE] : [])),
+    ),
+  };
+}
+
+/** NAME=REFERENCE, with or without the scheme. */
+function parseEnv(argument: string): [variable: string, reference: string] {
+  const at = argument.indexOf('=');
+  if (at <= 0) {
+    throw new CredstashError('USAGE', `--env ${argument} is not of the form NAME=REFERENCE`);
+  }
+  const text = argument.slice(at + 1);
+  return [argument.slice(0, at), isReference(text) ? text : `${SCHEME}${text}`];
+}
+
+/**
+ * All of an order.
+ *
+ * @throws CredstashError SECRET_NOT_FOUND for a GLOB that matches nothing; and as Credstash does
+ */
+export async function get(
+  credstash: Credstash,
+  { context, globs, named, inherited }: Order,
+  options: OrderOptions & ProgressOptions,
+): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
+  const got = await credstash.getMany([...inherited, ...named], options);
+  const secrets: Assignment[] = got.slice(inherited.length);
+  if (globs.length > 0) {
+    const { secrets: found } = await credstash
+      .getAll({ glob: globs, context, label: options.label, progress: options.progress })
+      .catch(withoutLeavingOut);
+    for (const glob of globs) {
+      const matching = found.filter(({ name }) => matches(glob, name));
+      if (matching.length === 0) {
+        throw new CredstashError(
+          'SECRET_NOT_FOUND',
+          `no secret in ${await credstash.location()} matches ${glob}`,
+        );
+      }
+      for (const secret of matching) secrets.push({ ...secret, glob });
+    }
+  }
+  return { secrets, resolved: got.slice(0, inherited.length) };
+}
+
+/** Nothing is run with a part of its secrets: the way out of a getall is none here. */
+function withoutLeavingOut(error: unknown): never {
+  if (!(error instanceof CredstashError) || error.failures.length === 0) throw error;
+  const hint = 'one of another encryption context is named by --env NAME=SECRET?KEY=VALUE';
+  throw error.reworded(error.message, hint);
+}

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Environment } from './environment.ts';
+import { CredstashError } from '../../errors.ts';
+import { byteLength } from '../../util/utf8.ts';
+import type { Io } from '../terminal/io.ts';
+import { notStarted, type Program } from './find-program.ts';
+import { endBySignal, passOn, restoreDefault } from './signals.ts';
+import { saveTerminalSettings } from '../terminal/saved-settings.ts';
+
+/** Of Node.js 22.15 and later and of Bun, and not on Windows. */
+type Execve = (file: string, argv: readonly string[], environment: Environment) => never;
+
+/**
+ * Runs a program in the place of this process where that can be, and then never returns; else as a child that has this
+ * process's streams, process group and terminal, and gets its signals. A signal that ends the child ends this process too.
+ *
+ * @returns the program's exit status; 128 and the number of the signal that ended it where this process cannot end by it
+ * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOO_LARGE when it cannot be started
+ */
+export async function runProgram(
+  program: Program,
+  environment: Environment,
+  io: Io,
+): Promise<number> {
+  const { execve } = process as { execve?: Execve };
+  io.release();
+  // Where execve fails, Node.js aborts, and may dump its memory: it is not tried where it might.
+  if (execve && process.platform === 'linux' && program.isCertain && fits(program, environment)) {
+    // execve tells nobody: what the launcher has to write, it writes now.
+    process.emit('exit', 0);
+    // Node.js ignores them, and what is ignored stays so: `yes | head` would never end.
+    restoreDefault('SIGPIPE');
+    restoreDefault('SIGXFSZ');
+    try {
+      execve(program.file, program.argv, environment);
+    } catch {
+      // Bun throws what Node.js aborts for. A child says why.
+    }
+  }
+  return runChild(program, environment);
+}
+
+/** Whether execve takes so much (Linux, execve(2), "Limits on size of arguments and environment"). */
+function fits({ file, argv }: Program, environment: Environment): boolean {
+  const strings = [file, ...argv, ...Object.entries(environment).map((pair) => pair.join('='))];
+  // Each with its NUL and a pointer. A script's first line comes to it, as long as a page at most.
+  const size = strings.reduce((sum, text) => sum + byteLength(text) + 1 + 8, 4096);
+  const limit = Math.min(6 * 1024 * 1024, stackSize() / 4);
+  return size <= Math.max(limit, 128 * 1024);
+}
+
+/** The soft limit of the stack in bytes: 0 if it is unknown, because the root has no /proc. */
+function stackSize(): number {
+  try {
+    const size = /^Max stack size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return size === undefined ? Infinity : Number(size);
+  } catch {
+    return 0;
+  }
+}
+
+async function runChild({ file, argv }: Program, environment: Environment): Promise<number> {
+  const [argv0 = '', ...args] = argv;
+  // Loaded where it is needed: help and a usage error do without.
+  const { spawn, spawnSync } = await import('node:child_process');
+  // child_process adds it where the environment given has none.
+  Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
+  const restoreTerminal = saveTerminalSettings(spawnSync);
+  // Before there is a child: a signal that comes meanwhile reaches it as soon as it is there.
+  const signals = passOn();
+  try {
+    const ended = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
+      const child = spawn(file, args, { argv0, env: environment, stdio: 'inherit' });
+      child.on('error', reject);
+      child.on('exit', (status, signal) => {
+        resolve(signal ?? status ?? 1);
+      });
+      signals.to(child);
+    });
+    if (typeof ended === 'number') return ended;
+    restoreTerminal();
+    endBySignal(ended);
+    return 128 + constants.signals[ended];
+  } catch (error) {
+    if (error instanceof CredstashError) throw error;
+    throw notStarted(file, error);
+  } finally {
+    signals.stop();
+  }
+}

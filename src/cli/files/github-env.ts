@@ -1,0 +1,64 @@
+import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { CredstashError } from '../../errors.ts';
+import { openPlainFile } from './plain-file.ts';
+
+/**
+ * Checks that the environment variable GITHUB_ENV names a plain file that can be written.
+ *
+ * @throws CredstashError USAGE
+ */
+export function checkGithubEnv(): void {
+  closeSync(open().fd);
+}
+
+/**
+ * Appends to the file that GITHUB_ENV names, beginning on a new line, in one write. On a failure the file is what it
+ * was before.
+ *
+ * @throws CredstashError USAGE as `checkGithubEnv`; IO when the disk is full and the like
+ */
+export function appendToGithubEnv(text: string): void {
+  const { fd, path } = open();
+  try {
+    append(fd, text);
+  } catch (cause) {
+    throw new CredstashError('IO', `${described(path)} cannot be written (${codeOf(cause)})`, {
+      cause,
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function open(): { readonly fd: number; readonly path: string } {
+  const path = process.env['GITHUB_ENV'] ?? '';
+  if (path === '') {
+    throw new CredstashError('USAGE', '--github-env needs the environment variable GITHUB_ENV', {
+      hint: 'a job of GitHub Actions has it; elsewhere leave --github-env out',
+    });
+  }
+  const { O_APPEND, O_RDWR } = constants;
+  // Not created: the runner has made it.
+  return { fd: openPlainFile(path, described(path), O_RDWR | O_APPEND).fd, path };
+}
+
+function described(path: string): string {
+  return `${path}, which GITHUB_ENV names,`;
+}
+
+function append(fd: number, text: string): void {
+  if (text === '') return;
+  const { size } = fstatSync(fd);
+  const last = Buffer.alloc(1);
+  // What somebody appended without a line break would be a part of the first name.
+  const isNewLine = size === 0 || (readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
+  const bytes = Buffer.from(isNewLine ? text : `\n${text}`);
+  if (writeSync(fd, bytes) === bytes.length) return;
+  // A disk that is full takes a part. A variable without its end fails the step, or takes the next one for its value.
+  ftruncateSync(fd, size);
+  throw Object.assign(new Error('not written in full'), { code: 'ENOSPC' });
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code);
+}

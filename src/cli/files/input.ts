@@ -1,0 +1,85 @@
+import { constants, createReadStream, openSync } from 'node:fs';
+import { CredstashError } from '../../errors.ts';
+import { bareFault } from '../../util/system-faults.ts';
+import { type Io, tooLong } from '../terminal/io.ts';
+import { expandHome } from '../options/settings.ts';
+
+/** What becomes of an input without a byte: it is allowed, or refused with a hint. */
+export type WhenEmpty = 'allowed' | { readonly hint: string };
+
+/**
+ * The bytes that an argument stands for: those of stdin for `-`, of a file for `@FILE`, else its own.
+ *
+ * @param whenEmpty of stdin and of a file. A command that fails before a pipe leaves an empty stdin
+ * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE for a file or a stdin that cannot be read, or is empty
+ */
+export async function readArgument(
+  io: Io,
+  argument: string,
+  limit: number,
+  whenEmpty: WhenEmpty,
+): Promise<Uint8Array> {
+  if (argument === '-') {
+    return refuseEmpty(await io.readAll(limit), emptyStdin(io), whenEmpty);
+  }
+  if (argument.startsWith('@')) {
+    // The path is not quoted: it is a secret where somebody forgot --literal.
+    const called = 'the file named after @';
+    const hint = 'put takes a value that begins with @ as it stands with --literal';
+    const bytes = await readFile(argument.slice(1), limit, called, hint);
+    return refuseEmpty(bytes, `${called} is empty`, whenEmpty);
+  }
+  return Buffer.from(argument, 'utf8');
+}
+
+function emptyStdin(io: Io): string {
+  return `stdin is empty${io.isNullInput ? ': it is closed, or /dev/null' : ''}`;
+}
+
+function refuseEmpty(bytes: Uint8Array, message: string, whenEmpty: WhenEmpty): Uint8Array {
+  if (bytes.length > 0 || whenEmpty === 'allowed') return bytes;
+  throw new CredstashError('USAGE', message, whenEmpty);
+}
+
+/**
+ * The bytes of the file that an argument names, or those of stdin for `-`.
+ *
+ * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE for a file or a stdin that cannot be read, and for a
+ *   stdin that nobody gave
+ */
+export async function readInput(io: Io, path: string, limit: number): Promise<Uint8Array> {
+  if (path === '-') {
+    const bytes = await io.readAll(limit);
+    return io.isNullInput
+      ? refuseEmpty(bytes, emptyStdin(io), { hint: 'name the file, or redirect it to stdin' })
+      : bytes;
+  }
+  return readFile(path, limit, path, path.startsWith('@') ? 'it is named without @' : undefined);
+}
+
+async function readFile(
+  name: string,
+  limit: number,
+  called: string,
+  hint: string | undefined,
+): Promise<Uint8Array> {
+  const path = expandHome(name);
+  const chunks: Uint8Array[] = [];
+  try {
+    // One byte more than is taken: an endless file, and one that is too long, end there.
+    const fd = openSync(path, constants.O_RDONLY);
+    for await (const chunk of createReadStream(path, { fd, end: limit })) {
+      chunks.push(chunk as Uint8Array);
+    }
+  } catch (error) {
+    const code = String((error as NodeJS.ErrnoException).code);
+    throw new CredstashError('USAGE', `${called} cannot be read (${code})`, {
+      hint,
+      // Without its words, which quote the path.
+      cause: bareFault(error),
+    });
+  }
+  const bytes = Buffer.concat(chunks);
+  if (bytes.length > limit) throw tooLong(called, limit);
+  return bytes;
+}

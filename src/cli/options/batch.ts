@@ -1,0 +1,146 @@
+import type { Command } from 'commander';
+import { type Context, parseContext } from '../../model/context.ts';
+import { ChangesError, CredstashError, type Failure, worstFirst } from '../../errors.ts';
+import type { Change, ChangeOptions, Target } from '../../flows.ts';
+import { shortVersion } from '../../model/version.ts';
+import { visible } from '../../format/visible.ts';
+import type { Io } from '../terminal/io.ts';
+
+/** What the commands that change many entries have in common. */
+export interface ChangeFlags {
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly rate?: string;
+}
+
+/** What a command does to an entry: `rekey`, `rekeyed`, to another key. */
+export interface Words {
+  readonly verb: string;
+  readonly done: string;
+  readonly to?: string;
+}
+
+/** @param asks whether the command asks before it deletes or rewrites more than one entry */
+export function addChangeOptions(command: Command, { asks }: { asks: boolean }): Command {
+  command
+    .option('--dry-run', 'print what would be done, and change nothing')
+    .option('--rate <n>', 'at most so many changes a second (default: 100)');
+  return asks ? command.option('-y, --yes', 'do not ask on a terminal') : command;
+}
+
+/** `[GLOB] [KEY=VALUE…]`, of which a word with a = is encryption context. */
+export function globAndContext(words: readonly string[]): { glob: string; context: Context } {
+  const [first = '', ...rest] = words;
+  const isGlob = words.length > 0 && !first.includes('=');
+  return { glob: isGlob ? first : '*', context: parseContext(isGlob ? rest : words, 'open') };
+}
+
+const GO_ON = 'what is done stays done: the same command goes on with the rest';
+
+/**
+ * Runs a flow that changes many entries: asks where it must, prints what is done, and ends with a count.
+ *
+ * @param where what it is done in, for questions and errors
+ * @param hintOf what helps against an error
+ * @throws CredstashError with `failures` where any failed; INTERRUPTED when the answer is no
+ */
+export async function runChanges(
+  io: Io,
+  flow: (options: ChangeOptions) => AsyncIterable<Change>,
+  flags: ChangeFlags,
+  words: Words,
+  where: string,
+  hintOf = ({ hint }: CredstashError): string | undefined => hint,
+): Promise<void> {
+  const { verb, done } = words;
+  const counts = { changed: 0, planned: 0, skipped: 0, failed: 0 };
+  /** What failed together, by its one error. */
+  const failed = new Map<CredstashError, Target[]>();
+  // An output that takes no more must not leave the rest unsaid, nor undone.
+  let unwritten: unknown;
+  const say = async (line: string): Promise<void> => {
+    await io.write(line).catch((error: unknown) => {
+      unwritten ??= error;
+    });
+  };
+  const changes = flow({
+    dryRun: flags.dryRun,
+    rate: rateOf(flags),
+    progress: io.progress('entries done'),
+    ...(flags.yes || !io.interactive
+      ? {}
+      : { confirm: (planned) => confirm(io, planned, words, where) }),
+  });
+  for await (const change of withHints(changes, hintOf)) {
+    counts[change.done] += 1;
+    const entry = `${visible(change.name)} -- version ${visible(change.version)}`;
+    if (change.done === 'changed') await say(`${done} ${entry}\n`);
+    else if (change.done === 'planned') await say(`would ${verb} ${entry}\n`);
+    else if (change.done === 'failed') {
+      const together = failed.get(change.error);
+      if (together) together.push(change);
+      else failed.set(change.error, [change]);
+    }
+  }
+  const first = flags.dryRun ? `${counts.planned} to ${verb}` : `${counts.changed} ${done}`;
+  await say(`${first}, ${counts.skipped} skipped, ${counts.failed} failed\n`);
+  if (failed.size > 0) {
+    const total = counts.changed + counts.planned + counts.skipped + counts.failed;
+    const failures = [...failed].map(([error, targets]) => failureOf(targets, error));
+    const [worst] = worstFirst(failures);
+    const hint = worst && hintOf(worst.error);
+    throw new ChangesError(
+      worst?.error.code ?? 'UNEXPECTED',
+      `${counts.failed} of ${total} entries have not been ${done} in ${where}`,
+      { failures, hint: hint === undefined ? GO_ON : `${hint}; ${GO_ON}` },
+    );
+  }
+  if (unwritten !== undefined) throw unwritten as Error;
+}
+
+/** The same changes. What they throw has the hint that `hintOf` knows. */
+async function* withHints(
+  changes: AsyncIterable<Change>,
+  hintOf: (error: CredstashError) => string | undefined,
+): AsyncGenerator<Change> {
+  try {
+    yield* changes;
+  } catch (error) {
+    const hint = error instanceof CredstashError ? hintOf(error) : undefined;
+    if (!(error instanceof CredstashError) || hint === error.hint) throw error;
+    throw error.reworded(error.message, hint);
+  }
+}
+
+function failureOf([first, ...others]: readonly Target[], error: CredstashError): Failure {
+  const { name, version } = first ?? { name: '', version: '' };
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  return { name: `${name} version ${shortVersion(version)}${more}`, error };
+}
+
+function rateOf({ rate }: ChangeFlags): number | undefined {
+  if (rate === undefined) return undefined;
+  const value = Number(rate);
+  if (/^\d+(\.\d+)?$/.test(rate) && value > 0) return value;
+  throw new CredstashError('USAGE', '--rate is not a number above 0');
+}
+
+async function confirm(
+  io: Io,
+  planned: readonly Target[],
+  { verb, to = '' }: Words,
+  where: string,
+): Promise<boolean> {
+  if (planned.length === 1) return true;
+  const secrets = new Set(planned.map(({ name }) => name)).size;
+  const what = `${planned.length} entries of ${secrets === 1 ? 'one secret' : `${secrets} secrets`}`;
+  await confirmOrStop(io, `${verb} ${what} in ${where}${to}?`);
+  return true;
+}
+
+/** Asks on the terminal. @throws CredstashError INTERRUPTED when the answer is no */
+export async function confirmOrStop(io: Io, question: string): Promise<void> {
+  if (await io.confirm(question)) return;
+  io.note('credstash: nothing was changed');
+  throw new CredstashError('INTERRUPTED', 'the answer was no');
+}

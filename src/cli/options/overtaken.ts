@@ -1,0 +1,51 @@
+import type { Credstash } from '../../credstash.ts';
+import { inParallel } from '../../util/parallel.ts';
+import { compareUtf8 } from '../../util/utf8.ts';
+import { padVersion, shortVersion } from '../../model/version.ts';
+import type { Io } from '../terminal/io.ts';
+
+/** How long a command that has stored its secrets waits for the answers which a warning depends on, and for each secret. */
+const PATIENCE_MS = 5000;
+const PATIENCE_PER_SECRET_MS = 50;
+
+/** How many secrets are asked for at once. */
+const AT_ONCE = 8;
+
+/** How many warnings are printed. */
+const MAX_WARNINGS = 20;
+
+/**
+ * Warns of each secret of which a get still gives another version than the one that was stored. A role need not be allowed to
+ * look: then there is no warning.
+ */
+export async function warnOfOvertaken(
+  io: Io,
+  credstash: Credstash,
+  names: readonly string[],
+  stored: string,
+): Promise<void> {
+  const version = padVersion(stored);
+  const signal = AbortSignal.timeout(PATIENCE_MS + names.length * PATIENCE_PER_SECRET_MS);
+  let isDenied = false;
+  const look = async (name: string): Promise<string | undefined> => {
+    if (signal.aborted || isDenied) return undefined;
+    const newest = await credstash.newestVersion(name, { signal }).catch(() => {
+      isDenied = true;
+      return undefined;
+    });
+    if (newest === undefined || compareUtf8(newest, version) <= 0) return undefined;
+    return `version ${shortVersion(version)} of ${name} is stored, but is not the newest: get will still give version ${shortVersion(newest)}`;
+  };
+  const warnings: string[] = [];
+  for await (const warning of inParallel(AT_ONCE, names, look)) {
+    if (warning !== undefined) warnings.push(warning);
+  }
+  printSome(io, warnings, 'such secrets');
+}
+
+/** Prints the first warnings, and how many more there are. @param what they are about: `such secrets` */
+export function printSome(io: Io, warnings: readonly string[], what: string): void {
+  for (const warning of warnings.slice(0, MAX_WARNINGS)) io.note(`credstash: warning: ${warning}`);
+  const left = warnings.length - MAX_WARNINGS;
+  if (left > 0) io.note(`credstash: warning: and ${left} more ${what}`);
+}

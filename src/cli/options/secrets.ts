@@ -1,0 +1,202 @@
+import { type Command, Option } from 'commander';
+import type { Credstash } from '../../credstash.ts';
+import { CredstashError, serviceMessages } from '../../errors.ts';
+import type { Secret } from '../../model/entry.ts';
+import type { GetAllOptions } from '../../flows.ts';
+import { githubExport } from '../../format/github.ts';
+import { SECRET_FORMATS } from '../../format/index.ts';
+import { checkK8sName } from '../../format/k8s.ts';
+import { envName } from '../../format/env-name.ts';
+import { environmentName } from '../../format/pairs.ts';
+import { reservedFor } from '../../model/variable-names.ts';
+import type { Grammar } from '../argparse.ts';
+import { addOutputOptions, type Output, outputFile, type OutputOptions } from '../files/output.ts';
+import type { Io } from '../terminal/io.ts';
+import { namingInstead } from './scan-denied.ts';
+import { optionsOf } from './settings.ts';
+import {
+  allowNameOption,
+  buildVariables,
+  prefixOption,
+  type VariableOptions,
+} from './variables.ts';
+
+/** What the commands that print several secrets have in common. */
+export interface SecretsOptions extends VariableOptions {
+  readonly version?: string;
+  readonly label?: string;
+  readonly format?: string;
+  readonly rawNames?: true;
+  readonly githubEnv?: true;
+  readonly k8sName?: string;
+  readonly skipUndecryptable?: true;
+}
+
+export function addSecretsOptions(command: Command): Command {
+  return addOutputOptions(command)
+    .addOption(
+      new Option(
+        '-f, --format <format>',
+        'print in this format (default: json; one secret as it is)',
+      ).choices(Object.keys(SECRET_FORMATS)),
+    )
+    .option('--raw-names', 'names as they are, where the format would turn them into variables')
+    .addOption(prefixOption())
+    .addOption(allowNameOption())
+    .option('--github-env', 'with -f github: append to the file GITHUB_ENV, print only the masks')
+    .option('--k8s-name <name>', 'with -f k8s: name of the Secret (default: credstash)')
+    .option('--skip-undecryptable', 'leave out secrets that do not open, and list them on stderr')
+    .hook('preAction', checkFormat);
+}
+
+/** The formats that name variables, and those of them whose variables end up in the environment of a program. */
+const OF_VARIABLES = ['dotenv', 'shell', 'docker', 'github', 'tfvars'];
+const OF_ENVIRONMENTS = ['dotenv', 'shell', 'docker', 'github'];
+
+/** Those of the original, which prints `{}` or nothing where nothing matches. */
+const ORIGINAL_FORMATS = ['json', 'yaml', 'csv', 'dotenv'];
+
+/**
+ * Checks the options of a format, before anything is asked of a backend.
+ *
+ * @throws CredstashError USAGE
+ */
+async function checkFormat(command: Command): Promise<void> {
+  const options = optionsOf(command) as SecretsOptions & OutputOptions;
+  const { format = 'json', githubEnv, k8sName, prefix, allowName } = options;
+  if (prefix !== undefined && !OF_VARIABLES.includes(format)) {
+    throw onlyFor('--prefix', OF_VARIABLES);
+  }
+  if (allowName !== undefined && !OF_ENVIRONMENTS.includes(format)) {
+    throw onlyFor('--allow-name', OF_ENVIRONMENTS);
+  }
+  if (k8sName !== undefined) {
+    if (format !== 'k8s') throw new CredstashError('USAGE', '--k8s-name is for -f k8s');
+    checkK8sName(k8sName);
+  }
+  if (!githubEnv) return;
+  if (format !== 'github') throw new CredstashError('USAGE', '--github-env is for -f github');
+  if (outputFile(options) !== undefined) {
+    throw new CredstashError(
+      'USAGE',
+      '--github-env writes to a file of its own, and -o to another',
+    );
+  }
+  (await import('../files/github-env.ts')).checkGithubEnv();
+}
+
+function onlyFor(option: string, formats: readonly string[]): CredstashError {
+  return new CredstashError('USAGE', `${option} is for secrets as variables`, {
+    hint: `it goes with -f ${formats.join(', -f ')}`,
+  });
+}
+
+/** What prints secrets. */
+export interface Printer {
+  readonly io: Io;
+  readonly output: Output;
+  /** For the hints, which show the line to type. */
+  readonly command: Grammar;
+}
+
+/**
+ * Prints the secrets that match, and tells on stderr which were left out.
+ *
+ * @param end what stdout gets after them
+ * @throws CredstashError as `Credstash.getAll` and `printSecrets` do; SECRET_NOT_FOUND where nothing matches a GLOB
+ */
+export async function printMatching(
+  credstash: Credstash,
+  printer: Printer,
+  options: SecretsOptions & GetAllOptions,
+  end = '',
+): Promise<void> {
+  const { io } = printer;
+  const progress = io.progress('secrets opened');
+  const { glob, format = 'json' } = options;
+  const { secrets, leftOut } = await credstash
+    .getAll({ ...options, progress })
+    .catch(namingInstead('credstash get NAME NAME -f FORMAT'));
+  // Whoever obeys what is printed, a cluster or a job, must not go on with nothing for a name that is mistyped.
+  if (
+    glob !== undefined &&
+    secrets.length + leftOut.length === 0 &&
+    !ORIGINAL_FORMATS.includes(format)
+  ) {
+    throw new CredstashError('SECRET_NOT_FOUND', `no secret matches ${String(glob)}`);
+  }
+  const print = formatted(secrets, printer, options, end);
+  for (const { name, error } of leftOut) {
+    io.note(`credstash: warning: ${name} is left out: ${error.message}`);
+  }
+  for (const words of serviceMessages(leftOut.map(({ error }) => error))) {
+    io.note(`credstash: service says: ${words}`);
+  }
+  await print();
+}
+
+/**
+ * Prints secrets in the format that was asked for.
+ *
+ * @param end what stdout gets after them
+ * @throws CredstashError USAGE where the format cannot hold them; as `Output.write` does
+ */
+export async function printSecrets(
+  secrets: readonly Secret[],
+  printer: Printer,
+  options: SecretsOptions,
+  end = '',
+): Promise<void> {
+  await formatted(secrets, printer, options, end)();
+}
+
+/** Puts secrets into a format. @returns what prints them */
+function formatted(
+  secrets: readonly Secret[],
+  { io, output, command }: Printer,
+  options: SecretsOptions,
+  end: string,
+): () => Promise<void> {
+  const format = options.githubEnv ? githubExport : SECRET_FORMATS[options.format ?? 'json'];
+  // Asked for csv alone: the others escape such names for everybody, or refuse them.
+  const onTerminal = options.format === 'csv' && output.isTerminal;
+  const made = buildVariables(command, options, {}, (names) =>
+    format?.(secrets, { ...options, ...names, onTerminal }),
+  );
+  warnOfReserved(secrets, options, io);
+  return async () => {
+    if (typeof made === 'object') {
+      // First, so that no value is in the job that its log would show.
+      await output.write(Buffer.from(made.masks));
+      (await import('../files/github-env.ts')).appendToGithubEnv(made.environment);
+    }
+    await output.write(Buffer.from(typeof made === 'string' ? made : ''), end);
+  };
+}
+
+/** How many variables a warning names. */
+const NAMED = 10;
+
+/**
+ * Says which reserved variables are among those that were printed, in a format that nothing need obey: dotenv keeps every
+ * name, as the original does, and the keys of a Secret of Kubernetes are variables only in a pod with `envFrom`.
+ */
+function warnOfReserved(secrets: readonly Secret[], options: SecretsOptions, io: Io): void {
+  const { format, allowName = [] } = options;
+  if (format !== 'dotenv' && format !== 'k8s') return;
+  const nameOf = format === 'k8s' ? (name: string) => name : environmentName(options);
+  const found = secrets
+    .map(({ name }) => nameOf(name))
+    .filter((variable) => {
+      // A key such as `user` is the name of a file.
+      const isVariable = format === 'dotenv' || variable === envName(variable);
+      return isVariable && !allowName.includes(variable) && reservedFor(variable) !== undefined;
+    });
+  if (found.length === 0) return;
+  const more = found.length > NAMED ? ` and ${found.length - NAMED} more` : '';
+  const taker =
+    format === 'k8s' ? 'a pod with envFrom' : 'a program whose environment this becomes';
+  io.note(
+    `credstash: warning: ${taker} lets these variables decide what runs, or who runs it: ${found.slice(0, NAMED).join(', ')}${more}`,
+  );
+}

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import { Option } from 'commander';
+import { CredstashError } from '../../errors.ts';
+import { envName } from '../../format/env-name.ts';
+import { visible } from '../../format/visible.ts';
+import { ReservedVariable } from '../../model/variable-names.ts';
+import { literalPrefix } from '../../model/name.ts';
+import { isReference, SCHEME } from '../../model/reference.ts';
+import { shellWord } from '../../util/shell-word.ts';
+import type { Grammar } from '../argparse.ts';
+import { listed } from './collect.ts';
+
+/** What the commands that make variables of secrets have in common. */
+export interface VariableOptions {
+  readonly prefix?: string;
+  readonly allowName?: readonly string[];
+  /** Of exec alone. */
+  readonly fullNames?: true;
+}
+
+export function prefixOption(): Option {
+  return new Option('--prefix <prefix>', 'put PREFIX before every variable').argParser(checkPrefix);
+}
+
+export function allowNameOption(): Option {
+  return new Option(
+    '--allow-name <variable>',
+    'set VARIABLE although it decides what runs, or who runs it; can be repeated',
+  ).argParser(listed);
+}
+
+/** @throws CredstashError USAGE */
+function checkPrefix(prefix: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(prefix)) return prefix;
+  throw new CredstashError('USAGE', 'the value of --prefix cannot begin a variable', {
+    hint: 'write letters, digits and _, and no digit first, such as --prefix DB_',
+  });
+}
+
+/** What a hint tries besides the GLOB's own beginning. */
+const PREFIXES = ['APP_', 'SECRET_'];
+
+/** How many variables a hint names. */
+const NAMED = 3;
+
+/** What a command line asks for, as far as the ways past a reserved name go. */
+interface Request {
+  /** Those of exec, which has --env and --full-names too; absent for an export. */
+  readonly globs?: readonly string[];
+  /** Of exec: the label of the versions that it gets. */
+  readonly label?: string | undefined;
+}
+
+/**
+ * What `build` makes of the variables' names that were asked for.
+ *
+ * @throws CredstashError as `build` does; where it refuses a reserved variable, with a hint that shows the ways on, each
+ *   tried here
+ */
+export function buildVariables<Built>(
+  command: Grammar,
+  options: VariableOptions,
+  request: Request,
+  build: (names: VariableOptions) => Built,
+): Built {
+  try {
+    return build(options);
+  } catch (error) {
+    if (!(error instanceof CredstashError)) throw error;
+    const { message, failures } = error;
+    const refused = failures.flatMap(({ name, error }) =>
+      error instanceof ReservedVariable ? [{ name, variable: error.variable }] : [],
+    );
+    if (refused.length === 0) throw error;
+    const works = (names: VariableOptions): boolean => {
+      try {
+        build({ ...options, ...names });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const { globs, label } = request;
+    const forEach = (word: (one: { name: string; variable: string }) => string): string =>
+      `${refused.slice(0, NAMED).map(word).join(' ')}${refused.length > NAMED ? ' …' : ''}`;
+    const ways: string[] = [];
+    if (globs !== undefined) {
+      if (works({ fullNames: true })) ways.push('--full-names keeps whole names');
+      const env = forEach(
+        ({ name, variable }) => `--env ${quoted(`${variable}=${referenceTo(name, label)}`)}`,
+      );
+      ways.push(`${env} is literal`);
+    }
+    ways.push(`${forEach(({ variable }) => `--allow-name ${quoted(variable)}`)} allows it`);
+    const prefixes = [...(globs ?? []).map((glob) => envName(literalPrefix(glob))), ...PREFIXES];
+    const prefix = prefixes.find((each) => each !== '' && works({ prefix: each }));
+    const line = prefix === undefined ? undefined : lineWith(command, prefix);
+    ways.push(
+      line === undefined
+        ? '--prefix PREFIX puts a prefix before every variable'
+        : `with a prefix before every variable: ${line}`,
+    );
+    throw error.reworded(message, ways.join('; '));
+  }
+}
+
+/** What --env takes for a secret. */
+function referenceTo(name: string, label: string | undefined): string {
+  const special = /[%?&=#|{}\s\p{Cc}]/gu;
+  const encoded = name.replace(special, encodeURIComponent);
+  const query = label === undefined ? '' : `?label=${label.replace(special, encodeURIComponent)}`;
+  return `${isReference(encoded) ? SCHEME : ''}${encoded}${query}`;
+}
+
+/**
+ * The command line as it was typed, with `prefix`. The values of an encryption context are left out, as is what may be a
+ * password of the program that is run: a log shows what is printed.
+ *
+ * @returns undefined where a word cannot be shown
+ */
+function lineWith(command: Grammar, prefix: string): string | undefined {
+  const program = command.parent as Grammar;
+  const { typed } = program;
+  const dashes = typed.indexOf('--');
+  const own = dashes === -1 ? typed : typed.slice(0, dashes);
+  const behind = dashes === -1 ? [] : typed.slice(dashes + 1);
+  const awaits = (word = ''): Option | undefined => command.awaits(word) ?? program.awaits(word);
+  const shown = own.flatMap((word, i) => {
+    const option = awaits(own[i - 1])?.long ?? /^--[^=]+(?==)/.exec(word)?.[0];
+    if (option === '--prefix' || awaits(word)?.long === '--prefix') return [];
+    if (option === '--default') return ['…'];
+    if (option === '--env') return [quoted(word.replace(/\?[^]*/, '?…'))];
+    return [option === undefined ? operand(word) : quoted(word)];
+  });
+  const [name, ...args] = command.commandLine;
+  const rest =
+    name === undefined ? behind.map(operand) : [quoted(name), ...args.map(argumentShown)];
+  const dashed = dashes === -1 ? [] : ['--', ...rest];
+  const line = ['credstash', ...shown, '--prefix', prefix, ...dashed].join(' ');
+  return visible(line) === line ? line : undefined;
+}
+
+/** A name, a GLOB, or a pair of the encryption context. */
+function operand(word: string): string {
+  const at = word.startsWith('-') ? -1 : word.indexOf('=');
+  return at === -1 ? quoted(word) : `${quoted(word.slice(0, at))}=…`;
+}
+
+/** A word of the command that is run: the name of an option, and a file that exists, are no password. */
+function argumentShown(word: string): string {
+  const isOption = /^(?:-[A-Za-z0-9]|--[A-Za-z][-A-Za-z]*)$/.test(word);
+  return isOption || (/[./]/.test(word) && existsSync(word)) ? quoted(word) : '…';
+}
+
+/** One word of a shell, in quotes where it needs them. */
+function quoted(word: string): string {
+  return /^[\w@%+:,./-][\w@%+:,./=-]*$/.test(word) ? word : shellWord(word);
+}

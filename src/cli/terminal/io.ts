@@ -1,0 +1,482 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  read,
+  readFileSync,
+  readvSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { constants as os } from 'node:os';
+import type { ReadStream, WriteStream } from 'node:tty';
+import { promisify } from 'node:util';
+import { CredstashError } from '../../errors.ts';
+import { visible } from '../../format/visible.ts';
+import type { Progress } from '../../util/progress.ts';
+import type { Deadline } from '../options/deadline.ts';
+import { endBySignal, onEndingSignal } from '../exec/signals.ts';
+import { StatusLine } from './status-line.ts';
+
+/** The streams of a process, or a test's. */
+export interface Streams {
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+}
+
+/** A stream over a handle of libuv. Node.js has no other way to it. */
+interface Blockable {
+  readonly _handle: { readonly setBlocking?: (blocking: boolean) => void } | null;
+}
+
+const FD = { stdin: 0, stdout: 1, stderr: 2 } as const;
+
+/** The only place that touches stdin, stdout, stderr and the terminal. */
+export class Io {
+  /** On stderr. Whatever is printed here erases it first; whoever hands the terminal to another program has to. */
+  readonly status: StatusLine;
+  /** When the command has to be done; undefined if it may take any time. */
+  deadline: Deadline | undefined;
+  readonly #streams: Streams;
+  readonly #touched = new Set<keyof Streams>();
+  #outputClosed = false;
+
+  constructor(streams: Streams = process) {
+    this.#streams = streams;
+    this.status = new StatusLine(
+      () => this.#streamOfTerminal('stderr'),
+      (line) => {
+        this.#say(`${visible(line)}\n`);
+      },
+    );
+  }
+
+  /** Node.js makes it, and its end of a pipe or a terminal non-blocking, when it is first asked for. */
+  #stream<Name extends keyof Streams>(name: Name): Streams[Name] {
+    const stream = this.#streams[name];
+    if (!this.#touched.has(name)) {
+      this.#touched.add(name);
+      // Without a listener, a reader that goes away would end the process in the middle of its work.
+      if (name !== 'stdin') stream.on('error', () => undefined);
+    }
+    return stream;
+  }
+
+  /**
+   * Writes to the descriptor, because the streams of Node.js take as long to load as a tenth of its start, and do not look at
+   * how much of it a full disk took.
+   *
+   * @returns what is left for the stream: another program made the descriptor non-blocking, and its reader is slow; in a
+   *   test, all of it
+   * @throws Error of node:fs
+   */
+  #writeNow(name: 'stdout' | 'stderr', data: string | Uint8Array): Uint8Array {
+    let rest = typeof data === 'string' ? Buffer.from(data) : data;
+    if (this.#streams !== process) return rest;
+    try {
+      while (rest.length > 0) rest = rest.subarray(writeSync(FD[name], rest));
+    } catch (error) {
+      if (codeOf(error) !== 'EAGAIN') throw error;
+    }
+    return rest;
+  }
+
+  /**
+   * Writes to stdout. A reader that went away (`credstash list | head -1`) has all that it wanted: what is left
+   * is dropped, and the work goes on, because a delete must not stop half way for it.
+   *
+   * @throws CredstashError IO when the output takes no more for any other reason: a full disk
+   */
+  async write(data: string | Uint8Array): Promise<void> {
+    if (this.#outputClosed) return;
+    this.status.erase();
+    try {
+      const rest = this.#writeNow('stdout', data);
+      if (rest.length > 0) await this.#writeLater(rest);
+    } catch (error) {
+      if (codeOf(error) !== 'EPIPE') throw cannotWrite(error);
+      this.#outputClosed = true;
+    }
+  }
+
+  async #writeLater(bytes: Uint8Array): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#stream('stdout').write(bytes, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  /** Whether stdout is a terminal. Most often it is not, and then no stream of Node.js is loaded. */
+  isTerminal(name: 'stdout'): boolean {
+    if (this.#streams !== process)
+      return (this.#streams[name] as Partial<WriteStream>).isTTY === true;
+    const fd = FD[name];
+    return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+  }
+
+  /** How wide the terminal is; undefined where it is none, or does not say. */
+  columns(name: 'stdout' | 'stderr'): number | undefined {
+    return (this.#streamOfTerminal(name) as Partial<WriteStream> | undefined)?.columns || undefined;
+  }
+
+  /**
+   * The stream if it may be a terminal. Bun makes a pipe non-blocking as soon as its stream is asked for, and has no way
+   * to undo it for a COMMAND of exec.
+   */
+  #streamOfTerminal(name: 'stdout' | 'stderr'): NodeJS.WritableStream | undefined {
+    if (this.#streams === process && !fstatSync(FD[name]).isCharacterDevice()) return undefined;
+    return this.#stream(name);
+  }
+
+  /** What shows how far a flow is. @param what is counted once there is a total: `secrets opened` */
+  progress(what = 'entries read'): Progress {
+    return (done, total) => {
+      this.status.progress(() =>
+        total === undefined ? `entries read: ${done}` : `${what}: ${done} of ${total}`,
+      );
+    };
+  }
+
+  /** Writes a line to stderr, with control characters made visible. */
+  note(line: string): void {
+    this.status.erase();
+    this.#say(`${visible(line)}\n`);
+  }
+
+  /** Writes to stderr. Nothing can be told of what it does not take. */
+  #say(text: string): void {
+    try {
+      const rest = this.#writeNow('stderr', text);
+      if (rest.length > 0) this.#stream('stderr').write(rest);
+    } catch {
+      // See above.
+    }
+  }
+
+  /**
+   * Leaves the streams as they were found, for another program to take over: Node.js makes pipes and terminals
+   * non-blocking, for every process that has them open.
+   */
+  release(): void {
+    this.status.erase();
+    // Node.js itself asks for stderr whenever a socket closes, which only the descriptor shows: to load the stream takes
+    // as long as a tenth of the start.
+    if (this.#streams === process && isNonBlocking(FD.stderr)) this.#touched.add('stderr');
+    for (const name of this.#touched) {
+      (this.#streams[name] as Partial<Blockable>)._handle?.setBlocking?.(true);
+    }
+  }
+
+  /** Whether stdin is a person at a terminal. */
+  get interactive(): boolean {
+    return this.#stdinFault() === undefined && isTerminal(this.#stream('stdin'));
+  }
+
+  /** Whether `askHidden` finds a terminal to ask on. */
+  get canAsk(): boolean {
+    if (this.interactive) return true;
+    try {
+      closeSync(openSync('/dev/tty', 'r+'));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Whether stdin is /dev/null, as it is also where it was closed: both Node.js and Bun open that in its place. Then nobody
+   * gave an input.
+   */
+  get isNullInput(): boolean {
+    if (this.#streams !== process) return false;
+    const stdin = fstatSync(FD.stdin);
+    return stdin.isCharacterDevice() && stdin.rdev === statSync('/dev/null').rdev;
+  }
+
+  /**
+   * Why stdin cannot be read; undefined if it can. Node.js takes a folder for an empty stream, and Bun waits for ever on the
+   * writing end of a pipe.
+   */
+  #stdinFault(): string | undefined {
+    if (this.#streams !== process) return undefined;
+    try {
+      if (fstatSync(FD.stdin).isDirectory()) return 'is a folder';
+      // Reads nothing, and waits for nothing: the system only looks whether it may be read.
+      readvSync(FD.stdin, [Buffer.alloc(0)]);
+      return undefined;
+    } catch (error) {
+      return codeOf(error) === 'EBADF'
+        ? 'is open for writing only'
+        : `cannot be read (${codeOf(error)})`;
+    }
+  }
+
+  /**
+   * All of stdin, as bytes.
+   *
+   * @throws CredstashError TOO_LARGE once it is longer than `limit` bytes: an endless stream must end; USAGE for a stdin that
+   *   cannot be read
+   */
+  async readAll(limit: number): Promise<Uint8Array> {
+    const fault = this.#stdinFault();
+    if (fault !== undefined) throw unreadableStdin(fault);
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    try {
+      for await (const chunk of this.#stream('stdin')) {
+        const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+        length += bytes.length;
+        if (length > limit) {
+          throw tooLong('stdin', limit);
+        }
+        chunks.push(bytes);
+      }
+    } catch (error) {
+      if (error instanceof CredstashError) throw error;
+      throw unreadableStdin(`cannot be read (${codeOf(error)})`);
+    }
+    return Buffer.concat(chunks);
+  }
+
+  /**
+   * Asks on the terminal and reads one line that is not shown. From stdin where that is the terminal, else
+   * from /dev/tty, as getpass does.
+   *
+   * @param noTerminal thrown where there is no terminal to ask on
+   * @returns the line's bytes without its end
+   * @throws CredstashError `noTerminal`; USAGE when nothing was typed, or more than one line was pasted;
+   *   INTERRUPTED for Ctrl-C or another signal by which this process cannot end. The terminal is as it was before in every
+   *   case, also if a signal ends the process
+   */
+  async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
+    return this.status.without(() => this.#askHidden(question, noTerminal));
+  }
+
+  /** Asks for yes or no on the terminal that stdin is; anything but a y is no. */
+  async confirm(question: string): Promise<boolean> {
+    return this.status.without(async () => {
+      this.#say(`credstash: ${visible(question)} [y/N] `);
+      const fd = openSync('/dev/tty', 'r');
+      let answer = '';
+      try {
+        // The terminal gives a line at a time, and Ctrl-C ends the process.
+        for await (const chunk of chunksOf(fd)) {
+          answer += Buffer.from(chunk).toString('latin1');
+          if (answer.includes('\n')) break;
+        }
+      } finally {
+        closeSync(fd);
+      }
+      return /^\s*y(es)?\s*$/i.test(answer);
+    });
+  }
+
+  async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
+    // Bun goes on reading from a stdin that it was asked for once, and takes what is typed for a COMMAND of exec.
+    const isBun = process.versions['bun'] !== undefined;
+    const stdin = isBun ? undefined : this.#stream('stdin');
+    const terminal =
+      stdin && isTerminal(stdin) && this.interactive ? keysOf(stdin) : openTerminal(noTerminal);
+    // The runtimes restore the terminal on SIGINT and SIGTERM, and on no other signal.
+    const signals = nextEndingSignal();
+    // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
+    terminal.setRawMode(true);
+    this.#say(visible(question));
+    let answer: Uint8Array | NodeJS.Signals;
+    try {
+      const { deadline } = this;
+      answer = await Promise.race([
+        readHidden(terminal.keys),
+        signals.next,
+        ...(deadline ? [deadline.over] : []),
+      ]);
+    } finally {
+      terminal.setRawMode(false);
+      terminal.close();
+      this.#say('\n');
+      signals.stop();
+    }
+    if (typeof answer !== 'string') return answer;
+    if (this.#streams === process) endBySignal(answer);
+    throw new Interrupted(answer);
+  }
+}
+
+/** A signal that came while somebody was asked, and by which this process cannot end. */
+class Interrupted extends CredstashError {
+  readonly #signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super('INTERRUPTED', 'interrupted');
+    this.#signal = signal;
+  }
+
+  override get exitStatus(): number {
+    return 128 + os.signals[this.#signal];
+  }
+}
+
+/** Waits for the next signal that would end this process. */
+function nextEndingSignal(): { readonly next: Promise<NodeJS.Signals>; readonly stop: () => void } {
+  let stop = (): void => undefined;
+  const next = new Promise<NodeJS.Signals>((resolve) => {
+    stop = onEndingSignal(resolve);
+  });
+  return { next, stop };
+}
+
+/** The error of an input of more than `limit` bytes. */
+export function tooLong(input: string, limit: number): CredstashError {
+  return new CredstashError(
+    'TOO_LARGE',
+    `${input} holds more than the ${limit} bytes that are taken`,
+  );
+}
+
+/** Whether Linux says so of a descriptor; elsewhere, exec runs COMMAND as a child, for which libuv makes it blocking. */
+function isNonBlocking(fd: number): boolean {
+  if (process.platform !== 'linux') return false;
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
+    return (parseInt(flags ?? '0', 8) & constants.O_NONBLOCK) !== 0;
+  } catch {
+    // A root without /proc.
+    return false;
+  }
+}
+
+/** The error of a stdin that is no input. */
+function unreadableStdin(fault: string): CredstashError {
+  return new CredstashError('USAGE', `stdin ${fault}`, {
+    hint: 'redirect a file or the output of a command to it: credstash … < FILE',
+  });
+}
+
+function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {
+  return 'isTTY' in stream && stream.isTTY === true;
+}
+
+/** A terminal that is asked on. */
+interface Terminal {
+  readonly setRawMode: (raw: boolean) => void;
+  /** What is typed, as it comes. */
+  readonly keys: AsyncIterable<Uint8Array>;
+  readonly close: () => void;
+}
+
+function keysOf(stdin: ReadStream): Terminal {
+  return {
+    setRawMode: (raw) => stdin.setRawMode(raw),
+    keys: stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+    close: () => {
+      stdin.pause();
+    },
+  };
+}
+
+/**
+ * The terminal of the process where stdin is another stream. It is read through a descriptor of its own: a stream of
+ * it would keep the process from ending in Bun, whatever is done with it.
+ */
+function openTerminal(noTerminal: CredstashError): Terminal {
+  let mode: ReadStream;
+  let fd: number;
+  try {
+    // Loaded here: most commands never ask.
+    mode = new (process.getBuiltinModule('node:tty').ReadStream)(openSync('/dev/tty', 'r+'));
+    fd = openSync('/dev/tty', 'r');
+  } catch {
+    throw noTerminal;
+  }
+  return {
+    setRawMode: (raw) => mode.setRawMode(raw),
+    keys: chunksOf(fd),
+    close: () => {
+      mode.destroy();
+      closeSync(fd);
+    },
+  };
+}
+
+async function* chunksOf(fd: number): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    // More than a terminal gives at once.
+    const chunk = Buffer.alloc(65_536);
+    const { bytesRead } = await promisify(read)(fd, chunk, 0, chunk.length, null);
+    if (bytesRead === 0) return;
+    yield chunk.subarray(0, bytesRead);
+  }
+}
+
+const CTRL_C = 0x03;
+const CTRL_D = 0x04;
+const CTRL_U = 0x15;
+const ENTER = [0x0a, 0x0d];
+const ERASE = [0x08, 0x7f];
+const TAB = 0x09;
+const SPACE = 0x20;
+
+/*
+ * An arrow or function key comes as an escape sequence (ECMA-48, 5.4), and so do the ends of a bracketed paste:
+ * alone, or with other keys in one read. Nothing of it belongs in a secret.
+ */
+// eslint-disable-next-line no-control-regex -- it is control characters that are looked for
+const KEY_SEQUENCES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g;
+// eslint-disable-next-line no-control-regex -- as above
+const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
+
+/**
+ * Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is.
+ * Ctrl-C, which comes as a byte in raw mode, is the signal that it would be.
+ */
+async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array | 'SIGINT'> {
+  const line: number[] = [];
+  let unfinished = '';
+  for await (const chunk of keys) {
+    const text = unfinished + Buffer.from(chunk).toString('latin1');
+    // On a slow line a key's sequence comes in two reads.
+    unfinished = UNFINISHED_SEQUENCE.exec(text)?.[0] ?? '';
+    const typed = text.slice(0, text.length - unfinished.length).replace(KEY_SEQUENCES, '');
+    const bytes = [...Buffer.from(typed, 'latin1')];
+    const end = bytes.findIndex((byte) => ENTER.includes(byte));
+    for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
+      if (byte === CTRL_C) return 'SIGINT';
+      if (byte === CTRL_D) return finished(line);
+      if (byte === CTRL_U) line.length = 0;
+      else if (ERASE.includes(byte)) eraseCharacter(line);
+      else if (byte >= SPACE || byte === TAB) line.push(byte);
+    }
+    if (end === -1) continue;
+    if (bytes.slice(end).some((byte) => !ENTER.includes(byte))) {
+      throw new CredstashError('USAGE', 'more than one line was pasted', {
+        hint: 'give a value of several lines on stdin, or as @FILE',
+      });
+    }
+    return finished(line);
+  }
+  return finished(line);
+}
+
+function finished(line: number[]): Uint8Array {
+  if (line.length > 0) return Uint8Array.from(line);
+  throw new CredstashError('USAGE', 'nothing was typed', {
+    hint: 'to store an empty secret on purpose, give the value ""',
+  });
+}
+
+function eraseCharacter(line: number[]): void {
+  // UTF-8 continuation bytes are 10xxxxxx: they go with the byte that they continue.
+  while (line.length > 0 && ((line.pop() ?? 0) & 0xc0) === 0x80);
+}
+
+function cannotWrite(error: unknown): CredstashError {
+  return new CredstashError('IO', `stdout cannot be written (${codeOf(error)})`);
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code);
+}

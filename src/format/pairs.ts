@@ -1,0 +1,94 @@
+import type { Secret } from '../model/entry.ts';
+import { CredstashError, type Failure, together } from '../errors.ts';
+import { textOf } from '../util/utf8.ts';
+import { envName } from './env-name.ts';
+
+/** What every format is given besides the secrets; each looks at what concerns it. */
+export interface FormatOptions {
+  /** Names as they are, where a format would turn them into those of variables. */
+  readonly rawNames?: boolean;
+  /** Whether it is printed on a terminal, and to no program. */
+  readonly onTerminal?: boolean;
+  /** What stands before the name of each variable. */
+  readonly prefix?: string;
+  /** Reserved variables that are set all the same (src/model/variable-names.ts). */
+  readonly allowName?: readonly string[];
+  /** The name of the Kubernetes Secret. */
+  readonly k8sName?: string;
+}
+
+/** Why a format refuses a name that `visible` would change. */
+export const UNSEEN_NAME =
+  'its name has invisible or control characters, or a command to the runner of a job';
+
+/**
+ * Names and values, for a format that holds nothing but text.
+ *
+ * @throws CredstashError USAGE, naming each secret that is no UTF-8
+ */
+export function texts(format: string, secrets: readonly Secret[]): [name: string, value: string][] {
+  const pairs: [string, string][] = [];
+  const failures = [];
+  for (const { name, value } of secrets) {
+    const text = textOf(value);
+    if (text === undefined) {
+      failures.push({ name, error: new CredstashError('USAGE', 'it is not UTF-8 text') });
+    } else {
+      pairs.push([name, text]);
+    }
+  }
+  if (failures.length === 0) return pairs;
+  throw together(
+    `${format} cannot hold ${failures.length} of the secrets`,
+    failures,
+    'json and yaml can; or get such a secret with -o FILE',
+  );
+}
+
+/** What the variable of a secret is called, in a format for environments. */
+export function environmentName({
+  rawNames,
+  prefix = '',
+}: FormatOptions): (name: string) => string {
+  return (name) => (rawNames ? `${prefix}${name}` : envName(name, prefix));
+}
+
+/**
+ * The same pairs, with the names that a format has for them.
+ *
+ * @param rules.rename what a name becomes; left out where names are kept
+ * @param rules.refuse why the format can hold no such name, or not this value, or the error that says so; undefined
+ *   where it can
+ * @throws CredstashError USAGE, naming each secret that is refused, or whose name would be another's too
+ */
+export function variables<Value>(
+  format: string,
+  pairs: readonly (readonly [name: string, value: Value])[],
+  rules: {
+    readonly rename?: ((name: string) => string) | undefined;
+    readonly refuse: (variable: string, value: Value) => string | CredstashError | undefined;
+  },
+): [variable: string, value: Value][] {
+  const { rename = (name: string): string => name, refuse } = rules;
+  const failures: Failure[] = [];
+  const taken = new Map<string, string>();
+  const renamed = pairs.map(([name, value]): [string, Value] => {
+    const variable = rename(name);
+    const other = taken.get(variable);
+    taken.set(variable, name);
+    const why =
+      other === undefined
+        ? refuse(variable, value)
+        : `its variable would be ${variable}, as that of ${other}`;
+    if (why !== undefined) {
+      failures.push({ name, error: why instanceof Error ? why : new CredstashError('USAGE', why) });
+    }
+    return [variable, value];
+  });
+  if (failures.length === 0) return renamed;
+  throw together(
+    `${format} cannot hold ${failures.length} of the secrets`,
+    failures,
+    `json and yaml can; or choose other secrets with credstash get GLOB -f ${format}`,
+  );
+}

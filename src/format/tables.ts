@@ -1,0 +1,56 @@
+import { ageOf, formatAge } from '../model/age.ts';
+import type { EntryHeader } from '../model/entry.ts';
+import { shortVersion } from '../model/version.ts';
+import { table } from './table.ts';
+
+/** The versions of one secret, a row each. @param width of the terminal, if it is one */
+export function historyTable(headers: readonly EntryHeader[], width?: number): string {
+  return table(
+    ['VERSION', 'AGE', 'CREATED', 'CIPHER', 'DIGEST', 'LABELS', 'COMMENT'],
+    headers.map((header) => [
+      shortVersion(header.version),
+      age(header),
+      header.created ?? '-',
+      header.cipher,
+      header.digest ?? 'SHA256',
+      header.labels?.join(',') ?? '-',
+      header.comment ?? '',
+    ]),
+    width,
+  );
+}
+
+/** Secrets, a row each: what is told is of the newest version. @param secrets the versions of each, the oldest first */
+export function secretsTable(
+  secrets: ReadonlyMap<string, readonly EntryHeader[]>,
+  width?: number,
+): string {
+  return table(
+    ['NAME', 'NEWEST', 'VERSIONS', 'CREATED', 'AGE', 'CIPHER', 'LABELS', 'COMMENT'],
+    [...secrets].flatMap(([name, versions]) => {
+      const newest = versions.at(-1);
+      if (!newest) return [];
+      const labels = versions.flatMap(({ version, labels = [] }) =>
+        labels.map((label) => `${label}=${shortVersion(version)}`),
+      );
+      return [
+        [
+          name,
+          shortVersion(newest.version),
+          String(versions.length),
+          newest.created?.slice(0, 10) ?? '-',
+          age(newest),
+          newest.cipher,
+          labels.length === 0 ? '-' : labels.join(','),
+          newest.comment ?? '',
+        ],
+      ];
+    }),
+    width,
+  );
+}
+
+function age(header: EntryHeader): string {
+  const ms = ageOf(header);
+  return ms === undefined ? '-' : formatAge(ms);
+}

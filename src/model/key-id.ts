@@ -1,0 +1,56 @@
+import { CredstashError } from '../errors.ts';
+
+/** The master key as a user names it. */
+export type KeyName =
+  | { readonly kind: 'alias'; readonly alias: string; readonly at: KeyPlace | undefined }
+  | { readonly kind: 'id'; readonly id: string }
+  | { readonly kind: 'arn'; readonly arn: string };
+
+/** Where an alias is, as its ARN says. */
+export interface KeyPlace {
+  readonly partition: string;
+  readonly region: string;
+  readonly account: string;
+}
+
+/** A key as its ARN says it, and not by an alias. */
+export interface KeyArn extends KeyPlace {
+  readonly id: string;
+}
+
+/** https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html, AliasName */
+const ALIAS = /^alias\/[A-Za-z0-9/_-]{1,250}$/;
+const ARN = /^arn:([a-z-]+):kms:([a-z0-9-]+):(\d{12}):(alias\/[A-Za-z0-9/_-]+|key\/[A-Za-z0-9-]+)$/;
+const KEY_ARN = /^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):key\/([A-Za-z0-9-]+)$/;
+/** With or without the `mrk-` of a key of several regions. */
+const ID = /^(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
+
+/** @throws CredstashError USAGE when it is neither an alias, nor an id, nor an ARN of either */
+export function parseKey(key: string): KeyName {
+  if (ALIAS.test(key)) return { kind: 'alias', alias: key, at: undefined };
+  if (ID.test(key)) return { kind: 'id', id: key };
+  const [, partition = '', region = '', account = '', resource = ''] = ARN.exec(key) ?? [];
+  if (resource.startsWith('key/')) return { kind: 'arn', arn: key };
+  if (resource !== '')
+    return { kind: 'alias', alias: resource, at: { partition, region, account } };
+  throw new CredstashError(
+    'USAGE',
+    'the key is neither an alias such as alias/credstash, nor the id of a key, nor an ARN',
+  );
+}
+
+/** The parts of the ARN of a key; undefined for any other text, an alias's ARN too. */
+export function parseKeyArn(arn: string): KeyArn | undefined {
+  const [, partition = '', region = '', account = '', id = ''] = KEY_ARN.exec(arn) ?? [];
+  return id === '' ? undefined : { partition, region, account, id };
+}
+
+/** Checks the alias of a key that is to be created. @throws CredstashError USAGE when it can be none */
+export function checkNewAlias(key: string): string {
+  if (ALIAS.test(key) && !key.startsWith('alias/aws/')) return key;
+  throw new CredstashError(
+    'USAGE',
+    'a key is created by its alias: alias/ and letters, digits, / _ -, but not alias/aws/',
+    { hint: 'name it with -k alias/NAME, and its region with --kms-region' },
+  );
+}

@@ -1,0 +1,135 @@
+import { bindName, type Context, checkContext } from './context.ts';
+import { CredstashError, type Failure, together } from '../errors.ts';
+import { checkName } from './name.ts';
+import { checkWhich } from '../operations/get.ts';
+
+/** What says which secret is meant: it stands in an environment or a file in the secret's place. */
+export interface Reference {
+  readonly name: string;
+  /** Absent, and no label: the newest version. */
+  readonly version?: string;
+  /** The version that has this label; never together with a version. */
+  readonly label?: string;
+  /** The reference's own pairs of the encryption context. */
+  readonly context: Context;
+}
+
+/** A reference, and where it stands: a variable's name, or a line and column. */
+export interface PlacedReference extends Reference {
+  readonly place: string;
+}
+
+/** What a reference begins with. */
+export const SCHEME = 'credstash://';
+
+const HINT =
+  'a reference is credstash://NAME, credstash://NAME?version=V&KEY=VALUE or credstash://NAME?label=L&KEY=VALUE, with % and two digits for each byte that is special';
+
+/** Whether `text` is meant for a reference, well-formed or not: it begins with `credstash://`. */
+export function isReference(text: string): boolean {
+  return text.startsWith(SCHEME);
+}
+
+/**
+ * Reads `credstash://NAME[?version=V&KEY=VALUE…]`, with `label=L` in the place of a version. NAME, keys and values are percent-decoded, as UTF-8 (RFC 3986,
+ * section 2.1); `+` is a plus, and `*` a character of the name. White space, control characters, `#`, `|`, `{` and `}`
+ * must be percent-encoded, so that a reference is the same one wherever it stands.
+ *
+ * @throws CredstashError USAGE when it is malformed, a parameter comes twice, or the label, the name, the version
+ *   or the context is none; the message quotes no more of it than a parameter's key
+ */
+export function parseReference(text: string): Reference {
+  if (!isReference(text)) throw malformed(`it does not begin with ${SCHEME}`);
+  if (/[\s\p{Cc}#|{}]/u.test(text)) {
+    throw malformed('it has white space or one of # | { } that is not percent-encoded');
+  }
+  const [path, query] = splitAt(text.slice(SCHEME.length), '?');
+  const name = checkName(decoded(path));
+  const parameters = new Map<string, string>();
+  for (const parameter of query?.split('&') ?? []) {
+    const [key, value] = splitAt(parameter, '=').map((each) => each && decoded(each));
+    if (key === undefined || value === undefined) throw malformed('it has a parameter without a =');
+    if (parameters.has(key)) throw malformed(`it has the parameter ${key} twice`);
+    parameters.set(key, value);
+  }
+  const which = checkWhich({ version: parameters.get('version'), label: parameters.get('label') });
+  parameters.delete('version');
+  parameters.delete('label');
+  const context = checkContext(parameters, 'open');
+  bindName(context, name);
+  const { version, label } = which;
+  return {
+    name,
+    ...(version === undefined ? {} : { version }),
+    ...(label === undefined ? {} : { label }),
+    context,
+  };
+}
+
+/**
+ * The encryption context of a secret that is got along with others: the pairs that hold for all of them, those of a
+ * command line, and its own, which win.
+ *
+ * @throws CredstashError USAGE when both together, with the name, are over 8192 bytes
+ */
+export function inContext<T extends Reference>(reference: T, shared: Context): T {
+  const { name, context: own } = reference;
+  const context = checkContext([...Object.entries(shared), ...Object.entries(own)], 'open');
+  bindName(context, name);
+  return { ...reference, context };
+}
+
+/**
+ * Several references, each under the pairs that hold for all of them (`inContext`).
+ *
+ * @throws CredstashError USAGE with `failures`, one for each that is malformed, named by its place
+ */
+export function parseReferences(
+  texts: Iterable<readonly [place: string, text: string]>,
+  shared: Context,
+): PlacedReference[] {
+  return parseAll(texts, (text) => inContext(parseReference(text), shared));
+}
+
+/**
+ * What `parse` makes of each of `items`, and its place.
+ *
+ * @throws CredstashError with `failures`, one for each that `parse` refuses, named by its place
+ */
+export function parseAll<Item, Parsed>(
+  items: Iterable<readonly [place: string, item: Item]>,
+  parse: (item: Item) => Parsed,
+): (Parsed & { readonly place: string })[] {
+  const failures: Failure[] = [];
+  const parsed: (Parsed & { readonly place: string })[] = [];
+  for (const [place, item] of items) {
+    try {
+      parsed.push({ ...parse(item), place });
+    } catch (error) {
+      if (!(error instanceof CredstashError)) throw error;
+      failures.push({ name: place, error });
+    }
+  }
+  if (failures.length === 0) return parsed;
+  const what = failures.length === 1 ? 'a reference is' : `${failures.length} references are`;
+  throw together(`${what} malformed, so no secret was asked for`, failures, HINT);
+}
+
+/** The error of a reference that is none. @param why says nothing of what may be a secret */
+export function malformed(why: string): CredstashError {
+  return new CredstashError('USAGE', `the reference is malformed: ${why}`, { hint: HINT });
+}
+
+function splitAt(text: string, mark: string): [before: string, after: string | undefined] {
+  const at = text.indexOf(mark);
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not kept as a cause: it may quote the text.
+    throw malformed('what follows a % is not two hexadecimal digits, or the bytes are not UTF-8');
+  }
+}

@@ -1,0 +1,232 @@
+import type { Context } from './context.ts';
+import type { Cipher, EntryHeader } from './entry.ts';
+import { CredstashError } from '../errors.ts';
+import { type KeyArn, parseKey, parseKeyArn } from './key-id.ts';
+import { FORMATS } from '../seal/formats.ts';
+import { shellWord } from '../util/shell-word.ts';
+
+/*
+ * Which entries a client opens, and under which keys it seals: its own decision, whatever IAM allows it. Settings of trust
+ * fail closed: one that cannot be understood is an error, and never the same as one that is not set.
+ */
+
+/** How messages name the settings of trust; default: as the options are called. */
+export interface TrustNames {
+  readonly trustedKeys?: string | undefined;
+  readonly formats?: string | undefined;
+}
+
+/** The formats that are opened and written, and the setting that says so. */
+export interface AllowedFormats {
+  readonly ciphers: readonly Cipher[];
+  readonly setting: string;
+}
+
+/**
+ * Checks a setting of formats.
+ *
+ * @param value undefined where it is not set
+ * @returns a copy; undefined where every format is allowed because nothing says otherwise
+ * @throws CredstashError USAGE when it is no list, is empty, or has an unknown format, and when it leaves out the current
+ *   format: nobody can be safer with the original one alone
+ */
+export function checkFormats(value: unknown, setting = 'formats'): AllowedFormats | undefined {
+  const ciphers = checkList(value, setting);
+  if (!ciphers) return undefined;
+  const known = Object.keys(FORMATS) as Cipher[];
+  const hint = 'write AES-256-GCM, or AES-256-GCM and AES-256-CTR, the format of the original';
+  if (!ciphers.every((each) => known.some((cipher) => cipher === each))) {
+    throw new CredstashError('USAGE', `${setting} has an unknown format`, { hint });
+  }
+  if (!ciphers.includes('AES-256-GCM')) {
+    throw new CredstashError('USAGE', `${setting} does not list AES-256-GCM`, { hint });
+  }
+  return { ciphers: known.filter((cipher) => ciphers.includes(cipher)), setting };
+}
+
+/**
+ * Refuses to write a format that is not allowed. A cipher that is none is left to whoever checks ciphers.
+ *
+ * @throws CredstashError USAGE
+ */
+export function checkCipher(formats: AllowedFormats | undefined, cipher: string): void {
+  if (!formats || !Object.hasOwn(FORMATS, cipher) || isAllowed(formats, cipher)) return;
+  throw new CredstashError(
+    'USAGE',
+    `nothing is sealed with ${cipher}, which ${formats.setting} does not list`,
+    { hint: `seal with AES-256-GCM, or add ${cipher} to ${formats.setting}` },
+  );
+}
+
+/**
+ * Refuses to open an entry whose format is not allowed.
+ *
+ * @param pairs of the user, of which the hint says that they are needed again
+ * @throws CredstashError ENTRY_NOT_TRUSTED
+ */
+export function checkFormat(
+  formats: AllowedFormats | undefined,
+  { name, cipher }: EntryHeader,
+  pairs: Context,
+): void {
+  if (!formats || isAllowed(formats, cipher)) return;
+  const more = Object.keys(pairs).length === 0 ? '' : ' KEY=VALUE…';
+  throw new CredstashError(
+    'ENTRY_NOT_TRUSTED',
+    `it is sealed with ${cipher}, which ${formats.setting} does not list`,
+    {
+      hint: `if you know that it is yours, seal it anew: CREDSTASH_FORMATS=AES-256-GCM,${cipher} credstash migrate ${shellWord(name)}${more}`,
+    },
+  );
+}
+
+function isAllowed({ ciphers }: AllowedFormats, cipher: string): boolean {
+  return ciphers.some((each) => each === cipher);
+}
+
+/** The trusted keys of a setting; undefined where it is not set. @throws CredstashError USAGE, as `TrustedKeys` does */
+export function checkTrustedKeys(value: unknown, setting?: string): TrustedKeys | undefined {
+  return value === undefined ? undefined : new TrustedKeys(value, setting);
+}
+
+/** The keys that entries may be under, and that entries are sealed under. */
+export class TrustedKeys {
+  readonly arns: readonly string[];
+  readonly #keys: readonly KeyArn[];
+  readonly #setting: string;
+
+  /**
+   * @param value a list of ARNs of KMS keys
+   * @param setting how messages name it
+   * @throws CredstashError USAGE when it is no list, is empty, or has anything but ARNs of keys: an alias can be moved to
+   *   another key, and an id says nothing of the account
+   */
+  constructor(value: unknown, setting = 'trustedKeys') {
+    this.arns = [...new Set(checkList(value ?? null, setting))];
+    this.#setting = setting;
+    this.#keys = this.arns.map((arn) => {
+      const key = parseKeyArn(arn);
+      if (key) return key;
+      const what = arn.includes('alias/') ? 'an alias' : 'something else';
+      throw new CredstashError('USAGE', `${setting} takes ARNs of KMS keys, and has ${what}`, {
+        hint: 'write the ARN of each key, arn:aws:kms:REGION:ACCOUNT:key/ID: aws kms describe-key --key-id alias/credstash prints it, and so does credstash doctor without this setting',
+      });
+    });
+  }
+
+  /** Whether the key of this ARN is trusted. A multi-Region key is the same key in every region. */
+  has(arn: string | undefined): boolean {
+    const key = parseKeyArn(arn ?? '');
+    return (
+      key !== undefined &&
+      this.#keys.some(
+        (each) =>
+          each.partition === key.partition &&
+          each.account === key.account &&
+          each.id === key.id &&
+          (isMultiRegion(key) || each.region === key.region),
+      )
+    );
+  }
+
+  /** The ARN in `region` of the one trusted key; undefined where there are several. */
+  only(region: string): string | undefined {
+    const [key, ...others] = this.#keys;
+    if (!key || others.length > 0) return undefined;
+    const at = isMultiRegion(key) ? region : key.region;
+    return `arn:${key.partition}:kms:${at}:${key.account}:key/${key.id}`;
+  }
+
+  /**
+   * Refuses a key to seal under, as far as its name tells: an alias may be that of a trusted key.
+   *
+   * @throws CredstashError KEY_NOT_TRUSTED; USAGE for what is no name of a key
+   */
+  checkName(name: string): void {
+    const key = parseKey(name);
+    const isKnown =
+      key.kind === 'alias' ||
+      (key.kind === 'arn' ? this.has(key.arn) : this.#keys.some(({ id }) => id === key.id));
+    if (isKnown) return;
+    throw this.#refusedKey(`the key ${name} is not one that ${this.#setting} lists`);
+  }
+
+  /**
+   * Refuses a key that something was wrapped under.
+   *
+   * @param arn as the key service says it
+   * @param name how the user names the key
+   * @throws CredstashError KEY_NOT_TRUSTED
+   */
+  checkKey(arn: string | undefined, name: string): void {
+    if (this.has(arn)) return;
+    const is = parseKeyArn(arn ?? '') ? `is ${arn ?? ''}` : 'is another key than those';
+    throw this.#refusedKey(`the key ${name} ${is}, which ${this.#setting} does not list`);
+  }
+
+  #refusedKey(message: string): CredstashError {
+    const hint = `name a trusted key with -k, or, if that key is yours, add its ARN to ${this.#setting}`;
+    return new CredstashError('KEY_NOT_TRUSTED', message, { hint });
+  }
+
+  /**
+   * Refuses an entry whose key is not trusted.
+   *
+   * @param arn as the key service says it
+   * @throws CredstashError ENTRY_NOT_TRUSTED
+   */
+  checkEntry(arn: string | undefined): void {
+    if (this.has(arn)) return;
+    // What is no ARN may be any text.
+    const key = parseKeyArn(arn ?? '') ? `the KMS key ${arn ?? ''}` : 'an unknown KMS key';
+    throw this.#refusedEntry(`it is under ${key}, which ${this.#setting} does not list`);
+  }
+
+  /** The error of an entry that is not under the one trusted key, which KMS in `region` was told: it does not say which it is under. */
+  notUnder(region: string): CredstashError {
+    return this.#refusedEntry(
+      `it is not under ${this.only(region) ?? 'a KMS key'}, the only key that ${this.#setting} lists`,
+    );
+  }
+
+  #refusedEntry(message: string): CredstashError {
+    return new CredstashError('ENTRY_NOT_TRUSTED', message, {
+      hint: `if it is under another key of yours, add the ARN of that key to ${this.#setting}`,
+    });
+  }
+}
+
+/**
+ * Which entries are trusted, for a person; undefined where there is nothing to say.
+ *
+ * @param keys undefined where none are listed; null for a vault, which has no keys to choose from
+ */
+export function describeTrust(
+  keys: TrustedKeys | undefined | null,
+  formats: AllowedFormats | undefined,
+): string | undefined {
+  if (keys === null && !formats) return undefined;
+  const under = keys
+    ? ` under ${keys.arns.join(', ')} only`
+    : ' under any key that KMS lets you use';
+  const [cipher = '', ...others] = formats?.ciphers ?? [];
+  const sealed = formats && others.length === 0 ? `sealed with ${cipher} only` : 'in both formats';
+  return `entries${keys === null ? '' : under}, ${sealed}`;
+}
+
+/** The `mrk-` is KMS's own mark: https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html */
+function isMultiRegion({ id }: KeyArn): boolean {
+  return id.startsWith('mrk-');
+}
+
+/** A list of texts with something in it; undefined is not set. */
+function checkList(value: unknown, setting: string): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) {
+    throw new CredstashError('USAGE', `${setting} is not a list of texts`);
+  }
+  if (value.length > 0) return value;
+  throw new CredstashError('USAGE', `${setting} is an empty list`, {
+    hint: 'leave the setting out to trust all that IAM allows',
+  });
+}

@@ -1,0 +1,206 @@
+import type { Backend } from '../backend/backend.ts';
+import type { Context, ContextUse } from '../model/context.ts';
+import type { EntryHeader } from '../model/entry.ts';
+import { CredstashError, isOfOneSecret, isUnforeseenAnswer } from '../errors.ts';
+import { checkGlob, matches } from '../model/name.ts';
+import { inParallel } from '../util/parallel.ts';
+import { checked } from './put.ts';
+import { counted, type Progress, type ProgressOptions } from '../util/progress.ts';
+import { absent } from './get.ts';
+import { sleep } from '../util/sleep.ts';
+import { compareUtf8 } from '../util/utf8.ts';
+
+/*
+ * What the flows have in common that change many entries: they know all that they will do before they begin, do it at a
+ * bounded rate, go on behind what fails, and can be stopped and run again.
+ */
+
+/** How many entries are changed at once, unless the flow says otherwise. */
+const CHANGES_AT_ONCE = 8;
+/** Changes a second: a table and a key that others work with should not notice. */
+const RATE = 100;
+
+/** One version of a secret, spelled as it stands in the table. */
+export interface Target {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** What became of one version of a secret. */
+export type Change = Target &
+  (
+    | {
+        /** `planned` where it is a dry run; `skipped` where there was nothing to do. */
+        readonly done: 'changed' | 'skipped' | 'planned';
+      }
+    | {
+        readonly done: 'failed';
+        /** The same one for all that failed together: what was not tried, the old versions of a secret that was left alone. */
+        readonly error: CredstashError;
+      }
+  );
+
+export interface ChangeOptions extends ProgressOptions {
+  /** Change nothing, and yield as `planned` what would be changed: all is done but for what is written. */
+  readonly dryRun?: boolean | undefined;
+  /** Asked before the first change; nothing is changed unless it says true. */
+  readonly confirm?: ((planned: readonly Target[]) => Promise<boolean>) | undefined;
+  /** How many entries are changed at once, at most; default 8. */
+  readonly maxConcurrency?: number | undefined;
+  /** At most so many changes a second; default 100. What is only read is not slowed down, and neither is a dry run. */
+  readonly rate?: number | undefined;
+}
+
+export interface RewriteOptions extends ChangeOptions {
+  /** Which names, with `*` for any run of characters; default: all. */
+  readonly glob?: string | undefined;
+  /** The pairs that the secrets were put with. */
+  readonly context?: Context | undefined;
+}
+
+/** @throws CredstashError USAGE for numbers that can be none */
+export function checkChange({ rate = RATE, maxConcurrency = CHANGES_AT_ONCE }: ChangeOptions): {
+  rate: number;
+  atOnce: number;
+} {
+  if (!(rate > 0)) throw new CredstashError('USAGE', 'the rate is not a number above 0');
+  if (!(Number.isSafeInteger(maxConcurrency) && maxConcurrency > 0)) {
+    throw new CredstashError('USAGE', 'maxConcurrency is a whole number from 1 on');
+  }
+  return { rate, atOnce: Math.min(CHANGES_AT_ONCE, maxConcurrency) };
+}
+
+/**
+ * @param use whether entries keep their seal, or get a new one
+ * @throws CredstashError USAGE
+ */
+export function checkRewrite(
+  options: RewriteOptions,
+  use: ContextUse,
+): { glob: string; context: Context } {
+  checkChange(options);
+  return { glob: checkGlob(options.glob ?? '*'), context: checked(options.context, use) };
+}
+
+/** The headers of the entries whose name matches, by name and then by version. */
+export async function matching(
+  { entries }: Backend,
+  glob: string,
+  progress?: Progress,
+): Promise<EntryHeader[]> {
+  const headers: EntryHeader[] = [];
+  for await (const header of counted(entries.headers(), progress)) {
+    if (matches(glob, header.name)) headers.push(header);
+  }
+  return sortByVersion(headers);
+}
+
+/** By name and then by version. */
+export function sortByVersion<T extends Target>(targets: T[]): T[] {
+  return targets.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
+}
+
+/** The headers of one secret, the newest first. @throws CredstashError SECRET_NOT_FOUND */
+export async function versionsOf(
+  on: Backend,
+  name: string,
+  progress?: Progress,
+): Promise<EntryHeader[]> {
+  const headers: EntryHeader[] = [];
+  for await (const header of counted(on.entries.headers(name), progress)) headers.push(header);
+  if (headers.length === 0) throw absent(on, name);
+  return headers.sort((a, b) => compareUtf8(b.version, a.version));
+}
+
+/** Waits until a change may begin. False in a dry run, which ends there. */
+export type BeginChange = () => Promise<boolean>;
+
+/**
+ * Does `work` on each of `targets`, and yields what became of each, in their order. It goes on behind what fails, unless the
+ * others would meet the same error.
+ *
+ * @param work whether it changed something, or would in a dry run; it asks its second argument just before its first write
+ */
+export async function* change<T extends Target>(
+  targets: readonly T[],
+  options: ChangeOptions,
+  work: (target: T, begin: BeginChange) => Promise<boolean>,
+): AsyncGenerator<Change> {
+  const { dryRun = false, confirm, signal, progress } = options;
+  const { rate, atOnce } = checkChange(options);
+  if (targets.length === 0 || (!dryRun && confirm && !(await confirm(targets)))) return;
+  const turn = paced(rate, signal);
+  const begin: BeginChange = async () => {
+    if (!dryRun) await turn();
+    return !dryRun;
+  };
+  const attempt = stoppable(
+    async (target: T): Promise<Change> => {
+      signal?.throwIfAborted();
+      const { name, version } = target;
+      const isChanged = await work(target, begin);
+      return { name, version, done: isChanged ? (dryRun ? 'planned' : 'changed') : 'skipped' };
+    },
+    ({ name, version }, error): Change => ({ name, version, done: 'failed', error }),
+    { isOfAll: (error) => !concernsOneEntry(error), signal },
+  );
+  yield* counted(inParallel(atOnce, targets, attempt), progress, targets.length);
+}
+
+const ABOUT_ALL = new WeakSet<CredstashError>();
+
+/** Whether the next entry may fare better than the one that met `error`. */
+export function concernsOneEntry(error: unknown): boolean {
+  if (!(error instanceof CredstashError) || ABOUT_ALL.has(error)) return false;
+  return isOfOneSecret(error) || isUnforeseenAnswer(error);
+}
+
+/** The same error, behind which no other entry is tried, whatever its code. */
+export function markAboutAll(error: CredstashError): CredstashError {
+  ABOUT_ALL.add(error);
+  return error;
+}
+
+/** What waits for its turn: `rate` of them a second. */
+function paced(rate: number, signal: AbortSignal | undefined): () => Promise<void> {
+  let free = 0;
+  return async () => {
+    signal?.throwIfAborted();
+    const now = performance.now();
+    const at = Math.max(now, free);
+    free = at + 1000 / rate;
+    if (at > now) await sleep(at - now, signal);
+  };
+}
+
+/**
+ * `work`, with what it throws as a result. Once one has failed in a way that all would, the others are not tried.
+ *
+ * @param failed the result of a failure
+ * @param isOfAll whether the others would meet the same error
+ * @param signal whose reason is no failure of an item
+ */
+export function stoppable<T, R>(
+  work: (item: T) => Promise<R>,
+  failed: (item: T, error: CredstashError) => R,
+  {
+    isOfAll = (error) => !isOfOneSecret(error),
+    signal,
+  }: {
+    readonly isOfAll?: (error: CredstashError) => boolean;
+    readonly signal: AbortSignal | undefined;
+  },
+): (item: T) => Promise<R> {
+  let untried: CredstashError | undefined;
+  return async (item) => {
+    if (untried) return failed(item, untried);
+    try {
+      return await work(item);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof CredstashError)) throw error;
+      if (isOfAll(error)) untried ??= new CredstashError(error.code, 'was not tried');
+      return failed(item, error);
+    }
+  };
+}

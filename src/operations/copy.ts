@@ -1,0 +1,293 @@
+import type { Backend } from '../backend/backend.ts';
+import {
+  markAboutAll,
+  type BeginChange,
+  change,
+  type Change,
+  checkRewrite,
+  concernsOneEntry,
+  matching,
+  type RewriteOptions,
+} from './batch.ts';
+import type { Context } from '../model/context.ts';
+import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
+import { CredstashError, hasCode, TargetError } from '../errors.ts';
+import { about, contextOf, openEntry } from './get.ts';
+import { equal } from '../seal/data-key.ts';
+import { FORMATS } from '../seal/formats.ts';
+import { compareUtf8 } from '../util/utf8.ts';
+
+export interface CopyOptions extends RewriteOptions {
+  /** The newest version of each secret alone; default: all. */
+  readonly latest?: boolean | undefined;
+  /** Told of a secret whose newest version was copied, and is not the newest one there. */
+  readonly onOvertaken?: ((overtaken: Overtaken) => void) | undefined;
+}
+
+/** A secret of which readers of the target get another version than the newest one that was copied. */
+export interface Overtaken {
+  readonly name: string;
+  /** The version that was copied. */
+  readonly version: string;
+  /** The newest version in the target. */
+  readonly newest: string;
+}
+
+/** A copy of one run: from where, to where, with which pairs. */
+interface Copying {
+  readonly from: Backend;
+  readonly to: Backend;
+  readonly pairs: Context;
+  readonly dryRun: boolean;
+}
+
+/**
+ * `Flows.copy`.
+ *
+ * @param open opens both backends, once the options are checked
+ */
+export async function* copy(
+  open: () => Promise<{ from: Backend; to: Backend }>,
+  options: CopyOptions,
+): AsyncGenerator<Change> {
+  const { onOvertaken } = options;
+  const { glob, context } = checkRewrite(options, 'open');
+  const copying = { ...(await open()), pairs: context, dryRun: options.dryRun ?? false };
+  const all = await matching(copying.from, glob, options.progress);
+  // The newest of each first, and the others once it is there: a run that is cut short, or an entry that fails, makes no old
+  // value the newest one there.
+  const targets = [...byName(all).values()].flatMap((versions) =>
+    options.latest ? versions.slice(-1) : versions.reverse(),
+  );
+  if (targets[0]) await requireTarget(copying, targets[0]);
+  const newest = new Map<string, Promise<boolean>>();
+  const untried = new Map<string, CredstashError>();
+  yield* change(targets, options, async (header, begin) => {
+    const first = newest.get(header.name);
+    if (first) {
+      await first.catch((error: unknown) => {
+        if (!(error instanceof CredstashError) || isTargetOccupied(error)) return;
+        const { code, cause } = error;
+        const same =
+          untried.get(header.name) ??
+          new CredstashError(code, 'was not tried, because its newest version failed', { cause });
+        untried.set(header.name, same);
+        throw same;
+      });
+    }
+    const copy = copyEntry(copying, header, begin);
+    if (first) return copy;
+    newest.set(header.name, copy);
+    const isCopied = await copy;
+    if (isCopied && onOvertaken && !copying.dryRun) {
+      const overtaken = await findOvertaken(copying, header);
+      if (overtaken) onOvertaken(overtaken);
+    }
+    return isCopied;
+  });
+}
+
+/** Whether the target has a newer version than the one that was copied. A role need not be allowed to look. */
+async function findOvertaken(
+  { to }: Copying,
+  { name, version }: EntryHeader,
+): Promise<Overtaken | undefined> {
+  const there = await to.entries.newestHeader(name).catch(() => undefined);
+  if (!there || compareUtf8(there.version, version) <= 0) return undefined;
+  return { name, version, newest: there.version };
+}
+
+/** Whether the target has something in the place of the entry that failed: then older versions do not become the newest. */
+function isTargetOccupied(error: CredstashError): boolean {
+  const { code } = error;
+  return code === 'CONFLICT' || (error instanceof TargetError && code !== 'KEY_NOT_FOUND');
+}
+
+/**
+ * Looks once whether there is something to copy to, before each entry would find that there is not.
+ *
+ * @throws CredstashError what every entry would meet; TargetError when the table does not exist
+ */
+async function requireTarget(
+  { to, dryRun }: Copying,
+  { name, version }: EntryHeader,
+): Promise<void> {
+  try {
+    await inPlace(to.entries.at(name, version), dryRun);
+  } catch (error) {
+    if (hasCode(error, 'TABLE_NOT_FOUND', 'VAULT_NOT_FOUND')) throw asTargetError(error);
+    if (!concernsOneEntry(error)) throw error;
+  }
+}
+
+async function copyEntry(
+  copying: Copying,
+  header: EntryHeader,
+  begin: BeginChange,
+): Promise<boolean> {
+  const { from, to, dryRun, pairs } = copying;
+  const entry = await from.entries.at(header.name, header.version);
+  // Deleted meanwhile.
+  if (!entry) return false;
+  const there = await readAtTarget(copying, entry);
+  let mayWrite = false;
+  if (there) await requireSame(copying, entry, there);
+  else if ((mayWrite = await begin())) await createAtTarget(copying, entry);
+  else (await openEntry(from, entry, pairs)).fill(0);
+  const labels = await missingLabels(to, entry, dryRun);
+  if (labels.length === 0) return !there;
+  if (there) mayWrite = await begin();
+  if (mayWrite) {
+    for (const label of labels) await to.entries.label(entry.name, label, entry.version);
+  }
+  return true;
+}
+
+async function createAtTarget(copying: Copying, entry: Entry): Promise<void> {
+  const { to } = copying;
+  try {
+    await to.entries.create(await rewrapped(copying, entry));
+  } catch (error) {
+    if (!hasCode(error, 'VERSION_EXISTS')) throw error;
+    // Another copy was quicker.
+    const there = await readAtTarget(copying, entry);
+    if (!there) throw differs(to, entry);
+    await requireSame(copying, entry, there);
+  }
+}
+
+/** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
+async function rewrapped({ from, to, pairs }: Copying, entry: Entry): Promise<Entry> {
+  const { context, dataKey } = await unwrapVerified(from, to, entry, pairs);
+  try {
+    return { ...entry, key: await to.keys.wrap(dataKey, context) };
+  } catch (error) {
+    // Every entry is wrapped under this key.
+    if (hasCode(error, 'KEY_NOT_FOUND')) throw markAboutAll(asTargetError(error));
+    if (hasCode(error, 'KEY_UNUSABLE')) throw markAboutAll(error);
+    throw about(entry, error);
+  } finally {
+    dataKey.fill(0);
+  }
+}
+
+/** The data key of an entry that verifies, which the caller wipes, and its context. */
+async function unwrapVerified(
+  from: Backend,
+  to: Backend,
+  entry: Entry,
+  pairs: Context,
+): Promise<{ context: Context; dataKey: Uint8Array }> {
+  let dataKey: Uint8Array | undefined;
+  try {
+    const context = contextOf(from, entry, pairs);
+    // What the other side would not open is not written there.
+    contextOf(to, entry, pairs);
+    const { open } = await FORMATS[entry.cipher].load();
+    dataKey = await from.keys.unwrap(entry.key, context);
+    open(entry, dataKey).fill(0);
+    return { context, dataKey };
+  } catch (error) {
+    dataKey?.fill(0);
+    throw about(entry, error);
+  }
+}
+
+/** What the target has in the place of `entry`; nothing where a dry run creates no vault. */
+async function readAtTarget({ to, dryRun }: Copying, entry: Entry): Promise<Entry | undefined> {
+  try {
+    return await inPlace(to.entries.at(entry.name, entry.version), dryRun);
+  } catch (error) {
+    throw explainAtTarget(to, error);
+  }
+}
+
+/**
+ * Opens what the target has, whether it looks like a copy or not: what is called a copy must open.
+ *
+ * @throws CredstashError CONFLICT when it has another value or comment; INTEGRITY when it does not verify
+ */
+async function requireSame(copying: Copying, entry: Entry, there: Entry): Promise<void> {
+  const { from, to, pairs } = copying;
+  const isCopy =
+    entry.cipher === there.cipher &&
+    entry.digest === there.digest &&
+    entry.created === there.created &&
+    equal(entry.contents, there.contents) &&
+    equal(entry.hmac, there.hmac);
+  let value: Uint8Array | undefined;
+  let other: Uint8Array | undefined;
+  try {
+    other = await openEntry(to, there, pairs).catch(async (error: unknown) => {
+      if (!isCopy || !hasCode(error, 'WRONG_CONTEXT')) throw explainAtTarget(to, error);
+      // The pairs are wrong if the entry itself does not open under them; else the copy's data key is damaged.
+      (await openEntry(from, entry, pairs)).fill(0);
+      throw explainAtTarget(
+        to,
+        new CredstashError('INTEGRITY', error.message, { cause: error.cause }),
+      );
+    });
+    if ((entry.comment ?? '') !== (there.comment ?? '')) throw differs(to, entry);
+    if (isCopy) return;
+    value = await openEntry(from, entry, pairs);
+    if (!equal(value, other)) throw differs(to, entry);
+  } finally {
+    value?.fill(0);
+    other?.fill(0);
+  }
+}
+
+/** An error of what the target has. Its words are those of an entry of the source, and so it says where. */
+function explainAtTarget({ entries }: Backend, error: unknown): unknown {
+  if (!hasCode(error, 'INTEGRITY', 'ENTRY_NOT_TRUSTED', 'WRONG_CONTEXT', 'KEY_UNUSABLE')) {
+    return error;
+  }
+  const { code, message, cause } = error;
+  const hint =
+    code === 'INTEGRITY'
+      ? 'delete that version there once you know what happened to it, and the same command copies it again'
+      : error.hint;
+  return new TargetError(code, `in ${entries.location}: ${message}`, { hint, cause });
+}
+
+/** @see TargetError */
+function asTargetError({ code, message, hint, cause }: CredstashError): TargetError {
+  return new TargetError(code, message, { hint, cause });
+}
+
+/** The labels of `entry` that are not there yet. @throws CredstashError CONFLICT where another version has one */
+async function missingLabels(to: Backend, entry: Entry, dryRun: boolean): Promise<string[]> {
+  const { entries } = to;
+  const missing: string[] = [];
+  for (const label of entry.labels ?? []) {
+    const other = await inPlace(entries.labelled(entry.name, label), dryRun).catch(
+      (error: unknown) => {
+        throw explainAtTarget(to, error);
+      },
+    );
+    if (!other) missing.push(label);
+    else if (other.version !== entry.version) {
+      throw new CredstashError(
+        'CONFLICT',
+        `the label ${label} is on version ${other.version} of ${entry.name} in ${entries.location}`,
+        { hint: 'it moves there by a credstash label of its own' },
+      );
+    }
+  }
+  return missing;
+}
+
+/** What is there. A dry run creates no vault, so that there may be none. */
+function inPlace<T>(found: Promise<T>, dryRun: boolean): Promise<T | undefined> {
+  return found.catch((error: unknown) => {
+    if (dryRun && hasCode(error, 'VAULT_NOT_FOUND')) return undefined;
+    throw error;
+  });
+}
+
+function differs({ entries }: Backend, { name, version }: Entry): CredstashError {
+  return new CredstashError(
+    'CONFLICT',
+    `version ${version} of ${name} is in ${entries.location} with another value or comment`,
+  );
+}

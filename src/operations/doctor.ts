@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import type { Backend } from '../backend/backend.ts';
+import { bindName, type Context } from '../model/context.ts';
+import type { EntryHeader } from '../model/entry.ts';
+import { CredstashError } from '../errors.ts';
+import { checkName } from '../model/name.ts';
+import { checked, type GetOptions, type PutOptions } from './put.ts';
+import type { CallOptions } from '../util/progress.ts';
+import { equal } from '../seal/data-key.ts';
+import { shellWord } from '../util/shell-word.ts';
+import {
+  attempt,
+  type CheckOptions,
+  type Checks,
+  fine,
+  type Step,
+  troubled,
+  untrustedKey,
+} from '../backend/diagnosis.ts';
+import { FIRST_VERSION } from '../model/version.ts';
+
+export type { Step };
+
+export interface DoctorOptions extends CallOptions {
+  /** The pairs under which a data key, and the canary, are tried. */
+  readonly context?: Context | undefined;
+  /** Whether what a writer needs is required, and a canary entry is stored, read and removed. Default: nothing is written. */
+  readonly write?: boolean | undefined;
+  /** What the names begin with that are tried, where a policy grants by name; default: nothing. */
+  readonly prefix?: string | undefined;
+  /** Of the canary. */
+  readonly cipher?: PutOptions['cipher'];
+}
+
+/** What is looked at: a backend that is open, and how secrets are put on it and got. */
+export interface Patient {
+  readonly open: () => Promise<Backend & { readonly check: (options: CheckOptions) => Checks }>;
+  readonly put: (name: string, value: Uint8Array, options: PutOptions) => Promise<EntryHeader>;
+  readonly get: (name: string, options: GetOptions) => Promise<Uint8Array>;
+  /** Which entries it opens, for a person; undefined where there is nothing to say. */
+  readonly trust: string | undefined;
+}
+
+/**
+ * Looks at one thing after the other. What cannot be tried any more, because of what was found, is left out.
+ *
+ * @throws CredstashError USAGE for options that cannot be; what is found out is told as a step
+ */
+export async function* diagnose(patient: Patient, options: DoctorOptions): AsyncGenerator<Step> {
+  const { write = false, prefix = '', signal } = options;
+  const context = checked(options.context, 'seal');
+  const name = checkName(`${prefix}credstash-doctor-${randomBytes(8).toString('hex')}`);
+  const bound = bindName(context, name);
+  signal?.throwIfAborted();
+
+  const opened = await attempt(patient.open, signal);
+  if (opened instanceof CredstashError) {
+    yield troubled('configuration', opened);
+    return;
+  }
+  if (patient.trust !== undefined) yield fine('trust', patient.trust);
+  const { keys, entries } = opened;
+  const usable = yield* opened.check({ name, context, byName: prefix !== '', write, signal });
+  if (!usable.keys) return;
+  const opens = yield* dataKey(signal ? keys.during(signal) : keys, bound, write, signal);
+  if (!write || !usable.entries || !opens) return;
+  yield* canary(patient, entries, name, { ...options, context });
+}
+
+/** A data key, generated and unwrapped. Whether both worked. */
+async function* dataKey(
+  keys: Backend['keys'],
+  context: Context,
+  write: boolean,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Step, boolean> {
+  const title = 'data key';
+  const key = await attempt(() => keys.generate(context), signal);
+  if (key instanceof CredstashError && key.code === 'KEY_NOT_TRUSTED') {
+    yield untrustedKey(key, write);
+    return false;
+  }
+  if (key instanceof CredstashError) {
+    const isReader = key.code === 'ACCESS_DENIED' && !write;
+    const hint = 'who reads needs none; but without one, whether kms:Decrypt is allowed is unknown';
+    yield isReader
+      ? { ...troubled(title, key, 'unknown'), hint }
+      : troubled(title, key, 'failed', 'writer');
+    return false;
+  }
+  try {
+    yield fine(title, 'generated');
+    const unwrapped = await attempt(() => keys.unwrap(key.wrapped, context), signal);
+    if (unwrapped instanceof CredstashError) {
+      yield troubled(title, unwrapped, 'failed', 'reader');
+      return false;
+    }
+    const same = equal(unwrapped, key.plaintext);
+    unwrapped.fill(0);
+    if (same)
+      yield fine(
+        title,
+        `unwrapped under the encryption context of ${Object.keys(context).join(', ')}`,
+      );
+    else {
+      const other = 'it unwraps to another data key than the one that was wrapped';
+      yield troubled(title, new CredstashError('INTEGRITY', other));
+    }
+    return same;
+  } finally {
+    key.plaintext.fill(0);
+  }
+}
+
+/** An entry, stored, read and removed. */
+async function* canary(
+  { put, get }: Patient,
+  entries: Backend['entries'],
+  name: string,
+  { context, cipher, signal }: DoctorOptions,
+): AsyncGenerator<Step> {
+  const title = 'canary';
+  const value = randomBytes(32);
+  let removed: boolean | CredstashError;
+  let stored: EntryHeader | CredstashError | undefined;
+  try {
+    stored = await attempt(() => put(name, value, { context, cipher, signal }), signal);
+    if (stored instanceof CredstashError) {
+      yield troubled(title, stored, 'failed', 'writer');
+    } else {
+      yield fine(title, `${name} is sealed with ${stored.cipher} and stored`);
+      const read = await attempt(() => get(name, { context, signal }), signal);
+      if (read instanceof CredstashError) yield troubled(title, read);
+      else if (equal(read, value)) yield fine(title, 'read, and it is what was stored');
+      else {
+        yield troubled(title, new CredstashError('INTEGRITY', 'read, and it is another value'));
+      }
+    }
+  } finally {
+    // Also where the answer to the put was lost: whatever may be there goes. Not under a signal that has ended the rest.
+    removed = await attempt(() => entries.remove(name, FIRST_VERSION));
+  }
+  if (removed instanceof CredstashError) {
+    // What was denied is not there.
+    if (stored instanceof CredstashError && stored.code === 'ACCESS_DENIED') return;
+    const hint = `${name} may still be there: credstash delete ${shellWord(name)}`;
+    yield { ...troubled(title, removed), hint };
+  } else if (removed) {
+    yield fine(title, 'removed');
+  } else if (!(stored instanceof CredstashError)) {
+    const gone = new CredstashError('CONFLICT', `${name} was gone before it was removed`);
+    yield troubled(title, gone);
+  }
+}

@@ -1,0 +1,192 @@
+import type { Backend } from '../backend/backend.ts';
+import {
+  markAboutAll,
+  type BeginChange,
+  change,
+  type Change,
+  checkRewrite,
+  matching,
+  type RewriteOptions,
+  sortByVersion,
+  type Target,
+} from './batch.ts';
+import type { Context } from '../model/context.ts';
+import type { DataKey } from '../backend/key-service.ts';
+import type { Entry, EntryHeader } from '../model/entry.ts';
+import { CredstashError, hasCode } from '../errors.ts';
+import { matches } from '../model/name.ts';
+import { Originals } from './originals.ts';
+import { checkSealing, now, writtenDigest } from './put.ts';
+import { about, contextOf, openEntry } from './get.ts';
+import { equal } from '../seal/data-key.ts';
+import { FORMATS } from '../seal/formats.ts';
+import { checkCipher } from '../model/trust.ts';
+
+export interface MigrateOptions extends RewriteOptions {
+  /**
+   * The format to seal in: `AES-256-GCM`, or `AES-256-CTR`, which the original credstash can read. Default: `AES-256-GCM`,
+   * whatever is put by default.
+   */
+  readonly cipher?: string | undefined;
+}
+
+/** `Flows.rekey`. @param open opens the backend, once the options are checked */
+export async function* rekey(
+  open: () => Promise<Backend>,
+  options: RewriteOptions,
+): AsyncGenerator<Change> {
+  const { glob, context } = checkRewrite(options, 'open');
+  const on = await open();
+  const targets = await matching(on, glob, options.progress);
+  yield* change(targets, options, async (target, begin) => {
+    const entry = await present(on, target);
+    if (!entry) return false;
+    const key = await rewrapped(on, entry, context);
+    if (!key) return false;
+    if (await begin()) await on.entries.replace({ ...entry, key }, entry);
+    return true;
+  });
+}
+
+async function rewrapped(
+  on: Backend,
+  entry: Entry,
+  context: Context,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await on.keys.rewrap(entry.key, contextOf(on, entry, context));
+  } catch (error) {
+    throw about(entry, error);
+  }
+}
+
+/** `Flows.migrate`. @param open opens the backend, once the options are checked */
+export async function* migrate(
+  open: () => Promise<Backend>,
+  options: MigrateOptions,
+): AsyncGenerator<Change> {
+  const { glob, context } = checkRewrite(options, 'seal');
+  const { cipher } = checkSealing({ cipher: options.cipher });
+  const on = await open();
+  checkCipher(on.formats, cipher);
+  const { headers, originals } = await survey(on, glob, cipher, options);
+  const targets = headers.filter((header) => header.cipher !== cipher);
+  // One at a time: should anything be wrong with it, it is wrong with one entry.
+  const atOnce = options.dryRun ? {} : { maxConcurrency: 1 };
+  yield* change(targets, { ...options, ...atOnce }, (target, begin) =>
+    migrateEntry({ on, cipher, pairs: context, originals }, target, begin),
+  );
+}
+
+/** The headers that match, and where the table's original entries are if those are about to be sealed in the current format. */
+async function survey(
+  on: Backend,
+  glob: string,
+  cipher: Entry['cipher'],
+  { progress }: MigrateOptions,
+): Promise<{ headers: EntryHeader[]; originals?: Originals }> {
+  if (cipher === 'AES-256-CTR') return { headers: await matching(on, glob, progress) };
+  const headers: EntryHeader[] = [];
+  const originals = await Originals.scan(on, progress, (header) => {
+    if (matches(glob, header.name)) headers.push(header);
+  });
+  return { headers: sortByVersion(headers), originals };
+}
+
+interface Migration {
+  readonly on: Backend;
+  readonly cipher: Entry['cipher'];
+  readonly pairs: Context;
+  readonly originals?: Originals | undefined;
+}
+
+async function migrateEntry(
+  migration: Migration,
+  target: Target,
+  begin: BeginChange,
+): Promise<boolean> {
+  const { on, cipher, pairs, originals } = migration;
+  const was = await present(on, target);
+  if (!was || was.cipher === cipher) return false;
+  // What is a copy would open under this name for ever, as if it had been put there.
+  originals?.check(was);
+  const value = await openEntry(on, was, pairs);
+  try {
+    if (!(await begin())) return true;
+    const entry = await sealEntry(on, was, cipher, value, pairs);
+    // Whoever may wrap under a key may perhaps not unwrap: nothing is replaced by what cannot be opened here.
+    await expectValue(on, entry, value, pairs);
+    await on.entries.replace(entry, was);
+    try {
+      await expectValue(on, await present(on, entry), value, pairs);
+    } catch (error) {
+      // Whatever it is, no reader is to meet it; and the next entry would meet it too.
+      await on.entries.replace(was, entry).catch(() => undefined);
+      throw markAboutAll(
+        new CredstashError(
+          'UNEXPECTED',
+          `version ${was.version} of ${was.name} did not read back as it was, and was put back`,
+          { cause: error },
+        ),
+      );
+    }
+    return true;
+  } finally {
+    value.fill(0);
+  }
+}
+
+/** The same value under the same name, version and comment, in the format of `cipher`, under a data key of its own. */
+export async function sealEntry(
+  on: Backend,
+  was: Entry,
+  cipher: Entry['cipher'],
+  value: Uint8Array,
+  pairs: Context,
+): Promise<Entry> {
+  const { name, version, comment, digest } = was;
+  const header = {
+    name,
+    version,
+    cipher,
+    digest: writtenDigest(digest),
+    // An original entry does not say when it was stored: then it is the time of sealing.
+    ...(cipher === 'AES-256-CTR' ? {} : { created: was.created ?? now() }),
+    ...(comment === undefined ? {} : { comment }),
+  };
+  const { seal } = await FORMATS[cipher].load();
+  let dataKey: DataKey;
+  try {
+    dataKey = await on.keys.generate(contextOf(on, { ...was, cipher }, pairs));
+  } catch (error) {
+    // Each entry asks for its data key under the same master key.
+    if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE')) throw markAboutAll(error);
+    throw about(was, error);
+  }
+  try {
+    return { ...header, key: dataKey.wrapped, ...seal(header, dataKey.plaintext, value) };
+  } finally {
+    dataKey.plaintext.fill(0);
+  }
+}
+
+/** @throws CredstashError INTEGRITY when `entry` has another value, or is gone; and as `openEntry` does */
+export async function expectValue(
+  on: Backend,
+  entry: Entry | undefined,
+  value: Uint8Array,
+  pairs: Context,
+): Promise<void> {
+  const read = entry && (await openEntry(on, entry, pairs));
+  try {
+    if (read !== undefined && equal(read, value)) return;
+    throw new CredstashError('INTEGRITY', 'it has another value than before');
+  } finally {
+    read?.fill(0);
+  }
+}
+
+/** The entry as it is now; undefined where somebody has deleted it meanwhile. */
+function present({ entries }: Backend, { name, version }: Target): Promise<Entry | undefined> {
+  return entries.at(name, version);
+}

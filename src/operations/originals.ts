@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import type { Backend } from '../backend/backend.ts';
+import { conflict } from '../backend/entry-store.ts';
+import { sortByVersion, type Target } from './batch.ts';
+import type { Entry, EntryHeader } from '../model/entry.ts';
+import { CredstashError } from '../errors.ts';
+import { counted, type Progress } from '../util/progress.ts';
+
+/*
+ * Nothing in an original entry says whose it is: its key, contents and hmac open under any name (fugue/credstash#134). But
+ * each put makes a new data key, so that the same bytes under two names or versions show that somebody copied one of them.
+ */
+
+/** Contents of fewer bytes are compared along with their HMAC: two short secrets have the same ciphertext by chance. */
+const TELLING_BYTES = 8;
+const PLACES_TOLD = 3;
+/** One more than are told: one of them may be the entry that is asked about. Somebody may have made a million copies. */
+const PLACES_KEPT = PLACES_TOLD + 1;
+
+/** Where the same bytes are: the first places that were found, and how many there are. */
+interface Places {
+  readonly first: Target[];
+  count: number;
+}
+
+/** Where the keys and the contents of a table's original entries are. It holds hashes, and no entry. */
+export class Originals {
+  readonly #location: string;
+  readonly #places = new Map<string, Places>();
+
+  private constructor(location: string) {
+    this.#location = location;
+  }
+
+  /**
+   * Reads the whole table: the genuine entry of a copy may have any name.
+   *
+   * @param tell told of each entry's header, malformed ones included
+   */
+  static async scan(
+    { entries }: Backend,
+    progress: Progress | undefined,
+    tell: (header: EntryHeader) => void = () => undefined,
+  ): Promise<Originals> {
+    const originals = new Originals(entries.location);
+    for await (const { read, ...header } of counted(entries.all(), progress)) {
+      tell(header);
+      if (header.cipher !== 'AES-256-CTR') continue;
+      let entry: Entry;
+      try {
+        entry = read();
+      } catch (error) {
+        // A broken entry is not compared: whoever broke it could have deleted it as well.
+        if (error instanceof CredstashError) continue;
+        throw error;
+      }
+      originals.#add(entry);
+    }
+    return originals;
+  }
+
+  #add(entry: Entry): void {
+    const place = { name: entry.name, version: entry.version };
+    for (const fingerprint of fingerprintsOf(entry)) {
+      const places = this.#places.get(fingerprint);
+      if (!places) this.#places.set(fingerprint, { first: [place], count: 1 });
+      else if (++places.count <= PLACES_KEPT) places.first.push(place);
+    }
+  }
+
+  /**
+   * @param entry an original entry, as it is now
+   * @throws CredstashError INTEGRITY when its key or its contents were found elsewhere too; CONFLICT when it was changed after
+   *   the scan
+   */
+  check(entry: Entry): void {
+    const isHere = ({ name, version }: Target): boolean =>
+      name === entry.name && version === entry.version;
+    const others = new Set<Target>();
+    let count = 0;
+    for (const fingerprint of fingerprintsOf(entry)) {
+      const places = this.#places.get(fingerprint);
+      const isKnown = places && (places.count > PLACES_KEPT || places.first.some(isHere));
+      if (!isKnown) throw conflict(entry, this.#location);
+      for (const place of places.first) if (!isHere(place)) others.add(place);
+      count = Math.max(count, places.count - 1, others.size);
+    }
+    if (count > 0) throw copiedElsewhere(entry, sortByVersion([...others]), count);
+  }
+}
+
+function copiedElsewhere(
+  { name, version }: Entry,
+  others: readonly Target[],
+  count: number,
+): CredstashError {
+  const told = others
+    .slice(0, PLACES_TOLD)
+    .map((each) => `version ${each.version} of ${each.name}`);
+  if (count > told.length) told.push(`${count - told.length} more`);
+  return new CredstashError(
+    'INTEGRITY',
+    `version ${version} of ${name} has the same sealed bytes as ${told.join(', ')}: somebody copied one of them, and nothing in the original format tells which`,
+    { hint: 'find out whose value it is, and delete the copy: credstash delete NAME -v VERSION' },
+  );
+}
+
+function fingerprintsOf({ key, contents, hmac }: Entry): string[] {
+  return [
+    fingerprint('key', key),
+    contents.length < TELLING_BYTES
+      ? fingerprint('short', contents, hmac)
+      : fingerprint('contents', contents),
+  ];
+}
+
+/** One character for each byte, which a Map keeps in as many bytes. */
+function fingerprint(kind: string, ...parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256').update(`${kind} ${parts.map(({ length }) => length).join()} `);
+  for (const part of parts) hash.update(part);
+  return hash.digest().toString('latin1');
+}

@@ -1,0 +1,110 @@
+import type { Backend } from '../backend/backend.ts';
+import { conflict } from '../backend/entry-store.ts';
+import { change, type Change, checkRewrite, matching, type RewriteOptions } from './batch.ts';
+import type { Context } from '../model/context.ts';
+import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
+import { CredstashError, type ErrorCode } from '../errors.ts';
+import { Originals } from './originals.ts';
+import { openEntry } from './get.ts';
+import { commandLine } from '../util/shell-word.ts';
+import { shortVersion } from '../model/version.ts';
+
+export interface PruneOptions extends RewriteOptions {
+  /** How many of the newest versions of each secret stay, labelled or not; 1 or more. */
+  readonly keep: number;
+  /** Delete only what was stored longer ago, in milliseconds; an entry that does not say when stays. */
+  readonly olderThan?: number | undefined;
+  /**
+   * Open all versions of a secret that stay before the first one is deleted, which takes `context` and kms:Decrypt; default true.
+   * Else they are read, and must only be well-formed: whoever writes to the table can then have genuine versions deleted, by
+   * storing others that look newer.
+   */
+  readonly verify?: boolean | undefined;
+}
+
+/** `Flows.prune`. @param open opens the backend, once the options are checked */
+export async function* prune(
+  open: () => Promise<Backend>,
+  options: PruneOptions,
+): AsyncGenerator<Change> {
+  const { keep, olderThan, verify = true } = options;
+  const { glob, context } = checkRewrite(options, 'open');
+  if (!Number.isSafeInteger(keep) || keep < 1) {
+    throw new CredstashError('USAGE', 'the number of versions to keep is 1 or more');
+  }
+  if (olderThan !== undefined && !(olderThan >= 0)) {
+    throw new CredstashError('USAGE', 'an age is not below 0');
+  }
+  const on = await open();
+  const before = olderThan === undefined ? undefined : Date.now() - olderThan;
+  const doomed: EntryHeader[] = [];
+  const staying = new Map<string, EntryHeader[]>();
+  for (const [name, versions] of byName(await matching(on, glob, options.progress))) {
+    // They come by version, so that the oldest go first.
+    const isDoomed = (header: EntryHeader, i: number): boolean =>
+      i < versions.length - keep && !header.labels && isBefore(header, before);
+    const old = versions.filter(isDoomed);
+    if (old.length === 0) continue;
+    doomed.push(...old);
+    staying.set(name, versions.filter((header, i) => !isDoomed(header, i)).reverse());
+  }
+  const check = verify ? createVerifier(on, context) : createReader(on);
+  const checks = new Map<string, Promise<void>>();
+  yield* change(doomed, options, async ({ name, version }, begin) => {
+    const checked = checks.get(name) ?? checkAll(staying.get(name) ?? [], check);
+    checks.set(name, checked);
+    await checked;
+    // A label that came meanwhile keeps it.
+    return !(await begin()) || on.entries.remove(name, version, { unlabelled: true });
+  });
+}
+
+function isBefore({ created }: EntryHeader, time: number | undefined): boolean {
+  return time === undefined || (created !== undefined && Date.parse(created) < time);
+}
+
+type Check = (header: EntryHeader) => Promise<unknown>;
+
+/** @throws CredstashError the first one of `check`: then no version of this secret may be deleted */
+async function checkAll(staying: readonly EntryHeader[], check: Check): Promise<void> {
+  for (const header of staying) {
+    try {
+      await check(header);
+    } catch (error) {
+      throw error instanceof CredstashError ? explainLeftAlone(header, error) : error;
+    }
+  }
+}
+
+function explainLeftAlone({ name, version }: EntryHeader, error: CredstashError): CredstashError {
+  const toDelete = ['credstash', 'delete', '-v', shortVersion(version)];
+  const hints: Partial<Record<ErrorCode, string>> = {
+    INTEGRITY: `find out who wrote that version, and delete it: ${commandLine([...toDelete, ...(name.startsWith('-') ? ['--'] : []), name])}`,
+    ACCESS_DENIED: 'a role that may not decrypt prunes with --no-verify',
+  };
+  const message = `not deleted, because of a version that would stay: ${error.message}`;
+  return error.reworded(message, hints[error.code]);
+}
+
+/** Reads a version, which must be well-formed. @throws CredstashError INTEGRITY; CONFLICT when it was deleted after the listing */
+function createReader(on: Backend) {
+  return async (header: EntryHeader): Promise<Entry> => {
+    const entry = await on.entries.at(header.name, header.version);
+    if (entry) return entry;
+    throw conflict(header, on.entries.location);
+  };
+}
+
+/** Opens a version. */
+function createVerifier(on: Backend, context: Context): Check {
+  const read = createReader(on);
+  let originals: Promise<Originals> | undefined;
+  return async (header) => {
+    const entry = await read(header);
+    (await openEntry(on, entry, context)).fill(0);
+    if (entry.cipher !== 'AES-256-CTR') return;
+    // It opens under this name also where somebody copied it from another one.
+    originals ??= Originals.scan(on, undefined);
+    (await originals).check(entry);
+  };
+}

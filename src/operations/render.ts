@@ -1,0 +1,193 @@
+import type { Context } from '../model/context.ts';
+import { CredstashError, type Failure, together } from '../errors.ts';
+import {
+  inContext,
+  malformed,
+  parseAll,
+  parseReference,
+  type PlacedReference,
+  SCHEME,
+} from '../model/reference.ts';
+import { shellWord } from '../util/shell-word.ts';
+import { textOf, utf8 } from '../util/utf8.ts';
+
+/** Of a template: it may be nothing but references, each of which takes memory while they are resolved. */
+export const MAX_TEMPLATE_BYTES = 4 * 1024 * 1024;
+
+/** Of what a template becomes: a large secret may stand in it many times. */
+const MAX_RENDERED_BYTES = 256 * 1024 * 1024;
+
+/** A template taken apart: a text, a secret, a text, and so on to a last text. */
+export interface Template {
+  readonly texts: readonly Uint8Array[];
+  readonly slots: readonly Slot[];
+}
+
+/** Where a secret goes, by which filters; its place is `line 3, column 7`, counted in characters from 1. */
+export interface Slot extends PlacedReference {
+  readonly filters: readonly Filter[];
+}
+
+/** What escapes a secret. @throws CredstashError USAGE for one that it cannot hold; the message goes on from its name */
+export type Filter = (secret: Uint8Array) => Uint8Array;
+
+const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
+  ['base64', (secret) => utf8(Buffer.from(secret).toString('base64'))],
+  ['json', (secret) => utf8(jsonText(textFor('json', secret)))],
+  [
+    'shell',
+    (secret) => {
+      const text = textFor('shell', secret);
+      if (!text.includes('\0')) return utf8(shellWord(text));
+      throw new CredstashError('USAGE', 'has a NUL, which no word of a shell can have');
+    },
+  ],
+]);
+
+/**
+ * Takes a template apart at each `{{ REFERENCE }}` and `{{ REFERENCE | FILTER }}`; white space inside the braces is
+ * free. Other braces are text, which is bytes of any encoding that has ASCII's. Linear in the template's length.
+ *
+ * @param shared pairs that hold for every reference; its own win
+ * @throws CredstashError USAGE with `failures`, one for each reference that is malformed, named by line and column
+ */
+export function parseTemplate(template: Uint8Array, shared: Context): Template {
+  const bytes = Buffer.from(template.buffer, template.byteOffset, template.length);
+  const tags = [...findTags(bytes)];
+  const slots = parseAll(
+    tags.map((tag) => [tag.place, tag] as const),
+    ({ inside }) => parseTag(inside, shared),
+  );
+  const starts = [0, ...tags.map(({ end }) => end)];
+  const ends = [...tags.map(({ start }) => start), bytes.length];
+  return { texts: starts.map((start, i) => bytes.subarray(start, ends[i])), slots };
+}
+
+/** Where a reference stands, braces included; `inside` is undefined where they do not close. */
+interface Tag {
+  readonly place: string;
+  readonly start: number;
+  readonly end: number;
+  readonly inside: Uint8Array | undefined;
+}
+
+function* findTags(bytes: Buffer): Generator<Tag> {
+  const placeOf = positions(bytes);
+  let at = 0;
+  for (;;) {
+    const start = bytes.indexOf('{{', at);
+    if (start === -1) return;
+    let inner = start + 2;
+    while (WHITE_SPACE.has(bytes[inner])) inner += 1;
+    if (!SCHEME_BYTES.every((byte, i) => bytes[inner + i] === byte)) {
+      at = start + 1;
+      continue;
+    }
+    // It closes before the next one opens, so that nothing is looked at twice.
+    let end = inner;
+    while (end < bytes.length && !isPair(bytes, end, CLOSE) && !isPair(bytes, end, OPEN)) end += 1;
+    const closes = isPair(bytes, end, CLOSE);
+    const inside = closes ? bytes.subarray(inner, end) : undefined;
+    at = closes ? end + 2 : end;
+    yield { place: placeOf(start), start, end: at, inside };
+  }
+}
+
+const SCHEME_BYTES = Buffer.from(SCHEME);
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const LINE_FEED = 0x0a;
+const WHITE_SPACE = new Set<number | undefined>([0x09, LINE_FEED, 0x0d, 0x20]);
+
+function isPair(bytes: Buffer, at: number, brace: number): boolean {
+  return bytes[at] === brace && bytes[at + 1] === brace;
+}
+
+/** Gives the line and column of offsets that ascend. A character is a byte that continues none (RFC 3629, section 3). */
+function positions(bytes: Buffer): (offset: number) => string {
+  const hasMark = bytes.subarray(0, 3).equals(Buffer.from('\ufeff'));
+  // A byte order mark is no character of the first line.
+  let [at, line, column] = [hasMark ? 3 : 0, 1, 1];
+  return (offset) => {
+    for (; at < offset; at += 1) {
+      const byte = bytes[at] ?? 0;
+      if (byte === LINE_FEED) [line, column] = [line + 1, 1];
+      else if ((byte & 0xc0) !== 0x80) column += 1;
+    }
+    return `line ${line}, column ${column}`;
+  };
+}
+
+function parseTag(inside: Uint8Array | undefined, shared: Context): Omit<Slot, 'place'> {
+  if (inside === undefined) throw malformed('it is not closed by }}');
+  const text = textOf(inside);
+  if (text === undefined) throw malformed('it is not UTF-8');
+  const [reference = '', ...names] = text.split('|').map((part) => part.trim());
+  const filters = names.map((name) => {
+    const filter = FILTERS.get(name);
+    if (filter) return filter;
+    throw malformed(`a filter is one of ${[...FILTERS.keys()].join(', ')}`);
+  });
+  return { ...inContext(parseReference(reference), shared), filters };
+}
+
+/**
+ * Puts a template together.
+ *
+ * @param texts one more than there are secrets
+ * @throws CredstashError USAGE with `failures`, for each secret that its filter cannot hold; TOO_LARGE for a result of
+ *   over 256 MB
+ */
+export function fill(
+  texts: readonly Uint8Array[],
+  secrets: readonly (Slot & { readonly value: Uint8Array })[],
+): Uint8Array {
+  const failures: Failure[] = [];
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const add = (part: Uint8Array): void => {
+    length += part.length;
+    if (length > MAX_RENDERED_BYTES) {
+      throw new CredstashError(
+        'TOO_LARGE',
+        `the template would become longer than the ${MAX_RENDERED_BYTES} bytes that are given`,
+      );
+    }
+    parts.push(part);
+  };
+  for (const [i, text] of texts.entries()) {
+    add(text);
+    const secret = secrets[i];
+    if (!secret) continue;
+    try {
+      add(secret.filters.reduce((value, filter) => filter(value), secret.value));
+    } catch (error) {
+      if (!(error instanceof CredstashError) || error.code !== 'USAGE') throw error;
+      const about = new CredstashError('USAGE', `${secret.name} ${error.message}`);
+      failures.push({ name: secret.place, error: about });
+    }
+  }
+  if (failures.length === 0) return Buffer.concat(parts);
+  throw together(
+    `${failures.length} of the secrets cannot be put into the template`,
+    failures,
+    'base64 can hold any bytes',
+  );
+}
+
+function textFor(filter: string, secret: Uint8Array): string {
+  const text = textOf(secret);
+  if (text !== undefined) return text;
+  throw new CredstashError('USAGE', `is not UTF-8, which ${filter} needs`);
+}
+
+/**
+ * A JSON text that is the same one in YAML 1.1 and 1.2, where people put it: what YAML takes for a line break, a mark or
+ * no character is escaped, and what needs a pair of escapes is not.
+ */
+function jsonText(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,225 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Backend } from '../../src/backend/backend.ts';
+import { openLocal } from '../../src/backend/local/index.ts';
+import type { Change } from '../../src/operations/batch.ts';
+import type { Entry } from '../../src/model/entry.ts';
+import { CredstashError } from '../../src/errors.ts';
+import { Flows } from '../../src/flows.ts';
+
+let folder: string;
+let vault: ReturnType<typeof openLocal>;
+let flows: Flows;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'credstash-rewrite-'));
+  vault = openLocal(join(folder, 'vault'), { create: true });
+  flows = over({});
+  for (const name of ['a', 'b', 'c']) {
+    await flows.put(name, Buffer.from(`of ${name}`), { cipher: 'AES-256-CTR' });
+  }
+});
+afterEach(() => {
+  vault.vault.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The flows over the vault, with some of it replaced. */
+function over({ keys = {}, entries = {} }: { keys?: object; entries?: object }): Flows {
+  const proxy = <T extends object>(target: T, own: object): T =>
+    new Proxy(target, {
+      get: (_, name) => {
+        const member: unknown = Reflect.get(name in own ? own : target, name);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+  const backend: Backend = {
+    keys: proxy(vault.keys, keys),
+    entries: proxy(vault.entries, entries),
+  };
+  return new Flows(() => Promise.resolve(backend));
+}
+
+async function all(): Promise<Entry[]> {
+  const found: Entry[] = [];
+  for await (const each of vault.entries.all()) found.push(each.read());
+  return found;
+}
+
+async function outcomes(changes: AsyncIterable<Change>): Promise<string[]> {
+  const told: string[] = [];
+  for await (const each of changes) {
+    told.push(`${each.name} ${each.done === 'failed' ? each.error.code : each.done}`);
+  }
+  return told;
+}
+
+it('migrate replaces nothing by what cannot be opened here', async () => {
+  const before = await all();
+  const wrapped = before.map(({ key }) => Buffer.from(key).toString('hex'));
+  // As of somebody who may wrap under the new key, and not unwrap.
+  const unwrap: Backend['keys']['unwrap'] = (key, context) =>
+    wrapped.includes(Buffer.from(key).toString('hex'))
+      ? vault.keys.unwrap(key, context)
+      : Promise.reject(new CredstashError('ACCESS_DENIED', 'on purpose'));
+  expect(await outcomes(over({ keys: { unwrap } }).migrate())).toEqual([
+    'a ACCESS_DENIED',
+    'b ACCESS_DENIED',
+    'c ACCESS_DENIED',
+  ]);
+  expect(await all()).toEqual(before);
+});
+
+it('migrate puts back what does not read back, and stops', async () => {
+  const before = await all();
+  // The table gives something else than what was written to it.
+  const at: Backend['entries']['at'] = async (name, version) => {
+    const entry = await vault.entries.at(name, version);
+    return entry?.cipher === 'AES-256-GCM' ? { ...entry, comment: 'another' } : entry;
+  };
+  expect(await outcomes(over({ entries: { at } }).migrate())).toEqual([
+    'a UNEXPECTED',
+    'b UNEXPECTED',
+    'c UNEXPECTED',
+  ]);
+  expect(await all()).toEqual(before);
+});
+
+it('copy takes no old version where the newest one failed', async () => {
+  await flows.put('a', Buffer.from('newer'), { autoversion: true });
+  const newest = (await vault.entries.latest('a')) as Entry;
+  await vault.entries.replace({ ...newest, comment: 'changed' }, newest);
+  const there = openLocal(join(folder, 'there'), { create: true });
+  const to = new Flows(() => Promise.resolve(there));
+  expect(await outcomes(flows.copy(to))).toEqual([
+    'a INTEGRITY',
+    'a INTEGRITY',
+    'b changed',
+    'c changed',
+  ]);
+  expect(await to.names()).toEqual(['b', 'c']);
+  there.vault.close();
+});
+
+it('migrate takes its format from its own option only', async () => {
+  const originals = new Flows(() => Promise.resolve(vault), { cipher: 'AES-256-CTR' });
+  await flows.put('new', Buffer.from('of new'));
+  expect(await outcomes(originals.migrate())).toEqual(['a changed', 'b changed', 'c changed']);
+  const back = originals.migrate({ glob: 'new', cipher: 'AES-256-CTR' });
+  expect(await outcomes(back)).toEqual(['new changed']);
+});
+
+it('rollback keeps how the hmac of another port stands', async () => {
+  await flows.put('port', Buffer.from('one'), { cipher: 'AES-256-CTR', hmacAsText: true });
+  await flows.put('port', Buffer.from('two'), { autoversion: true });
+  await flows.rollback('port');
+  expect(await vault.entries.latest('port')).toMatchObject({
+    cipher: 'AES-256-CTR',
+    hmacAsText: true,
+  });
+});
+
+it('rollback takes the version as it stands, where another spelling of it is there too', async () => {
+  for (const version of ['3', '4']) {
+    await flows.put('spelled', Buffer.from(`plain ${version}`), { version, exactVersion: true });
+  }
+  await flows.put('spelled', Buffer.from('padded 3'), { version: '3' });
+  // By their bytes, `3` and `4` come after the padded one.
+  await expect(flows.rollback('spelled')).rejects.toMatchObject({ code: 'VERSION_NOT_NUMERIC' });
+  await flows.put('spelled', Buffer.from('newest'), { version: '5'.repeat(19) });
+  const { from } = await flows.rollback('spelled', { version: '4' });
+  expect(from).toBe('4');
+  expect(Buffer.from(await flows.get('spelled')).toString()).toBe('plain 4');
+});
+
+describe('original entries that stand twice', () => {
+  const copyOf = async (name: string, to: string, version: number): Promise<Entry> => {
+    const entry = (await vault.entries.latest(name)) as Entry;
+    return { ...entry, name: to, version: String(version).padStart(19, '0') };
+  };
+
+  it('are refused however many there are, without comparing each with each', async () => {
+    await flows.put('long', Buffer.from('a long value'), { cipher: 'AES-256-CTR' });
+    const one = await copyOf('long', 'z', 1);
+    const copies = Array.from({ length: 20_000 }, (_, i) => ({ ...one, version: String(i + 1) }));
+    const entries: Partial<Backend['entries']> = {
+      all: async function* () {
+        await Promise.resolve();
+        for (const entry of copies) yield { ...entry, read: () => entry };
+      },
+      at: (_, version) => Promise.resolve(copies[Number(version) - 1]),
+    };
+    const found: Change[] = [];
+    for await (const each of over({ entries }).migrate()) found.push(each);
+    expect(found).toHaveLength(20_000);
+    const messages = found.map((each) => (each.done === 'failed' ? each.error.message : each.done));
+    expect(messages.every((message) => message.includes(', 19996 more: '))).toBe(true);
+  });
+
+  it('are seen as they were when the table was read: what was changed since is a conflict', async () => {
+    const swapped = await copyOf('a', 'b', 1);
+    let reads = 0;
+    // Somebody puts the bytes of a in the place of b after the scan, and takes them away from a.
+    const at: Backend['entries']['at'] = async (name, version) => {
+      if (reads++ === 0) {
+        const b = (await vault.entries.latest('b')) as Entry;
+        await vault.entries.remove('a', swapped.version);
+        await vault.entries.replace(swapped, b);
+      }
+      return vault.entries.at(name, version);
+    };
+    expect(await outcomes(over({ entries: { at } }).migrate())).toEqual([
+      'a skipped',
+      'b CONFLICT',
+      'c changed',
+    ]);
+    expect(await vault.entries.latest('b')).toMatchObject({ cipher: 'AES-256-CTR' });
+  });
+
+  it('are each on its own where only the data key is the same, or only the contents', async () => {
+    const long = Buffer.from('a value of more than eight bytes');
+    for (const name of ['d', 'e', 'f']) await flows.put(name, long, { cipher: 'AES-256-CTR' });
+    const [d, e, f] = await Promise.all(
+      ['d', 'e', 'f'].map(async (name) => (await vault.entries.latest(name)) as Entry),
+    );
+    if (!d || !e || !f) throw new Error('not stored');
+    await vault.entries.replace({ ...e, key: d.key }, e);
+    await vault.entries.replace({ ...f, contents: d.contents }, f);
+    expect(await outcomes(flows.migrate({ glob: 'd' }))).toEqual(['d INTEGRITY']);
+    expect(await outcomes(flows.migrate())).toEqual([
+      'a changed',
+      'b changed',
+      'c changed',
+      'd INTEGRITY',
+      'e INTEGRITY',
+      'f INTEGRITY',
+    ]);
+  });
+});
+
+it('prune deletes nothing where a version that stays was deleted after the listing', async () => {
+  for (const value of ['2', '3']) await flows.put('a', Buffer.from(value), { autoversion: true });
+  let reads = 0;
+  const at: Backend['entries']['at'] = async (name, version) => {
+    if (reads++ === 0) await vault.entries.remove(name, version);
+    return vault.entries.at(name, version);
+  };
+  expect(await outcomes(over({ entries: { at } }).prune({ keep: 1, glob: 'a' }))).toEqual([
+    'a CONFLICT',
+    'a CONFLICT',
+  ]);
+  expect(await flows.history('a')).toHaveLength(2);
+});
+
+it('prune of a table whose key service does not answer ends there', async () => {
+  for (const name of ['a', 'b']) await flows.put(name, Buffer.from('x'), { autoversion: true });
+  const unwrap = vi.fn(() => Promise.reject(new CredstashError('UNREACHABLE', 'on purpose')));
+  const options = { keep: 1, maxConcurrency: 1 };
+  expect(await outcomes(over({ keys: { unwrap } }).prune(options))).toEqual([
+    'a UNREACHABLE',
+    'b UNREACHABLE',
+  ]);
+  expect(unwrap).toHaveBeenCalledTimes(1);
+});
