@@ -117,7 +117,7 @@ const ABOUT_ALL: readonly ErrorCode[] = [
 ];
 
 /** Whether `error` is about one secret, so that others may fare better. */
-export function isOfOneSecret(error: unknown): error is CredstashError {
+export function concernsOneSecret(error: unknown): error is CredstashError {
   return error instanceof CredstashError && !ABOUT_ALL.includes(error.code);
 }
 
@@ -154,7 +154,7 @@ export function worstFirst(failures: readonly Failure[]): Failure[] {
 }
 
 /** One error for all of `failures`, of which there is one at least. Its code is that of the first one, or of a grave one. */
-export function together(
+export function combineFailures(
   message: string,
   failures: readonly Failure[],
   hint: string | undefined,

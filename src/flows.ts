@@ -6,7 +6,7 @@ import {
   checkChange,
   matching,
   type RewriteOptions,
-  stoppable,
+  stopOnSharedError,
   type Target,
   versionsOf,
 } from './operations/batch.ts';
@@ -18,18 +18,18 @@ import {
   type ErrorCode,
   type Failure,
   hasCode,
-  isOfOneSecret,
-  together,
+  concernsOneSecret,
+  combineFailures,
 } from './errors.ts';
 import { checkLabel } from './model/label.ts';
 import { checkGlob, checkName, literalPrefixes, matches } from './model/name.ts';
 import { inParallel } from './util/parallel.ts';
 import {
-  checked,
+  validateContext,
   checkGet,
   checkSealing,
   type GetOptions,
-  identity,
+  cacheKey,
   type Plan,
   plan,
   type PutOptions,
@@ -39,16 +39,16 @@ import {
 import {
   combineSignals,
   type CallOptions,
-  counted,
+  withProgress,
   type Progress,
   type ProgressOptions,
 } from './util/progress.ts';
 import type { PruneOptions } from './operations/prune.ts';
 import {
   checkWhich,
-  find,
-  lacks,
-  lookUp,
+  requireEntry,
+  versionNotFound,
+  findEntry,
   openEntry,
   textFrom,
   type Which,
@@ -129,7 +129,7 @@ export interface DeleteOptions
 export interface Deletion extends Target, Pick<EntryHeader, 'labels'> {}
 
 /** One secret of several that are got at once. */
-export interface Wanted extends GetOptions {
+export interface SecretRequest extends GetOptions {
   readonly name: string;
   /** What asks for it, a variable or a place in a file, by which a failure is then told; default: its name. */
   readonly place?: string | undefined;
@@ -206,25 +206,25 @@ export class Flows {
   }
 
   #bounded<T extends ChangeOptions>(options: T): T {
-    return { maxConcurrency: this.#defaults.maxConcurrency, ...given(options) };
+    return { maxConcurrency: this.#defaults.maxConcurrency, ...omitUndefined(options) };
   }
 
   /** The backend, for as long as one flow takes. */
-  async #on(options: CallOptions): Promise<Backend> {
+  async #open(options: CallOptions): Promise<Backend> {
     const signal = this.#signalOf(options);
     signal?.throwIfAborted();
     const { keys, entries } = await this.#backend();
     const formats = this.#formats;
     return signal
-      ? { keys: keys.during(signal), entries: entries.during(signal), formats }
+      ? { keys: keys.withSignal(signal), entries: entries.withSignal(signal), formats }
       : { keys, entries, formats };
   }
 
   /** The same, for a flow that seals or wraps. @throws CredstashError KEY_NOT_TRUSTED, before any request */
-  async #toWrite(options: CallOptions): Promise<Backend> {
-    const on = await this.#on(options);
-    on.keys.checkKey?.();
-    return on;
+  async #openToWrite(options: CallOptions): Promise<Backend> {
+    const backend = await this.#open(options);
+    backend.keys.checkKey?.();
+    return backend;
   }
 
   /**
@@ -238,12 +238,12 @@ export class Flows {
   async put(name: string, value: Uint8Array, options: PutOptions = {}): Promise<Stored> {
     const { label } = options;
     if (label !== undefined) checkLabel(label);
-    const sealing = { ...this.#defaults, ...given(options) };
+    const sealing = { ...this.#defaults, ...omitUndefined(options) };
     const planned = plan(name, value.length, sealing, this.#formats);
-    const on = await this.#toWrite(options);
-    const header = await store(on, planned, value, options);
+    const backend = await this.#openToWrite(options);
+    const header = await sealAndCreate(backend, planned, value, options);
     if (label === undefined) return header;
-    return { ...header, before: await moveToStored(on, header, label) };
+    return { ...header, before: await moveLabelToStored(backend, header, label) };
   }
 
   /**
@@ -254,7 +254,7 @@ export class Flows {
    */
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
     const request = checkGet(name, options);
-    return get(await this.#on(options), request);
+    return get(await this.#open(options), request);
   }
 
   /**
@@ -274,30 +274,30 @@ export class Flows {
    * @throws CredstashError USAGE for bad input; with `failures`, one for each that cannot be got: its code is one of
    *   theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
    */
-  async getMany<W extends Wanted>(
+  async getMany<W extends SecretRequest>(
     wanted: readonly W[],
     options: ProgressOptions = {},
   ): Promise<(W & { readonly value: Uint8Array })[]> {
     const requests = new Map<string, Request>();
     const identified = wanted.map((each) => {
       const request = checkGet(each.name, each);
-      const id = identity(request);
+      const id = cacheKey(request);
       requests.set(id, request);
       return { each, id };
     });
-    const on = await this.#on(options);
+    const backend = await this.#open(options);
     const got = new Map<string, Uint8Array | CredstashError>();
     const attempt = async ([id, request]: [string, Request]): Promise<void> => {
       try {
-        got.set(id, await get(on, request));
+        got.set(id, await get(backend, request));
       } catch (error) {
         this.#signalOf(options)?.throwIfAborted();
-        if (!isOfOneSecret(error)) throw error;
+        if (!concernsOneSecret(error)) throw error;
         got.set(id, error);
       }
     };
     const attempts = inParallel(this.#atOnce(UNWRAPS_AT_ONCE), requests, attempt);
-    for await (const _ of counted(attempts, options.progress, requests.size));
+    for await (const _ of withProgress(attempts, options.progress, requests.size));
     const values: (W & { readonly value: Uint8Array })[] = [];
     const failures: Failure[] = [];
     for (const { each, id } of identified) {
@@ -306,8 +306,8 @@ export class Flows {
       else if (value) failures.push({ name: each.place ?? each.name, error: value });
     }
     if (failures.length === 0) return values;
-    throw together(
-      `${failures.length} of ${wanted.length} secrets cannot be got from ${on.entries.location}, so none is given`,
+    throw combineFailures(
+      `${failures.length} of ${wanted.length} secrets cannot be got from ${backend.entries.location}, so none is given`,
       failures,
       hintOf(failures, 'give each the encryption context that it was put with'),
     );
@@ -330,9 +330,12 @@ export class Flows {
     for (const [variable, text] of Object.entries(variables)) {
       if (text !== undefined && isReference(text)) texts.push([variable, text]);
     }
-    const got = await this.getMany(parseReferences(texts, checked(options.context, 'open')), {
-      signal: options.signal,
-    });
+    const got = await this.getMany(
+      parseReferences(texts, validateContext(options.context, 'open')),
+      {
+        signal: options.signal,
+      },
+    );
     return new Map(got.map(({ place, value }) => [place, value]));
   }
 
@@ -348,7 +351,7 @@ export class Flows {
     template: Uint8Array,
     options: ProgressOptions & { readonly context?: Context | undefined } = {},
   ): Promise<Uint8Array> {
-    const { texts, slots } = parseTemplate(template, checked(options.context, 'open'));
+    const { texts, slots } = parseTemplate(template, validateContext(options.context, 'open'));
     return fill(texts, await this.getMany(slots, options));
   }
 
@@ -366,30 +369,33 @@ export class Flows {
     const { skipUndecryptable = false, progress } = options;
     const { glob = '*' } = options;
     const globs = (typeof glob === 'string' ? [glob] : glob).map(checkGlob);
-    const context = checked(options.context, 'open');
+    const context = validateContext(options.context, 'open');
     const which = checkWhich(options);
-    const on = await this.#on(options);
-    on.keys.prepare();
-    const chosen = await choose(on, globs, which, progress);
+    const backend = await this.#open(options);
+    backend.keys.warmUp();
+    const chosen = await selectEntries(backend, globs, which, progress);
     const secrets: Secret[] = [];
     const leftOut: Failure[] = [];
     const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
       try {
-        return { name, value: await openEntry(on, await entryOf(on, name, found, which), context) };
+        return {
+          name,
+          value: await openEntry(backend, await readSelected(backend, name, found, which), context),
+        };
       } catch (error) {
         this.#signalOf(options)?.throwIfAborted();
-        if (isOfOneSecret(error)) return { name, error };
+        if (concernsOneSecret(error)) return { name, error };
         throw error;
       }
     };
     const opened = inParallel(this.#atOnce(UNWRAPS_AT_ONCE), chosen, open);
-    for await (const each of counted(opened, progress, chosen.length)) {
+    for await (const each of withProgress(opened, progress, chosen.length)) {
       if ('error' in each) leftOut.push(each);
       else secrets.push(each);
     }
     if (leftOut.length === 0 || skipUndecryptable) return { secrets, leftOut };
-    throw together(
-      `${leftOut.length} of ${chosen.length} secrets in ${on.entries.location} cannot be opened, so none is given`,
+    throw combineFailures(
+      `${leftOut.length} of ${chosen.length} secrets in ${backend.entries.location} cannot be opened, so none is given`,
       leftOut,
       hintOf(
         leftOut,
@@ -410,7 +416,7 @@ export class Flows {
     options: PutAllOptions = {},
   ): AsyncGenerator<PutOutcome> {
     const names = new Set<string>();
-    const sealing = { ...this.#defaults, ...given(options) };
+    const sealing = { ...this.#defaults, ...omitUndefined(options) };
     const planned = secrets.map((secret) => {
       if (names.has(secret.name)) {
         throw new CredstashError('USAGE', `the secret ${secret.name} is given twice`);
@@ -419,11 +425,11 @@ export class Flows {
       const planned = plan(secret.name, secret.value.length, sealing, this.#formats);
       return { ...secret, plan: planned };
     });
-    const on = await this.#toWrite(options);
+    const backend = await this.#openToWrite(options);
     const put = async ({ name, value, plan }: (typeof planned)[number]): Promise<PutOutcome> => {
       if (options.skipUnchanged) {
         try {
-          if (await holds(on, name, value, options)) return { name, done: 'unchanged' };
+          if (await hasSameValue(backend, name, value, options)) return { name, done: 'unchanged' };
         } catch (error) {
           // An entry that is read has a master key of its own; what is stored has the same for all.
           if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE'))
@@ -431,19 +437,19 @@ export class Flows {
           throw error;
         }
       }
-      await store(on, plan, value, options);
+      await sealAndCreate(backend, plan, value, options);
       return { name, done: 'stored' };
     };
-    const attempt = stoppable(
+    const attempt = stopOnSharedError(
       put,
       ({ name }, error): PutOutcome => ({ name, done: 'failed', error }),
       {
         isOfAll: (error) =>
-          hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE') || !isOfOneSecret(error),
+          hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE') || !concernsOneSecret(error),
         signal: this.#signalOf(options),
       },
     );
-    yield* counted(
+    yield* withProgress(
       inParallel(this.#atOnce(PUTS_AT_ONCE), planned, attempt),
       options.progress,
       planned.length,
@@ -452,9 +458,9 @@ export class Flows {
 
   /** The name of every secret, once, in order. */
   async names(options: ProgressOptions = {}): Promise<string[]> {
-    const { entries } = await this.#on(options);
+    const { entries } = await this.#open(options);
     const names = new Set<string>();
-    for await (const { name } of counted(entries.headers(), options.progress)) names.add(name);
+    for await (const { name } of withProgress(entries.headers(), options.progress)) names.add(name);
     return [...names].sort(compareUtf8);
   }
 
@@ -465,7 +471,7 @@ export class Flows {
    */
   async list(glob = '*', options: ProgressOptions = {}): Promise<EntryHeader[]> {
     const wanted = checkGlob(glob);
-    return matching(await this.#on(options), wanted, options.progress);
+    return matching(await this.#open(options), wanted, options.progress);
   }
 
   /**
@@ -476,8 +482,8 @@ export class Flows {
    */
   async *headers(glob = '*', options: ProgressOptions = {}): AsyncGenerator<EntryHeader> {
     const wanted = checkGlob(glob);
-    const { entries } = await this.#on(options);
-    for await (const header of counted(entries.headers(), options.progress)) {
+    const { entries } = await this.#open(options);
+    for await (const header of withProgress(entries.headers(), options.progress)) {
       if (matches(wanted, header.name)) yield header;
     }
   }
@@ -489,7 +495,7 @@ export class Flows {
    */
   async history(name: string, options: ProgressOptions = {}): Promise<EntryHeader[]> {
     checkName(name);
-    return versionsOf(await this.#on(options), name, options.progress);
+    return versionsOf(await this.#open(options), name, options.progress);
   }
 
   /**
@@ -506,25 +512,25 @@ export class Flows {
     const { label, ...wantedVersion } = options;
     if (label !== undefined) checkLabel(label);
     const { which, context } = checkGet(name, wantedVersion);
-    checked(options.context, 'seal');
+    validateContext(options.context, 'seal');
     const { cipher } = checkSealing(options);
     checkCipher(this.#formats, cipher);
-    const on = await this.#toWrite(options);
-    on.keys.prepare();
-    const versions = await versionsOf(on, name);
+    const backend = await this.#openToWrite(options);
+    backend.keys.warmUp();
+    const versions = await versionsOf(backend, name);
     const wanted = which.version === undefined ? undefined : spellings(which.version);
     const from = wanted
       ? wanted.find((each) => versions.some(({ version }) => version === each))
       : versions.at(1)?.version;
     if (from === undefined) {
-      if (wanted) throw lacks(on, name, which);
+      if (wanted) throw versionNotFound(backend, name, which);
       throw new CredstashError(
         'VERSION_NOT_FOUND',
-        `${name} has one version alone in ${on.entries.location}, and nothing to go back to`,
+        `${name} has one version alone in ${backend.entries.location}, and nothing to go back to`,
       );
     }
-    const entry = await find(on, name, { version: from, exactVersion: true });
-    const value = await openEntry(on, entry, context);
+    const entry = await requireEntry(backend, name, { version: from, exactVersion: true });
+    const value = await openEntry(backend, entry, context);
     try {
       const sealing = {
         version: nextVersion(name, versions[0]?.version ?? ''),
@@ -536,11 +542,11 @@ export class Flows {
       const planned = plan(name, value.length, sealing, this.#formats);
       const hmacAsText = planned.header.cipher === 'AES-256-CTR' ? entry.hmacAsText : undefined;
       const stored = { hmacAsText, newest: versions[0], onWarning: options.onWarning };
-      const header = await store(on, planned, value, stored);
+      const header = await sealAndCreate(backend, planned, value, stored);
       const others = versions.flatMap(({ version, labels = [] }) =>
         labels.filter((each) => each !== label).map((each) => ({ label: each, version })),
       );
-      const before = label === undefined ? [] : await moveToStored(on, header, label);
+      const before = label === undefined ? [] : await moveLabelToStored(backend, header, label);
       return { header, from, before, others };
     } finally {
       value.fill(0);
@@ -564,14 +570,14 @@ export class Flows {
     checkLabel(label);
     const { version } = options;
     if (version !== undefined) checkVersion(version);
-    const on = await this.#on(options);
-    const versions = (await versionsOf(on, name)).map((header) => header.version);
+    const backend = await this.#open(options);
+    const versions = (await versionsOf(backend, name)).map((header) => header.version);
     const found =
       version === undefined
         ? versions[0]
         : spellings(version).find((each) => versions.includes(each));
-    if (found === undefined) throw lacks(on, name, { version });
-    return { version: found, before: await on.entries.label(name, label, found) };
+    if (found === undefined) throw versionNotFound(backend, name, { version });
+    return { version: found, before: await backend.entries.moveLabel(name, label, found) };
   }
 
   /**
@@ -583,11 +589,11 @@ export class Flows {
   async unlabel(name: string, label: string, options: CallOptions = {}): Promise<string[]> {
     checkName(name);
     checkLabel(label);
-    const on = await this.#on(options);
-    const before = await on.entries.label(name, label, undefined);
+    const backend = await this.#open(options);
+    const before = await backend.entries.moveLabel(name, label, undefined);
     if (before.length > 0) return before;
-    await versionsOf(on, name);
-    throw lacks(on, name, { label });
+    await versionsOf(backend, name);
+    throw versionNotFound(backend, name, { label });
   }
 
   /**
@@ -599,7 +605,7 @@ export class Flows {
    */
   async *prune(options: PruneOptions): AsyncGenerator<Change> {
     const { prune } = await import('./operations/prune.ts');
-    yield* prune(() => this.#on(options), this.#bounded(options));
+    yield* prune(() => this.#open(options), this.#bounded(options));
   }
 
   /**
@@ -611,7 +617,7 @@ export class Flows {
    */
   async *rekey(options: RewriteOptions = {}): AsyncGenerator<Change> {
     const { rekey } = await import('./operations/migrate.ts');
-    yield* rekey(() => this.#toWrite(options), this.#bounded(options));
+    yield* rekey(() => this.#openToWrite(options), this.#bounded(options));
   }
 
   /**
@@ -624,7 +630,7 @@ export class Flows {
    */
   async *migrate(options: MigrateOptions = {}): AsyncGenerator<Change> {
     const { migrate } = await import('./operations/migrate.ts');
-    yield* migrate(() => this.#toWrite(options), this.#bounded(options));
+    yield* migrate(() => this.#openToWrite(options), this.#bounded(options));
   }
 
   /**
@@ -635,7 +641,7 @@ export class Flows {
    */
   async *padVersions(options: RewriteOptions = {}): AsyncGenerator<Change> {
     const { padVersions } = await import('./operations/pad-versions.ts');
-    yield* padVersions(() => this.#on(options), this.#bounded(options));
+    yield* padVersions(() => this.#open(options), this.#bounded(options));
   }
 
   /**
@@ -648,8 +654,8 @@ export class Flows {
   async *copy(to: Flows, options: CopyOptions = {}): AsyncGenerator<Change> {
     const { copy } = await import('./operations/copy.ts');
     const open = async (): Promise<{ from: Backend; to: Backend }> => ({
-      from: await this.#on(options),
-      to: await to.#toWrite(options),
+      from: await this.#open(options),
+      to: await to.#openToWrite(options),
     });
     yield* copy(open, this.#bounded(options));
   }
@@ -662,7 +668,7 @@ export class Flows {
    */
   async newestVersion(name: string, options: CallOptions = {}): Promise<string | undefined> {
     checkName(name);
-    const { entries } = await this.#on(options);
+    const { entries } = await this.#open(options);
     return (await entries.newestHeader(name))?.version;
   }
 
@@ -680,9 +686,9 @@ export class Flows {
     checkName(name);
     const asked = checkVersion(options.version ?? FIRST_VERSION);
     const version = options.exactVersion ? asked : padVersion(asked);
-    const { entries } = await this.#on(options);
+    const { entries } = await this.#open(options);
     try {
-      if ((await entries.at(name, version)) === undefined) return;
+      if ((await entries.get(name, version)) === undefined) return;
     } catch (error) {
       if (!hasCode(error, 'INTEGRITY')) throw error;
     }
@@ -700,24 +706,24 @@ export class Flows {
     const { version, exactVersion, dryRun = false, confirm, progress } = options;
     const wanted =
       version === undefined ? undefined : spellings(checkVersion(version), exactVersion);
-    const on = await this.#on(options);
-    const versions = (await versionsOf(on, name, progress)).map(
+    const backend = await this.#open(options);
+    const versions = (await versionsOf(backend, name, progress)).map(
       ({ version, labels }): Deletion => ({ name, version, ...(labels ? { labels } : {}) }),
     );
     const [found] = (wanted ?? []).flatMap((each) =>
       versions.filter((header) => header.version === each),
     );
-    if (wanted && !found) throw lacks(on, name, { version });
+    if (wanted && !found) throw versionNotFound(backend, name, { version });
     const doomed = found ? [found] : versions.reverse();
     if (dryRun) yield* doomed;
     else if (!confirm || (await confirm(doomed))) {
-      yield* counted(deleteVersions(on, doomed), progress, doomed.length);
+      yield* withProgress(deleteVersions(backend, doomed), progress, doomed.length);
     }
   }
 }
 
 /** Without what is undefined, which would hide a default. */
-function given<T extends object>(options: T): T {
+function omitUndefined<T extends object>(options: T): T {
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as T;
@@ -740,14 +746,14 @@ async function* deleteVersions(
  * @returns the versions that had it before
  * @throws CredstashError with `stored`
  */
-async function moveToStored(
+async function moveLabelToStored(
   { entries }: Backend,
   header: EntryHeader,
   label: string,
 ): Promise<string[]> {
   const { name, version } = header;
   try {
-    return await entries.label(name, label, version);
+    return await entries.moveLabel(name, label, version);
   } catch (error) {
     if (!(error instanceof CredstashError)) throw error;
     throw new CredstashError(
@@ -758,8 +764,8 @@ async function moveToStored(
   }
 }
 
-async function store(
-  on: Backend,
+async function sealAndCreate(
+  backend: Backend,
   { header: template, context }: Plan,
   value: Uint8Array,
   options: Pick<PutOptions, 'autoversion' | 'hmacAsText' | 'onWarning'> & {
@@ -769,20 +775,20 @@ async function store(
 ): Promise<EntryHeader> {
   const { autoversion = false, hmacAsText, onWarning } = options;
   const { name } = template;
-  on.keys.prepare();
+  backend.keys.warmUp();
   // Only its header is read: the next version is stored also after an entry that is broken.
-  let newest = autoversion ? await on.entries.newestHeader(name) : options.newest;
+  let newest = autoversion ? await backend.entries.newestHeader(name) : options.newest;
   let version = autoversion ? versionAfter(name, newest) : template.version;
   // Meanwhile what seals it is loaded.
   const loading = FORMATS[template.cipher].load();
-  const dataKey = await on.keys.generate(context);
+  const dataKey = await backend.keys.generate(context);
   try {
     const { seal } = await loading;
     for (;;) {
       const header = { ...template, version };
       const sealed = seal(header, dataKey.plaintext, value);
       try {
-        await on.entries.create({
+        await backend.entries.create({
           ...header,
           key: dataKey.wrapped,
           ...sealed,
@@ -793,7 +799,7 @@ async function store(
       } catch (error) {
         // Somebody else stored this version first. Each round means that one writer got through, so this ends.
         if (!autoversion || !hasCode(error, 'VERSION_EXISTS')) throw error;
-        newest = await on.entries.newestHeader(name);
+        newest = await backend.entries.newestHeader(name);
         const after = versionAfter(name, newest);
         if (after === version) throw error;
         version = after;
@@ -817,24 +823,24 @@ function describeDowngrade(before: EntryHeader, { name, version }: EntryHeader):
   return `version ${shortVersion(version)} of ${name} is an original entry (AES-256-CTR) after a current one, version ${shortVersion(before.version)}: nothing binds it to its name`;
 }
 
-async function get(on: Backend, { name, which, context }: Request): Promise<Uint8Array> {
-  on.keys.prepare();
-  return openEntry(on, await find(on, name, which), context);
+async function get(backend: Backend, { name, which, context }: Request): Promise<Uint8Array> {
+  backend.keys.warmUp();
+  return openEntry(backend, await requireEntry(backend, name, which), context);
 }
 
 /** Whether the version that a put would follow, or the very one that it names, has these bytes. */
-async function holds(
-  on: Backend,
+async function hasSameValue(
+  backend: Backend,
   name: string,
   value: Uint8Array,
   options: PutOptions,
 ): Promise<boolean> {
   const { exactVersion } = options;
   const version = options.autoversion ? undefined : options.version;
-  const entry = await lookUp(on, name, { version, exactVersion });
+  const entry = await findEntry(backend, name, { version, exactVersion });
   if (!entry) return false;
   const { equal } = await import('./seal/data-key.ts');
-  const stored = await openEntry(on, entry, checked(options.context, 'open'));
+  const stored = await openEntry(backend, entry, validateContext(options.context, 'open'));
   try {
     return equal(stored, value);
   } finally {
@@ -846,15 +852,20 @@ async function holds(
  * The entry of a choice. A read of a whole table takes long: where it saw a label on no version or on several, that is
  * looked up again, because it may have moved meanwhile.
  */
-async function entryOf(on: Backend, name: string, found: Choice[1], which: Which): Promise<Entry> {
+async function readSelected(
+  backend: Backend,
+  name: string,
+  found: Choice[1],
+  which: Which,
+): Promise<Entry> {
   if (found) return found.read();
-  const entry = which.label === undefined ? undefined : await lookUp(on, name, which);
+  const entry = which.label === undefined ? undefined : await findEntry(backend, name, which);
   if (entry) return entry;
-  throw lacks(on, name, which);
+  throw versionNotFound(backend, name, which);
 }
 
 /** What to open of a getall, by name. */
-async function choose(
+async function selectEntries(
   { entries }: Backend,
   globs: readonly string[],
   { version, exactVersion, label }: Which,
@@ -864,7 +875,7 @@ async function choose(
   const spelled = version === undefined ? [] : spellings(version, exactVersion);
   const chosen = new Map<string, Choice[1]>();
   const several = new Set<string>();
-  for await (const found of counted(entries.all(literalPrefixes(globs)), progress)) {
+  for await (const found of withProgress(entries.scan(literalPrefixes(globs)), progress)) {
     if (!globs.some((glob) => matches(glob, found.name))) continue;
     const before = chosen.get(found.name);
     if (label !== undefined) {

@@ -1,5 +1,5 @@
 export type { AwsSettings } from './backend/aws/settings.ts';
-export type { Wait, Waiting } from './backend/aws/throttle-retry.ts';
+export type { Wait, OnWait as Waiting } from './backend/aws/throttle-retry.ts';
 export type { Backend } from './backend/backend.ts';
 export type { EntryStore, Found } from './backend/entry-store.ts';
 export type { DataKey, KeyService } from './backend/key-service.ts';
@@ -41,7 +41,7 @@ export type {
   RolledBack,
   Stored,
   Target,
-  Wanted,
+  SecretRequest as Wanted,
 } from './flows.ts';
 export { Flows } from './flows.ts';
 export { isReference, parseReference, type Reference } from './model/reference.ts';

@@ -1,5 +1,5 @@
 import { CredstashError, hasCode } from './errors.ts';
-import { checkGet, type GetOptions, identity, type Request } from './operations/put.ts';
+import { checkGet, type GetOptions, cacheKey, type Request } from './operations/put.ts';
 import { textFrom } from './operations/get.ts';
 
 /** A value is fetched again by the first get in the last tenth of its ttl, so that none has to wait for it. */
@@ -40,7 +40,7 @@ interface Kept {
 type Outcome = { readonly value: Uint8Array } | { readonly error: unknown };
 
 /** A request that is under way, and who waits for it. */
-interface Flight {
+interface PendingFetch {
   readonly since: Moment;
   /** Called at once when it ends: a value may be wiped right after. Whether an error was passed on to a caller. */
   readonly waiting: Set<(outcome: Outcome) => boolean>;
@@ -67,7 +67,7 @@ export class SecretCache {
   readonly #onError: (name: string, error: unknown) => void;
   /** The one that was asked for last is the last. */
   readonly #kept = new Map<string, Kept>();
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights = new Map<string, PendingFetch>();
   readonly #closing = new AbortController();
 
   /**
@@ -106,7 +106,7 @@ export class SecretCache {
     const { id, request } = this.#check(name, options);
     const kept = this.#usable(id);
     const flight = this.#flights.get(id);
-    if (!kept) return this.#join(id, flight ?? this.#begin(id, request), options.signal);
+    if (!kept) return this.#waitFor(id, flight ?? this.#begin(id, request), options.signal);
     this.#kept.delete(id);
     this.#kept.set(id, kept);
     const age = since(kept.since);
@@ -117,7 +117,7 @@ export class SecretCache {
     const wait = refresh ? WAIT_MS - since(refresh.since) : 0;
     if (age < this.#ttl || !refresh || isDown || wait <= 0) return value;
     value.fill(0);
-    return this.#join(id, refresh, options.signal, wait);
+    return this.#waitFor(id, refresh, options.signal, wait);
   }
 
   /** The secret as text. @throws CredstashError as `get` does; USAGE where its bytes are no UTF-8 */
@@ -137,11 +137,11 @@ export class SecretCache {
     const before = this.#flights.get(id);
     if (before) {
       // It may have read the table before this call.
-      await this.#land(before, options.signal, () => undefined);
+      await this.#settle(before, options.signal, () => undefined);
       this.#check(name, options);
     }
     const flight = this.#flights.get(id) ?? this.#begin(id, request);
-    await this.#land(flight, options.signal, (outcome) => {
+    await this.#settle(flight, options.signal, (outcome) => {
       if ('error' in outcome) throw outcome.error;
     });
   }
@@ -162,7 +162,7 @@ export class SecretCache {
     options.signal?.throwIfAborted();
     if (this.#closing.signal.aborted) throw isClosed();
     const request = checkGet(name, options);
-    return { id: identity(request), request };
+    return { id: cacheKey(request), request };
   }
 
   /** What is kept and may be given, if only while AWS is down. */
@@ -198,14 +198,14 @@ export class SecretCache {
     }
   }
 
-  #begin(id: string, request: Request): Flight {
-    const flight: Flight = { since: now(), waiting: new Set() };
+  #begin(id: string, request: Request): PendingFetch {
+    const flight: PendingFetch = { since: now(), waiting: new Set() };
     this.#flights.set(id, flight);
-    void this.#fly(id, flight, request);
+    void this.#fetch(id, flight, request);
     return flight;
   }
 
-  async #fly(id: string, flight: Flight, { name, which, context }: Request): Promise<void> {
+  async #fetch(id: string, flight: PendingFetch, { name, which, context }: Request): Promise<void> {
     const { signal } = this.#closing;
     let outcome: Outcome;
     try {
@@ -236,9 +236,9 @@ export class SecretCache {
    *
    * @param wait after which a stale value is given; one that AWS is down for is given at once
    */
-  #join(
+  #waitFor(
     id: string,
-    flight: Flight,
+    flight: PendingFetch,
     signal: AbortSignal | undefined,
     wait?: number,
   ): Promise<Uint8Array> {
@@ -250,7 +250,12 @@ export class SecretCache {
       if (value) return value;
       throw outcome.error;
     };
-    return this.#land(flight, signal, take, wait === undefined ? undefined : { wait, take: stale });
+    return this.#settle(
+      flight,
+      signal,
+      take,
+      wait === undefined ? undefined : { wait, take: stale },
+    );
   }
 
   /**
@@ -258,8 +263,8 @@ export class SecretCache {
    *
    * @param sooner what is taken after `wait`, if it is there
    */
-  #land<T>(
-    flight: Flight,
+  #settle<T>(
+    flight: PendingFetch,
     signal: AbortSignal | undefined,
     take: (outcome: Outcome) => T,
     sooner?: { readonly wait: number; readonly take: () => T | undefined },

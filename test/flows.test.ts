@@ -40,10 +40,10 @@ const keys: KeyService = {
     handedOut.push(plaintext);
     return Promise.resolve(plaintext);
   },
-  prepare: () => undefined,
+  warmUp: () => undefined,
   wrap: () => Promise.reject(new Error('not here')),
   rewrap: (wrapped) => Promise.resolve(wrapped),
-  during: () => keys,
+  withSignal: () => keys,
 };
 
 function of(name?: string): Entry[] {
@@ -76,12 +76,12 @@ const entries: EntryStore = {
     calls.push('newest header');
     return Promise.resolve(of(name)[0]);
   },
-  at: (name, version) => {
+  get: (name, version) => {
     calls.push(`at ${version}`);
     return Promise.resolve(stored.get(`${name} ${version}`));
   },
   versions: (name) => each(of(name)),
-  all: async function* (prefixes = ['']) {
+  scan: async function* (prefixes = ['']) {
     calls.push(`all ${prefixes.join()}`);
     for await (const entry of each(of())) {
       if (prefixes.some((prefix) => entry.name.startsWith(prefix)))
@@ -96,9 +96,9 @@ const entries: EntryStore = {
     calls.push(`remove ${version}`);
     return Promise.resolve(stored.delete(`${name} ${version}`));
   },
-  labelled: () => Promise.resolve(undefined),
-  label: () => Promise.resolve([]),
-  during: () => entries,
+  getByLabel: () => Promise.resolve(undefined),
+  moveLabel: () => Promise.resolve([]),
+  withSignal: () => entries,
 };
 
 const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: entries }));

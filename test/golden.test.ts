@@ -38,7 +38,7 @@ function flows(keys: KeyService, entries: EntryStore): Flows {
 const entries = table.map(({ entry }) => entry);
 const credstash = flows(
   {
-    prepare: () => undefined,
+    warmUp: () => undefined,
     unwrap: (wrapped, context) => {
       const row = table.find(({ entry }) => Buffer.compare(entry.key, wrapped) === 0);
       return JSON.stringify(row?.context) === JSON.stringify(context)
@@ -47,7 +47,7 @@ const credstash = flows(
     },
   } as Partial<KeyService> as KeyService,
   {
-    all: () => each(entries.map((entry) => ({ ...entry, read: () => entry }))),
+    scan: () => each(entries.map((entry) => ({ ...entry, read: () => entry }))),
     headers: () => each(entries),
   } as Partial<EntryStore> as EntryStore,
 );

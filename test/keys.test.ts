@@ -96,7 +96,7 @@ function between<T extends object>(target: T): T {
         const call = String(property);
         calls.push(call);
         const answer = (): unknown => Reflect.apply(member, target, args);
-        const isListing = ['all', 'headers', 'versions'].includes(call);
+        const isListing = ['scan', 'headers', 'versions'].includes(call);
         return isListing ? answer() : meddle(call, answer as () => Promise<unknown>);
       };
     },
@@ -113,12 +113,12 @@ function watching(keys: KeyService): KeyService {
     },
     unwrap: async (wrapped, context) =>
       watch('a data key that was unwrapped', await keys.unwrap(wrapped, context)),
-    prepare: () => {
-      keys.prepare();
+    warmUp: () => {
+      keys.warmUp();
     },
     wrap: (plaintext, context) => keys.wrap(plaintext, context),
     rewrap: (wrapped, context) => keys.rewrap(wrapped, context),
-    during: (signal) => watching(keys.during(signal)),
+    withSignal: (signal) => watching(keys.withSignal(signal)),
   };
 }
 
@@ -381,7 +381,7 @@ describe.each(ciphers)('the data key of a get (%s) is zeroed', (cipher) => {
 
   it('by never being, when the context is another', async () => {
     await expect(credstash.get('n', { context: prod })).rejects.toThrow(coded('WRONG_CONTEXT'));
-    expect(calls).toEqual(['prepare', 'latest', 'unwrap']);
+    expect(calls).toEqual(['warmUp', 'latest', 'unwrap']);
     expect(keysSeen).toEqual([]);
   });
 });
@@ -616,7 +616,7 @@ describe('no data key is unwrapped for an item that is malformed', () => {
       expect(each).toMatchObject({ done: 'failed', error: { code: 'INTEGRITY' } });
     }
     // Nothing but being told that one will be wanted.
-    expect(calls.filter((call) => call !== 'prepare')).toEqual([]);
+    expect(calls.filter((call) => call !== 'warmUp')).toEqual([]);
   });
 
   it('and one is unwrapped for those that are not', async () => {
@@ -627,7 +627,7 @@ describe('no data key is unwrapped for an item that is malformed', () => {
       await expect(
         new Flows(() => Promise.resolve({ keys: between(vault.keys), entries: store })).get('n'),
       ).rejects.toThrow();
-      expect(calls).toEqual(['prepare', 'unwrap']);
+      expect(calls).toEqual(['warmUp', 'unwrap']);
     }
   });
 });

@@ -39,7 +39,7 @@ export interface Usable {
 export type Checks = AsyncGenerator<Step, Usable>;
 
 /** The step of an error. @param policy which one would allow it, where it was denied */
-export function troubled(
+export function failedStep(
   title: string,
   error: CredstashError,
   state: 'failed' | 'unknown' = 'failed',
@@ -53,7 +53,7 @@ export function troubled(
 }
 
 /** A step that nobody tells about. @param what could not be looked at: `whether its rotation is on` */
-export function hidden(title: string, what: string, error: CredstashError): Step {
+export function unknownStep(title: string, what: string, error: CredstashError): Step {
   return { title, state: 'unknown', ...metBy(error, `${what}: ${error.message}`) };
 }
 
@@ -65,12 +65,12 @@ function metBy(
 }
 
 /** A step that works. */
-export function fine(title: string, found: string): Step {
+export function okStep(title: string, found: string): Step {
   return { title, state: 'ok', found };
 }
 
 /** A step that works, and should be mended as `hint` says. */
-export function dubious(title: string, found: string, hint?: string): Step {
+export function warningStep(title: string, found: string, hint?: string): Step {
   return mended({ title, state: 'warning', found }, hint);
 }
 
@@ -82,8 +82,8 @@ export function dubious(title: string, found: string, hint?: string): Step {
  */
 export function versionsStep(unpadded: number, among: string): Step {
   const title = 'versions';
-  if (unpadded === 0) return fine(title, `no unpadded numbers among ${among}`);
-  return dubious(
+  if (unpadded === 0) return okStep(title, `no unpadded numbers among ${among}`);
+  return warningStep(
     title,
     `unpadded numbers among ${among}: ${unpadded}; they sort as text, 10 before 2, so that get may give an older version`,
     'pad them: credstash migrate --pad-versions (with --dry-run it shows them)',
@@ -92,7 +92,7 @@ export function versionsStep(unpadded: number, among: string): Step {
 
 /** The step of a key to seal under that is not trusted: who only reads needs none. */
 export function untrustedKey(error: CredstashError, write: boolean): Step {
-  const step = troubled('key', error);
+  const step = failedStep('key', error);
   return write ? step : { ...step, state: 'warning' };
 }
 

@@ -40,7 +40,7 @@ export interface EntryStore {
   /** What a listing needs of the newest version, also of a broken entry; undefined for a name without any. */
   newestHeader(name: string): Promise<EntryHeader | undefined>;
   /** One version, spelled as it stands in the table; absent is undefined, broken throws. */
-  at(name: string, version: string): Promise<Entry | undefined>;
+  get(name: string, version: string): Promise<Entry | undefined>;
   /** Every version of a name, newest first; throws when it comes to a broken one. */
   versions(name: string): AsyncIterable<Entry>;
   /**
@@ -48,7 +48,7 @@ export interface EntryStore {
    *
    * @param prefixes what the names begin with, up to 100 of them; default: all entries
    */
-  all(prefixes?: readonly string[]): AsyncIterable<Found>;
+  scan(prefixes?: readonly string[]): AsyncIterable<Found>;
   /** What a listing needs of every entry, or of those of one name, in no order; broken ones too. */
   headers(name?: string): AsyncIterable<EntryHeader>;
   /**
@@ -62,7 +62,7 @@ export interface EntryStore {
     options?: { readonly unlabelled?: boolean },
   ): Promise<boolean>;
   /** The version that has `label`; absent is undefined, broken throws. @throws CredstashError CONFLICT when several have it */
-  labelled(name: string, label: string): Promise<Entry | undefined>;
+  getByLabel(name: string, label: string): Promise<Entry | undefined>;
   /**
    * Moves `label` to `version`, spelled as it stands in the table, from whichever version has it, in one step: nobody sees
    * it on two, and of two who move it at once, the later one moves it from the other's. Undefined takes it away.
@@ -70,9 +70,9 @@ export interface EntryStore {
    * @returns the versions that had it before
    * @throws CredstashError VERSION_NOT_FOUND when there is no such version; CONFLICT when others keep moving it
    */
-  label(name: string, label: string, version: string | undefined): Promise<string[]>;
+  moveLabel(name: string, label: string, version: string | undefined): Promise<string[]>;
   /** The same store, whose requests end once `signal` is aborted: they reject with its reason. */
-  during(signal: AbortSignal): EntryStore;
+  withSignal(signal: AbortSignal): EntryStore;
 }
 
 /** The error of a version that was asked for by its name and is not there, in the same words on every backend. */

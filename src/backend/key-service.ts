@@ -19,7 +19,7 @@ export interface DataKey {
  */
 export interface KeyService {
   /** A data key will be wanted soon: a service that is far away may be connected to meanwhile. Asks for nothing, never throws. */
-  prepare(): void;
+  warmUp(): void;
   /**
    * Refuses before any request to make or wrap data keys, where the master key is known not to be trusted. What is not
    * known yet is checked by each method.
@@ -36,7 +36,7 @@ export interface KeyService {
   /** `wrapped` under this service's present master key; undefined where it is under that one already. Nobody sees the data key. */
   rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array | undefined>;
   /** The same service, whose requests end once `signal` is aborted: they reject with its reason. */
-  during(signal: AbortSignal): KeyService;
+  withSignal(signal: AbortSignal): KeyService;
 }
 
 /** The error of a data key that does not unwrap, in the same words on every backend. */

@@ -279,7 +279,7 @@ export function report(
   io: Io,
   options: { readonly log?: Log | undefined; readonly debug?: boolean | undefined } = {},
 ): number {
-  const failure = familiar(error, argv);
+  const failure = toCredstashError(error, argv);
   const origin: string[] = [];
   for (const each of [failure, ...failure.failures.map((one) => one.error)]) {
     for (let at: unknown = each; at instanceof Error; at = at.cause) {
@@ -324,7 +324,7 @@ function stackOf({ message, stack = '' }: Error): string[] {
 }
 
 /** `error` as one of the family, with a message that quotes neither a secret nor what may be one. */
-function familiar(error: unknown, argv: readonly string[]): CredstashError {
+function toCredstashError(error: unknown, argv: readonly string[]): CredstashError {
   if (error instanceof CredstashError) return error;
   if (error instanceof CommanderError) return usageError(error, argv);
   if (hintOfFault(error) !== undefined) {

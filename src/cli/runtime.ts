@@ -3,7 +3,7 @@ import { CredstashError } from '../errors.ts';
 import { acceptsAnyCertificate } from '../util/tls.ts';
 
 /** Sections of NODE_DEBUG that print what is typed, read and sent, signed requests, or the environment. */
-const TELLTALE = [
+const LEAKY_DEBUG_SECTIONS = [
   'child_process',
   'fetch',
   'http',
@@ -23,7 +23,7 @@ const TELLTALE = [
  * @returns the error to end with, of the code USAGE; undefined if there is none of them
  */
 export function findRuntimeDanger(): CredstashError | undefined {
-  const section = TELLTALE.find((each) => debuglog(each).enabled);
+  const section = LEAKY_DEBUG_SECTIONS.find((each) => debuglog(each).enabled);
   if (section !== undefined) {
     return new CredstashError(
       'USAGE',

@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { type FormatOptions, texts } from './pairs.ts';
+import { type FormatOptions, textPairs } from './pairs.ts';
 import { visible } from './visible.ts';
 
 /**
@@ -10,7 +10,7 @@ import { visible } from './visible.ts';
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
 export function csv(secrets: readonly Secret[], { onTerminal }: FormatOptions = {}): string {
-  return texts('csv', secrets)
+  return textPairs('csv', secrets)
     .map(([name, value]) => [onTerminal ? visible(name) : name, value].map(field))
     .map((fields) => `${fields.join(',')}\n`)
     .join('');

@@ -1,7 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { byteLength } from '../util/utf8.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { environmentName, type FormatOptions, texts, UNSEEN_NAME, variables } from './pairs.ts';
+import { environmentName, type FormatOptions, textPairs, UNSEEN_NAME, variables } from './pairs.ts';
 import { visible } from './visible.ts';
 
 /** The client's reader takes lines of fewer bytes than this (Go, bufio.MaxScanTokenSize). */
@@ -16,7 +16,7 @@ const LINE_BYTES = 65_536;
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function docker(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  return variables('docker', texts('docker', secrets), {
+  return variables('docker', textPairs('docker', secrets), {
     rename: environmentName(options),
     refuse: (variable, value) => {
       if (!/^[^\s=#][^\s=]*$/.test(variable)) return 'docker takes no such name for a variable';

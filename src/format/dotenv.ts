@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { environmentName, type FormatOptions, texts, variables } from './pairs.ts';
+import { environmentName, type FormatOptions, textPairs, variables } from './pairs.ts';
 
 /**
  * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where
@@ -9,7 +9,7 @@ import { environmentName, type FormatOptions, texts, variables } from './pairs.t
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function dotenv(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  return variables('dotenv', texts('dotenv', secrets), {
+  return variables('dotenv', textPairs('dotenv', secrets), {
     rename: environmentName(options),
     refuse: (variable, value) => {
       // __proto__ is lost in the object that dotenv fills.

@@ -1,6 +1,6 @@
 import type { Secret } from '../model/entry.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { environmentName, type FormatOptions, texts, UNSEEN_NAME, variables } from './pairs.ts';
+import { environmentName, type FormatOptions, textPairs, UNSEEN_NAME, variables } from './pairs.ts';
 import { visible } from './visible.ts';
 
 /** What a job of GitHub Actions needs: the first for its log, on stdout, the second for the file GITHUB_ENV. */
@@ -23,7 +23,7 @@ export function githubExport(
   secrets: readonly Secret[],
   options: FormatOptions = {},
 ): GithubExport {
-  const pairs = variables('github', texts('github', secrets), {
+  const pairs = variables('github', textPairs('github', secrets), {
     rename: environmentName(options),
     refuse: (variable, value) =>
       refuse(variable, value) ?? refuseReserved(variable, options.allowName),

@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { CredstashError, type Failure, together } from '../errors.ts';
+import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { textOf } from '../util/utf8.ts';
 import { envName } from './env-name.ts';
 
@@ -26,7 +26,10 @@ export const UNSEEN_NAME =
  *
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
-export function texts(format: string, secrets: readonly Secret[]): [name: string, value: string][] {
+export function textPairs(
+  format: string,
+  secrets: readonly Secret[],
+): [name: string, value: string][] {
   const pairs: [string, string][] = [];
   const failures = [];
   for (const { name, value } of secrets) {
@@ -38,7 +41,7 @@ export function texts(format: string, secrets: readonly Secret[]): [name: string
     }
   }
   if (failures.length === 0) return pairs;
-  throw together(
+  throw combineFailures(
     `${format} cannot hold ${failures.length} of the secrets`,
     failures,
     'json and yaml can; or get such a secret with -o FILE',
@@ -86,7 +89,7 @@ export function variables<Value>(
     return [variable, value];
   });
   if (failures.length === 0) return renamed;
-  throw together(
+  throw combineFailures(
     `${format} cannot hold ${failures.length} of the secrets`,
     failures,
     `json and yaml can; or choose other secrets with credstash get GLOB -f ${format}`,

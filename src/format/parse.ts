@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { CredstashError, type Failure, together } from '../errors.ts';
+import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { textOf, utf8 } from '../util/utf8.ts';
 import { isPlainText } from './yaml.ts';
 
@@ -27,7 +27,7 @@ export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
     else failures.push({ name, error: new CredstashError('USAGE', value) });
   }
   if (failures.length === 0) return secrets;
-  throw together(`${failures.length} of the values cannot be stored`, failures, HINT);
+  throw combineFailures(`${failures.length} of the values cannot be stored`, failures, HINT);
 }
 
 function refused(why: string): CredstashError {

@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { texts } from './pairs.ts';
+import { textPairs } from './pairs.ts';
 
 /**
  * `name=value` lines that `java.util.Properties` reads back as the same texts. All of it is ASCII, so it is the same
@@ -8,7 +8,7 @@ import { texts } from './pairs.ts';
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
 export function properties(secrets: readonly Secret[]): string {
-  return texts('properties', secrets)
+  return textPairs('properties', secrets)
     .map(([name, value]) => {
       // A name ends at the first of these, and a line that begins with # or ! is a comment. A value begins at the
       // first that is no blank.

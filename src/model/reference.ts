@@ -1,5 +1,5 @@
 import { bindName, type Context, checkContext } from './context.ts';
-import { CredstashError, type Failure, together } from '../errors.ts';
+import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { checkName } from './name.ts';
 import { checkWhich } from '../operations/get.ts';
 
@@ -112,7 +112,7 @@ export function parseAll<Item, Parsed>(
   }
   if (failures.length === 0) return parsed;
   const what = failures.length === 1 ? 'a reference is' : `${failures.length} references are`;
-  throw together(`${what} malformed, so no secret was asked for`, failures, HINT);
+  throw combineFailures(`${what} malformed, so no secret was asked for`, failures, HINT);
 }
 
 /** The error of a reference that is none. @param why says nothing of what may be a secret */

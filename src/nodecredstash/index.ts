@@ -1,7 +1,7 @@
 import type { Context } from '../model/context.ts';
 import { Credstash } from '../credstash.ts';
 import type { EntryHeader } from '../model/entry.ts';
-import { CredstashError, hasCode, together } from '../errors.ts';
+import { CredstashError, hasCode, combineFailures } from '../errors.ts';
 import { type SdkOptions, sdk3Options } from './sdk2-options.ts';
 import { compareUtf8, textOf } from '../util/utf8.ts';
 import { nextVersion } from '../model/version.ts';
@@ -191,7 +191,7 @@ class CredStash {
         }
       }
       if (failures.length > 0 && !skipUndecryptable) {
-        throw together(
+        throw combineFailures(
           `${failures.length} of ${failures.length + texts.length} secrets cannot be opened, so none is given`,
           failures,
           'give the encryption context that they share, or leave out what does not open with skipUndecryptable',

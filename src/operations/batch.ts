@@ -1,12 +1,12 @@
 import type { Backend } from '../backend/backend.ts';
 import type { Context, ContextUse } from '../model/context.ts';
 import type { EntryHeader } from '../model/entry.ts';
-import { CredstashError, isOfOneSecret, isUnforeseenAnswer } from '../errors.ts';
+import { CredstashError, concernsOneSecret, isUnforeseenAnswer } from '../errors.ts';
 import { checkGlob, matches } from '../model/name.ts';
 import { inParallel } from '../util/parallel.ts';
-import { checked } from './put.ts';
-import { counted, type Progress, type ProgressOptions } from '../util/progress.ts';
-import { absent } from './get.ts';
+import { validateContext } from './put.ts';
+import { withProgress, type Progress, type ProgressOptions } from '../util/progress.ts';
+import { secretNotFound } from './get.ts';
 import { sleep } from '../util/sleep.ts';
 import { compareUtf8 } from '../util/utf8.ts';
 
@@ -79,7 +79,7 @@ export function checkRewrite(
   use: ContextUse,
 ): { glob: string; context: Context } {
   checkChange(options);
-  return { glob: checkGlob(options.glob ?? '*'), context: checked(options.context, use) };
+  return { glob: checkGlob(options.glob ?? '*'), context: validateContext(options.context, use) };
 }
 
 /** The headers of the entries whose name matches, by name and then by version. */
@@ -89,7 +89,7 @@ export async function matching(
   progress?: Progress,
 ): Promise<EntryHeader[]> {
   const headers: EntryHeader[] = [];
-  for await (const header of counted(entries.headers(), progress)) {
+  for await (const header of withProgress(entries.headers(), progress)) {
     if (matches(glob, header.name)) headers.push(header);
   }
   return sortByVersion(headers);
@@ -102,13 +102,14 @@ export function sortByVersion<T extends Target>(targets: T[]): T[] {
 
 /** The headers of one secret, the newest first. @throws CredstashError SECRET_NOT_FOUND */
 export async function versionsOf(
-  on: Backend,
+  backend: Backend,
   name: string,
   progress?: Progress,
 ): Promise<EntryHeader[]> {
   const headers: EntryHeader[] = [];
-  for await (const header of counted(on.entries.headers(name), progress)) headers.push(header);
-  if (headers.length === 0) throw absent(on, name);
+  for await (const header of withProgress(backend.entries.headers(name), progress))
+    headers.push(header);
+  if (headers.length === 0) throw secretNotFound(backend, name);
   return headers.sort((a, b) => compareUtf8(b.version, a.version));
 }
 
@@ -121,7 +122,7 @@ export type BeginChange = () => Promise<boolean>;
  *
  * @param work whether it changed something, or would in a dry run; it asks its second argument just before its first write
  */
-export async function* change<T extends Target>(
+export async function* runBatch<T extends Target>(
   targets: readonly T[],
   options: ChangeOptions,
   work: (target: T, begin: BeginChange) => Promise<boolean>,
@@ -129,12 +130,12 @@ export async function* change<T extends Target>(
   const { dryRun = false, confirm, signal, progress } = options;
   const { rate, atOnce } = checkChange(options);
   if (targets.length === 0 || (!dryRun && confirm && !(await confirm(targets)))) return;
-  const turn = paced(rate, signal);
+  const turn = rateLimit(rate, signal);
   const begin: BeginChange = async () => {
     if (!dryRun) await turn();
     return !dryRun;
   };
-  const attempt = stoppable(
+  const attempt = stopOnSharedError(
     async (target: T): Promise<Change> => {
       signal?.throwIfAborted();
       const { name, version } = target;
@@ -144,7 +145,7 @@ export async function* change<T extends Target>(
     ({ name, version }, error): Change => ({ name, version, done: 'failed', error }),
     { isOfAll: (error) => !concernsOneEntry(error), signal },
   );
-  yield* counted(inParallel(atOnce, targets, attempt), progress, targets.length);
+  yield* withProgress(inParallel(atOnce, targets, attempt), progress, targets.length);
 }
 
 const ABOUT_ALL = new WeakSet<CredstashError>();
@@ -152,7 +153,7 @@ const ABOUT_ALL = new WeakSet<CredstashError>();
 /** Whether the next entry may fare better than the one that met `error`. */
 export function concernsOneEntry(error: unknown): boolean {
   if (!(error instanceof CredstashError) || ABOUT_ALL.has(error)) return false;
-  return isOfOneSecret(error) || isUnforeseenAnswer(error);
+  return concernsOneSecret(error) || isUnforeseenAnswer(error);
 }
 
 /** The same error, behind which no other entry is tried, whatever its code. */
@@ -162,7 +163,7 @@ export function markAboutAll(error: CredstashError): CredstashError {
 }
 
 /** What waits for its turn: `rate` of them a second. */
-function paced(rate: number, signal: AbortSignal | undefined): () => Promise<void> {
+function rateLimit(rate: number, signal: AbortSignal | undefined): () => Promise<void> {
   let free = 0;
   return async () => {
     signal?.throwIfAborted();
@@ -180,11 +181,11 @@ function paced(rate: number, signal: AbortSignal | undefined): () => Promise<voi
  * @param isOfAll whether the others would meet the same error
  * @param signal whose reason is no failure of an item
  */
-export function stoppable<T, R>(
+export function stopOnSharedError<T, R>(
   work: (item: T) => Promise<R>,
   failed: (item: T, error: CredstashError) => R,
   {
-    isOfAll = (error) => !isOfOneSecret(error),
+    isOfAll = (error) => !concernsOneSecret(error),
     signal,
   }: {
     readonly isOfAll?: (error: CredstashError) => boolean;

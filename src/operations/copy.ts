@@ -2,7 +2,7 @@ import type { Backend } from '../backend/backend.ts';
 import {
   markAboutAll,
   type BeginChange,
-  change,
+  runBatch,
   type Change,
   checkRewrite,
   concernsOneEntry,
@@ -12,7 +12,7 @@ import {
 import type { Context } from '../model/context.ts';
 import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
 import { CredstashError, hasCode, TargetError } from '../errors.ts';
-import { about, contextOf, openEntry } from './get.ts';
+import { nameEntry, contextOf, openEntry } from './get.ts';
 import { equal } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { compareUtf8 } from '../util/utf8.ts';
@@ -62,7 +62,7 @@ export async function* copy(
   if (targets[0]) await requireTarget(copying, targets[0]);
   const newest = new Map<string, Promise<boolean>>();
   const untried = new Map<string, CredstashError>();
-  yield* change(targets, options, async (header, begin) => {
+  yield* runBatch(targets, options, async (header, begin) => {
     const first = newest.get(header.name);
     if (first) {
       await first.catch((error: unknown) => {
@@ -113,7 +113,7 @@ async function requireTarget(
   { name, version }: EntryHeader,
 ): Promise<void> {
   try {
-    await inPlace(to.entries.at(name, version), dryRun);
+    await inPlace(to.entries.get(name, version), dryRun);
   } catch (error) {
     if (hasCode(error, 'TABLE_NOT_FOUND', 'VAULT_NOT_FOUND')) throw asTargetError(error);
     if (!concernsOneEntry(error)) throw error;
@@ -126,7 +126,7 @@ async function copyEntry(
   begin: BeginChange,
 ): Promise<boolean> {
   const { from, to, dryRun, pairs } = copying;
-  const entry = await from.entries.at(header.name, header.version);
+  const entry = await from.entries.get(header.name, header.version);
   // Deleted meanwhile.
   if (!entry) return false;
   const there = await readAtTarget(copying, entry);
@@ -138,7 +138,7 @@ async function copyEntry(
   if (labels.length === 0) return !there;
   if (there) mayWrite = await begin();
   if (mayWrite) {
-    for (const label of labels) await to.entries.label(entry.name, label, entry.version);
+    for (const label of labels) await to.entries.moveLabel(entry.name, label, entry.version);
   }
   return true;
 }
@@ -165,7 +165,7 @@ async function rewrapped({ from, to, pairs }: Copying, entry: Entry): Promise<En
     // Every entry is wrapped under this key.
     if (hasCode(error, 'KEY_NOT_FOUND')) throw markAboutAll(asTargetError(error));
     if (hasCode(error, 'KEY_UNUSABLE')) throw markAboutAll(error);
-    throw about(entry, error);
+    throw nameEntry(entry, error);
   } finally {
     dataKey.fill(0);
   }
@@ -189,14 +189,14 @@ async function unwrapVerified(
     return { context, dataKey };
   } catch (error) {
     dataKey?.fill(0);
-    throw about(entry, error);
+    throw nameEntry(entry, error);
   }
 }
 
 /** What the target has in the place of `entry`; nothing where a dry run creates no vault. */
 async function readAtTarget({ to, dryRun }: Copying, entry: Entry): Promise<Entry | undefined> {
   try {
-    return await inPlace(to.entries.at(entry.name, entry.version), dryRun);
+    return await inPlace(to.entries.get(entry.name, entry.version), dryRun);
   } catch (error) {
     throw explainAtTarget(to, error);
   }
@@ -260,7 +260,7 @@ async function missingLabels(to: Backend, entry: Entry, dryRun: boolean): Promis
   const { entries } = to;
   const missing: string[] = [];
   for (const label of entry.labels ?? []) {
-    const other = await inPlace(entries.labelled(entry.name, label), dryRun).catch(
+    const other = await inPlace(entries.getByLabel(entry.name, label), dryRun).catch(
       (error: unknown) => {
         throw explainAtTarget(to, error);
       },

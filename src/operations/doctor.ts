@@ -4,7 +4,7 @@ import { bindName, type Context } from '../model/context.ts';
 import type { EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import { checkName } from '../model/name.ts';
-import { checked, type GetOptions, type PutOptions } from './put.ts';
+import { validateContext, type GetOptions, type PutOptions } from './put.ts';
 import type { CallOptions } from '../util/progress.ts';
 import { equal } from '../seal/data-key.ts';
 import { shellWord } from '../util/shell-word.ts';
@@ -12,9 +12,9 @@ import {
   attempt,
   type CheckOptions,
   type Checks,
-  fine,
+  okStep,
   type Step,
-  troubled,
+  failedStep,
   untrustedKey,
 } from '../backend/diagnosis.ts';
 import { FIRST_VERSION } from '../model/version.ts';
@@ -48,21 +48,21 @@ export interface Patient {
  */
 export async function* diagnose(patient: Patient, options: DoctorOptions): AsyncGenerator<Step> {
   const { write = false, prefix = '', signal } = options;
-  const context = checked(options.context, 'seal');
+  const context = validateContext(options.context, 'seal');
   const name = checkName(`${prefix}credstash-doctor-${randomBytes(8).toString('hex')}`);
   const bound = bindName(context, name);
   signal?.throwIfAborted();
 
   const opened = await attempt(patient.open, signal);
   if (opened instanceof CredstashError) {
-    yield troubled('configuration', opened);
+    yield failedStep('configuration', opened);
     return;
   }
-  if (patient.trust !== undefined) yield fine('trust', patient.trust);
+  if (patient.trust !== undefined) yield okStep('trust', patient.trust);
   const { keys, entries } = opened;
   const usable = yield* opened.check({ name, context, byName: prefix !== '', write, signal });
   if (!usable.keys) return;
-  const opens = yield* dataKey(signal ? keys.during(signal) : keys, bound, write, signal);
+  const opens = yield* dataKey(signal ? keys.withSignal(signal) : keys, bound, write, signal);
   if (!write || !usable.entries || !opens) return;
   yield* canary(patient, entries, name, { ...options, context });
 }
@@ -84,27 +84,27 @@ async function* dataKey(
     const isReader = key.code === 'ACCESS_DENIED' && !write;
     const hint = 'who reads needs none; but without one, whether kms:Decrypt is allowed is unknown';
     yield isReader
-      ? { ...troubled(title, key, 'unknown'), hint }
-      : troubled(title, key, 'failed', 'writer');
+      ? { ...failedStep(title, key, 'unknown'), hint }
+      : failedStep(title, key, 'failed', 'writer');
     return false;
   }
   try {
-    yield fine(title, 'generated');
+    yield okStep(title, 'generated');
     const unwrapped = await attempt(() => keys.unwrap(key.wrapped, context), signal);
     if (unwrapped instanceof CredstashError) {
-      yield troubled(title, unwrapped, 'failed', 'reader');
+      yield failedStep(title, unwrapped, 'failed', 'reader');
       return false;
     }
     const same = equal(unwrapped, key.plaintext);
     unwrapped.fill(0);
     if (same)
-      yield fine(
+      yield okStep(
         title,
         `unwrapped under the encryption context of ${Object.keys(context).join(', ')}`,
       );
     else {
       const other = 'it unwraps to another data key than the one that was wrapped';
-      yield troubled(title, new CredstashError('INTEGRITY', other));
+      yield failedStep(title, new CredstashError('INTEGRITY', other));
     }
     return same;
   } finally {
@@ -126,14 +126,14 @@ async function* canary(
   try {
     stored = await attempt(() => put(name, value, { context, cipher, signal }), signal);
     if (stored instanceof CredstashError) {
-      yield troubled(title, stored, 'failed', 'writer');
+      yield failedStep(title, stored, 'failed', 'writer');
     } else {
-      yield fine(title, `${name} is sealed with ${stored.cipher} and stored`);
+      yield okStep(title, `${name} is sealed with ${stored.cipher} and stored`);
       const read = await attempt(() => get(name, { context, signal }), signal);
-      if (read instanceof CredstashError) yield troubled(title, read);
-      else if (equal(read, value)) yield fine(title, 'read, and it is what was stored');
+      if (read instanceof CredstashError) yield failedStep(title, read);
+      else if (equal(read, value)) yield okStep(title, 'read, and it is what was stored');
       else {
-        yield troubled(title, new CredstashError('INTEGRITY', 'read, and it is another value'));
+        yield failedStep(title, new CredstashError('INTEGRITY', 'read, and it is another value'));
       }
     }
   } finally {
@@ -144,11 +144,11 @@ async function* canary(
     // What was denied is not there.
     if (stored instanceof CredstashError && stored.code === 'ACCESS_DENIED') return;
     const hint = `${name} may still be there: credstash delete ${shellWord(name)}`;
-    yield { ...troubled(title, removed), hint };
+    yield { ...failedStep(title, removed), hint };
   } else if (removed) {
-    yield fine(title, 'removed');
+    yield okStep(title, 'removed');
   } else if (!(stored instanceof CredstashError)) {
     const gone = new CredstashError('CONFLICT', `${name} was gone before it was removed`);
-    yield troubled(title, gone);
+    yield failedStep(title, gone);
   }
 }

@@ -30,29 +30,29 @@ export function checkWhich({ version, exactVersion, label }: Which): Which {
 }
 
 /** @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND */
-export async function find(on: Backend, name: string, which: Which): Promise<Entry> {
-  const entry = await lookUp(on, name, which);
+export async function requireEntry(backend: Backend, name: string, which: Which): Promise<Entry> {
+  const entry = await findEntry(backend, name, which);
   if (entry) return entry;
-  for await (const _ of on.entries.headers(name)) throw lacks(on, name, which);
-  throw absent(on, name);
+  for await (const _ of backend.entries.headers(name)) throw versionNotFound(backend, name, which);
+  throw secretNotFound(backend, name);
 }
 
-export async function lookUp(
+export async function findEntry(
   { entries }: Backend,
   name: string,
   { version, exactVersion, label }: Which,
 ): Promise<Entry | undefined> {
-  if (label !== undefined) return entries.labelled(name, label);
+  if (label !== undefined) return entries.getByLabel(name, label);
   if (version === undefined) return entries.latest(name);
   for (const spelling of spellings(version, exactVersion)) {
-    const entry = await entries.at(name, spelling);
+    const entry = await entries.get(name, spelling);
     if (entry) return entry;
   }
   return undefined;
 }
 
 /** The error of a secret that is there, and has not the version that was asked for. */
-export function lacks({ entries }: Backend, name: string, which: Which): CredstashError {
+export function versionNotFound({ entries }: Backend, name: string, which: Which): CredstashError {
   const what =
     which.label === undefined
       ? `${name} has no version ${which.version ?? ''}`
@@ -61,7 +61,7 @@ export function lacks({ entries }: Backend, name: string, which: Which): Credsta
 }
 
 /** The error of a secret that is not there. */
-export function absent({ entries }: Backend, name: string): CredstashError {
+export function secretNotFound({ entries }: Backend, name: string): CredstashError {
   return new CredstashError(
     'SECRET_NOT_FOUND',
     `there is no secret ${name} in ${entries.location}`,
@@ -73,15 +73,19 @@ export function absent({ entries }: Backend, name: string): CredstashError {
  *
  * @throws CredstashError INTEGRITY, ENTRY_NOT_TRUSTED, WRONG_CONTEXT, with the entry named
  */
-export async function openEntry(on: Backend, entry: Entry, context: Context): Promise<Uint8Array> {
+export async function openEntry(
+  backend: Backend,
+  entry: Entry,
+  context: Context,
+): Promise<Uint8Array> {
   let dataKey: Uint8Array | undefined;
   try {
     // Meanwhile what opens it is loaded.
     const loading = FORMATS[entry.cipher].load();
-    dataKey = await on.keys.unwrap(entry.key, contextOf(on, entry, context));
+    dataKey = await backend.keys.unwrap(entry.key, contextOf(backend, entry, context));
     return (await loading).open(entry, dataKey);
   } catch (error) {
-    throw about(entry, error);
+    throw nameEntry(entry, error);
   } finally {
     dataKey?.fill(0);
   }
@@ -114,7 +118,7 @@ export function contextOf({ formats }: Backend, entry: Entry, pairs: Context): C
 }
 
 /** An error of an entry, with the entry named. That time is over is not the entry's fault. */
-export function about(entry: Entry, error: unknown): unknown {
+export function nameEntry(entry: Entry, error: unknown): unknown {
   if (!(error instanceof CredstashError) || error.code === 'TIMEOUT') return error;
   return error.reworded(`version ${entry.version} of ${entry.name}: ${error.message}`);
 }

@@ -2,7 +2,7 @@ import type { Backend } from '../backend/backend.ts';
 import {
   markAboutAll,
   type BeginChange,
-  change,
+  runBatch,
   type Change,
   checkRewrite,
   matching,
@@ -17,7 +17,7 @@ import { CredstashError, hasCode } from '../errors.ts';
 import { matches } from '../model/name.ts';
 import { Originals } from './originals.ts';
 import { checkSealing, now, writtenDigest } from './put.ts';
-import { about, contextOf, openEntry } from './get.ts';
+import { nameEntry, contextOf, openEntry } from './get.ts';
 import { equal } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { checkCipher } from '../model/trust.ts';
@@ -36,27 +36,27 @@ export async function* rekey(
   options: RewriteOptions,
 ): AsyncGenerator<Change> {
   const { glob, context } = checkRewrite(options, 'open');
-  const on = await open();
-  const targets = await matching(on, glob, options.progress);
-  yield* change(targets, options, async (target, begin) => {
-    const entry = await present(on, target);
+  const backend = await open();
+  const targets = await matching(backend, glob, options.progress);
+  yield* runBatch(targets, options, async (target, begin) => {
+    const entry = await present(backend, target);
     if (!entry) return false;
-    const key = await rewrapped(on, entry, context);
+    const key = await rewrapped(backend, entry, context);
     if (!key) return false;
-    if (await begin()) await on.entries.replace({ ...entry, key }, entry);
+    if (await begin()) await backend.entries.replace({ ...entry, key }, entry);
     return true;
   });
 }
 
 async function rewrapped(
-  on: Backend,
+  backend: Backend,
   entry: Entry,
   context: Context,
 ): Promise<Uint8Array | undefined> {
   try {
-    return await on.keys.rewrap(entry.key, contextOf(on, entry, context));
+    return await backend.keys.rewrap(entry.key, contextOf(backend, entry, context));
   } catch (error) {
-    throw about(entry, error);
+    throw nameEntry(entry, error);
   }
 }
 
@@ -67,34 +67,34 @@ export async function* migrate(
 ): AsyncGenerator<Change> {
   const { glob, context } = checkRewrite(options, 'seal');
   const { cipher } = checkSealing({ cipher: options.cipher });
-  const on = await open();
-  checkCipher(on.formats, cipher);
-  const { headers, originals } = await survey(on, glob, cipher, options);
+  const backend = await open();
+  checkCipher(backend.formats, cipher);
+  const { headers, originals } = await survey(backend, glob, cipher, options);
   const targets = headers.filter((header) => header.cipher !== cipher);
   // One at a time: should anything be wrong with it, it is wrong with one entry.
   const atOnce = options.dryRun ? {} : { maxConcurrency: 1 };
-  yield* change(targets, { ...options, ...atOnce }, (target, begin) =>
-    migrateEntry({ on, cipher, pairs: context, originals }, target, begin),
+  yield* runBatch(targets, { ...options, ...atOnce }, (target, begin) =>
+    migrateEntry({ backend, cipher, pairs: context, originals }, target, begin),
   );
 }
 
 /** The headers that match, and where the table's original entries are if those are about to be sealed in the current format. */
 async function survey(
-  on: Backend,
+  backend: Backend,
   glob: string,
   cipher: Entry['cipher'],
   { progress }: MigrateOptions,
 ): Promise<{ headers: EntryHeader[]; originals?: Originals }> {
-  if (cipher === 'AES-256-CTR') return { headers: await matching(on, glob, progress) };
+  if (cipher === 'AES-256-CTR') return { headers: await matching(backend, glob, progress) };
   const headers: EntryHeader[] = [];
-  const originals = await Originals.scan(on, progress, (header) => {
+  const originals = await Originals.scan(backend, progress, (header) => {
     if (matches(glob, header.name)) headers.push(header);
   });
   return { headers: sortByVersion(headers), originals };
 }
 
 interface Migration {
-  readonly on: Backend;
+  readonly backend: Backend;
   readonly cipher: Entry['cipher'];
   readonly pairs: Context;
   readonly originals?: Originals | undefined;
@@ -105,23 +105,23 @@ async function migrateEntry(
   target: Target,
   begin: BeginChange,
 ): Promise<boolean> {
-  const { on, cipher, pairs, originals } = migration;
-  const was = await present(on, target);
+  const { backend, cipher, pairs, originals } = migration;
+  const was = await present(backend, target);
   if (!was || was.cipher === cipher) return false;
   // What is a copy would open under this name for ever, as if it had been put there.
   originals?.check(was);
-  const value = await openEntry(on, was, pairs);
+  const value = await openEntry(backend, was, pairs);
   try {
     if (!(await begin())) return true;
-    const entry = await sealEntry(on, was, cipher, value, pairs);
+    const entry = await sealEntry(backend, was, cipher, value, pairs);
     // Whoever may wrap under a key may perhaps not unwrap: nothing is replaced by what cannot be opened here.
-    await expectValue(on, entry, value, pairs);
-    await on.entries.replace(entry, was);
+    await expectValue(backend, entry, value, pairs);
+    await backend.entries.replace(entry, was);
     try {
-      await expectValue(on, await present(on, entry), value, pairs);
+      await expectValue(backend, await present(backend, entry), value, pairs);
     } catch (error) {
       // Whatever it is, no reader is to meet it; and the next entry would meet it too.
-      await on.entries.replace(was, entry).catch(() => undefined);
+      await backend.entries.replace(was, entry).catch(() => undefined);
       throw markAboutAll(
         new CredstashError(
           'UNEXPECTED',
@@ -138,7 +138,7 @@ async function migrateEntry(
 
 /** The same value under the same name, version and comment, in the format of `cipher`, under a data key of its own. */
 export async function sealEntry(
-  on: Backend,
+  backend: Backend,
   was: Entry,
   cipher: Entry['cipher'],
   value: Uint8Array,
@@ -157,11 +157,11 @@ export async function sealEntry(
   const { seal } = await FORMATS[cipher].load();
   let dataKey: DataKey;
   try {
-    dataKey = await on.keys.generate(contextOf(on, { ...was, cipher }, pairs));
+    dataKey = await backend.keys.generate(contextOf(backend, { ...was, cipher }, pairs));
   } catch (error) {
     // Each entry asks for its data key under the same master key.
     if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE')) throw markAboutAll(error);
-    throw about(was, error);
+    throw nameEntry(was, error);
   }
   try {
     return { ...header, key: dataKey.wrapped, ...seal(header, dataKey.plaintext, value) };
@@ -172,12 +172,12 @@ export async function sealEntry(
 
 /** @throws CredstashError INTEGRITY when `entry` has another value, or is gone; and as `openEntry` does */
 export async function expectValue(
-  on: Backend,
+  backend: Backend,
   entry: Entry | undefined,
   value: Uint8Array,
   pairs: Context,
 ): Promise<void> {
-  const read = entry && (await openEntry(on, entry, pairs));
+  const read = entry && (await openEntry(backend, entry, pairs));
   try {
     if (read !== undefined && equal(read, value)) return;
     throw new CredstashError('INTEGRITY', 'it has another value than before');
@@ -188,5 +188,5 @@ export async function expectValue(
 
 /** The entry as it is now; undefined where somebody has deleted it meanwhile. */
 function present({ entries }: Backend, { name, version }: Target): Promise<Entry | undefined> {
-  return entries.at(name, version);
+  return entries.get(name, version);
 }

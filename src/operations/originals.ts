@@ -4,7 +4,7 @@ import { conflict } from '../backend/entry-store.ts';
 import { sortByVersion, type Target } from './batch.ts';
 import type { Entry, EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
-import { counted, type Progress } from '../util/progress.ts';
+import { withProgress, type Progress } from '../util/progress.ts';
 
 /*
  * Nothing in an original entry says whose it is: its key, contents and hmac open under any name (fugue/credstash#134). But
@@ -43,7 +43,7 @@ export class Originals {
     tell: (header: EntryHeader) => void = () => undefined,
   ): Promise<Originals> {
     const originals = new Originals(entries.location);
-    for await (const { read, ...header } of counted(entries.all(), progress)) {
+    for await (const { read, ...header } of withProgress(entries.scan(), progress)) {
       tell(header);
       if (header.cipher !== 'AES-256-CTR') continue;
       let entry: Entry;

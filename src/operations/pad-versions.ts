@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/backend.ts';
 import {
   type BeginChange,
-  change,
+  runBatch,
   type Change,
   type ChangeOptions,
   checkRewrite,
@@ -39,7 +39,7 @@ export async function* padVersions(
   // One at a time: their order matters.
   const oneByOne: ChangeOptions = { ...options, maxConcurrency: 1 };
   const failed = new Map<string, string>();
-  yield* change(targets, oneByOne, async (target, begin) => {
+  yield* runBatch(targets, oneByOne, async (target, begin) => {
     const { name, version } = target;
     const before = failed.get(name);
     if (before !== undefined) {
@@ -64,7 +64,7 @@ async function padEntry(
   begin: BeginChange,
 ): Promise<boolean> {
   const { entries } = backend;
-  const was = await entries.at(name, version);
+  const was = await entries.get(name, version);
   // Somebody has deleted it since the table was read.
   if (!was) return false;
   const padded = padVersion(version);

@@ -1,6 +1,6 @@
 import type { Backend } from '../backend/backend.ts';
 import { conflict } from '../backend/entry-store.ts';
-import { change, type Change, checkRewrite, matching, type RewriteOptions } from './batch.ts';
+import { runBatch, type Change, checkRewrite, matching, type RewriteOptions } from './batch.ts';
 import type { Context } from '../model/context.ts';
 import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
 import { CredstashError, type ErrorCode } from '../errors.ts';
@@ -35,11 +35,11 @@ export async function* prune(
   if (olderThan !== undefined && !(olderThan >= 0)) {
     throw new CredstashError('USAGE', 'an age is not below 0');
   }
-  const on = await open();
+  const backend = await open();
   const before = olderThan === undefined ? undefined : Date.now() - olderThan;
   const doomed: EntryHeader[] = [];
   const staying = new Map<string, EntryHeader[]>();
-  for (const [name, versions] of byName(await matching(on, glob, options.progress))) {
+  for (const [name, versions] of byName(await matching(backend, glob, options.progress))) {
     // They come by version, so that the oldest go first.
     const isDoomed = (header: EntryHeader, i: number): boolean =>
       i < versions.length - keep && !header.labels && isBefore(header, before);
@@ -48,14 +48,14 @@ export async function* prune(
     doomed.push(...old);
     staying.set(name, versions.filter((header, i) => !isDoomed(header, i)).reverse());
   }
-  const check = verify ? createVerifier(on, context) : createReader(on);
+  const check = verify ? createVerifier(backend, context) : createReader(backend);
   const checks = new Map<string, Promise<void>>();
-  yield* change(doomed, options, async ({ name, version }, begin) => {
+  yield* runBatch(doomed, options, async ({ name, version }, begin) => {
     const checked = checks.get(name) ?? checkAll(staying.get(name) ?? [], check);
     checks.set(name, checked);
     await checked;
     // A label that came meanwhile keeps it.
-    return !(await begin()) || on.entries.remove(name, version, { unlabelled: true });
+    return !(await begin()) || backend.entries.remove(name, version, { unlabelled: true });
   });
 }
 
@@ -87,24 +87,24 @@ function explainLeftAlone({ name, version }: EntryHeader, error: CredstashError)
 }
 
 /** Reads a version, which must be well-formed. @throws CredstashError INTEGRITY; CONFLICT when it was deleted after the listing */
-function createReader(on: Backend) {
+function createReader(backend: Backend) {
   return async (header: EntryHeader): Promise<Entry> => {
-    const entry = await on.entries.at(header.name, header.version);
+    const entry = await backend.entries.get(header.name, header.version);
     if (entry) return entry;
-    throw conflict(header, on.entries.location);
+    throw conflict(header, backend.entries.location);
   };
 }
 
 /** Opens a version. */
-function createVerifier(on: Backend, context: Context): Check {
-  const read = createReader(on);
+function createVerifier(backend: Backend, context: Context): Check {
+  const read = createReader(backend);
   let originals: Promise<Originals> | undefined;
   return async (header) => {
     const entry = await read(header);
-    (await openEntry(on, entry, context)).fill(0);
+    (await openEntry(backend, entry, context)).fill(0);
     if (entry.cipher !== 'AES-256-CTR') return;
     // It opens under this name also where somebody copied it from another one.
-    originals ??= Originals.scan(on, undefined);
+    originals ??= Originals.scan(backend, undefined);
     (await originals).check(entry);
   };
 }

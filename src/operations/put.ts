@@ -85,7 +85,7 @@ export function plan(
     ...(cipher === 'AES-256-CTR' ? {} : { created: now() }),
     ...(comment === '' ? {} : { comment }),
   };
-  const context = format.context(checked(options.context, 'seal'), name);
+  const context = format.context(validateContext(options.context, 'seal'), name);
   checkSize(header, format.contentsLength(length));
   return { header, context };
 }
@@ -105,20 +105,20 @@ export interface Request {
 export function checkGet(name: string, options: GetOptions): Request {
   checkName(name);
   const which = checkWhich(options);
-  const context = checked(options.context, 'open');
+  const context = validateContext(options.context, 'open');
   // The longer one of both formats' contexts: an entry's cipher is known only after the first request.
   bindName(context, name);
   return { name, which, context };
 }
 
 /** What two gets have in common only if they give the same bytes. */
-export function identity({ name, which, context }: Request): string {
+export function cacheKey({ name, which, context }: Request): string {
   const { version = null, exactVersion = false, label = null } = which;
   return JSON.stringify([name, version, exactVersion, label, Object.entries(context).sort()]);
 }
 
 /** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
-export function checked(context: Context | undefined, use: ContextUse): Context {
+export function validateContext(context: Context | undefined, use: ContextUse): Context {
   return checkContext(Object.entries(context ?? {}), use);
 }
 

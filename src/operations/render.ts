@@ -1,5 +1,5 @@
 import type { Context } from '../model/context.ts';
-import { CredstashError, type Failure, together } from '../errors.ts';
+import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import {
   inContext,
   malformed,
@@ -168,7 +168,7 @@ export function fill(
     }
   }
   if (failures.length === 0) return Buffer.concat(parts);
-  throw together(
+  throw combineFailures(
     `${failures.length} of the secrets cannot be put into the template`,
     failures,
     'base64 can hold any bytes',

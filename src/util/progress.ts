@@ -25,7 +25,7 @@ export interface ProgressOptions extends CallOptions {
 }
 
 /** The same items, told to `progress` each once the caller is through with it. */
-export function counted<T>(
+export function withProgress<T>(
   items: AsyncIterable<T>,
   progress: Progress | undefined,
   total?: number,

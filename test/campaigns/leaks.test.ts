@@ -402,7 +402,7 @@ describe('the vault', () => {
     }
     const { entries, keys, vault: opened } = openLocal(vault, { create: false });
     const masterKey = Buffer.from(opened.masterKey());
-    for await (const found of entries.all()) {
+    for await (const found of entries.scan()) {
       const entry = found.read();
       const pairs: Context = entry.name === 'context' ? { a: 'b' } : {};
       const context = entry.cipher === 'AES-256-CTR' ? pairs : bindName(pairs, entry.name);

@@ -107,7 +107,7 @@ describe.each(dynamoEngines())('AWS on $name', ({ name, start }) => {
       const own = { ...entry, name: 'full' };
       const room = MAX_ITEM_BYTES - itemSize({ ...own, contents: Buffer.of() });
       await opened.entries.create({ ...own, contents: Buffer.alloc(room - 20) });
-      await expect(opened.entries.label('full', 'live', own.version)).rejects.toMatchObject({
+      await expect(opened.entries.moveLabel('full', 'live', own.version)).rejects.toMatchObject({
         code: 'TOO_LARGE',
         exitStatus: 2,
       });

@@ -52,8 +52,8 @@ function hex(bytes: Uint8Array): string {
 }
 
 /** Its methods about labels, as functions. */
-function bound(store: EntryStore): Pick<EntryStore, 'label' | 'labelled'> {
-  return { label: store.label.bind(store), labelled: store.labelled.bind(store) };
+function bound(store: EntryStore): Pick<EntryStore, 'moveLabel' | 'getByLabel'> {
+  return { moveLabel: store.moveLabel.bind(store), getByLabel: store.getByLabel.bind(store) };
 }
 
 const v = (n: number): string => String(n).padStart(19, '0');
@@ -81,7 +81,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       });
       for (const entry of entries) {
         await store.open().create(entry);
-        expect(plain(await store.open().at(entry.name, entry.version))).toEqual(plain(entry));
+        expect(plain(await store.open().get(entry.name, entry.version))).toEqual(plain(entry));
         expect(plain(await store.open().latest(entry.name))).toEqual(plain(entry));
       }
     });
@@ -91,7 +91,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       await store.open().create(first);
       const second = store.open().create(entryOf(first.name, v(1)));
       await expect(second).rejects.toMatchObject({ code: 'VERSION_EXISTS', exitStatus: 4 });
-      expect(plain(await store.open().at(first.name, v(1)))).toEqual(plain(first));
+      expect(plain(await store.open().get(first.name, v(1)))).toEqual(plain(first));
     });
 
     it('lets one of 24 writers of a version win', async () => {
@@ -99,14 +99,14 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const results = await Promise.allSettled(entries.map((entry) => store.open().create(entry)));
       const winners = entries.filter((_, i) => results[i]?.status === 'fulfilled');
       expect(winners).toHaveLength(1);
-      expect(plain(await store.open().at('contended', v(1)))).toEqual(plain(winners[0]));
+      expect(plain(await store.open().get('contended', v(1)))).toEqual(plain(winners[0]));
     });
 
     it('finds nothing where nothing is', async () => {
       const absent = freshName();
       expect(await store.open().latest(absent)).toBeUndefined();
       expect(await store.open().newestHeader(absent)).toBeUndefined();
-      expect(await store.open().at(absent, v(1))).toBeUndefined();
+      expect(await store.open().get(absent, v(1))).toBeUndefined();
       expect(await collect(store.open().versions(absent))).toEqual([]);
       expect(await collect(store.open().headers(absent))).toEqual([]);
       expect(await store.open().remove(absent, v(1))).toBe(false);
@@ -118,12 +118,12 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const name = freshName();
       const was = entryOf(name, '2');
       await open().create(was);
-      await open().label(name, 'live', '2');
+      await open().moveLabel(name, 'live', '2');
       const entry = { ...entryOf(name, v(2)), comment: 'padded' };
       const changed = { ...was, hmac: new Uint8Array(32) };
       await expect(open().renumber(entry, changed)).rejects.toMatchObject({ code: 'CONFLICT' });
       await open().renumber(entry, was);
-      expect(plain(await open().labelled(name, 'live'))).toEqual({
+      expect(plain(await open().getByLabel(name, 'live'))).toEqual({
         ...(plain(entry) as object),
         labels: ['live'],
       });
@@ -135,7 +135,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       await expect(open().renumber(entry, other)).rejects.toMatchObject({
         code: 'VERSION_EXISTS',
       });
-      expect(plain(await open().at(name, '2'))).toEqual(plain(other));
+      expect(plain(await open().get(name, '2'))).toEqual(plain(other));
     });
 
     it('orders versions by their bytes [rule 4]', async () => {
@@ -158,7 +158,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const versions = await collect(store.open().versions(secret));
       expect(versions.map(plain)).toEqual(entries.reverse().map(plain));
       expect(await collect(store.open().headers(secret))).toHaveLength(70);
-      const all = (await collect(store.open().all())).filter(({ name }) => name === secret);
+      const all = (await collect(store.open().scan())).filter(({ name }) => name === secret);
       const versionOf = ({ version }: { version: string }): string => version;
       expect(all.map(versionOf).sort()).toEqual(entries.map(versionOf).sort());
       const first = entries.at(-1);
@@ -171,7 +171,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const names = [`${base}a`, `${base}a.b`, `${base}a*`, `${base}b`, `${base}aé😀`, `${base}á`];
       for (const name of names) await store.open().create(entryOf(name, v(1)));
       const under = async (prefix: string): Promise<string[]> =>
-        (await collect(store.open().all([prefix]))).map(({ name }) => name).sort();
+        (await collect(store.open().scan([prefix]))).map(({ name }) => name).sort();
       for (const prefix of [base, `${base}a`, `${base}a.`, `${base}a*`, `${base}aé`, `${base}x`]) {
         expect(await under(prefix)).toEqual(names.filter((name) => name.startsWith(prefix)).sort());
       }
@@ -183,7 +183,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const names = ['a', 'a.b', 'b.c', 'bé😀', 'd'].map((each) => `${base}${each}`);
       for (const name of names) await store.open().create(entryOf(name, v(1)));
       const under = async (...prefixes: string[]): Promise<string[]> =>
-        (await collect(store.open().all(prefixes))).map(({ name }) => name).sort();
+        (await collect(store.open().scan(prefixes))).map(({ name }) => name).sort();
       expect(await under(`${base}a`, `${base}b`)).toEqual(names.slice(0, 4));
       // What two of them match comes once.
       expect(await under(`${base}a`, `${base}a.`, `${base}x`)).toEqual(names.slice(0, 2));
@@ -200,7 +200,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const mine = (found: { name: string }[]): string[] =>
         found.map(({ name }) => name).filter((name) => name.startsWith(base));
       expect(mine(await collect(store.open().headers())).sort()).toEqual([...names].sort());
-      expect(mine(await collect(store.open().all([base]))).sort()).toEqual([...names].sort());
+      expect(mine(await collect(store.open().scan([base]))).sort()).toEqual([...names].sort());
     });
 
     it('lists every entry with what a listing needs, and no more', async () => {
@@ -220,10 +220,10 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       await store.open().create(was);
       const { comment: _, ...rest } = entryOf(was.name, v(1));
       await store.open().replace(rest, was);
-      expect(plain(await store.open().at(was.name, v(1)))).toEqual(plain(rest));
+      expect(plain(await store.open().get(was.name, v(1)))).toEqual(plain(rest));
       const late = store.open().replace(entryOf(was.name, v(1)), was);
       await expect(late).rejects.toMatchObject({ code: 'CONFLICT', exitStatus: 4 });
-      expect(plain(await store.open().at(was.name, v(1)))).toEqual(plain(rest));
+      expect(plain(await store.open().get(was.name, v(1)))).toEqual(plain(rest));
     });
 
     it('replaces an original entry by a current one, and back', async () => {
@@ -231,9 +231,9 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const current = entryOf(original.name, v(1));
       await store.open().create(original);
       await store.open().replace(current, original);
-      expect(plain(await store.open().at(original.name, v(1)))).toEqual(plain(current));
+      expect(plain(await store.open().get(original.name, v(1)))).toEqual(plain(current));
       await store.open().replace(original, current);
-      expect(plain(await store.open().at(original.name, v(1)))).toEqual(plain(original));
+      expect(plain(await store.open().get(original.name, v(1)))).toEqual(plain(original));
     });
 
     it('does not replace what is not there', async () => {
@@ -241,7 +241,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       await expect(store.open().replace(absent, absent)).rejects.toMatchObject({
         code: 'CONFLICT',
       });
-      expect(await store.open().at(absent.name, v(1))).toBeUndefined();
+      expect(await store.open().get(absent.name, v(1))).toBeUndefined();
     });
 
     it('removes one version, and says whether it was there', async () => {
@@ -268,9 +268,9 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         version: v(2),
         cipher: 'ROT13',
       });
-      await expect(store.open().at(secret, v(2))).rejects.toMatchObject(integrity);
+      await expect(store.open().get(secret, v(2))).rejects.toMatchObject(integrity);
       await expect(collect(store.open().versions(secret))).rejects.toMatchObject(integrity);
-      const [whole, broken] = (await collect(store.open().all([secret]))).sort((a, b) =>
+      const [whole, broken] = (await collect(store.open().scan([secret]))).sort((a, b) =>
         a.version < b.version ? -1 : 1,
       );
       expect(whole?.read().version).toBe(v(1));
@@ -288,17 +288,17 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
     it('ends with the reason of a signal that is aborted', async () => {
       const entry = entryOf(freshName(), v(1));
       await store.open().create(entry);
-      const during = store.open().during(AbortSignal.abort('enough'));
+      const during = store.open().withSignal(AbortSignal.abort('enough'));
       for (const call of [
         () => during.latest(entry.name),
-        () => during.at(entry.name, v(1)),
+        () => during.get(entry.name, v(1)),
         () => during.create(entryOf(entry.name, v(2))),
         () => during.replace(entry, entry),
         () => during.remove(entry.name, v(1)),
-        () => during.labelled(entry.name, 'live'),
-        () => during.label(entry.name, 'live', v(1)),
+        () => during.getByLabel(entry.name, 'live'),
+        () => during.moveLabel(entry.name, 'live', v(1)),
         () => collect(during.headers(entry.name)),
-        () => collect(during.all()),
+        () => collect(during.scan()),
         () => collect(during.versions(entry.name)),
       ]) {
         await expect(call()).rejects.toBe('enough');
@@ -322,7 +322,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
 
       it('stand on one version, move, and go', async () => {
         const name = await secret(3);
-        const { label, labelled } = bound(store.open());
+        const { moveLabel: label, getByLabel: labelled } = bound(store.open());
         expect(await labelled(name, 'live')).toBeUndefined();
         expect(await label(name, 'live', v(2))).toEqual([]);
         expect(await labelled(name, 'live')).toMatchObject({ version: v(2), labels: ['live'] });
@@ -331,7 +331,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         expect(await label(name, 'live', v(3))).toEqual([v(2)]);
         expect(await labelsOf(name)).toEqual({ [v(3)]: ['canary', 'live'] });
         expect((await store.open().latest(name))?.labels).toEqual(['canary', 'live']);
-        for await (const found of store.open().all([name])) {
+        for await (const found of store.open().scan([name])) {
           expect(found.labels).toEqual(found.version === v(3) ? ['canary', 'live'] : undefined);
         }
         // A label that is a part of another is another.
@@ -346,7 +346,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
 
       it('are of one name, and of a version that is there', async () => {
         const [one, other] = [await secret(1), await secret(1)];
-        const { label } = bound(store.open());
+        const { moveLabel: label } = bound(store.open());
         await label(one, 'live', v(1));
         expect(await labelsOf(other)).toEqual({});
         await expect(label(one, 'live', v(9))).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' });
@@ -360,9 +360,9 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
 
       it('stay where an entry is replaced, and go with one that is removed', async () => {
         const name = await secret(2);
-        const { label, labelled } = bound(store.open());
+        const { moveLabel: label, getByLabel: labelled } = bound(store.open());
         await label(name, 'live', v(1));
-        const was = (await store.open().at(name, v(1))) as Entry;
+        const was = (await store.open().get(name, v(1))) as Entry;
         await store.open().replace({ ...was, key: new Uint8Array(randomBytes(100)) }, was);
         expect((await labelled(name, 'live'))?.version).toBe(v(1));
         expect(await store.open().remove(name, v(1), { unlabelled: true })).toBe(false);
@@ -377,7 +377,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
           const item = encodeItem(entryOf(name, version));
           await store.putRaw({ ...item, labels: { SS: ['live'] } });
         }
-        const { label, labelled } = bound(store.open());
+        const { moveLabel: label, getByLabel: labelled } = bound(store.open());
         await expect(labelled(name, 'live')).rejects.toMatchObject({
           code: 'CONFLICT',
           exitStatus: 4,
@@ -390,13 +390,13 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         const name = await secret(8);
         for (let round = 0; round < 5; round += 1) {
           const moved = Array.from({ length: 8 }, (_, i) =>
-            store.open().label(name, 'live', v(i + 1)),
+            store.open().moveLabel(name, 'live', v(i + 1)),
           );
           const before = (await Promise.all(moved)).flat();
           expect(Object.values(await labelsOf(name))).toEqual([['live']]);
           // Each was moved from where another one had moved it.
           expect(new Set(before).size).toBe(before.length);
-          await store.open().label(name, 'live', undefined);
+          await store.open().moveLabel(name, 'live', undefined);
         }
       });
     });

@@ -105,7 +105,7 @@ export function describeKeyService(name: string, open: () => KeyService): void {
 
     it('ends with the reason of a signal that is aborted', async () => {
       const { wrapped } = await open().generate(context);
-      const during = open().during(AbortSignal.abort('enough'));
+      const during = open().withSignal(AbortSignal.abort('enough'));
       await expect(during.generate(context)).rejects.toBe('enough');
       await expect(during.unwrap(wrapped, context)).rejects.toBe('enough');
       await expect(during.wrap(new Uint8Array(64), context)).rejects.toBe('enough');

@@ -174,7 +174,7 @@ export function vaultPlace(folder: string, runner: Runner = run): Place {
     items: async () => {
       const { entries, vault } = openLocal(folder, { create: true });
       const items: Item[] = [];
-      for await (const found of entries.all()) items.push(encodeItem(found.read()));
+      for await (const found of entries.scan()) items.push(encodeItem(found.read()));
       vault.close();
       return items;
     },

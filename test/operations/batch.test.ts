@@ -4,7 +4,7 @@ import {
   markAboutAll,
   type BeginChange,
   type Change,
-  change,
+  runBatch,
   type Target,
 } from '../../src/operations/batch.ts';
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../../src/errors.ts';
@@ -33,12 +33,12 @@ describe('a change of many', () => {
       running -= 1;
       return name !== 'n3';
     };
-    const told = await all(change(targets(20), { rate: 10_000 }, work));
+    const told = await all(runBatch(targets(20), { rate: 10_000 }, work));
     expect(told).toEqual(
       targets(20).map(({ name }) => `${name} ${name === 'n3' ? 'skipped' : 'changed'}`),
     );
     expect(most).toBe(8);
-    expect(await all(change(targets(3), { rate: 10_000, maxConcurrency: 1 }, work))).toHaveLength(
+    expect(await all(runBatch(targets(3), { rate: 10_000, maxConcurrency: 1 }, work))).toHaveLength(
       3,
     );
   });
@@ -53,7 +53,7 @@ describe('a change of many', () => {
           ? Promise.reject(gone)
           : Promise.resolve(true);
     const options = { rate: 10_000, maxConcurrency: 1 };
-    expect(await all(change(targets(6), options, work))).toEqual([
+    expect(await all(runBatch(targets(6), options, work))).toEqual([
       'n0 changed',
       'n1 denied',
       'n2 changed',
@@ -62,7 +62,7 @@ describe('a change of many', () => {
       'n5 was not tried',
     ]);
     const crash = (): Promise<boolean> => Promise.reject(new TypeError('a bug'));
-    await expect(all(change(targets(2), options, crash))).rejects.toThrow('a bug');
+    await expect(all(runBatch(targets(2), options, crash))).rejects.toThrow('a bug');
   });
 
   it.each<ErrorCode>(['UNEXPECTED', 'UNREACHABLE'])(
@@ -72,7 +72,7 @@ describe('a change of many', () => {
       const odd = new CredstashError(code, 'KMS refused the request', { cause });
       const work = ({ name }: Target): Promise<boolean> =>
         name === 'n1' ? Promise.reject(odd) : Promise.resolve(true);
-      expect(await all(change(targets(3), { maxConcurrency: 1 }, work))).toEqual([
+      expect(await all(runBatch(targets(3), { maxConcurrency: 1 }, work))).toEqual([
         'n0 changed',
         'n1 KMS refused the request',
         'n2 changed',
@@ -94,7 +94,7 @@ describe('a change of many', () => {
   ])('stops at an error %s, and says the same of all that is left', async (_, error) => {
     const work = vi.fn(() => Promise.reject(error));
     const told: Change[] = [];
-    for await (const each of change(targets(4), { maxConcurrency: 1 }, work)) told.push(each);
+    for await (const each of runBatch(targets(4), { maxConcurrency: 1 }, work)) told.push(each);
     expect(work).toHaveBeenCalledTimes(1);
     const errors = told.map((each) => (each.done === 'failed' ? each.error : undefined));
     expect(errors.map((each) => each?.message)).toEqual([
@@ -117,12 +117,12 @@ describe('a change of many', () => {
       asked.push(planned);
       return Promise.resolve(answer);
     };
-    expect(await all(change(targets(2), { confirm: confirm(false) }, work))).toEqual([]);
+    expect(await all(runBatch(targets(2), { confirm: confirm(false) }, work))).toEqual([]);
     expect(work).not.toHaveBeenCalled();
-    expect(await all(change(targets(2), { confirm: confirm(true) }, work))).toHaveLength(2);
+    expect(await all(runBatch(targets(2), { confirm: confirm(true) }, work))).toHaveLength(2);
     expect(asked).toEqual([targets(2), targets(2)]);
-    await all(change([], { confirm: confirm(true) }, work));
-    const dry = await all(change(targets(2), { confirm: confirm(true), dryRun: true }, work));
+    await all(runBatch([], { confirm: confirm(true) }, work));
+    const dry = await all(runBatch(targets(2), { confirm: confirm(true), dryRun: true }, work));
     expect(dry).toEqual(['n0 planned', 'n1 planned']);
     // Of a dry run no work may write.
     expect(begun).toEqual([true, true, false, false]);
@@ -145,7 +145,7 @@ describe('a change of many', () => {
         begun.push(performance.now() - start);
         return true;
       };
-      const done = all(change(targets(50), { rate: 10 }, work));
+      const done = all(runBatch(targets(50), { rate: 10 }, work));
       await vi.runAllTimersAsync();
       expect(await done).toHaveLength(50);
       expect(begun.filter((at) => at < 1000)).toHaveLength(10);
@@ -159,8 +159,8 @@ describe('a change of many', () => {
         return true;
       };
       const options = { rate: 0.001 };
-      expect(await all(change(targets(50), options, skip))).toHaveLength(50);
-      expect(await all(change(targets(50), { ...options, dryRun: true }, plan))).toHaveLength(50);
+      expect(await all(runBatch(targets(50), options, skip))).toHaveLength(50);
+      expect(await all(runBatch(targets(50), { ...options, dryRun: true }, plan))).toHaveLength(50);
       expect(vi.getTimerCount()).toBe(0);
     });
 
@@ -172,7 +172,7 @@ describe('a change of many', () => {
         changed();
         return true;
       };
-      const done = all(change(targets(9), { rate: 1, signal: stop.signal }, work));
+      const done = all(runBatch(targets(9), { rate: 1, signal: stop.signal }, work));
       const ended = expect(done).rejects.toBe('enough');
       await vi.advanceTimersByTimeAsync(2500);
       stop.abort('enough');
@@ -183,7 +183,7 @@ describe('a change of many', () => {
 
   it.each([0, -1, NaN])('refuses a rate of %s', async (rate) => {
     await expect(
-      all(change(targets(1), { rate }, () => Promise.resolve(true))),
+      all(runBatch(targets(1), { rate }, () => Promise.resolve(true))),
     ).rejects.toMatchObject({
       code: 'USAGE',
     });

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
+import type { EntryStore } from '../../src/backend/entry-store.ts';
+import type { KeyService } from '../../src/backend/key-service.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
 import type { Change } from '../../src/operations/batch.ts';
 import type { Entry } from '../../src/model/entry.ts';
@@ -27,7 +29,13 @@ afterEach(() => {
 });
 
 /** The flows over the vault, with some of it replaced. */
-function over({ keys = {}, entries = {} }: { keys?: object; entries?: object }): Flows {
+function over({
+  keys = {},
+  entries = {},
+}: {
+  keys?: Partial<KeyService>;
+  entries?: Partial<EntryStore>;
+}): Flows {
   const proxy = <T extends object>(target: T, own: object): T =>
     new Proxy(target, {
       get: (_, name) => {
@@ -44,7 +52,7 @@ function over({ keys = {}, entries = {} }: { keys?: object; entries?: object }):
 
 async function all(): Promise<Entry[]> {
   const found: Entry[] = [];
-  for await (const each of vault.entries.all()) found.push(each.read());
+  for await (const each of vault.entries.scan()) found.push(each.read());
   return found;
 }
 
@@ -75,11 +83,11 @@ it('migrate replaces nothing by what cannot be opened here', async () => {
 it('migrate puts back what does not read back, and stops', async () => {
   const before = await all();
   // The table gives something else than what was written to it.
-  const at: Backend['entries']['at'] = async (name, version) => {
-    const entry = await vault.entries.at(name, version);
+  const at: Backend['entries']['get'] = async (name, version) => {
+    const entry = await vault.entries.get(name, version);
     return entry?.cipher === 'AES-256-GCM' ? { ...entry, comment: 'another' } : entry;
   };
-  expect(await outcomes(over({ entries: { at } }).migrate())).toEqual([
+  expect(await outcomes(over({ entries: { get: at } }).migrate())).toEqual([
     'a UNEXPECTED',
     'b UNEXPECTED',
     'c UNEXPECTED',
@@ -145,11 +153,11 @@ describe('original entries that stand twice', () => {
     const one = await copyOf('long', 'z', 1);
     const copies = Array.from({ length: 20_000 }, (_, i) => ({ ...one, version: String(i + 1) }));
     const entries: Partial<Backend['entries']> = {
-      all: async function* () {
+      scan: async function* () {
         await Promise.resolve();
         for (const entry of copies) yield { ...entry, read: () => entry };
       },
-      at: (_, version) => Promise.resolve(copies[Number(version) - 1]),
+      get: (_, version) => Promise.resolve(copies[Number(version) - 1]),
     };
     const found: Change[] = [];
     for await (const each of over({ entries }).migrate()) found.push(each);
@@ -162,15 +170,15 @@ describe('original entries that stand twice', () => {
     const swapped = await copyOf('a', 'b', 1);
     let reads = 0;
     // Somebody puts the bytes of a in the place of b after the scan, and takes them away from a.
-    const at: Backend['entries']['at'] = async (name, version) => {
+    const at: Backend['entries']['get'] = async (name, version) => {
       if (reads++ === 0) {
         const b = (await vault.entries.latest('b')) as Entry;
         await vault.entries.remove('a', swapped.version);
         await vault.entries.replace(swapped, b);
       }
-      return vault.entries.at(name, version);
+      return vault.entries.get(name, version);
     };
-    expect(await outcomes(over({ entries: { at } }).migrate())).toEqual([
+    expect(await outcomes(over({ entries: { get: at } }).migrate())).toEqual([
       'a skipped',
       'b CONFLICT',
       'c changed',
@@ -202,11 +210,11 @@ describe('original entries that stand twice', () => {
 it('prune deletes nothing where a version that stays was deleted after the listing', async () => {
   for (const value of ['2', '3']) await flows.put('a', Buffer.from(value), { autoversion: true });
   let reads = 0;
-  const at: Backend['entries']['at'] = async (name, version) => {
+  const at: Backend['entries']['get'] = async (name, version) => {
     if (reads++ === 0) await vault.entries.remove(name, version);
-    return vault.entries.at(name, version);
+    return vault.entries.get(name, version);
   };
-  expect(await outcomes(over({ entries: { at } }).prune({ keep: 1, glob: 'a' }))).toEqual([
+  expect(await outcomes(over({ entries: { get: at } }).prune({ keep: 1, glob: 'a' }))).toEqual([
     'a CONFLICT',
     'a CONFLICT',
   ]);

@@ -294,7 +294,7 @@ describe('whatever a template is', () => {
           }
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 2000 },
     );
     expect(taken).toBeGreaterThan(100);
     expect(refused).toBeGreaterThan(100);

@@ -35,7 +35,7 @@ import { merge } from '../../util/parallel.ts';
 import { combineSignals } from '../../util/progress.ts';
 import { sleep } from '../../util/sleep.ts';
 import { nameOf, translate, unreadable, wrongAnswer } from './errors.ts';
-import { Patience, type SendOptions } from './throttle-retry.ts';
+import { ThrottleRetry, type SendOptions } from './throttle-retry.ts';
 
 /** Every attribute of an entry but its keys, with a placeholder each: several are reserved words of DynamoDB. */
 const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'contents', 'hmac'];
@@ -127,14 +127,14 @@ export class AwsEntryStore implements EntryStore {
   readonly #dynamodb: DynamoDBClient;
   readonly #table: string;
   readonly #region: string;
-  readonly #patience: Patience;
+  readonly #patience: ThrottleRetry;
   readonly #signal: AbortSignal | undefined;
 
   constructor(
     dynamodb: DynamoDBClient,
     table: string,
     region: string,
-    patience = new Patience(),
+    patience = new ThrottleRetry(),
     signal?: AbortSignal,
   ) {
     this.#dynamodb = dynamodb;
@@ -145,7 +145,7 @@ export class AwsEntryStore implements EntryStore {
     this.location = `the table ${table} in ${region}`;
   }
 
-  during(signal: AbortSignal): EntryStore {
+  withSignal(signal: AbortSignal): EntryStore {
     return new AwsEntryStore(this.#dynamodb, this.#table, this.#region, this.#patience, signal);
   }
 
@@ -282,7 +282,7 @@ export class AwsEntryStore implements EntryStore {
     return undefined;
   }
 
-  async at(name: string, version: string): Promise<Entry | undefined> {
+  async get(name: string, version: string): Promise<Entry | undefined> {
     const item = await this.#item(name, version);
     return item && parseItem(item);
   }
@@ -291,7 +291,7 @@ export class AwsEntryStore implements EntryStore {
     for await (const item of this.#query(name, { ScanIndexForward: false })) yield parseItem(item);
   }
 
-  async *all(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
+  async *scan(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
     // It costs the same read units, and moves only what matches.
     const filter = {
       FilterExpression: prefixes.map((_, i) => `begins_with(#name, :prefix${i})`).join(' OR '),
@@ -335,7 +335,7 @@ export class AwsEntryStore implements EntryStore {
     );
   }
 
-  async labelled(name: string, label: string): Promise<Entry | undefined> {
+  async getByLabel(name: string, label: string): Promise<Entry | undefined> {
     const query = {
       ScanIndexForward: false,
       FilterExpression: 'contains(#labels, :label)',
@@ -357,7 +357,7 @@ export class AwsEntryStore implements EntryStore {
     }
   }
 
-  async label(name: string, label: string, version: string | undefined): Promise<string[]> {
+  async moveLabel(name: string, label: string, version: string | undefined): Promise<string[]> {
     let first: string[] | undefined;
     let moved = false;
     for (let tries = 0; tries < MOVES_AT_ONCE; tries += 1) {

@@ -14,12 +14,12 @@ import {
   inDefaultRegion,
   serviceConfig,
 } from './settings.ts';
-import { EarlyAgent } from './preconnect-agent.ts';
+import { PreconnectAgent } from './preconnect-agent.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
 import { refuseAnyCertificate } from './http.ts';
-import { Patience } from './throttle-retry.ts';
+import { ThrottleRetry } from './throttle-retry.ts';
 
 export type { AwsSettings };
 
@@ -52,7 +52,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   // A client of the application's, or one with a handler of its own, connects in its own way.
   const early =
     !settings.clients &&
-    httpsAgent instanceof EarlyAgent &&
+    httpsAgent instanceof PreconnectAgent &&
     !own.dynamodb?.requestHandler &&
     !own.kms?.requestHandler
       ? httpsAgent
@@ -63,7 +63,7 @@ export async function openAws(settings: AwsSettings): Promise<{
       ...serviceConfig(shared, endpoints, 'DYNAMODB', own.dynamodb),
       region: region.dynamodb,
     });
-  const patience = new Patience({
+  const patience = new ThrottleRetry({
     tell: settings.waiting,
     attempts: shared.maxAttempts as number | undefined,
     counted: [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
@@ -130,16 +130,16 @@ export async function openAws(settings: AwsSettings): Promise<{
   const lazily = (signal?: AbortSignal): KeyService => {
     const keys = async (): Promise<KeyService> => {
       const { keys } = await service();
-      return signal ? keys.during(signal) : keys;
+      return signal ? keys.withSignal(signal) : keys;
     };
     return {
-      prepare,
+      warmUp: prepare,
       checkKey: () => trusted?.checkName(key),
       generate: async (context) => (await keys()).generate(context),
       unwrap: async (wrapped, context) => (await keys()).unwrap(wrapped, context),
       wrap: async (plaintext, context) => (await keys()).wrap(plaintext, context),
       rewrap: async (wrapped, context) => (await keys()).rewrap(wrapped, context),
-      during: lazily,
+      withSignal: lazily,
     };
   };
 

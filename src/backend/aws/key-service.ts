@@ -10,7 +10,7 @@ import { CredstashError, ServiceAnswer } from '../../errors.ts';
 import type { TrustedKeys } from '../../model/trust.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { nameOf, translate } from './errors.ts';
-import { Patience, type SendOptions } from './throttle-retry.ts';
+import { ThrottleRetry, type SendOptions } from './throttle-retry.ts';
 
 /** For whoever loads this: loading the package itself would bring all of it. */
 export { DecryptCommand, KMSClient };
@@ -28,7 +28,7 @@ export class AwsKeyService implements KeyService {
   readonly #kms: KMSClient;
   readonly #key: string;
   readonly #region: string;
-  readonly #patience: Patience;
+  readonly #patience: ThrottleRetry;
   readonly #trusted: TrustedKeys | undefined;
   readonly #signal: AbortSignal | undefined;
 
@@ -37,7 +37,7 @@ export class AwsKeyService implements KeyService {
     kms: KMSClient,
     key: string,
     region: string,
-    patience = new Patience(),
+    patience = new ThrottleRetry(),
     trusted?: TrustedKeys,
     signal?: AbortSignal,
   ) {
@@ -49,7 +49,7 @@ export class AwsKeyService implements KeyService {
     this.#signal = signal;
   }
 
-  during(signal: AbortSignal): KeyService {
+  withSignal(signal: AbortSignal): KeyService {
     return new AwsKeyService(
       this.#kms,
       this.#key,
@@ -64,7 +64,7 @@ export class AwsKeyService implements KeyService {
     this.#trusted?.checkName(this.#key);
   }
 
-  prepare(): void {
+  warmUp(): void {
     // Whoever made the client knows how it connects.
   }
 

@@ -14,7 +14,7 @@ import {
  * the SDK makes up the request. A connection that is never used, or fails, costs nobody anything: the first request to
  * that origin takes it, or opens its own, and tells what is wrong.
  */
-export class EarlyAgent extends Agent {
+export class PreconnectAgent extends Agent {
   /** Resolves once the first request is on its way, and there is nothing to do but to wait for the answer. */
   readonly waiting: Promise<void>;
   /** For endpoints without TLS, which need no head start: it tells when a request is on its way, as this one does. */

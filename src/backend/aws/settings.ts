@@ -13,11 +13,11 @@ import {
   type Endpoints,
   findClientSettings,
 } from './client-settings.ts';
-import { EarlyAgent } from './preconnect-agent.ts';
+import { PreconnectAgent } from './preconnect-agent.ts';
 import { PROXIES, proxyIsSet, translate, usesProxy } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { guardRequests, MAX_TABLE_ANSWER_BYTES, type Unverified } from './http.ts';
-import type { Waiting } from './throttle-retry.ts';
+import type { OnWait } from './throttle-retry.ts';
 import { findSessionName, isRoleArn, profileNameOf, readAwsFiles } from './profile.ts';
 import { ProxyAgent } from './proxy.ts';
 import { USER_AGENT } from './user-agent.ts';
@@ -57,7 +57,7 @@ export interface AwsSettings {
   /** @internal Told when a service is used in the default region, because nothing names one. */
   readonly onDefaultRegion?: ((service: 'DynamoDB' | 'KMS', region: string) => void) | undefined;
   /** Told of a wait: the table or KMS throttles, or has not answered for some seconds. */
-  readonly waiting?: Waiting;
+  readonly waiting?: OnWait;
   /** Asks the person for the code of the MFA device `serial`. */
   readonly mfaCode?: (serial: string) => Promise<string>;
   /** Nobody can be asked: no program is run for credentials (`credential_process`), which may ask by itself. */
@@ -417,7 +417,7 @@ function agents(settings: AwsSettings): Pick<RequestHandler, 'httpAgent' | 'http
     ...(ca ? { ca } : {}),
   };
   if (!proxyIsSet()) {
-    const httpsAgent = new EarlyAgent(common);
+    const httpsAgent = new PreconnectAgent(common);
     return { httpAgent: httpsAgent.plain, httpsAgent };
   }
   const proxied = { ...common, proxyEnv: proxyEnvironment() };

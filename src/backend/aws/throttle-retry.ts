@@ -35,10 +35,10 @@ export interface Wait {
 }
 
 /** Told of a wait whenever it changes, and of undefined when nothing is waited for any more. */
-export type Waiting = (wait: Wait | undefined) => void;
+export type OnWait = (wait: Wait | undefined) => void;
 
-export interface PatienceOptions {
-  readonly tell?: Waiting | undefined;
+export interface ThrottleRetryOptions {
+  readonly tell?: OnWait | undefined;
   /** How often the SDK tries; default: 3. */
   readonly attempts?: number | undefined;
   /** Whether the application has said so, and no more than that is done. */
@@ -49,8 +49,8 @@ export interface PatienceOptions {
  * Sends requests again that are throttled, after the SDK has given up on them. One for both services, so that many
  * requests that wait at once are told as one wait.
  */
-export class Patience {
-  readonly #tell: Waiting;
+export class ThrottleRetry {
+  readonly #tell: OnWait;
   readonly #attempts: number;
   readonly #counted: boolean;
   /** How many requests wait, and since when at least one has. */
@@ -60,7 +60,11 @@ export class Patience {
   /** What each of those requests tells again. */
   readonly #toldAgain = new Set<() => void>();
 
-  constructor({ tell = () => undefined, attempts = 3, counted = false }: PatienceOptions = {}) {
+  constructor({
+    tell = () => undefined,
+    attempts = 3,
+    counted = false,
+  }: ThrottleRetryOptions = {}) {
     this.#tell = tell;
     this.#attempts = attempts;
     this.#counted = counted;
@@ -152,7 +156,7 @@ export class Patience {
 
   async #sendOnce<T>(
     send: (options: SendOptions) => Promise<T>,
-    wait: ReturnType<Patience['watch']>,
+    wait: ReturnType<ThrottleRetry['watch']>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const until = Date.now() + this.#attempts * ATTEMPT_MS;

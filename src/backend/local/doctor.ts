@@ -8,10 +8,10 @@ import {
   attempt,
   type CheckOptions,
   type Checks,
-  dubious,
-  fine,
+  warningStep,
+  okStep,
   type Step,
-  troubled,
+  failedStep,
   versionsStep,
 } from '../diagnosis.ts';
 import { shortVersion } from '../../model/version.ts';
@@ -35,15 +35,15 @@ export async function* checkVault(vault: Vault, options: CheckOptions): Checks {
     vault.check();
   }, signal);
   if (checked instanceof CredstashError) {
-    yield troubled('vault', checked);
+    yield failedStep('vault', checked);
     return { keys: false, entries: false };
   }
-  yield fine('vault', `${folder}, ${ownershipOf(folder)}`);
+  yield okStep('vault', `${folder}, ${ownershipOf(folder)}`);
 
   const length = await attempt(() => vault.checkKeyFile(), signal);
   yield length instanceof CredstashError
-    ? troubled(KEY, length)
-    : fine(KEY, `${length} bytes, of mode ${modeOf(join(folder, 'master.key'))}`);
+    ? failedStep(KEY, length)
+    : okStep(KEY, `${length} bytes, of mode ${modeOf(join(folder, 'master.key'))}`);
 
   const count = yield* database(vault, signal);
   const entries = count !== undefined;
@@ -62,10 +62,10 @@ async function* masterKey(
   if (count === undefined) return true;
   const key = await attempt(() => vault.masterKey(), signal);
   if (key instanceof CredstashError) {
-    yield troubled(KEY, key);
+    yield failedStep(KEY, key);
     return false;
   }
-  if (vault.isKeyProven) yield fine(KEY, 'it is the one that this vault was made with');
+  if (vault.isKeyProven) yield okStep(KEY, 'it is the one that this vault was made with');
   if (count > 0) yield* storedEntry(vault, context, signal);
   return true;
 }
@@ -78,7 +78,7 @@ async function* storedEntry(
 ): AsyncGenerator<Step> {
   const title = 'stored entry';
   const found = await attempt(() => unwrapStored(vault, pairs, signal), signal);
-  if (found instanceof CredstashError) yield troubled(title, found);
+  if (found instanceof CredstashError) yield failedStep(title, found);
   else if (found) {
     const { entry, dataKey } = found;
     const which = `version ${shortVersion(entry.version)} of ${entry.name}`;
@@ -91,13 +91,18 @@ async function* storedEntry(
       }
     }, signal);
     yield opened instanceof CredstashError
-      ? troubled(title, new CredstashError(opened.code, `${which}: ${opened.message}`, opened))
-      : fine(title, `${which} opens`);
+      ? failedStep(title, new CredstashError(opened.code, `${which}: ${opened.message}`, opened))
+      : okStep(title, `${which} opens`);
   } else {
     const hint = 'credstash doctor KEY=VALUE… with the encryption context of one of them';
     const none = 'none opens without its encryption context';
     if (vault.isKeyProven) yield { title, state: 'unknown', found: none, hint };
-    else yield dubious(title, `${none}: whether the master key is this vault's is not known`, hint);
+    else
+      yield warningStep(
+        title,
+        `${none}: whether the master key is this vault's is not known`,
+        hint,
+      );
   }
 }
 
@@ -136,7 +141,7 @@ async function* database(
     signal,
   );
   if (found instanceof CredstashError) {
-    yield troubled(title, found);
+    yield failedStep(title, found);
     return undefined;
   }
   const { version, schema, damage, entries, names, unpadded } = found;
@@ -144,11 +149,11 @@ async function* database(
     const error = new CredstashError('INTEGRITY', `it is damaged: ${damage.join('; ')}`, {
       hint: RESTORE,
     });
-    yield troubled(title, error);
+    yield failedStep(title, error);
     return undefined;
   }
-  yield fine(title, `whole, by SQLite ${version}, schema ${schema}`);
-  yield fine(title, `${entries} entries of ${names} names`);
+  yield okStep(title, `whole, by SQLite ${version}, schema ${schema}`);
+  yield okStep(title, `${entries} entries of ${names} names`);
   yield versionsStep(unpadded, 'all entries');
   return entries;
 }
@@ -159,23 +164,23 @@ function* files({ folder }: Vault, write: boolean): Generator<Step> {
   // Windows has no such bits.
   if (process.platform !== 'win32' && !mode.endsWith('00')) {
     const found = `${path} is of mode ${mode}: nobody else reaches it, but a copy of it would be open to others`;
-    yield dubious('vault', found, `chmod 600 ${shellWord(path)}`);
+    yield warningStep('vault', found, `chmod 600 ${shellWord(path)}`);
   }
   const { nlink } = statSync(path);
   const drafts = readdirSync(folder).filter((each) => DRAFT.test(each)).length;
   if (nlink > 1 && drafts === 0) {
     const word = shellWord(path);
     const found = `${path} has ${nlink} names: a writer by another one could damage it`;
-    yield dubious('vault', found, `cp -p ${word} ${word}.copy && mv ${word}.copy ${word}`);
+    yield warningStep('vault', found, `cp -p ${word} ${word}.copy && mv ${word}.copy ${word}`);
   }
-  if (isWritable(folder) && isWritable(path)) yield fine('writer', 'the vault can be written to');
+  if (isWritable(folder) && isWritable(path)) yield okStep('writer', 'the vault can be written to');
   else if (write) {
     const error = new CredstashError('VAULT_PERMISSIONS', `the vault ${folder} is read-only`);
-    yield troubled('writer', error);
-  } else yield fine('writer', 'the vault is read-only, which is enough for who reads');
+    yield failedStep('writer', error);
+  } else yield okStep('writer', 'the vault is read-only, which is enough for who reads');
   if (drafts > 0) {
     const found = `${drafts} files of first puts that were cut short, or are under way`;
-    yield dubious('vault', found, 'the next put removes them');
+    yield warningStep('vault', found, 'the next put removes them');
   }
 }
 

@@ -53,7 +53,7 @@ export class LocalEntryStore implements EntryStore {
     this.#signal = signal;
   }
 
-  during(signal: AbortSignal): EntryStore {
+  withSignal(signal: AbortSignal): EntryStore {
     return new LocalEntryStore(this.#vault, signal);
   }
 
@@ -125,7 +125,7 @@ export class LocalEntryStore implements EntryStore {
     });
   }
 
-  at(name: string, version: string): Promise<Entry | undefined> {
+  get(name: string, version: string): Promise<Entry | undefined> {
     return this.#settle(() => {
       const [row] = this.#select(COLUMNS, 'name = ? AND version = ?', name, version);
       return row && parseItem(item(row));
@@ -149,7 +149,7 @@ export class LocalEntryStore implements EntryStore {
     }
   }
 
-  async *all(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
+  async *scan(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
     const condition = `(${prefixes.map(() => 'substr(name, 1, length(?)) = ?').join(' OR ')})`;
     const ofPrefixes = prefixes.includes('')
       ? []
@@ -187,7 +187,7 @@ export class LocalEntryStore implements EntryStore {
     });
   }
 
-  labelled(name: string, label: string): Promise<Entry | undefined> {
+  getByLabel(name: string, label: string): Promise<Entry | undefined> {
     return this.#settle(() => {
       if (!this.#vault.hasLabels()) return undefined;
       const rows = this.#select(COLUMNS, 'name = ? AND instr(labels, ?) > 0', name, ` ${label} `);
@@ -196,7 +196,7 @@ export class LocalEntryStore implements EntryStore {
     });
   }
 
-  label(name: string, label: string, version: string | undefined): Promise<string[]> {
+  moveLabel(name: string, label: string, version: string | undefined): Promise<string[]> {
     return this.#settle(() => {
       this.#vault.addLabels();
       const mark = ` ${label} `;

@@ -34,11 +34,11 @@ export class LocalKeyService implements KeyService {
     this.#tried = tried;
   }
 
-  during(signal: AbortSignal): KeyService {
+  withSignal(signal: AbortSignal): KeyService {
     return new LocalKeyService(this.#vault, signal, this.#tried);
   }
 
-  prepare(): void {
+  warmUp(): void {
     // It is at hand.
   }
 
@@ -121,7 +121,7 @@ export async function unwrapStored(
   signal?: AbortSignal,
 ): Promise<{ entry: Entry; dataKey: Uint8Array } | undefined> {
   const noPairs: Context = {};
-  for await (const found of new LocalEntryStore(vault, signal).all()) {
+  for await (const found of new LocalEntryStore(vault, signal).scan()) {
     for (const each of [noPairs, pairs]) {
       const wrapped = wrappedOf(found, each);
       const dataKey =

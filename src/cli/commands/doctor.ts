@@ -3,7 +3,7 @@ import manifest from '../../../package.json' with { type: 'json' };
 import { parseContext } from '../../model/context.ts';
 import { CredstashError } from '../../errors.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
-import { fine, type Step, troubled } from '../../backend/diagnosis.ts';
+import { okStep, type Step, failedStep } from '../../backend/diagnosis.ts';
 import { chooseBackend, type WithBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { findRuntimeDanger } from '../runtime.ts';
@@ -42,7 +42,7 @@ export function register(command: Command, io: Io): void {
       };
       await tell(runtime());
       const danger = findRuntimeDanger();
-      if (danger) await tell(troubled('runtime', danger));
+      if (danger) await tell(failedStep('runtime', danger));
       // Every other command refuses to run so, and nothing is sent here either.
       const chosen = danger ? undefined : await settle(command, io, tell);
       await chosen?.withBackend(async (credstash) => {
@@ -59,7 +59,7 @@ function runtime(): Step {
   const { bun, node } = process.versions;
   const engine = bun === undefined ? `Node.js ${node}` : `Bun ${bun}`;
   const found = `credstash ${manifest.version} on ${engine}, ${process.platform} ${process.arch}`;
-  return fine('runtime', found);
+  return okStep('runtime', found);
 }
 
 /** Tells the settings and chooses a backend; undefined where a setting cannot be. */
@@ -72,12 +72,12 @@ async function settle(
   try {
     const withBackend = chooseBackend(command, io, { saysRegion: true });
     for (const { name, value, from } of originsOf(optionsOf(command))) {
-      await tell(fine(title, `${name}: ${value} (${from})`));
+      await tell(okStep(title, `${name}: ${value} (${from})`));
     }
     return { withBackend, cipher: cipherOf({}) };
   } catch (error) {
     if (!(error instanceof CredstashError) || error.code === 'IO') throw error;
-    await tell(troubled(title, error));
+    await tell(failedStep(title, error));
     return undefined;
   }
 }

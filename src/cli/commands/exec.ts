@@ -2,7 +2,7 @@ import { CredstashError } from '../../errors.ts';
 import type { Grammar } from '../argparse.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
-import { listed } from '../options/collect.ts';
+import { collect } from '../options/collect.ts';
 import type { OrderOptions } from '../exec/request.ts';
 import { findProgram, toProgram } from '../exec/find-program.ts';
 import { runProgram } from '../exec/run.ts';
@@ -53,18 +53,18 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
       '[glob...]',
       'names of secrets, * for any run of characters, quoted from the shell; KEY=VALUE is the encryption context',
     )
-    .option('--env <name=reference>', 'one secret, as the variable NAME; can be repeated', listed)
+    .option('--env <name=reference>', 'one secret, as the variable NAME; can be repeated', collect)
     .option(
       '--resolve [name]',
       'resolve the references of the environment too, or only that of NAME; can be repeated',
-      listed,
+      collect,
     )
     .option('--label <label>', 'of each GLOB, the version that has this label')
     .option('--full-names', "variables called as the secrets' whole names")
     .addOption(prefixOption())
     .addOption(allowNameOption())
     .option('--pristine', 'of the environment keep PATH, HOME and TERM alone')
-    .option('--keep <name>', 'with --pristine: keep NAME too; can be repeated', listed)
+    .option('--keep <name>', 'with --pristine: keep NAME too; can be repeated', collect)
     .option('--no-override', 'what the environment has already wins over a secret')
     .addHelpText('after', EXEC_HELP)
     .action(async (words: string[], _: unknown, command: Grammar) => {

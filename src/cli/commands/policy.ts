@@ -5,7 +5,7 @@ import { visibleJson } from '../../format/visible.ts';
 import { ROLES, type Role } from '../../iam-policy.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
-import { listed } from '../options/collect.ts';
+import { collect } from '../options/collect.ts';
 import { optionsOf, settingsOf } from '../options/settings.ts';
 
 interface Options {
@@ -33,7 +33,7 @@ export function register(command: Command, io: Io): void {
     .option(
       '--context <key=value>',
       'only secrets with exactly this encryption context; can be repeated',
-      listed,
+      collect,
     )
     .option(
       '--account <id>',

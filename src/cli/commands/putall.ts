@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { parseContext } from '../../model/context.ts';
-import { type Failure, together, isOfOneSecret } from '../../errors.ts';
+import { type Failure, combineFailures, concernsOneSecret } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { readArgument } from '../files/input.ts';
@@ -66,7 +66,7 @@ export function register(command: Command, io: Io): void {
         }
         printSome(io, stored.flatMap(nameRemarks), 'such names');
         // What ended the rest would end these requests too.
-        const isCutShort = failures.some(({ error }) => !isOfOneSecret(error));
+        const isCutShort = failures.some(({ error }) => !concernsOneSecret(error));
         if (seal.version !== undefined && !seal.autoversion && !isCutShort) {
           await warnOfOvertaken(io, credstash, stored, seal.version);
         }
@@ -74,7 +74,7 @@ export function register(command: Command, io: Io): void {
           if (unwritten !== undefined) throw unwritten;
           return;
         }
-        throw together(
+        throw combineFailures(
           `${failures.length} of ${secrets.length} secrets have not been stored in ${await credstash.location()}`,
           failures,
           options.skipUnchanged

@@ -1,5 +1,5 @@
 import type { Secret } from '../../model/entry.ts';
-import { CredstashError, type Failure, together } from '../../errors.ts';
+import { CredstashError, type Failure, combineFailures } from '../../errors.ts';
 import { envName } from '../../format/env-name.ts';
 import { refuseReserved } from '../../model/variable-names.ts';
 import { literalPrefix } from '../../model/name.ts';
@@ -146,7 +146,7 @@ export function environmentOf(
     environment[variable] = text ?? '';
   }
   if (failures.length === 0) return environment;
-  throw together(
+  throw combineFailures(
     `${failures.length} of the secrets cannot be put into the environment, so the command is not run`,
     failures,
     'name a variable with --env NAME=SECRET; write a secret that none can hold to a file with get -o FILE',

@@ -7,7 +7,7 @@ import {
   EVERY_REFERENCE,
 } from './environment.ts';
 import { CredstashError } from '../../errors.ts';
-import type { ProgressOptions, Wanted } from '../../flows.ts';
+import type { ProgressOptions, SecretRequest } from '../../flows.ts';
 import { checkLabel } from '../../model/label.ts';
 import { checkGlob, matches } from '../../model/name.ts';
 import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
@@ -22,10 +22,10 @@ export interface OrderOptions {
   readonly resolve?: readonly string[];
 }
 
-type Named = Wanted & { readonly variable?: string };
+type Named = SecretRequest & { readonly variable?: string };
 
 /** What is to be got, checked before the first request. */
-export interface Order {
+export interface ExecRequest {
   readonly context: Context;
   readonly globs: readonly string[];
   readonly named: readonly Named[];
@@ -40,7 +40,11 @@ export interface Order {
  *
  * @throws CredstashError USAGE
  */
-export function orderOf(words: readonly string[], options: OrderOptions, base: Environment): Order {
+export function orderOf(
+  words: readonly string[],
+  options: OrderOptions,
+  base: Environment,
+): ExecRequest {
   if (words.some(isReference)) {
     throw new CredstashError('USAGE', 'a reference on the command line has no variable', {
       hint: `name one: --env NAME=${SCHEME}…`,
@@ -90,7 +94,7 @@ function parseEnv(argument: string): [variable: string, reference: string] {
  */
 export async function get(
   credstash: Credstash,
-  { context, globs, named, inherited }: Order,
+  { context, globs, named, inherited }: ExecRequest,
   options: OrderOptions & ProgressOptions,
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
   const got = await credstash.getMany([...inherited, ...named], options);

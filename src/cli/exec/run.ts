@@ -5,7 +5,7 @@ import { CredstashError } from '../../errors.ts';
 import { byteLength } from '../../util/utf8.ts';
 import type { Io } from '../terminal/io.ts';
 import { notStarted, type Program } from './find-program.ts';
-import { endBySignal, passOn, restoreDefault } from './signals.ts';
+import { endBySignal, forwardSignals, restoreDefault } from './signals.ts';
 import { saveTerminalSettings } from '../terminal/saved-settings.ts';
 
 /** Of Node.js 22.15 and later and of Bun, and not on Windows. */
@@ -68,7 +68,7 @@ async function runChild({ file, argv }: Program, environment: Environment): Prom
   Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
   const restoreTerminal = saveTerminalSettings(spawnSync);
   // Before there is a child: a signal that comes meanwhile reaches it as soon as it is there.
-  const signals = passOn();
+  const signals = forwardSignals();
   try {
     const ended = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
       const child = spawn(file, args, { argv0, env: environment, stdio: 'inherit' });

@@ -92,7 +92,7 @@ function dispositions(): { readonly caught: bigint; readonly ignored: bigint } {
  * Passes the signals of this process on to a child of the same process group, as soon as there is one, and stops with
  * it, so that the shell that waits for this process takes the terminal back.
  */
-export function passOn(): {
+export function forwardSignals(): {
   readonly to: (child: ChildProcess) => void;
   readonly stop: () => void;
 } {

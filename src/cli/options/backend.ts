@@ -59,7 +59,7 @@ export async function open(
   const warn = saysRegion ? {} : { onDefaultRegion: warnOfDefaultRegion(io) };
   return new Credstash({
     ...{ ...settings, signal, unattended },
-    ...(unattended ? {} : { ...attended(io), ...warn }),
+    ...(unattended ? {} : { ...interactiveOptions(io), ...warn }),
   });
 }
 
@@ -80,7 +80,7 @@ function warnOfDefaultRegion(io: Io): NonNullable<CredstashOptions['onDefaultReg
 }
 
 /** What only a person can do, or wants to know. */
-function attended(io: Io): Pick<CredstashOptions, 'mfaCode' | 'waiting'> {
+function interactiveOptions(io: Io): Pick<CredstashOptions, 'mfaCode' | 'waiting'> {
   return {
     mfaCode: (serial) => askMfaCode(io, serial),
     waiting: (wait) => {

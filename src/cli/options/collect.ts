@@ -1,4 +1,4 @@
 /** For commander: all values of an option that can be repeated. */
-export function listed(value: string, before: readonly string[] = []): string[] {
+export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

@@ -8,7 +8,7 @@ import { literalPrefix } from '../../model/name.ts';
 import { isReference, SCHEME } from '../../model/reference.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import type { Grammar } from '../argparse.ts';
-import { listed } from './collect.ts';
+import { collect } from './collect.ts';
 
 /** What the commands that make variables of secrets have in common. */
 export interface VariableOptions {
@@ -26,7 +26,7 @@ export function allowNameOption(): Option {
   return new Option(
     '--allow-name <variable>',
     'set VARIABLE although it decides what runs, or who runs it; can be repeated',
-  ).argParser(listed);
+  ).argParser(collect);
 }
 
 /** @throws CredstashError USAGE */

@@ -9,7 +9,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
-import { Patience } from '../../../src/backend/aws/throttle-retry.ts';
+import { ThrottleRetry } from '../../../src/backend/aws/throttle-retry.ts';
 import { createTable } from '../../../src/backend/aws/setup/table.ts';
 import { checkContext } from '../../../src/model/context.ts';
 import { CredstashError } from '../../../src/errors.ts';
@@ -23,7 +23,7 @@ const store = new AwsEntryStore(client, 'secrets', region);
 const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
 
 /** How setup creates a table here. */
-const patience = new Patience();
+const patience = new ThrottleRetry();
 const options = { tags: {}, creating: () => Promise.resolve() };
 
 const CANARY = 'c2VjcmV0LWRhdGEta2V5';
@@ -136,12 +136,12 @@ describe('an error', () => {
     dynamodb
       .onAnyCommand()
       .rejects(service('AccessDeniedException', 400, 'User: x is not authorized'));
-    expect(await failure(store.at('n', '1'))).toMatchObject({
+    expect(await failure(store.get('n', '1'))).toMatchObject({
       message: 'access denied: dynamodb:GetItem on the table secrets in eu-west-1',
       serviceMessage: 'User: x is not authorized',
     });
     dynamodb.onAnyCommand().rejects(service('AccessDeniedException', 400, ''));
-    expect((await failure(store.at('n', '1'))).serviceMessage).toBeUndefined();
+    expect((await failure(store.get('n', '1'))).serviceMessage).toBeUndefined();
   });
 
   it('of a denial leaves out what is neither a word, an action nor an ARN', async () => {

@@ -265,7 +265,7 @@ describe('reading many', () => {
         if (open === 4) for (const answer of together) answer();
       });
     });
-    expect(await namesOf(store.all())).toEqual(['n0', 'n1', 'n2', 'n3']);
+    expect(await namesOf(store.scan())).toEqual(['n0', 'n1', 'n2', 'n3']);
   });
 
   it('fails as a whole when one segment does, and waits for no other', async () => {
@@ -293,7 +293,7 @@ describe('reading many', () => {
       return { Items: [item(`n${page}`)], LastEvaluatedKey: item(`n${page}`) };
     });
     const read = async (): Promise<void> => {
-      for await (const _ of store.during(controller.signal).headers()) {
+      for await (const _ of store.withSignal(controller.signal).headers()) {
         if (page > 20) controller.abort('enough');
       }
     };
@@ -314,7 +314,7 @@ describe('reading many', () => {
     dynamodb.on(QueryCommand).resolves(page);
     const unreadable = { code: 'UNREACHABLE', exitStatus: 7 };
     await expect(collect(store.headers())).rejects.toMatchObject(unreadable);
-    await expect(collect(store.all())).rejects.toMatchObject(unreadable);
+    await expect(collect(store.scan())).rejects.toMatchObject(unreadable);
     await expect(collect(store.headers('n'))).rejects.toMatchObject(unreadable);
   });
 
@@ -346,7 +346,7 @@ describe('reading many', () => {
         LastEvaluatedKey: key,
       });
       dynamodb.on(ScanCommand, { Segment: 2 }).callsFake(next);
-      await expect(collect(store.all())).rejects.toMatchObject(circle);
+      await expect(collect(store.scan())).rejects.toMatchObject(circle);
       expect(sent(dynamodb)).toHaveLength(1 + 3 + length + 1);
     }
   });
@@ -385,9 +385,9 @@ describe('reading many', () => {
     dynamodb.on(GetItemCommand).resolves({ Item: key });
     const another = { code: 'INTEGRITY', message: expect.stringContaining(' m') as string };
     await expect(store.latest('m')).rejects.toMatchObject(another);
-    await expect(store.at('m', v1)).rejects.toMatchObject(another);
+    await expect(store.get('m', v1)).rejects.toMatchObject(another);
     await expect(collect(store.headers('m'))).rejects.toMatchObject(another);
-    await expect(store.at('n', v2)).rejects.toMatchObject({ code: 'INTEGRITY' });
+    await expect(store.get('n', v2)).rejects.toMatchObject({ code: 'INTEGRITY' });
   });
 
   it('lists one name by a Query of headers', async () => {
@@ -402,8 +402,8 @@ describe('reading many', () => {
 
   it('filters by each prefix in one scan, and not at all where one is empty', async () => {
     dynamodb.on(ScanCommand).resolves({ Items: [] });
-    await collect(store.all(['a.', 'b']));
-    await collect(store.all(['a.', '']));
+    await collect(store.scan(['a.', 'b']));
+    await collect(store.scan(['a.', '']));
     const scan = { TableName: 'secrets', ConsistentRead: true };
     expect(sent(dynamodb).map(({ input }) => input)).toEqual([
       {
@@ -418,7 +418,7 @@ describe('reading many', () => {
 
   it('reads whole entries by one consistent Scan', async () => {
     dynamodb.on(ScanCommand).resolves({ Items: [] });
-    expect(await collect(store.all())).toEqual([]);
+    expect(await collect(store.scan())).toEqual([]);
     expect(sent(dynamodb)).toEqual([
       { name: 'ScanCommand', input: { TableName: 'secrets', ConsistentRead: true } },
     ]);

@@ -12,12 +12,12 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
-import { Patience, type Waiting } from '../../../src/backend/aws/throttle-retry.ts';
+import { ThrottleRetry, type OnWait } from '../../../src/backend/aws/throttle-retry.ts';
 import { encodeItem, type Entry } from '../../../src/model/entry.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
-const waits: Parameters<Waiting>[0][] = [];
-const patience = new Patience({ tell: (wait) => waits.push(wait) });
+const waits: Parameters<OnWait>[0][] = [];
+const patience = new ThrottleRetry({ tell: (wait) => waits.push(wait) });
 const store = new AwsEntryStore(
   new DynamoDBClient({ region: 'eu-west-1' }),
   'secrets',
@@ -94,7 +94,7 @@ describe('a table that is throttled', () => {
 
   const walk = async (): Promise<string[]> => {
     const names: string[] = [];
-    for await (const { name } of store.all()) names.push(name);
+    for await (const { name } of store.scan()) names.push(name);
     return names.sort();
   };
   const more = { LastEvaluatedKey: { name: { S: 'n' }, version: { S: '1' } } };

@@ -157,13 +157,13 @@ describe('the vault', () => {
     const before = readFileSync(path);
     expect(await get()).toBe('secret');
     const { entries, vault } = openLocal(folder, { create: false });
-    expect(await entries.labelled('n', 'live')).toBeUndefined();
+    expect(await entries.getByLabel('n', 'live')).toBeUndefined();
     expect((await entries.latest('n'))?.labels).toBeUndefined();
     expect(readFileSync(path).equals(before)).toBe(true);
     // Somebody else adds the column while this one has the vault open.
     const other = openLocal(folder, { create: false });
     const version = (await entries.latest('n'))?.version;
-    await other.entries.label('n', 'live', version);
+    await other.entries.moveLabel('n', 'live', version);
     other.vault.close();
     expect((await entries.latest('n'))?.labels).toEqual(['live']);
     expect(await entries.remove('n', String(version), { unlabelled: true })).toBe(false);
@@ -206,7 +206,7 @@ describe('the vault', () => {
   it('keeps no writer waiting between two entries that a reader takes', async () => {
     for (let i = 0; i < 40; i += 1) await put();
     const { entries, vault } = openLocal(folder, { create: false });
-    const reader = entries.all()[Symbol.asyncIterator]();
+    const reader = entries.scan()[Symbol.asyncIterator]();
     expect((await reader.next()).value).toMatchObject({ name: 'n' });
     expect(await entries.latest('n')).toMatchObject({ name: 'n' });
     // On a connection of its own, where a lock of the reader's would be in the way for 30 seconds.

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Io } from '../../../src/cli/terminal/io.ts';
 import { CredstashError } from '../../../src/errors.ts';
-import { counted } from '../../../src/util/progress.ts';
+import { withProgress } from '../../../src/util/progress.ts';
 
 /** An Io on a terminal of 40 columns, and all that it wrote there: `<` stands for an erased line. */
 function terminal(options: { isTTY?: boolean } = {}): { io: Io; screen: () => string } {
@@ -207,12 +207,12 @@ describe('counted', () => {
   it('tells the start, and each item once the caller is through with it', async () => {
     const told: unknown[] = [];
     const progress = (...args: unknown[]): unknown => told.push(args);
-    for await (const item of counted(items(), progress, 2)) told.push(item);
+    for await (const item of withProgress(items(), progress, 2)) told.push(item);
     expect(told).toEqual([[0, 2], 'a', [1, 2], 'b', [2, 2]]);
   });
 
   it('leaves the items as they are where nobody is told', () => {
     const given = items();
-    expect(counted(given, undefined)).toBe(given);
+    expect(withProgress(given, undefined)).toBe(given);
   });
 });

@@ -23,11 +23,11 @@ import {
   attempt,
   type CheckOptions,
   type Checks,
-  dubious,
-  fine,
-  hidden,
+  warningStep,
+  okStep,
+  unknownStep,
   type Step,
-  troubled,
+  failedStep,
   untrustedKey,
   versionsStep,
 } from '../../diagnosis.ts';
@@ -86,7 +86,7 @@ export async function* checkAws(
 ): Checks {
   const kms = await attempt(loadKms);
   if (kms instanceof CredstashError) {
-    yield troubled('configuration', kms);
+    yield failedStep('configuration', kms);
     return { keys: false, entries: false };
   }
   const on = { ...opened, kms };
@@ -106,31 +106,31 @@ async function* environment({ settings }: Opened): AsyncGenerator<Step> {
   const title = 'configuration';
   if (settings.profile === undefined) {
     const profile = ofEnvironment('AWS_PROFILE') ?? ofEnvironment('AWS_DEFAULT_PROFILE');
-    if (profile) yield fine(title, `profile: ${profile.value} (${profile.from})`);
+    if (profile) yield okStep(title, `profile: ${profile.value} (${profile.from})`);
   }
   for (const name of PROXIES) {
     const proxy = ofEnvironment(name);
     if (!proxy) continue;
     const found = `proxy: ${placeOf(proxy.value)} (${name})`;
-    yield usesProxy() ? fine(title, found) : dubious(title, found, PROXY_HINT);
+    yield usesProxy() ? okStep(title, found) : warningStep(title, found, PROXY_HINT);
   }
   if (acceptsAnyCertificate()) {
     const found = 'NODE_TLS_REJECT_UNAUTHORIZED=0 turns off the verification of TLS certificates';
     const hint = 'unset it; AWS_CA_BUNDLE names the file of a certificate to trust';
-    yield troubled(title, new CredstashError('USAGE', found, { hint }));
+    yield failedStep(title, new CredstashError('USAGE', found, { hint }));
   }
   const bundle = ofEnvironment('AWS_CA_BUNDLE');
-  if (bundle) yield fine(title, `certificates: ${bundle.value} (${bundle.from})`);
+  if (bundle) yield okStep(title, `certificates: ${bundle.value} (${bundle.from})`);
   for (const { from } of findIneffective(settings)) {
-    yield dubious(title, `${from} counts as false`, 'only true turns it on, as in boto');
+    yield warningStep(title, `${from} counts as false`, 'only true turns it on, as in boto');
   }
   const chain = describeChain(settings);
   if (!settings.credentials && chain.some(({ kind }) => kind !== undefined)) {
-    yield fine(title, `credentials: ${chain.map(({ words }) => words).join(' <- ')}`);
+    yield okStep(title, `credentials: ${chain.map(({ words }) => words).join(' <- ')}`);
   }
   const { dynamodb, kms } = await regionOrigins(settings);
   const ofKey = kms.value === dynamodb.value ? '' : `; of the key ${kms.value} (${kms.from})`;
-  yield fine('region', `${dynamodb.value} (${dynamodb.from})${ofKey}`);
+  yield okStep('region', `${dynamodb.value} (${dynamodb.from})${ofKey}`);
 }
 
 /** A URL without what may be a password: its host and port. */
@@ -200,7 +200,7 @@ async function* nameEndpoints(
       }
     });
     yield url instanceof CredstashError
-      ? troubled('endpoint', url)
+      ? failedStep('endpoint', url)
       : endpointStep(service, url, from);
   }
 }
@@ -217,8 +217,8 @@ function applicationOf(
 function endpointStep(service: string, url: URL, from: string): Step {
   // Without what may be a password.
   const found = `${service}: ${url.protocol}//${url.host} (${from})`;
-  if (url.protocol === 'https:' || isLoopback(url.hostname)) return fine('endpoint', found);
-  return dubious(
+  if (url.protocol === 'https:' || isLoopback(url.hostname)) return okStep('endpoint', found);
+  return warningStep(
     'endpoint',
     `${found}, without TLS`,
     'name one with https: everybody on the way can read data keys and change answers',
@@ -250,11 +250,11 @@ async function* credentials(
     }
   }, signal);
   if (found instanceof CredstashError) {
-    yield troubled('credentials', found);
+    yield failedStep('credentials', found);
     return false;
   }
   const until = found.expiration ? `, until ${found.expiration.toISOString()}` : '';
-  yield fine('credentials', `found (${sourceOf(found, settings)})${until}`);
+  yield okStep('credentials', `found (${sourceOf(found, settings)})${until}`);
 
   const identity = await ask(
     signal,
@@ -262,8 +262,11 @@ async function* credentials(
     (error) => translate(error, { ...where, action: 'sts:GetCallerIdentity' }),
   );
   yield identity instanceof CredstashError
-    ? { ...hidden('identity', 'who they are', identity), hint: 'no other command needs to know' }
-    : fine('identity', identity.Arn ?? 'STS does not tell');
+    ? {
+        ...unknownStep('identity', 'who they are', identity),
+        hint: 'no other command needs to know',
+      }
+    : okStep('identity', identity.Arn ?? 'STS does not tell');
   return true;
 }
 
@@ -291,8 +294,8 @@ async function* table(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step
   if (description instanceof CredstashError) {
     readable = isHidden(description);
     yield readable
-      ? hidden('table', 'what it is like', description)
-      : troubled('table', description);
+      ? unknownStep('table', 'what it is like', description)
+      : failedStep('table', description);
   } else if (description.Table) {
     const step = tableStep(description.Table, `${settings.table} in ${region.dynamodb}`);
     yield step;
@@ -322,10 +325,10 @@ function tableStep(described: TableDescription, where: string): Step {
     const error = new CredstashError('USAGE', `${where} is no table for secrets: ${keys}`, {
       hint: 'it takes the partition key name (S) and the sort key version (S): name another table with -t',
     });
-    return troubled('table', error);
+    return failedStep('table', error);
   }
   if (TableStatus !== 'ACTIVE' && TableStatus !== 'UPDATING') {
-    return troubled(
+    return failedStep(
       'table',
       new CredstashError('UNREACHABLE', `${where} is ${words(TableStatus)}`),
     );
@@ -336,7 +339,7 @@ function tableStep(described: TableDescription, where: string): Step {
     BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST'
       ? 'on demand'
       : `${reads} read and ${writes} write units provisioned`;
-  return fine('table', `${where}: ${billing}, ${keys}`);
+  return okStep('table', `${where}: ${billing}, ${keys}`);
 }
 
 /** How large the table is, and what a command reads that needs all of it. */
@@ -347,7 +350,7 @@ function sizeStep({ ItemCount: count, TableSizeBytes: bytes }: TableDescription)
   const size =
     bytes < 100_000 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
   const units = estimateScanUnits(bytes).toLocaleString('en');
-  const step = fine(
+  const step = okStep(
     'table',
     `about ${count.toLocaleString('en')} versions, ${size} (DynamoDB counts them about every six hours): a pattern reads all of them, ${units} read units`,
   );
@@ -363,8 +366,8 @@ function deletionStep({ DeletionProtectionEnabled: isOn }: TableDescription): St
     const found = 'whether deletion protection is on: DynamoDB does not tell';
     return { title: 'table', state: 'unknown', found };
   }
-  if (isOn) return fine('table', 'deletion protection is on');
-  return dubious(
+  if (isOn) return okStep('table', 'deletion protection is on');
+  return warningStep(
     'table',
     'deletion protection is off',
     'turn it on: credstash setup --deletion-protection',
@@ -378,12 +381,12 @@ async function recovery(on: Opened, signal: AbortSignal | undefined): Promise<St
     dynamodb.send(command, options),
   );
   if (answer instanceof CredstashError) {
-    return hidden('table', 'whether point-in-time recovery is on', answer);
+    return unknownStep('table', 'whether point-in-time recovery is on', answer);
   }
   const { PointInTimeRecoveryDescription: described } = answer.ContinuousBackupsDescription ?? {};
   return described?.PointInTimeRecoveryStatus === 'ENABLED'
-    ? fine('table', 'point-in-time recovery is on')
-    : dubious(
+    ? okStep('table', 'point-in-time recovery is on')
+    : warningStep(
         'table',
         'point-in-time recovery is off',
         'turn it on: credstash setup --point-in-time-recovery',
@@ -411,8 +414,8 @@ function clockStep(ahead: number | undefined): Step {
   const title = 'clock';
   if (ahead === undefined) return { title, state: 'unknown', found: 'DynamoDB told no time' };
   const seconds = Math.round(Math.abs(ahead) / 1000);
-  if (Math.abs(ahead) <= MAX_SKEW_MS) return fine(title, `right to ${seconds + 1} s`);
-  return dubious(
+  if (Math.abs(ahead) <= MAX_SKEW_MS) return okStep(title, `right to ${seconds + 1} s`);
+  return warningStep(
     title,
     `${seconds} s ${ahead > 0 ? 'behind' : 'ahead of'} that of DynamoDB`,
     "set this machine's clock: AWS refuses a request that is five minutes off",
@@ -447,13 +450,13 @@ async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, 
   for (const [action, send] of probes) {
     const answer = await askTable(on, signal, action, send);
     if (!(answer instanceof CredstashError)) {
-      yield fine('reader', `${action} is allowed`);
+      yield okStep('reader', `${action} is allowed`);
       if (action === 'dynamodb:Scan') yield await versions(on, signal);
     } else if (action === 'dynamodb:Scan' && byName && isHidden(answer)) {
-      yield fine('reader', `${action} is not allowed, which listings and * would need`);
-      yield hidden('versions', SORTING, answer);
+      yield okStep('reader', `${action} is not allowed, which listings and * would need`);
+      yield unknownStep('versions', SORTING, answer);
     } else {
-      yield troubled('reader', answer, 'failed', 'reader');
+      yield failedStep('reader', answer, 'failed', 'reader');
       readable = false;
       // The next one would wait as long.
       if (!isHidden(answer)) return false;
@@ -473,7 +476,7 @@ async function versions(on: Opened, signal: AbortSignal | undefined): Promise<St
   const answer = await askTable(on, signal, 'dynamodb:Scan', (options) =>
     on.dynamodb.send(command, options),
   );
-  if (answer instanceof CredstashError) return hidden('versions', SORTING, answer);
+  if (answer instanceof CredstashError) return unknownStep('versions', SORTING, answer);
   const { Items = [], LastEvaluatedKey: next } = answer;
   const unpadded = Items.filter(({ version }) => isUnpadded(version?.S ?? '')).length;
   return versionsStep(unpadded, next ? `the first ${Items.length} entries` : 'all entries');
@@ -512,13 +515,13 @@ async function* writer(on: Opened, options: CheckOptions): AsyncGenerator<Step, 
         if (nameOf(error) !== 'ConditionalCheckFailedException') throw error;
       }
     });
-    if (!(answer instanceof CredstashError)) yield fine('writer', `${action} is allowed`);
+    if (!(answer instanceof CredstashError)) yield okStep('writer', `${action} is allowed`);
     else if (required || !isHidden(answer)) {
-      yield troubled('writer', answer, 'failed', 'writer');
+      yield failedStep('writer', answer, 'failed', 'writer');
       writable = false;
     } else if (answer.code === 'ACCESS_DENIED') {
-      yield fine('writer', `${action} is not allowed, which ${who} would need`);
-    } else yield troubled('writer', answer, 'unknown');
+      yield okStep('writer', `${action} is not allowed, which ${who} would need`);
+    } else yield failedStep('writer', answer, 'unknown');
   }
   return writable;
 }
@@ -534,8 +537,8 @@ async function* key(on: Opened, { write, signal }: CheckOptions): AsyncGenerator
   if (description instanceof CredstashError) {
     const mayBeUsable = isHidden(description);
     yield mayBeUsable
-      ? hidden('key', 'what it is like', description)
-      : troubled('key', description);
+      ? unknownStep('key', 'what it is like', description)
+      : failedStep('key', description);
     return mayBeUsable;
   }
   const { KeyMetadata: metadata } = description;
@@ -554,11 +557,11 @@ async function* key(on: Opened, { write, signal }: CheckOptions): AsyncGenerator
     kms.send(ofRotation, options),
   );
   if (rotation instanceof CredstashError) {
-    yield hidden('key', 'whether its automatic rotation is on', rotation);
-  } else if (rotation.KeyRotationEnabled) yield fine('key', 'its automatic rotation is on');
+    yield unknownStep('key', 'whether its automatic rotation is on', rotation);
+  } else if (rotation.KeyRotationEnabled) yield okStep('key', 'its automatic rotation is on');
   else {
     const hint = `turn it on: aws kms enable-key-rotation --key-id ${metadata.KeyId ?? ''} (credstash setup --create-key makes a key with it)`;
-    yield dubious('key', 'its automatic rotation is off', hint);
+    yield warningStep('key', 'its automatic rotation is off', hint);
   }
   return !distrust;
 }
@@ -566,7 +569,7 @@ async function* key(on: Opened, { write, signal }: CheckOptions): AsyncGenerator
 function keyStep(metadata: KeyMetadata, where: string): Step {
   const { KeyState = '?', KeySpec, KeyUsage, KeyId = '', Arn = '', MultiRegion } = metadata;
   const unusable = (found: string, hint: string): Step =>
-    troubled('key', new CredstashError('KEY_UNUSABLE', `${where} ${found}`, { hint }));
+    failedStep('key', new CredstashError('KEY_UNUSABLE', `${where} ${found}`, { hint }));
   if (KeySpec !== 'SYMMETRIC_DEFAULT' || KeyUsage !== 'ENCRYPT_DECRYPT') {
     const kind = `${KeySpec ?? '?'}, ${words(KeyUsage)}`;
     return unusable(
@@ -578,7 +581,7 @@ function keyStep(metadata: KeyMetadata, where: string): Step {
     const how = REMEDIES[KeyState];
     return unusable(`is ${KeyState}`, how ? `${how} ${KeyId}` : 'name another with -k');
   }
-  return fine(
+  return okStep(
     'key',
     `${where}: enabled, ${MultiRegion ? 'multi-region' : 'of one region'}, ${Arn}`,
   );

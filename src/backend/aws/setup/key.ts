@@ -11,7 +11,7 @@ import {
 import { CredstashError } from '../../../errors.ts';
 import { sleep } from '../../../util/sleep.ts';
 import { nameOf, translate, unreadable } from '../errors.ts';
-import type { Patience } from '../throttle-retry.ts';
+import type { ThrottleRetry } from '../throttle-retry.ts';
 
 /** KMS knows of a new key or alias everywhere within seconds, and of a few within minutes. */
 const LONGEST_WAIT_MS = 60_000;
@@ -25,7 +25,7 @@ export interface AliasAt {
   readonly alias: string;
   readonly region: string;
   /** For a service that throttles. */
-  readonly patience: Patience;
+  readonly patience: ThrottleRetry;
   /** Ends the setup between two requests, and in a wait. */
   readonly signal?: AbortSignal | undefined;
 }

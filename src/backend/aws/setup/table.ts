@@ -11,7 +11,7 @@ import { CredstashError } from '../../../errors.ts';
 import { sleep } from '../../../util/sleep.ts';
 import type { SetupOptions } from '../../setup.ts';
 import { nameOf, translate, unreadable } from '../errors.ts';
-import type { Patience } from '../throttle-retry.ts';
+import type { ThrottleRetry } from '../throttle-retry.ts';
 import type { AliasAt } from './key.ts';
 
 /** A table is made in seconds. */
@@ -25,7 +25,7 @@ export interface TableAt {
   readonly table: string;
   readonly region: string;
   /** For a service that throttles. */
-  readonly patience: Patience;
+  readonly patience: ThrottleRetry;
   /** Ends the setup between two requests, and in a wait. */
   readonly signal?: AbortSignal | undefined;
 }
