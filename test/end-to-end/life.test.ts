@@ -20,7 +20,7 @@ import {
   stored,
   temporaryFolder,
   v,
-  vault,
+  vaultHere,
   vaultPlace,
 } from './backends.ts';
 
@@ -29,7 +29,7 @@ import {
  * no transactions, by which labels move.
  */
 const engines: readonly Backend[] = [
-  vault,
+  vaultHere,
   ...(dynamoLocalMissing() === undefined ? [dynamoLocal] : []),
 ];
 

@@ -13,7 +13,7 @@ import {
   type Place,
   type Running,
   v,
-  vault,
+  vaultHere,
 } from './backends.ts';
 
 /*
@@ -21,7 +21,7 @@ import {
  * gets another version.
  */
 const engines: readonly Backend[] = [
-  vault,
+  vaultHere,
   ...(dynamoLocalMissing() === undefined ? [dynamoLocal] : []),
 ];
 
