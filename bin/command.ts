@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { Io } from '../src/cli/terminal/io.ts';
-import { main, report } from '../src/cli/main.ts';
+import { main } from '../src/cli/main.ts';
+import { report } from '../src/cli/report.ts';
 import { restoreDefault } from '../src/cli/exec/signals.ts';
 
 // A warning that is about security is for whoever runs the command. These two are for us: the SDK's notice about the age of

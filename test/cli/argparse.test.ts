@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Io } from '../../src/cli/terminal/io.ts';
-import { createProgram } from '../../src/cli/main.ts';
+import { createProgram } from '../../src/cli/create-program.ts';
 import { examples } from '../format/secrets.ts';
 import { describeWithPython, python } from '../support/python.ts';
 

@@ -11,13 +11,17 @@ import {
   runChanges,
 } from '../options/batch.ts';
 import type { Io } from '../terminal/io.ts';
-import { printSome } from '../options/overtaken.ts';
+import { printSome } from '../advice/overtaken.ts';
 import {
-  destinationOf,
-  type DestinationOptions,
+  DEFAULT_KEY,
+  type GlobalOptions,
+  kmsRegionOf,
   optionsOf,
   type Settings,
+  tableOf,
+  vaultFolder,
 } from '../options/settings.ts';
+import { trustSettings } from '../options/trust.ts';
 
 export function register(command: Command, io: Io): void {
   command
@@ -111,4 +115,60 @@ function setupCommand(
   );
   const ofAws = process.env['CREDSTASH_LOCAL'] ? ['env', '-u', 'CREDSTASH_LOCAL'] : [];
   return commandLine([...ofAws, 'credstash', 'setup', ...more, ...given]);
+}
+
+/** Where a copy goes. */
+export interface DestinationOptions extends GlobalOptions {
+  readonly toTable?: string;
+  readonly toRegion?: string;
+  readonly toKmsRegion?: string;
+  readonly toProfile?: string;
+  readonly toKey?: string;
+  readonly toLocal?: string;
+}
+
+/**
+ * The settings of a copy's destination. On AWS, what is not said is as it is of the source; of a vault, as it is by default.
+ *
+ * @throws CredstashError USAGE when none is named, or a vault and something of AWS at once
+ */
+export function destinationOf(options: DestinationOptions): Settings {
+  const { toTable, toRegion, toKmsRegion, toProfile, toKey, toLocal } = options;
+  const ofAws = {
+    '--to-table': toTable,
+    '--to-region': toRegion,
+    '--to-kms-region': toKmsRegion,
+    '--to-profile': toProfile,
+    '--to-key': toKey,
+  };
+  const given = Object.entries({ ...ofAws, '--to-local': toLocal }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const empty = given.find(([, value]) => value === '');
+  if (empty) throw new CredstashError('USAGE', `the value of ${empty[0]} is empty`);
+  if (given.length === 0) {
+    throw new CredstashError('USAGE', 'the copy was not told where to', {
+      hint: 'give --to-table, --to-region, --to-profile or --to-key, or --to-local FOLDER',
+    });
+  }
+  const { trustedKeys, ...trust } = trustSettings();
+  if (toLocal !== undefined) {
+    if (given.length === 1) return { backend: 'local', folder: vaultFolder(toLocal), ...trust };
+    throw new CredstashError(
+      'USAGE',
+      '--to-local is a vault, and the other --to options are for AWS',
+    );
+  }
+  return {
+    backend: 'aws',
+    ...trust,
+    trustedKeys,
+    region: toRegion ?? options.region,
+    // As a `get` there finds it, so that it opens what was copied. --kms-region is said of the source's region.
+    kmsRegion: toKmsRegion ?? kmsRegionOf(toRegion === undefined ? options : {})?.value,
+    profile: toProfile ?? options.profile,
+    ...(toProfile === undefined ? { roleArn: options.arn, externalId: options.externalId } : {}),
+    table: toTable ?? tableOf(options).value,
+    key: toKey ?? DEFAULT_KEY,
+  };
 }

@@ -6,8 +6,8 @@ import { visible, visibleJson } from '../../format/visible.ts';
 import { okStep, type Step, failedStep } from '../../backend/diagnosis.ts';
 import { chooseBackend, type WithBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
-import { findRuntimeDanger } from '../runtime.ts';
-import { hintInPlace } from '../options/same-place.ts';
+import { findRuntimeDanger } from '../options/runtime.ts';
+import { hintInPlace } from '../advice/same-place.ts';
 import { cipherOf, optionsOf, originsOf } from '../options/settings.ts';
 
 interface DoctorOptions {

@@ -6,7 +6,7 @@ import { collect } from '../options/collect.ts';
 import type { OrderOptions } from '../exec/request.ts';
 import { findProgram, toProgram } from '../exec/find-program.ts';
 import { runProgram } from '../exec/run.ts';
-import { namingInstead } from '../options/scan-denied.ts';
+import { namingInstead } from '../advice/scan-denied.ts';
 import { optionsOf } from '../options/settings.ts';
 import {
   allowNameOption,

@@ -4,7 +4,7 @@ import { shortVersion } from '../../model/version.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
-import { samePlaceCommand } from '../options/same-place.ts';
+import { samePlaceCommand } from '../advice/same-place.ts';
 import { optionsOf } from '../options/settings.ts';
 
 export function register(command: Command, io: Io): void {

@@ -4,9 +4,9 @@ import { type Failure, combineFailures, concernsOneSecret } from '../../errors.t
 import { visible } from '../../format/visible.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { readArgument } from '../files/input.ts';
-import { nameRemarks } from '../options/name-remarks.ts';
+import { nameRemarks } from '../advice/name-remarks.ts';
 import type { Io } from '../terminal/io.ts';
-import { printSome, warnOfOvertaken } from '../options/overtaken.ts';
+import { printSome, warnOfOvertaken } from '../advice/overtaken.ts';
 import { addSealOptions, sealOptions, type SealOptions } from '../options/seal.ts';
 import { optionsOf } from '../options/settings.ts';
 

@@ -5,7 +5,8 @@ import { visible } from '../../format/visible.ts';
 import { checkNewAlias } from '../../model/key-id.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
-import { optionsOf, saveKmsRegion } from '../options/settings.ts';
+import { saveKmsRegion } from '../options/config-file.ts';
+import { optionsOf } from '../options/settings.ts';
 
 interface Options {
   readonly tags?: string[] | true;

@@ -6,7 +6,7 @@ import { visible } from '../../format/visible.ts';
 import type { Grammar } from '../argparse.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
-import { expandHome } from '../options/settings.ts';
+import { expandHome } from '../files/home.ts';
 import { readBash } from './bash-line.ts';
 import { type Candidate, placeOf } from './place.ts';
 

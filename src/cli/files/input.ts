@@ -2,7 +2,7 @@ import { constants, createReadStream, openSync } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
 import { bareFault } from '../../util/system-faults.ts';
 import { type Io, tooLong } from '../terminal/io.ts';
-import { expandHome } from '../options/settings.ts';
+import { expandHome } from '../files/home.ts';
 
 /** What becomes of an input without a byte: it is allowed, or refused with a hint. */
 export type WhenEmpty = 'allowed' | { readonly hint: string };

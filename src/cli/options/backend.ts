@@ -4,7 +4,7 @@ import type { Wait } from '../../backend/aws/throttle-retry.ts';
 import type { Credstash, CredstashOptions } from '../../credstash.ts';
 import { CredstashError } from '../../errors.ts';
 import type { Io } from '../terminal/io.ts';
-import { hintInPlace } from './same-place.ts';
+import { hintInPlace } from '../advice/same-place.ts';
 import { optionsOf, type Settings, settingsOf } from './settings.ts';
 
 /** Opens a backend, runs `use` on it, and closes it. */

@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../../model/context.ts';
 import type { PutOptions } from '../../flows.ts';
 import type { Io } from '../terminal/io.ts';
-import { checkKey, cipherOf } from './settings.ts';
+import { cipherOf } from './settings.ts';
+import { checkKey } from './trust.ts';
 
 /** How a secret is sealed, and as which version: what the commands that store have in common. */
 export interface SealOptions {

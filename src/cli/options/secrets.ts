@@ -12,7 +12,7 @@ import { reservedFor } from '../../model/variable-names.ts';
 import type { Grammar } from '../argparse.ts';
 import { addOutputOptions, type Output, outputFile, type OutputOptions } from '../files/output.ts';
 import type { Io } from '../terminal/io.ts';
-import { namingInstead } from './scan-denied.ts';
+import { namingInstead } from '../advice/scan-denied.ts';
 import { optionsOf } from './settings.ts';
 import {
   allowNameOption,

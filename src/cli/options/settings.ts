@@ -1,19 +1,12 @@
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { AwsSettings } from '../../backend/aws/index.ts';
 import { CredstashError } from '../../errors.ts';
-import type { FlowDefaults } from '../../flows.ts';
-import { checkRegion } from '../../model/region.ts';
+import { checkCipher } from '../../model/trust.ts';
 import { isCurrentFolderGone } from '../../util/system-faults.ts';
-import {
-  type AllowedFormats,
-  checkCipher,
-  checkFormats,
-  checkTrustedKeys,
-  type TrustedKeys,
-} from '../../model/trust.ts';
+import { expandHome, neededHome } from '../files/home.ts';
+import { configured } from './config-file.ts';
+import { formatsOrigin, trustedKeysOrigin, trustSettings, type TrustSettings } from './trust.ts';
 
 /** The options that stand before or after every command. */
 export interface GlobalOptions {
@@ -36,9 +29,7 @@ export type Settings =
   | ({ readonly backend: 'local'; readonly folder: string } & TrustSettings)
   | ({ readonly backend: 'aws' } & AwsSettings & TrustSettings);
 
-type TrustSettings = Pick<FlowDefaults, 'formats' | 'trustNames'>;
-
-const DEFAULT_KEY = 'alias/credstash';
+export const DEFAULT_KEY = 'alias/credstash';
 
 const AWS_ONLY = {
   region: '-r',
@@ -103,69 +94,13 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
   };
 }
 
-/** Where a copy goes. */
-export interface DestinationOptions extends GlobalOptions {
-  readonly toTable?: string;
-  readonly toRegion?: string;
-  readonly toKmsRegion?: string;
-  readonly toProfile?: string;
-  readonly toKey?: string;
-  readonly toLocal?: string;
-}
-
-/**
- * The settings of a copy's destination. On AWS, what is not said is as it is of the source; of a vault, as it is by default.
- *
- * @throws CredstashError USAGE when none is named, or a vault and something of AWS at once
- */
-export function destinationOf(options: DestinationOptions): Settings {
-  const { toTable, toRegion, toKmsRegion, toProfile, toKey, toLocal } = options;
-  const ofAws = {
-    '--to-table': toTable,
-    '--to-region': toRegion,
-    '--to-kms-region': toKmsRegion,
-    '--to-profile': toProfile,
-    '--to-key': toKey,
-  };
-  const given = Object.entries({ ...ofAws, '--to-local': toLocal }).filter(
-    ([, value]) => value !== undefined,
-  );
-  const empty = given.find(([, value]) => value === '');
-  if (empty) throw new CredstashError('USAGE', `the value of ${empty[0]} is empty`);
-  if (given.length === 0) {
-    throw new CredstashError('USAGE', 'the copy was not told where to', {
-      hint: 'give --to-table, --to-region, --to-profile or --to-key, or --to-local FOLDER',
-    });
-  }
-  const { trustedKeys, ...trust } = trustSettings();
-  if (toLocal !== undefined) {
-    if (given.length === 1) return { backend: 'local', folder: vaultFolder(toLocal), ...trust };
-    throw new CredstashError(
-      'USAGE',
-      '--to-local is a vault, and the other --to options are for AWS',
-    );
-  }
-  return {
-    backend: 'aws',
-    ...trust,
-    trustedKeys,
-    region: toRegion ?? options.region,
-    // As a `get` there finds it, so that it opens what was copied. --kms-region is said of the source's region.
-    kmsRegion: toKmsRegion ?? kmsRegionOf(toRegion === undefined ? options : {})?.value,
-    profile: toProfile ?? options.profile,
-    ...(toProfile === undefined ? { roleArn: options.arn, externalId: options.externalId } : {}),
-    table: toTable ?? tableOf(options).value,
-    key: toKey ?? DEFAULT_KEY,
-  };
-}
-
 /** Where a setting came from: an option, a variable, a file, `default`. */
 interface Origin {
   readonly value: string;
   readonly from: string;
 }
 
-function tableOf({ table }: GlobalOptions): Origin {
+export function tableOf({ table }: GlobalOptions): Origin {
   return (
     given(table, '-t') ??
     given(process.env['CREDSTASH_DEFAULT_TABLE'] || undefined, 'CREDSTASH_DEFAULT_TABLE') ?? {
@@ -175,7 +110,7 @@ function tableOf({ table }: GlobalOptions): Origin {
   );
 }
 
-function kmsRegionOf({ kmsRegion }: GlobalOptions): Origin | undefined {
+export function kmsRegionOf({ kmsRegion }: GlobalOptions): Origin | undefined {
   return given(kmsRegion, '--kms-region') ?? given(configured('kms-region'), '~/.credstash');
 }
 
@@ -185,71 +120,6 @@ function cipherOrigin({ cipher }: { readonly cipher?: string }): Origin | undefi
     given(process.env['CREDSTASH_CIPHER'] || undefined, 'CREDSTASH_CIPHER') ??
     given(configured('cipher'), '~/.credstash')
   );
-}
-
-/**
- * A setting of trust: a list in the environment, its items behind a comma or a space each, or in `~/.credstash`. It fails
- * closed: there, anything but a list with something in it is an error, and so is a name that only looks like the setting's.
- *
- * @param check makes of the list what it stands for
- */
-function trustOrigin<T>(
-  variable: string,
-  name: string,
-  check: (list: unknown, setting: string) => T | undefined,
-): { readonly value: T; readonly from: string; readonly setting: string } | undefined {
-  const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
-  const text = process.env[variable] ?? '';
-  if (text !== '') {
-    const value = check(words(text), variable);
-    return value && { value, from: variable, setting: variable };
-  }
-  const config = readConfig();
-  for (const key of Object.keys(config)) {
-    if (key === name || lettersOf(key) !== lettersOf(name)) continue;
-    throw new CredstashError('USAGE', `${key} in ~/.credstash is not a setting`, {
-      hint: `it is spelled "${name}"`,
-    });
-  }
-  if (!(name in config)) return undefined;
-  const list = config[name];
-  const setting = `${name} in ~/.credstash`;
-  const value = check(typeof list === 'string' ? words(list) : list, setting);
-  return value && { value, from: '~/.credstash', setting };
-}
-
-/** `trustedkey` of `trusted-keys`, `Trusted_Key` and the like. */
-function lettersOf(name: string): string {
-  return name
-    .toLowerCase()
-    .replace(/[^a-z]/g, '')
-    .replace(/s$/, '');
-}
-
-function trustedKeysOrigin(): ReturnType<typeof trustOrigin<TrustedKeys>> {
-  return trustOrigin('CREDSTASH_TRUSTED_KEYS', 'trusted-keys', checkTrustedKeys);
-}
-
-function formatsOrigin(): ReturnType<typeof trustOrigin<AllowedFormats>> {
-  return trustOrigin('CREDSTASH_FORMATS', 'formats', checkFormats);
-}
-
-function trustSettings(): TrustSettings & Pick<AwsSettings, 'trustedKeys'> {
-  const [trustedKeys, formats] = [trustedKeysOrigin(), formatsOrigin()];
-  return {
-    trustedKeys: trustedKeys?.value.arns,
-    formats: formats?.value.ciphers,
-    trustNames: { trustedKeys: trustedKeys?.setting, formats: formats?.setting },
-  };
-}
-
-/**
- * Refuses a key to seal under that is known not to be trusted, before anybody is asked for a secret.
- *
- * @throws CredstashError KEY_NOT_TRUSTED
- */
-export function checkKey({ key }: { readonly key?: string }): void {
-  if (key !== undefined) trustedKeysOrigin()?.value.checkName(key);
 }
 
 function given(value: string | undefined, from: string): Origin | undefined {
@@ -309,31 +179,7 @@ function localFromEnvironment(): string | undefined {
   });
 }
 
-/** `~/x` in the home folder: a shell leaves it as it is inside `@~/x` and `--local=~/x`. */
-export function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(neededHome(), path.slice(1)) : path;
-}
-
-/** The home folder; absent where the environment has none, and the user no entry in the system's list. */
-function home(): string | undefined {
-  // The system's list is asked where HOME is not set at all; Bun asks it also where HOME is empty.
-  if (process.env['HOME'] === '') return undefined;
-  try {
-    return isAbsolute(homedir()) ? homedir() : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function neededHome(): string {
-  const folder = home();
-  if (folder !== undefined) return folder;
-  throw new CredstashError('USAGE', 'there is no home folder', {
-    hint: 'set HOME, or give a folder with --local=FOLDER',
-  });
-}
-
-function vaultFolder(local: string): string {
+export function vaultFolder(local: string): string {
   if (local === '-') {
     throw new CredstashError('USAGE', 'a vault is a folder, and - is none', {
       hint: 'a folder that is called - is ./-',
@@ -362,73 +208,4 @@ export function cipherOf(options: { readonly cipher?: string }): string | undefi
   const cipher = cipherOrigin(options)?.value;
   if (cipher !== undefined) checkCipher(formatsOrigin()?.value, cipher);
   return cipher;
-}
-
-/** A setting of `~/.credstash`; empty or null is absent. */
-function configured(name: string): string | undefined {
-  const value = readConfig()[name];
-  if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value === 'string') return value;
-  throw new CredstashError('USAGE', `${name} in ${configPath() ?? ''} is not a text`);
-}
-
-function configPath(): string | undefined {
-  const folder = home();
-  return folder === undefined ? undefined : join(folder, '.credstash');
-}
-
-/** `~/.credstash` as this command line found it: it is read once, so that its settings belong together. */
-let config: Readonly<Record<string, unknown>> | undefined;
-
-/** Lets the next setting that is asked for read `~/.credstash` anew: a command line begins, or has written it. */
-export function forgetConfig(): void {
-  config = undefined;
-}
-
-function readConfig(): Readonly<Record<string, unknown>> {
-  return (config ??= loadConfig());
-}
-
-/** `~/.credstash`, a JSON object that need not be there. */
-function loadConfig(): Readonly<Record<string, unknown>> {
-  const none = Object.create(null) as Record<string, unknown>;
-  const path = configPath();
-  if (path === undefined) return none;
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code))) return none;
-    throw new CredstashError('USAGE', `${path} cannot be read`, { cause });
-  }
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    // Not kept as a cause: a parser quotes what it read.
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new CredstashError('USAGE', `${path} is not a JSON object`, {
-      hint: 'it looks like {"kms-region": "eu-west-1"}',
-    });
-  }
-  return Object.assign(none, parsed);
-}
-
-/**
- * Saves the KMS region in `~/.credstash`, and leaves alone what else is in it.
- *
- * @throws CredstashError USAGE when the region cannot be one, or the file is none that can be written
- */
-export async function saveKmsRegion(region: string): Promise<void> {
-  checkRegion(region);
-  const path = join(neededHome(), '.credstash');
-  const text = `${JSON.stringify({ ...readConfig(), 'kms-region': region })}\n`;
-  const { openOutputFile } = await import('../files/output-file.ts');
-  // Where it is a link, as those who keep such files in a repository have it, what it points to is replaced.
-  openOutputFile(
-    existsSync(path) ? realpathSync(path) : path,
-    `the file is a mount point, which nothing can replace: add "kms-region": "${region}" to it with an editor`,
-  )(Buffer.from(text));
-  forgetConfig();
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readBash } from '../../../src/cli/completion/bash-line.ts';
 import { placeOf } from '../../../src/cli/completion/place.ts';
 import { Io } from '../../../src/cli/terminal/io.ts';
-import { createProgram } from '../../../src/cli/main.ts';
+import { createProgram } from '../../../src/cli/create-program.ts';
 import { plan } from '../../../src/operations/put.ts';
 
 /** What bash makes of these words, none of which it may expand: each is printed as it comes out. */

@@ -1,11 +1,11 @@
-import type { CredstashError } from '../errors.ts';
-import { type ErrorCode, hasCode } from '../errors.ts';
+import type { CredstashError } from '../../errors.ts';
+import { type ErrorCode, hasCode } from '../../errors.ts';
 import {
   canOpen,
   FEW_FILES_HINT,
   hintOfFault,
   isCurrentFolderGone,
-} from '../util/system-faults.ts';
+} from '../../util/system-faults.ts';
 
 /** What a command may have open at once, besides what Node.js itself has: connections, the vault, a file that is written. */
 const ENOUGH_FILES = 12;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { commandLine } from '../../util/shell-word.ts';
-import { type GlobalOptions, optionsOf } from './settings.ts';
+import { type GlobalOptions, optionsOf } from '../options/settings.ts';
 
 /**
  * A command line for a person to type, on the table or vault that this one's options chose.

@@ -1,6 +1,6 @@
 import { debuglog } from 'node:util';
-import { CredstashError } from '../errors.ts';
-import { acceptsAnyCertificate } from '../util/tls.ts';
+import { CredstashError } from '../../errors.ts';
+import { acceptsAnyCertificate } from '../../util/tls.ts';
 
 /** Sections of NODE_DEBUG that print what is typed, read and sent, signed requests, or the environment. */
 const LEAKY_DEBUG_SECTIONS = [

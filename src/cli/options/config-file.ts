@@ -1,0 +1,74 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { CredstashError } from '../../errors.ts';
+import { checkRegion } from '../../model/region.ts';
+import { home, neededHome } from '../files/home.ts';
+
+/** A setting of `~/.credstash`; empty or null is absent. */
+export function configured(name: string): string | undefined {
+  const value = readConfig()[name];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string') return value;
+  throw new CredstashError('USAGE', `${name} in ${configPath() ?? ''} is not a text`);
+}
+
+function configPath(): string | undefined {
+  const folder = home();
+  return folder === undefined ? undefined : join(folder, '.credstash');
+}
+
+/** `~/.credstash` as this command line found it: it is read once, so that its settings belong together. */
+let config: Readonly<Record<string, unknown>> | undefined;
+
+/** Lets the next setting that is asked for read `~/.credstash` anew: a command line begins, or has written it. */
+export function forgetConfig(): void {
+  config = undefined;
+}
+
+export function readConfig(): Readonly<Record<string, unknown>> {
+  return (config ??= loadConfig());
+}
+
+/** `~/.credstash`, a JSON object that need not be there. */
+function loadConfig(): Readonly<Record<string, unknown>> {
+  const none = Object.create(null) as Record<string, unknown>;
+  const path = configPath();
+  if (path === undefined) return none;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code))) return none;
+    throw new CredstashError('USAGE', `${path} cannot be read`, { cause });
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // Not kept as a cause: a parser quotes what it read.
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new CredstashError('USAGE', `${path} is not a JSON object`, {
+      hint: 'it looks like {"kms-region": "eu-west-1"}',
+    });
+  }
+  return Object.assign(none, parsed);
+}
+
+/**
+ * Saves the KMS region in `~/.credstash`, and leaves alone what else is in it.
+ *
+ * @throws CredstashError USAGE when the region cannot be one, or the file is none that can be written
+ */
+export async function saveKmsRegion(region: string): Promise<void> {
+  checkRegion(region);
+  const path = join(neededHome(), '.credstash');
+  const text = `${JSON.stringify({ ...readConfig(), 'kms-region': region })}\n`;
+  const { openOutputFile } = await import('../files/output-file.ts');
+  // Where it is a link, as those who keep such files in a repository have it, what it points to is replaced.
+  openOutputFile(
+    existsSync(path) ? realpathSync(path) : path,
+    `the file is a mount point, which nothing can replace: add "kms-region": "${region}" to it with an editor`,
+  )(Buffer.from(text));
+  forgetConfig();
+}

@@ -1,0 +1,77 @@
+import type { AwsSettings } from '../../backend/aws/index.ts';
+import { CredstashError } from '../../errors.ts';
+import type { FlowDefaults } from '../../flows.ts';
+import {
+  type AllowedFormats,
+  checkFormats,
+  checkTrustedKeys,
+  type TrustedKeys,
+} from '../../model/trust.ts';
+import { readConfig } from './config-file.ts';
+
+export type TrustSettings = Pick<FlowDefaults, 'formats' | 'trustNames'>;
+
+/**
+ * A setting of trust: a list in the environment, its items behind a comma or a space each, or in `~/.credstash`. It fails
+ * closed: there, anything but a list with something in it is an error, and so is a name that only looks like the setting's.
+ *
+ * @param check makes of the list what it stands for
+ */
+function trustOrigin<T>(
+  variable: string,
+  name: string,
+  check: (list: unknown, setting: string) => T | undefined,
+): { readonly value: T; readonly from: string; readonly setting: string } | undefined {
+  const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
+  const text = process.env[variable] ?? '';
+  if (text !== '') {
+    const value = check(words(text), variable);
+    return value && { value, from: variable, setting: variable };
+  }
+  const config = readConfig();
+  for (const key of Object.keys(config)) {
+    if (key === name || lettersOf(key) !== lettersOf(name)) continue;
+    throw new CredstashError('USAGE', `${key} in ~/.credstash is not a setting`, {
+      hint: `it is spelled "${name}"`,
+    });
+  }
+  if (!(name in config)) return undefined;
+  const list = config[name];
+  const setting = `${name} in ~/.credstash`;
+  const value = check(typeof list === 'string' ? words(list) : list, setting);
+  return value && { value, from: '~/.credstash', setting };
+}
+
+/** `trustedkey` of `trusted-keys`, `Trusted_Key` and the like. */
+function lettersOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z]/g, '')
+    .replace(/s$/, '');
+}
+
+export function trustedKeysOrigin(): ReturnType<typeof trustOrigin<TrustedKeys>> {
+  return trustOrigin('CREDSTASH_TRUSTED_KEYS', 'trusted-keys', checkTrustedKeys);
+}
+
+export function formatsOrigin(): ReturnType<typeof trustOrigin<AllowedFormats>> {
+  return trustOrigin('CREDSTASH_FORMATS', 'formats', checkFormats);
+}
+
+export function trustSettings(): TrustSettings & Pick<AwsSettings, 'trustedKeys'> {
+  const [trustedKeys, formats] = [trustedKeysOrigin(), formatsOrigin()];
+  return {
+    trustedKeys: trustedKeys?.value.arns,
+    formats: formats?.value.ciphers,
+    trustNames: { trustedKeys: trustedKeys?.setting, formats: formats?.setting },
+  };
+}
+
+/**
+ * Refuses a key to seal under that is known not to be trusted, before anybody is asked for a secret.
+ *
+ * @throws CredstashError KEY_NOT_TRUSTED
+ */
+export function checkKey({ key }: { readonly key?: string }): void {
+  if (key !== undefined) trustedKeysOrigin()?.value.checkName(key);
+}

@@ -1,0 +1,132 @@
+import { CommanderError } from 'commander';
+import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
+import { hintOfFault } from '../util/system-faults.ts';
+import { hintOfSystem } from './advice/system-hint.ts';
+import { COMMANDS } from './commands/index.ts';
+import type { Log } from './files/log-file.ts';
+import type { Io } from './terminal/io.ts';
+
+/** Prints an error, writes it to the log if there is one, and gives its exit status. */
+export function report(
+  error: unknown,
+  argv: readonly string[],
+  io: Io,
+  options: { readonly log?: Log | undefined; readonly debug?: boolean | undefined } = {},
+): number {
+  const failure = toCredstashError(error, argv);
+  const origin: string[] = [];
+  for (const each of [failure, ...failure.failures.map((one) => one.error)]) {
+    for (let at: unknown = each; at instanceof Error; at = at.cause) {
+      for (const line of stackOf(at)) origin.push(`debug: ${line}`);
+    }
+  }
+  const limit = failure instanceof ChangesError ? MAX_FAILURES_SHOWN : Infinity;
+  if (failure.code !== 'INTERRUPTED') {
+    for (const line of describeFailure(failure, limit)) io.note(`credstash: ${line}`);
+  }
+  // Where the command line could not be taken apart, what stands there has to do.
+  if (options.debug ?? debugging(argv)) for (const line of origin) io.note(`credstash: ${line}`);
+  options.log?.([...describeFailure(failure, Infinity), ...origin]);
+  return failure.exitStatus;
+}
+
+/** How many failures of a change of many entries are printed. A log file gets all of them. */
+const MAX_FAILURES_SHOWN = 20;
+
+function describeFailure(failure: CredstashError, limit: number): string[] {
+  const hint = hintOfSystem(failure) ?? failure.hint;
+  const left = Math.max(0, failure.failures.length - limit);
+  // Of a list that is cut the worst are shown: whoever writes to a table must not hide them behind others.
+  const shown = left === 0 ? failure.failures : worstFirst(failure.failures).slice(0, limit);
+  return [
+    `error: ${failure.message}`,
+    ...shown.map(({ name, error }) => `error: ${name}: ${error.message}`),
+    ...(left === 0 ? [] : [`error: and ${left} more: --log-file FILE takes all`]),
+    ...(hint === undefined ? [] : [`hint: ${hint}`]),
+    ...[...serviceMessages([failure, ...shown.map(({ error }) => error)])].map(
+      (words) => `service says: ${words}`,
+    ),
+  ];
+}
+
+/** The lines of a stack, of which the first has the whole message: it may have line breaks, which make no line here. */
+function stackOf({ message, stack = '' }: Error): string[] {
+  const at = stack.indexOf(message);
+  const end = at === -1 ? 0 : at + message.length;
+  const [rest = '', ...frames] = stack.slice(end).split('\n');
+  return [`${stack.slice(0, end)}${rest}`, ...frames];
+}
+
+/** `error` as one of the family, with a message that quotes neither a secret nor what may be one. */
+function toCredstashError(error: unknown, argv: readonly string[]): CredstashError {
+  if (error instanceof CredstashError) return error;
+  if (error instanceof CommanderError) return usageError(error, argv);
+  if (hintOfFault(error) !== undefined) {
+    const { code } = error as NodeJS.ErrnoException;
+    return new CredstashError(
+      'IO',
+      `the system refused to open a file, or to start a program (${code})`,
+      {
+        cause: error,
+      },
+    );
+  }
+  // Nobody chose this message, so nobody made sure what stands in it, nor in the name that a library gave it: what can
+  // be no name of an error and no line of a stack is left out.
+  const cause = new Error();
+  const name =
+    error instanceof Error && /^[A-Za-z]{1,60}$/.test(error.name) ? error.name : typeof error;
+  if (error instanceof Error) {
+    // Without the message first: it may have lines that look like those of a stack.
+    const lines = (error.stack ?? '').replace(error.message, () => '').split('\n');
+    cause.stack = [name, ...lines.filter((line) => /^ {4}at .+:\d+:\d+\)?$/.test(line))].join('\n');
+  }
+  return new CredstashError('UNEXPECTED', `unexpected failure (${name})`, {
+    hint: 'run it again with --log-level debug, and report what it prints',
+    cause,
+  });
+}
+
+function usageError(error: CommanderError, argv: readonly string[]): CredstashError {
+  // commander quotes an option that it does not know: that may be a secret that begins with a dash.
+  const writer = ['put', 'putall'].find((command) => argv.includes(command));
+  if (error.code === 'commander.unknownOption' && writer !== undefined) {
+    return new CredstashError('USAGE', `${writer} does not know one of the options given`, {
+      hint: `a value that begins with - stands behind --, or comes on stdin; see credstash ${writer} --help`,
+    });
+  }
+  const command = argv.find((arg) => arg in COMMANDS);
+  if (error.code === 'commander.unknownOption' && command === 'exec' && !argv.includes('--')) {
+    return new CredstashError('USAGE', 'exec does not know one of the options given', {
+      hint: 'the command to run and its options stand behind --: credstash exec GLOB -- COMMAND [ARG…]',
+    });
+  }
+  // Of an option that nobody knows its name alone: its value may be meant for --default, or be a password of another program.
+  const said =
+    error.code === 'commander.unknownOption'
+      ? error.message.replace(/=[^]*/, "'").replace(/'(-[^-])[^]*'/, "'$1'")
+      : error.message;
+  const [message = ''] = said.replace(/^error: /, '').split('\n');
+  return new CredstashError('USAGE', message, {
+    hint: `see credstash ${command === undefined ? '' : `${command} `}--help`,
+  });
+}
+
+function debugging(argv: readonly string[]): boolean {
+  return argv.some(
+    (arg, i) =>
+      /^(--log-level=)?debug$/i.test(arg) && (arg.includes('=') || argv[i - 1] === '--log-level'),
+  );
+}
+
+export async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
+  if (path === '') throw new CredstashError('USAGE', 'the value of --log-file is empty');
+  if (path === '-') {
+    throw new CredstashError('USAGE', '--log-file takes a file, and - is none', {
+      hint: 'errors are on stderr without it; a file that is called - is ./-',
+    });
+  }
+  if (level === 'critical' || level === 'fatal') return undefined;
+  const { expandHome } = await import('./files/home.ts');
+  return (await import('./files/log-file.ts')).openLogFile(expandHome(path));
+}

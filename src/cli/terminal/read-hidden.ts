@@ -1,0 +1,62 @@
+import { CredstashError } from '../../errors.ts';
+
+const CTRL_C = 0x03;
+const CTRL_D = 0x04;
+const CTRL_U = 0x15;
+const ENTER = [0x0a, 0x0d];
+const ERASE = [0x08, 0x7f];
+const TAB = 0x09;
+const SPACE = 0x20;
+
+/*
+ * An arrow or function key comes as an escape sequence (ECMA-48, 5.4), and so do the ends of a bracketed paste:
+ * alone, or with other keys in one read. Nothing of it belongs in a secret.
+ */
+// eslint-disable-next-line no-control-regex -- it is control characters that are looked for
+const KEY_SEQUENCES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g;
+// eslint-disable-next-line no-control-regex -- as above
+const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
+
+/**
+ * Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is.
+ * Ctrl-C, which comes as a byte in raw mode, is the signal that it would be.
+ */
+export async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array | 'SIGINT'> {
+  const line: number[] = [];
+  let unfinished = '';
+  for await (const chunk of keys) {
+    const text = unfinished + Buffer.from(chunk).toString('latin1');
+    // On a slow line a key's sequence comes in two reads.
+    unfinished = UNFINISHED_SEQUENCE.exec(text)?.[0] ?? '';
+    const typed = text.slice(0, text.length - unfinished.length).replace(KEY_SEQUENCES, '');
+    const bytes = [...Buffer.from(typed, 'latin1')];
+    const end = bytes.findIndex((byte) => ENTER.includes(byte));
+    for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
+      if (byte === CTRL_C) return 'SIGINT';
+      if (byte === CTRL_D) return finished(line);
+      if (byte === CTRL_U) line.length = 0;
+      else if (ERASE.includes(byte)) eraseCharacter(line);
+      else if (byte >= SPACE || byte === TAB) line.push(byte);
+    }
+    if (end === -1) continue;
+    if (bytes.slice(end).some((byte) => !ENTER.includes(byte))) {
+      throw new CredstashError('USAGE', 'more than one line was pasted', {
+        hint: 'give a value of several lines on stdin, or as @FILE',
+      });
+    }
+    return finished(line);
+  }
+  return finished(line);
+}
+
+function finished(line: number[]): Uint8Array {
+  if (line.length > 0) return Uint8Array.from(line);
+  throw new CredstashError('USAGE', 'nothing was typed', {
+    hint: 'to store an empty secret on purpose, give the value ""',
+  });
+}
+
+function eraseCharacter(line: number[]): void {
+  // UTF-8 continuation bytes are 10xxxxxx: they go with the byte that they continue.
+  while (line.length > 0 && ((line.pop() ?? 0) & 0xc0) === 0x80);
+}
