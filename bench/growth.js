@@ -288,15 +288,15 @@ async function create(client, table) {
  */
 async function sources(folder) {
   const bundle = await rolldown({
-    input: { entry: 'src/model/entry.ts', seal: 'src/seal/formats.ts' },
+    input: { item: 'src/model/item.ts', seal: 'src/seal/formats.ts' },
     cwd: join(import.meta.dirname, '..'),
     platform: 'node',
   });
   const dir = join(folder, 'sources');
   await bundle.write({ dir, entryFileNames: '[name].mjs', chunkFileNames: '[name].mjs' });
   await bundle.close();
-  const { encodeItem } = /** @type {typeof import('../src/model/entry.ts')} */ (
-    await import(join(dir, 'entry.mjs'))
+  const { encodeItem } = /** @type {typeof import('../src/model/item.ts')} */ (
+    await import(join(dir, 'item.mjs'))
   );
   const { FORMATS } = /** @type {typeof import('../src/seal/formats.ts')} */ (
     await import(join(dir, 'seal.mjs'))

@@ -1,18 +1,24 @@
 import type { Backend } from './backend/backend.ts';
 import { type Found, versionExists } from './backend/entry-store.ts';
-import {
-  type Change,
-  type ChangeOptions,
-  checkChange,
-  matching,
-  type RewriteOptions,
-  stopOnSharedError,
-  type Target,
-  versionsOf,
-} from './operations/batch.ts';
-import type { Context } from './model/context.ts';
+import { checkChange, stopOnSharedError } from './operations/batch.ts';
+import { versionsOf, matching } from './operations/list.ts';
+import type {
+  RewriteOptions,
+  ChangeOptions,
+  Change,
+  Target,
+  PutOptions,
+  GetOptions,
+} from './operations/options.ts';
+import { type Context, validateContext } from './model/context.ts';
 import type { CopyOptions, Overtaken } from './operations/copy.ts';
-import type { Cipher, Entry, EntryHeader, Secret } from './model/entry.ts';
+import {
+  type Cipher,
+  type Entry,
+  type EntryHeader,
+  type Secret,
+  writtenDigest,
+} from './model/entry.ts';
 import {
   CredstashError,
   type ErrorCode,
@@ -22,20 +28,19 @@ import {
   combineFailures,
 } from './errors.ts';
 import { checkLabel } from './model/label.ts';
-import { checkGlob, checkName, literalPrefixes, matches } from './model/name.ts';
+import { checkName } from './model/name.ts';
+import { literalPrefixes, matches, checkGlob } from './model/glob.ts';
 import { inParallel } from './util/parallel.ts';
+import { checkSealing, type Plan, plan } from './operations/put.ts';
 import {
-  validateContext,
-  checkGet,
-  checkSealing,
-  type GetOptions,
   cacheKey,
-  type Plan,
-  plan,
-  type PutOptions,
+  checkGet,
   type Request,
-  writtenDigest,
-} from './operations/put.ts';
+  requireEntry,
+  findEntry,
+  openEntry,
+  textFrom,
+} from './operations/get.ts';
 import {
   combineSignals,
   type CallOptions,
@@ -44,15 +49,8 @@ import {
   type ProgressOptions,
 } from './util/progress.ts';
 import type { PruneOptions } from './operations/prune.ts';
-import {
-  checkWhich,
-  requireEntry,
-  versionNotFound,
-  findEntry,
-  openEntry,
-  textFrom,
-  type Which,
-} from './operations/get.ts';
+import { versionNotFound } from './operations/errors.ts';
+import { checkWhich, type Which } from './model/selector.ts';
 import { isReference, parseReferences } from './model/reference.ts';
 import type { MigrateOptions } from './operations/migrate.ts';
 import { FORMATS } from './seal/formats.ts';
@@ -70,6 +68,7 @@ import {
 
 /** How many data keys are unwrapped at once; the SDK has a connection for each. */
 const UNWRAPS_AT_ONCE = 32;
+
 /** How many secrets are stored at once. Each is two requests, and writes cost a table more than reads. */
 const PUTS_AT_ONCE = 16;
 
@@ -616,7 +615,7 @@ export class Flows {
    * @throws CredstashError USAGE for bad input
    */
   async *rekey(options: RewriteOptions = {}): AsyncGenerator<Change> {
-    const { rekey } = await import('./operations/migrate.ts');
+    const { rekey } = await import('./operations/rekey.ts');
     yield* rekey(() => this.#openToWrite(options), this.#bounded(options));
   }
 

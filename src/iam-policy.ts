@@ -1,7 +1,8 @@
 import { checkContext, type Context, NAME_KEY } from './model/context.ts';
 import { CredstashError } from './errors.ts';
 import { parseKey } from './model/key-id.ts';
-import { checkGlob, checkName } from './model/name.ts';
+import { checkName } from './model/name.ts';
+import { checkGlob } from './model/glob.ts';
 import { checkRegion } from './model/region.ts';
 
 /*

@@ -1,13 +1,16 @@
 import { CredstashError, hasCode } from './errors.ts';
-import { checkGet, type GetOptions, cacheKey, type Request } from './operations/put.ts';
-import { textFrom } from './operations/get.ts';
+import { cacheKey, checkGet, type Request, textFrom } from './operations/get.ts';
+import type { GetOptions } from './operations/options.ts';
 
 /** A value is fetched again by the first get in the last tenth of its ttl, so that none has to wait for it. */
 const AHEAD = 0.1;
+
 /** How long a get waits for AWS where there is a stale value to give. */
 const WAIT_MS = 1000;
+
 /** After AWS was down: how long stale values are given with no further request. */
 const PAUSE_MS = 10_000;
+
 /** What a timer of Node.js can wait for. */
 const LONGEST_MS = 2 ** 31 - 1;
 

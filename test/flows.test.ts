@@ -4,7 +4,8 @@ import { type EntryStore, versionExists } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { type Context, checkContext, encodeContext } from '../src/model/context.ts';
 import { Flows } from '../src/flows.ts';
-import { type Entry, type EntryHeader, itemSize, MAX_ITEM_BYTES } from '../src/model/entry.ts';
+import type { Entry, EntryHeader } from '../src/model/entry.ts';
+import { itemSize, MAX_ITEM_BYTES } from '../src/model/item.ts';
 import { CredstashError } from '../src/errors.ts';
 import { compareUtf8 } from '../src/util/utf8.ts';
 

@@ -5,7 +5,8 @@ import { parse } from 'yaml';
 import type { EntryStore } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { Flows } from '../src/flows.ts';
-import { parseItem, type Secret } from '../src/model/entry.ts';
+import type { Secret } from '../src/model/entry.ts';
+import { parseItem } from '../src/model/item.ts';
 import { csv } from '../src/format/csv.ts';
 import { dotenv } from '../src/format/dotenv.ts';
 import { json } from '../src/format/json.ts';
@@ -16,7 +17,6 @@ import { fromJson, originals } from './seal/vectors.ts';
 /*
  * What 1.17.1 prints for a table that it wrote (test/golden/make.py) is what our flows and formats make of that table.
  */
-
 const golden = (file: string): string =>
   readFileSync(join(import.meta.dirname, 'golden', file), 'utf8');
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkContext } from '../src/model/context.ts';
 import { hasCode } from '../src/errors.ts';
-import { matches } from '../src/model/name.ts';
+import { matches } from '../src/model/glob.ts';
 import {
   policyOf,
   type PolicyOptions,

@@ -18,7 +18,8 @@ import type { KeyService } from '../src/backend/key-service.ts';
 import { openLocal } from '../src/backend/local/index.ts';
 import { checkContext, type Context } from '../src/model/context.ts';
 import { Flows, type PutAllOptions } from '../src/flows.ts';
-import { type Attribute, encodeItem, type Entry, type Item } from '../src/model/entry.ts';
+import type { Entry } from '../src/model/entry.ts';
+import { encodeItem, type Item, type Attribute } from '../src/model/item.ts';
 import { CredstashError, type ErrorCode } from '../src/errors.ts';
 import { hmac, split } from '../src/seal/data-key.ts';
 import { FORMATS } from '../src/seal/formats.ts';
@@ -34,6 +35,7 @@ const watch = vi.hoisted(() => <T extends Uint8Array>(what: string, buffer: T): 
   keysSeen.push({ what, buffer, was: Uint8Array.from(buffer) });
   return buffer;
 });
+
 /** Every secret that was decrypted. */
 const secretsSeen = vi.hoisted((): Uint8Array[] => []);
 const wrapping = vi.hoisted(() => ({ fails: false }));
@@ -79,8 +81,10 @@ let folder: string;
 let vault: ReturnType<typeof openLocal>;
 let entries: EntryStore;
 let credstash: Flows;
+
 /** What was asked of the key service and of the store, in this order. */
 let calls: string[];
+
 /** Stands between `credstash` and the vault; without it the vault answers. */
 let meddle: (call: string, answer: () => Promise<unknown>) => Promise<unknown>;
 

@@ -164,3 +164,8 @@ export function describeContext(context: Context): string {
     ? 'no encryption context was given'
     : `the encryption context given has ${keys.join(', ')}`;
 }
+
+/** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
+export function validateContext(context: Context | undefined, use: ContextUse): Context {
+  return checkContext(Object.entries(context ?? {}), use);
+}

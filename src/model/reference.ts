@@ -1,7 +1,7 @@
 import { bindName, type Context, checkContext } from './context.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { checkName } from './name.ts';
-import { checkWhich } from '../operations/get.ts';
+import { checkWhich } from './selector.ts';
 
 /** What says which secret is meant: it stands in an environment or a file in the secret's place. */
 export interface Reference {

@@ -1,14 +1,11 @@
-import type { Backend } from '../backend/backend.ts';
-import type { Context, ContextUse } from '../model/context.ts';
-import type { EntryHeader } from '../model/entry.ts';
+import { type Context, type ContextUse, validateContext } from '../model/context.ts';
 import { CredstashError, concernsOneSecret, isUnforeseenAnswer } from '../errors.ts';
-import { checkGlob, matches } from '../model/name.ts';
+import { checkGlob } from '../model/glob.ts';
 import { inParallel } from '../util/parallel.ts';
-import { validateContext } from './put.ts';
-import { withProgress, type Progress, type ProgressOptions } from '../util/progress.ts';
-import { secretNotFound } from './get.ts';
+import { withProgress } from '../util/progress.ts';
 import { sleep } from '../util/sleep.ts';
 import { compareUtf8 } from '../util/utf8.ts';
+import type { Change, ChangeOptions, RewriteOptions, Target } from './options.ts';
 
 /*
  * What the flows have in common that change many entries: they know all that they will do before they begin, do it at a
@@ -17,46 +14,9 @@ import { compareUtf8 } from '../util/utf8.ts';
 
 /** How many entries are changed at once, unless the flow says otherwise. */
 const CHANGES_AT_ONCE = 8;
+
 /** Changes a second: a table and a key that others work with should not notice. */
 const RATE = 100;
-
-/** One version of a secret, spelled as it stands in the table. */
-export interface Target {
-  readonly name: string;
-  readonly version: string;
-}
-
-/** What became of one version of a secret. */
-export type Change = Target &
-  (
-    | {
-        /** `planned` where it is a dry run; `skipped` where there was nothing to do. */
-        readonly done: 'changed' | 'skipped' | 'planned';
-      }
-    | {
-        readonly done: 'failed';
-        /** The same one for all that failed together: what was not tried, the old versions of a secret that was left alone. */
-        readonly error: CredstashError;
-      }
-  );
-
-export interface ChangeOptions extends ProgressOptions {
-  /** Change nothing, and yield as `planned` what would be changed: all is done but for what is written. */
-  readonly dryRun?: boolean | undefined;
-  /** Asked before the first change; nothing is changed unless it says true. */
-  readonly confirm?: ((planned: readonly Target[]) => Promise<boolean>) | undefined;
-  /** How many entries are changed at once, at most; default 8. */
-  readonly maxConcurrency?: number | undefined;
-  /** At most so many changes a second; default 100. What is only read is not slowed down, and neither is a dry run. */
-  readonly rate?: number | undefined;
-}
-
-export interface RewriteOptions extends ChangeOptions {
-  /** Which names, with `*` for any run of characters; default: all. */
-  readonly glob?: string | undefined;
-  /** The pairs that the secrets were put with. */
-  readonly context?: Context | undefined;
-}
 
 /** @throws CredstashError USAGE for numbers that can be none */
 export function checkChange({ rate = RATE, maxConcurrency = CHANGES_AT_ONCE }: ChangeOptions): {
@@ -82,35 +42,9 @@ export function checkRewrite(
   return { glob: checkGlob(options.glob ?? '*'), context: validateContext(options.context, use) };
 }
 
-/** The headers of the entries whose name matches, by name and then by version. */
-export async function matching(
-  { entries }: Backend,
-  glob: string,
-  progress?: Progress,
-): Promise<EntryHeader[]> {
-  const headers: EntryHeader[] = [];
-  for await (const header of withProgress(entries.headers(), progress)) {
-    if (matches(glob, header.name)) headers.push(header);
-  }
-  return sortByVersion(headers);
-}
-
 /** By name and then by version. */
 export function sortByVersion<T extends Target>(targets: T[]): T[] {
   return targets.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
-}
-
-/** The headers of one secret, the newest first. @throws CredstashError SECRET_NOT_FOUND */
-export async function versionsOf(
-  backend: Backend,
-  name: string,
-  progress?: Progress,
-): Promise<EntryHeader[]> {
-  const headers: EntryHeader[] = [];
-  for await (const header of withProgress(backend.entries.headers(name), progress))
-    headers.push(header);
-  if (headers.length === 0) throw secretNotFound(backend, name);
-  return headers.sort((a, b) => compareUtf8(b.version, a.version));
 }
 
 /** Waits until a change may begin. False in a dry run, which ends there. */

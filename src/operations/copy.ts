@@ -3,16 +3,16 @@ import {
   markAboutAll,
   type BeginChange,
   runBatch,
-  type Change,
   checkRewrite,
   concernsOneEntry,
-  matching,
-  type RewriteOptions,
 } from './batch.ts';
+import { matching } from './list.ts';
+import type { RewriteOptions, Change } from './options.ts';
 import type { Context } from '../model/context.ts';
 import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
 import { CredstashError, hasCode, TargetError } from '../errors.ts';
-import { nameEntry, contextOf, openEntry } from './get.ts';
+import { contextOf, openEntry } from './get.ts';
+import { nameEntry } from './errors.ts';
 import { equal } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { compareUtf8 } from '../util/utf8.ts';
@@ -146,7 +146,7 @@ async function copyEntry(
 async function createAtTarget(copying: Copying, entry: Entry): Promise<void> {
   const { to } = copying;
   try {
-    await to.entries.create(await rewrapped(copying, entry));
+    await to.entries.create(await rewrapEntry(copying, entry));
   } catch (error) {
     if (!hasCode(error, 'VERSION_EXISTS')) throw error;
     // Another copy was quicker.
@@ -157,7 +157,7 @@ async function createAtTarget(copying: Copying, entry: Entry): Promise<void> {
 }
 
 /** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
-async function rewrapped({ from, to, pairs }: Copying, entry: Entry): Promise<Entry> {
+async function rewrapEntry({ from, to, pairs }: Copying, entry: Entry): Promise<Entry> {
   const { context, dataKey } = await unwrapVerified(from, to, entry, pairs);
   try {
     return { ...entry, key: await to.keys.wrap(dataKey, context) };

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Backend } from '../backend/backend.ts';
-import { bindName, type Context } from '../model/context.ts';
+import { bindName, type Context, validateContext } from '../model/context.ts';
 import type { EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import { checkName } from '../model/name.ts';
-import { validateContext, type GetOptions, type PutOptions } from './put.ts';
+import type { PutOptions, GetOptions } from './options.ts';
 import type { CallOptions } from '../util/progress.ts';
 import { equal } from '../seal/data-key.ts';
 import { shellWord } from '../util/shell-word.ts';

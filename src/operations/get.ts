@@ -1,33 +1,15 @@
 import type { Backend } from '../backend/backend.ts';
-import type { Context } from '../model/context.ts';
+import { validateContext, bindName, type Context } from '../model/context.ts';
 import type { Entry } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
-import { checkLabel } from '../model/label.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { checkFormat } from '../model/trust.ts';
 import { textOf } from '../util/utf8.ts';
-import { checkVersion, spellings } from '../model/version.ts';
-
-/*
- * How one entry is found and opened, for every flow that reads.
- */
-
-/** Which version of a secret is meant: the newest, one by its number, padded or not, or the one that has a label. */
-export interface Which {
-  readonly version?: string | undefined;
-  readonly exactVersion?: boolean | undefined;
-  readonly label?: string | undefined;
-}
-
-/** @throws CredstashError USAGE for what can be no version or label, or for both at once */
-export function checkWhich({ version, exactVersion, label }: Which): Which {
-  if (version !== undefined) checkVersion(version);
-  if (label === undefined) return { version, exactVersion };
-  if (version !== undefined) {
-    throw new CredstashError('USAGE', 'a version and a label cannot both be asked for');
-  }
-  return { label: checkLabel(label) };
-}
+import { spellings } from '../model/version.ts';
+import { checkWhich, type Which } from '../model/selector.ts';
+import { checkName } from '../model/name.ts';
+import type { GetOptions, Target } from './options.ts';
+import { nameEntry, secretNotFound, versionNotFound } from './errors.ts';
 
 /** @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND */
 export async function requireEntry(backend: Backend, name: string, which: Which): Promise<Entry> {
@@ -49,23 +31,6 @@ export async function findEntry(
     if (entry) return entry;
   }
   return undefined;
-}
-
-/** The error of a secret that is there, and has not the version that was asked for. */
-export function versionNotFound({ entries }: Backend, name: string, which: Which): CredstashError {
-  const what =
-    which.label === undefined
-      ? `${name} has no version ${which.version ?? ''}`
-      : `no version of ${name} has the label ${which.label}`;
-  return new CredstashError('VERSION_NOT_FOUND', `${what} in ${entries.location}`);
-}
-
-/** The error of a secret that is not there. */
-export function secretNotFound({ entries }: Backend, name: string): CredstashError {
-  return new CredstashError(
-    'SECRET_NOT_FOUND',
-    `there is no secret ${name} in ${entries.location}`,
-  );
 }
 
 /**
@@ -117,8 +82,37 @@ export function contextOf({ formats }: Backend, entry: Entry, pairs: Context): C
   }
 }
 
-/** An error of an entry, with the entry named. That time is over is not the entry's fault. */
-export function nameEntry(entry: Entry, error: unknown): unknown {
-  if (!(error instanceof CredstashError) || error.code === 'TIMEOUT') return error;
-  return error.reworded(`version ${entry.version} of ${entry.name}: ${error.message}`);
+/** A get of which everything has been checked: `context` is the user's pairs. */
+export interface Request {
+  readonly name: string;
+  readonly which: Which;
+  readonly context: Context;
+}
+
+/**
+ * Checks all that can be checked of a get before the first request.
+ *
+ * @throws CredstashError USAGE
+ */
+export function checkGet(name: string, options: GetOptions): Request {
+  checkName(name);
+  const which = checkWhich(options);
+  const context = validateContext(options.context, 'open');
+  // The longer one of both formats' contexts: an entry's cipher is known only after the first request.
+  bindName(context, name);
+  return { name, which, context };
+}
+
+/** What two gets have in common only if they give the same bytes. */
+export function cacheKey({ name, which, context }: Request): string {
+  const { version = null, exactVersion = false, label = null } = which;
+  return JSON.stringify([name, version, exactVersion, label, Object.entries(context).sort()]);
+}
+
+/** The entry as it is now; undefined where somebody has deleted it meanwhile. */
+export function findCurrent(
+  { entries }: Backend,
+  { name, version }: Target,
+): Promise<Entry | undefined> {
+  return entries.get(name, version);
 }

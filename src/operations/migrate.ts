@@ -1,23 +1,16 @@
 import type { Backend } from '../backend/backend.ts';
-import {
-  markAboutAll,
-  type BeginChange,
-  runBatch,
-  type Change,
-  checkRewrite,
-  matching,
-  type RewriteOptions,
-  sortByVersion,
-  type Target,
-} from './batch.ts';
+import { markAboutAll, type BeginChange, runBatch, checkRewrite, sortByVersion } from './batch.ts';
+import { matching } from './list.ts';
+import type { RewriteOptions, Change, Target } from './options.ts';
 import type { Context } from '../model/context.ts';
 import type { DataKey } from '../backend/key-service.ts';
-import type { Entry, EntryHeader } from '../model/entry.ts';
+import { type Entry, type EntryHeader, writtenDigest, now } from '../model/entry.ts';
 import { CredstashError, hasCode } from '../errors.ts';
-import { matches } from '../model/name.ts';
+import { matches } from '../model/glob.ts';
 import { Originals } from './originals.ts';
-import { checkSealing, now, writtenDigest } from './put.ts';
-import { nameEntry, contextOf, openEntry } from './get.ts';
+import { checkSealing } from './put.ts';
+import { contextOf, openEntry, findCurrent } from './get.ts';
+import { nameEntry } from './errors.ts';
 import { equal } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { checkCipher } from '../model/trust.ts';
@@ -28,36 +21,6 @@ export interface MigrateOptions extends RewriteOptions {
    * whatever is put by default.
    */
   readonly cipher?: string | undefined;
-}
-
-/** `Flows.rekey`. @param open opens the backend, once the options are checked */
-export async function* rekey(
-  open: () => Promise<Backend>,
-  options: RewriteOptions,
-): AsyncGenerator<Change> {
-  const { glob, context } = checkRewrite(options, 'open');
-  const backend = await open();
-  const targets = await matching(backend, glob, options.progress);
-  yield* runBatch(targets, options, async (target, begin) => {
-    const entry = await present(backend, target);
-    if (!entry) return false;
-    const key = await rewrapped(backend, entry, context);
-    if (!key) return false;
-    if (await begin()) await backend.entries.replace({ ...entry, key }, entry);
-    return true;
-  });
-}
-
-async function rewrapped(
-  backend: Backend,
-  entry: Entry,
-  context: Context,
-): Promise<Uint8Array | undefined> {
-  try {
-    return await backend.keys.rewrap(entry.key, contextOf(backend, entry, context));
-  } catch (error) {
-    throw nameEntry(entry, error);
-  }
 }
 
 /** `Flows.migrate`. @param open opens the backend, once the options are checked */
@@ -106,7 +69,7 @@ async function migrateEntry(
   begin: BeginChange,
 ): Promise<boolean> {
   const { backend, cipher, pairs, originals } = migration;
-  const was = await present(backend, target);
+  const was = await findCurrent(backend, target);
   if (!was || was.cipher === cipher) return false;
   // What is a copy would open under this name for ever, as if it had been put there.
   originals?.check(was);
@@ -118,7 +81,7 @@ async function migrateEntry(
     await expectValue(backend, entry, value, pairs);
     await backend.entries.replace(entry, was);
     try {
-      await expectValue(backend, await present(backend, entry), value, pairs);
+      await expectValue(backend, await findCurrent(backend, entry), value, pairs);
     } catch (error) {
       // Whatever it is, no reader is to meet it; and the next entry would meet it too.
       await backend.entries.replace(was, entry).catch(() => undefined);
@@ -184,9 +147,4 @@ export async function expectValue(
   } finally {
     read?.fill(0);
   }
-}
-
-/** The entry as it is now; undefined where somebody has deleted it meanwhile. */
-function present({ entries }: Backend, { name, version }: Target): Promise<Entry | undefined> {
-  return entries.get(name, version);
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Backend } from '../backend/backend.ts';
 import { conflict } from '../backend/entry-store.ts';
-import { sortByVersion, type Target } from './batch.ts';
+import { sortByVersion } from './batch.ts';
+import type { Target } from './options.ts';
 import type { Entry, EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import { withProgress, type Progress } from '../util/progress.ts';
@@ -14,6 +15,7 @@ import { withProgress, type Progress } from '../util/progress.ts';
 /** Contents of fewer bytes are compared along with their HMAC: two short secrets have the same ciphertext by chance. */
 const TELLING_BYTES = 8;
 const PLACES_TOLD = 3;
+
 /** One more than are told: one of them may be the entry that is asked about. Somebody may have made a million copies. */
 const PLACES_KEPT = PLACES_TOLD + 1;
 

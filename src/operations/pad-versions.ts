@@ -1,14 +1,7 @@
 import type { Backend } from '../backend/backend.ts';
-import {
-  type BeginChange,
-  runBatch,
-  type Change,
-  type ChangeOptions,
-  checkRewrite,
-  matching,
-  type RewriteOptions,
-  type Target,
-} from './batch.ts';
+import { type BeginChange, runBatch, checkRewrite } from './batch.ts';
+import { matching } from './list.ts';
+import type { RewriteOptions, ChangeOptions, Change, Target } from './options.ts';
 import type { Context } from '../model/context.ts';
 import { CredstashError } from '../errors.ts';
 import { openEntry } from './get.ts';

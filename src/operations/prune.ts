@@ -1,6 +1,8 @@
 import type { Backend } from '../backend/backend.ts';
 import { conflict } from '../backend/entry-store.ts';
-import { runBatch, type Change, checkRewrite, matching, type RewriteOptions } from './batch.ts';
+import { runBatch, checkRewrite } from './batch.ts';
+import { matching } from './list.ts';
+import type { RewriteOptions, Change } from './options.ts';
 import type { Context } from '../model/context.ts';
 import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
 import { CredstashError, type ErrorCode } from '../errors.ts';

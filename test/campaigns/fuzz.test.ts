@@ -3,16 +3,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeContext, parseContext } from '../../src/model/context.ts';
-import {
-  digestAlgorithm,
-  encodeItem,
-  parseHeader,
-  parseItem,
-  WRITTEN_DIGESTS,
-} from '../../src/model/entry.ts';
+import { digestAlgorithm, WRITTEN_DIGESTS } from '../../src/model/entry.ts';
+import { parseHeader, parseItem, encodeItem } from '../../src/model/item.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { parseSecrets } from '../../src/format/parse.ts';
-import { checkGlob, checkName, matches } from '../../src/model/name.ts';
+import { checkName } from '../../src/model/name.ts';
+import { matches, checkGlob } from '../../src/model/glob.ts';
 import { isReference, parseReference } from '../../src/model/reference.ts';
 import { fill, parseTemplate } from '../../src/operations/render.ts';
 import { byteLength, characterLength, compareUtf8 } from '../../src/util/utf8.ts';
@@ -30,7 +26,6 @@ import { size, Tally, timeout } from './campaign.ts';
 /*
  * Everything that parses, on whatever fast-check thinks of: it takes what it is given, or refuses it in our words.
  */
-
 const tally = new Tally();
 const folder = temporaryFolder();
 const cwd = process.cwd();

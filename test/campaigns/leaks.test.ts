@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { type Item } from '../../src/model/entry.ts';
+import type { Item } from '../../src/model/item.ts';
 import { bindName, type Context } from '../../src/model/context.ts';
 import { inParallel } from '../../src/util/parallel.ts';
 import { awsEnv, awsPlace, type Place, temporaryFolder } from '../end-to-end/backends.ts';

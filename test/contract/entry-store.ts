@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { EntryStore } from '../../src/backend/entry-store.ts';
-import { encodeItem, type Entry } from '../../src/model/entry.ts';
+import type { Entry } from '../../src/model/entry.ts';
+import { encodeItem } from '../../src/model/item.ts';
 
 /** What every entry store must do. */
 export interface StoreUnderTest {
@@ -14,6 +15,7 @@ export interface StoreUnderTest {
 }
 
 let count = 0;
+
 /** A name that no other test uses: the suites share a table. */
 function freshName(): string {
   count += 1;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { encodeItem, type Item, parseItem } from '../../src/model/entry.ts';
+import { parseItem, encodeItem, type Item } from '../../src/model/item.ts';
 import {
   createTable,
   type Dynamo,
@@ -240,6 +240,7 @@ async function startAws(
 }
 
 export const vault: Backend = { name: 'the vault', start: () => startVault() };
+
 /** The same, for tests that are not about processes. */
 export const vaultHere: Backend = { name: 'the vault', start: () => startVault(runHere) };
 // The command as a process is run on the vault, and on AWS where a test is about processes or another runtime.

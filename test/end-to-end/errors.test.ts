@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Item } from '../../src/model/entry.ts';
+import type { Item } from '../../src/model/item.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { run, type RunOptions } from '../support/run.ts';
 import {
@@ -25,6 +25,7 @@ let kms: KmsServer;
 let place: Place;
 let table: string;
 let recorder: Recorder;
+
 /** A KMS that never answers, and a command that was told to use it. */
 let hanging: KmsServer;
 let waiting: Promise<Ended>;

@@ -6,7 +6,7 @@ import { textOf as textOfDocument } from '../support/documents.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { pty, run } from '../support/run.ts';
 import { fromJson, originals } from '../seal/vectors.ts';
-import type { Item } from '../../src/model/entry.ts';
+import type { Item } from '../../src/model/item.ts';
 import {
   asText,
   awsPlace,

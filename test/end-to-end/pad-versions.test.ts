@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
-import type { Item } from '../../src/model/entry.ts';
+import type { Item } from '../../src/model/item.ts';
 import { dynamoLocalMissing } from '../support/dynamo.ts';
 import { fromJson, originals } from '../seal/vectors.ts';
 import { run } from '../support/run.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Item } from '../../src/model/entry.ts';
+import type { Item } from '../../src/model/item.ts';
 import { createTable, dynamoLocalMissing } from '../support/dynamo.ts';
 import type { KmsServer } from '../support/kms-server.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { digestAlgorithm, type Entry } from '../../src/model/entry.ts';
 import {
-  type Attribute,
-  digestAlgorithm,
-  encodeItem,
-  type Entry,
-  type Item,
   itemSize,
   parseHeader,
   parseItem,
-} from '../../src/model/entry.ts';
+  encodeItem,
+  type Item,
+  type Attribute,
+} from '../../src/model/item.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 

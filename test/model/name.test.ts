@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkGlob, checkName, literalPrefixes, matches } from '../../src/model/name.ts';
+import { checkName } from '../../src/model/name.ts';
+import { literalPrefixes, matches, checkGlob } from '../../src/model/glob.ts';
 
 describe('the name of a secret [rule 1]', () => {
   it.each(['', 'a\0b', '\ud800', 'x'.repeat(2049), 'ü'.repeat(1025)])('%j is refused', (name) => {

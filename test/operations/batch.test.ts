@@ -1,12 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatAge, parseAge } from '../../src/model/age.ts';
-import {
-  markAboutAll,
-  type BeginChange,
-  type Change,
-  runBatch,
-  type Target,
-} from '../../src/operations/batch.ts';
+import { markAboutAll, type BeginChange, runBatch } from '../../src/operations/batch.ts';
+import type { Change, Target } from '../../src/operations/options.ts';
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../../src/errors.ts';
 import { table } from '../../src/format/table.ts';
 

@@ -6,7 +6,7 @@ import type { Backend } from '../../src/backend/backend.ts';
 import type { EntryStore } from '../../src/backend/entry-store.ts';
 import type { KeyService } from '../../src/backend/key-service.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
-import type { Change } from '../../src/operations/batch.ts';
+import type { Change } from '../../src/operations/options.ts';
 import type { Entry } from '../../src/model/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { Flows } from '../../src/flows.ts';

@@ -1,13 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type Attribute,
-  type Entry,
-  encodeItem,
-  type Item,
-  parseItem,
-} from '../../src/model/entry.ts';
+import type { Entry } from '../../src/model/entry.ts';
+import { parseItem, encodeItem, type Item, type Attribute } from '../../src/model/item.ts';
 import { hasCode } from '../../src/errors.ts';
 import { FORMATS } from '../../src/seal/formats.ts';
 import { openItem, SEALS } from './vectors.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeItem, parseItem } from '../../src/model/entry.ts';
+import { parseItem, encodeItem } from '../../src/model/item.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { fromJson, openItem, originals, ports, vectors } from './vectors.ts';
 

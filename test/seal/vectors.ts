@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkContext } from '../../src/model/context.ts';
-import { type Cipher, parseItem } from '../../src/model/entry.ts';
+import type { Cipher } from '../../src/model/entry.ts';
+import { parseItem } from '../../src/model/item.ts';
 import { FORMATS, type Sealing } from '../../src/seal/formats.ts';
 
 /** An item in DynamoDB JSON, with B in base64. */

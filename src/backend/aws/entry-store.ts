@@ -13,15 +13,8 @@ import {
   type TransactWriteItemsCommandInput,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import {
-  checkItemSize,
-  encodeItem,
-  type Entry,
-  type EntryHeader,
-  type Item,
-  parseHeader,
-  parseItem,
-} from '../../model/entry.ts';
+import type { Entry, EntryHeader } from '../../model/entry.ts';
+import { checkItemSize, parseHeader, parseItem, encodeItem, type Item } from '../../model/item.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import {
   conflict,
@@ -40,6 +33,7 @@ import { ThrottleRetry, type SendOptions } from './throttle-retry.ts';
 /** Every attribute of an entry but its keys, with a placeholder each: several are reserved words of DynamoDB. */
 const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'contents', 'hmac'];
 const HEADER = ['name', 'version', 'cipher', 'digest', 'created', 'comment', 'labels'];
+
 /**
  * On the lowest version of a name: how often a label of that name was moved. Every move changes it, and so no two of them
  * can happen at once, whichever versions they are about.
@@ -47,11 +41,13 @@ const HEADER = ['name', 'version', 'cipher', 'digest', 'created', 'comment', 'la
 const MOVES = 'labelmoves';
 const MOVES_AT_ONCE = 32;
 const READS_OF_A_LABEL = 3;
+
 /**
  * How long the pages of one scan or query may take together. Only DynamoDB's time counts: neither the wait while it
  * throttles, nor what the caller does between two pages. 10,000 pages of 1 MB, in 60 ms each, take ten minutes.
  */
 const MAX_PAGES_MS = 3_600_000;
+
 /**
  * In how many parts a table of more than a page is read at once. Each holds a page in memory, and costs a request of its own
  * also if it is empty; four pages on their way keep one processor busy with decoding.

@@ -1,10 +1,5 @@
-import {
-  encodeItem,
-  type Entry,
-  type EntryHeader,
-  parseHeader,
-  parseItem,
-} from '../../model/entry.ts';
+import type { Entry, EntryHeader } from '../../model/entry.ts';
+import { parseHeader, parseItem, encodeItem } from '../../model/item.ts';
 import {
   conflict,
   type EntryStore,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { parseContext } from '../../model/context.ts';
-import { MAX_ITEM_BYTES } from '../../model/entry.ts';
+import { MAX_ITEM_BYTES } from '../../model/item.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
 import type { Credstash } from '../../credstash.ts';

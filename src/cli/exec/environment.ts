@@ -2,7 +2,7 @@ import type { Secret } from '../../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../../errors.ts';
 import { envName } from '../../format/env-name.ts';
 import { refuseReserved } from '../../model/variable-names.ts';
-import { literalPrefix } from '../../model/name.ts';
+import { literalPrefix } from '../../model/glob.ts';
 import { isReference, SCHEME } from '../../model/reference.ts';
 import { byteLength, textOf } from '../../util/utf8.ts';
 

@@ -9,7 +9,7 @@ import {
 import { CredstashError } from '../../errors.ts';
 import type { ProgressOptions, SecretRequest } from '../../flows.ts';
 import { checkLabel } from '../../model/label.ts';
-import { checkGlob, matches } from '../../model/name.ts';
+import { matches, checkGlob } from '../../model/glob.ts';
 import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
 
 /** What exec is asked for besides its words. */

@@ -4,7 +4,7 @@ import { CredstashError } from '../../errors.ts';
 import { envName } from '../../format/env-name.ts';
 import { visible } from '../../format/visible.ts';
 import { ReservedVariable } from '../../model/variable-names.ts';
-import { literalPrefix } from '../../model/name.ts';
+import { literalPrefix } from '../../model/glob.ts';
 import { isReference, SCHEME } from '../../model/reference.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import type { Grammar } from '../argparse.ts';

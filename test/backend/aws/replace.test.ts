@@ -8,7 +8,8 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
-import { encodeItem, type Entry } from '../../../src/model/entry.ts';
+import type { Entry } from '../../../src/model/entry.ts';
+import { encodeItem } from '../../../src/model/item.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const store = new AwsEntryStore(

@@ -19,7 +19,7 @@ import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
 import { checkContext } from '../../../src/model/context.ts';
 import { Flows } from '../../../src/flows.ts';
-import type { Item } from '../../../src/model/entry.ts';
+import type { Item } from '../../../src/model/item.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const kms = mockClient(KMSClient);

@@ -13,7 +13,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
 import { ThrottleRetry, type OnWait } from '../../../src/backend/aws/throttle-retry.ts';
-import { encodeItem, type Entry } from '../../../src/model/entry.ts';
+import type { Entry } from '../../../src/model/entry.ts';
+import { encodeItem } from '../../../src/model/item.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const waits: Parameters<OnWait>[0][] = [];

@@ -1,0 +1,256 @@
+import { CredstashError } from '../errors.ts';
+import { byteLength } from '../util/utf8.ts';
+import {
+  WRITTEN_DIGESTS,
+  digestAlgorithm,
+  type AnyItem,
+  type Entry,
+  type EntryHeader,
+} from './entry.ts';
+import { isLabel } from './label.ts';
+
+/** A DynamoDB attribute value of the two types that entries use: text and bytes. */
+export type Attribute = { readonly S: string } | { readonly B: Uint8Array };
+
+/** An entry as a table holds it, attribute by attribute; labels are no part of it, because they move by themselves. */
+export type Item = Readonly<Record<string, Attribute>>;
+
+/** DynamoDB's limit for an item: names and values of its attributes, in bytes (400 KB). */
+export const MAX_ITEM_BYTES = 409_600;
+
+/** KMS takes from 1 byte to this many: https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html */
+const MAX_WRAPPED_BYTES = 6144;
+
+const CREATED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
+/**
+ * The table item of an entry: the exact inverse of `parseItem` on the attributes that the format has. Labels are left
+ * out: a store keeps them where it replaces an entry, and sets them by themselves.
+ */
+export function encodeItem(entry: Entry): Item {
+  const item: Record<string, Attribute> = {
+    name: { S: entry.name },
+    version: { S: entry.version },
+  };
+  if (entry.digest !== undefined) item['digest'] = { S: entry.digest };
+  if (entry.comment !== undefined) item['comment'] = { S: entry.comment };
+  if (entry.cipher === 'AES-256-GCM') {
+    item['cipher'] = { S: entry.cipher };
+    if (entry.created !== undefined) item['created'] = { S: entry.created };
+    item['key'] = { B: entry.key };
+    item['contents'] = { B: entry.contents };
+    item['hmac'] = { B: entry.hmac };
+  } else {
+    const hex = Buffer.from(entry.hmac).toString('hex');
+    item['key'] = { S: Buffer.from(entry.key).toString('base64') };
+    item['contents'] = { S: Buffer.from(entry.contents).toString('base64') };
+    item['hmac'] = entry.hmacAsText ? { S: hex } : { B: Buffer.from(hex, 'latin1') };
+  }
+  return item;
+}
+
+/**
+ * Reads an entry from a table item. Attributes that the format does not name are ignored: a later version of this
+ * project, or a user, may have added them.
+ *
+ * A current entry must be in its one canonical encoding. An original entry is read as the original, nodecredstash 2 and the
+ * port that wrote it read it: base64 with line breaks, hex in upper case, any spelling of a digest, a digest that is
+ * NULL, a comment that is no text. Its HMAC tells whether it is genuine.
+ *
+ * @throws CredstashError INTEGRITY, naming the entry and the attribute and never its content, for an attribute that is missing,
+ *   of the wrong type or wrongly encoded, or that names an unknown cipher or digest
+ */
+export function parseItem(item: AnyItem): Entry {
+  const malformed = (problem: string): CredstashError =>
+    new CredstashError(
+      'INTEGRITY',
+      `version ${text(item, 'version') ?? '?'} of ${text(item, 'name') ?? '?'} is malformed: ${problem}`,
+    );
+  /** @param what it has to be, for a person, if it is of its type and still cannot be read */
+  const required = <T>(
+    name: string,
+    types: string,
+    what: string,
+    read: (item: AnyItem, name: string) => T | undefined,
+  ): T => {
+    const value = read(item, name);
+    if (value !== undefined) return value;
+    if (!Object.hasOwn(item, name)) throw malformed(`its attribute ${name} is missing`);
+    const type = typeOf(item[name]);
+    throw malformed(
+      types.split(' or ').includes(type)
+        ? `its attribute ${name} is not ${what}`
+        : `its attribute ${name} has the type ${type} and not ${types}`,
+    );
+  };
+  const requiredText = (name: string): string => required(name, 'S', 'text', text);
+  const wrappedKey = (key: Uint8Array): Uint8Array => {
+    if (key.length > 0 && key.length <= MAX_WRAPPED_BYTES) return key;
+    throw malformed(
+      `its attribute key has ${key.length} bytes, and a wrapped data key has 1 to ${MAX_WRAPPED_BYTES}`,
+    );
+  };
+  const optionalText = (name: string): string | undefined =>
+    item[name] === undefined ? undefined : requiredText(name);
+  const cipher = optionalText('cipher');
+  const common = {
+    name: requiredText('name'),
+    version: requiredText('version'),
+    ...labels(item),
+  };
+  if (cipher === undefined) {
+    const digest = only(item, 'digest', 'NULL') === true ? undefined : optionalText('digest');
+    // Nothing authenticates it, and no reader of the original looks at it.
+    const comment = text(item, 'comment');
+    if (digest && digestAlgorithm(digest) === undefined) {
+      throw malformed('its attribute digest names an unknown digest');
+    }
+    const asText = text(item, 'hmac') !== undefined;
+    const entry: Entry = {
+      ...common,
+      ...(comment === undefined ? {} : { comment }),
+      cipher: 'AES-256-CTR',
+      ...(digest ? { digest } : {}),
+      key: wrappedKey(required('key', 'S', 'base64', base64)),
+      contents: required('contents', 'S', 'base64', base64),
+      hmac: required('hmac', 'S or B', 'hexadecimal', asText ? hexText : hexBytes),
+      ...(asText ? { hmacAsText: true } : {}),
+    };
+    return isCanonical(entry, item) ? entry : { ...entry, stored: item };
+  }
+  if (cipher !== 'AES-256-GCM') throw malformed('its attribute cipher names an unknown cipher');
+  const comment = optionalText('comment');
+  const digest = requiredText('digest');
+  if (!WRITTEN_DIGESTS.some((known) => known === digest)) {
+    throw malformed('its attribute digest names an unknown digest');
+  }
+  const created = requiredText('created');
+  if (!CREATED.test(created))
+    throw malformed('its attribute created is not an RFC 3339 time in UTC');
+  return {
+    ...common,
+    ...(comment === undefined ? {} : { comment }),
+    cipher,
+    digest,
+    created,
+    key: wrappedKey(required('key', 'B', 'bytes', bytes)),
+    contents: required('contents', 'B', 'bytes', bytes),
+    hmac: required('hmac', 'B', 'bytes', bytes),
+  };
+}
+
+/** Whether `encodeItem` gives the attributes that the table holds, of those that the original format names. */
+function isCanonical(entry: Entry, item: AnyItem): boolean {
+  const encoded = encodeItem(entry);
+  return ['digest', 'comment', 'key', 'contents', 'hmac'].every((name) => {
+    const value = encoded[name];
+    if (!value) return item[name] === undefined;
+    // Only the digits can differ from the bytes that they were read from.
+    if ('B' in value) return Buffer.compare(value.B, bytes(item, name) ?? new Uint8Array()) === 0;
+    return value.S === text(item, name);
+  });
+}
+
+/**
+ * Reads what a listing shows. Never throws for what it finds: one broken item must not hide the others, and
+ * what is no text is left out.
+ */
+export function parseHeader(item: Readonly<Record<string, unknown>>): EntryHeader {
+  const digest = text(item, 'digest');
+  const created = text(item, 'created');
+  const comment = text(item, 'comment');
+  return {
+    name: text(item, 'name') ?? '',
+    version: text(item, 'version') ?? '',
+    cipher: item['cipher'] === undefined ? 'AES-256-CTR' : (text(item, 'cipher') ?? ''),
+    ...(digest === undefined ? {} : { digest }),
+    ...(created === undefined ? {} : { created }),
+    ...(comment === undefined ? {} : { comment }),
+    ...labels(item),
+  };
+}
+
+/** The size of an entry's item as DynamoDB counts it: UTF-8 bytes of attribute names and texts, and bytes. */
+export function itemSize(entry: Entry): number {
+  return Object.entries(encodeItem(entry)).reduce(
+    (sum, [name, value]) =>
+      sum + byteLength(name) + ('S' in value ? byteLength(value.S) : value.B.length),
+    0,
+  );
+}
+
+/** @throws CredstashError TOO_LARGE when the entry's item would be over DynamoDB's limit */
+export function checkItemSize(entry: Entry): void {
+  const size = itemSize(entry);
+  if (size > MAX_ITEM_BYTES) throw tooLarge(entry.name, size);
+}
+
+/** The error of an entry of `size` bytes. */
+export function tooLarge(name: string, size: number): CredstashError {
+  return new CredstashError(
+    'TOO_LARGE',
+    `${name} is too large: its entry would have ${size} bytes, and DynamoDB takes ${MAX_ITEM_BYTES} (400 KB)`,
+    { hint: 'store large data elsewhere, encrypted, and its key here' },
+  );
+}
+
+/** Nothing authenticates labels, and an entry opens without them: what is no label is none. */
+function labels(item: AnyItem): { labels?: readonly string[] } {
+  const set = only(item, 'labels', 'SS');
+  const found = Array.isArray(set) ? set.filter(isLabel).sort() : [];
+  return found.length === 0 ? {} : { labels: found };
+}
+
+function only(item: AnyItem, name: string, type: 'S' | 'B' | 'SS' | 'NULL'): unknown {
+  const value = Object.hasOwn(item, name) ? item[name] : undefined;
+  return typeof value === 'object' && value !== null && Object.keys(value).join() === type
+    ? (value as Record<string, unknown>)[type]
+    : undefined;
+}
+
+function text(item: AnyItem, name: string): string | undefined {
+  const value = only(item, name, 'S');
+  return typeof value === 'string' ? value : undefined;
+}
+
+function bytes(item: AnyItem, name: string): Uint8Array | undefined {
+  const value = only(item, name, 'B');
+  return value instanceof Uint8Array ? value : undefined;
+}
+
+/** The types that DynamoDB's answers name: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html */
+const TYPES = ['S', 'N', 'B', 'SS', 'NS', 'BS', 'M', 'L', 'NULL', 'BOOL'];
+
+/** The type of an attribute, for a person. */
+function typeOf(value: unknown): string {
+  const names = typeof value === 'object' && value !== null ? Object.keys(value) : [];
+  const [name = ''] = names;
+  return names.length === 1 && TYPES.includes(name) ? name : 'unknown';
+}
+
+/**
+ * Base64 as Python, Node.js and Ruby read it (RFC 2045, 6.8): line breaks and other characters that are not of the alphabet are
+ * skipped, padding may be missing. Text without any digit of base64 is undefined.
+ */
+function base64(item: AnyItem, name: string): Uint8Array | undefined {
+  const value = text(item, name);
+  if (value === undefined) return undefined;
+  const decoded = Buffer.from(value, 'base64');
+  return decoded.length > 0 || value.trim() === '' ? decoded : undefined;
+}
+
+function hexText(item: AnyItem, name: string): Uint8Array | undefined {
+  return hex(text(item, name));
+}
+
+function hexBytes(item: AnyItem, name: string): Uint8Array | undefined {
+  const value = bytes(item, name);
+  return value && hex(Buffer.from(value).toString('latin1'));
+}
+
+/** Buffer would stop at the first character that is not a digit, without an error. */
+function hex(value: string | undefined): Uint8Array | undefined {
+  return value !== undefined && /^(?:[0-9a-f]{2})*\s*$/i.test(value)
+    ? Buffer.from(value.trimEnd(), 'hex')
+    : undefined;
+}

@@ -1,0 +1,20 @@
+import { CredstashError } from '../errors.ts';
+import { checkLabel } from './label.ts';
+import { checkVersion } from './version.ts';
+
+/** Which version of a secret is meant: the newest, a version by its number, padded or not, or the version with a label. */
+export interface Which {
+  readonly version?: string | undefined;
+  readonly exactVersion?: boolean | undefined;
+  readonly label?: string | undefined;
+}
+
+/** @throws CredstashError USAGE for what can be no version or label, or for both at once */
+export function checkWhich({ version, exactVersion, label }: Which): Which {
+  if (version !== undefined) checkVersion(version);
+  if (label === undefined) return { version, exactVersion };
+  if (version !== undefined) {
+    throw new CredstashError('USAGE', 'a version and a label cannot both be asked for');
+  }
+  return { label: checkLabel(label) };
+}

@@ -1,0 +1,27 @@
+import type { Backend } from '../backend/backend.ts';
+import { CredstashError } from '../errors.ts';
+import type { Entry } from '../model/entry.ts';
+import type { Which } from '../model/selector.ts';
+
+/** The error of a secret that is there, and has not the version that was asked for. */
+export function versionNotFound({ entries }: Backend, name: string, which: Which): CredstashError {
+  const what =
+    which.label === undefined
+      ? `${name} has no version ${which.version ?? ''}`
+      : `no version of ${name} has the label ${which.label}`;
+  return new CredstashError('VERSION_NOT_FOUND', `${what} in ${entries.location}`);
+}
+
+/** The error of a secret that is not there. */
+export function secretNotFound({ entries }: Backend, name: string): CredstashError {
+  return new CredstashError(
+    'SECRET_NOT_FOUND',
+    `there is no secret ${name} in ${entries.location}`,
+  );
+}
+
+/** An error of an entry, with the entry named. That time is over is not the entry's fault. */
+export function nameEntry(entry: Entry, error: unknown): unknown {
+  if (!(error instanceof CredstashError) || error.code === 'TIMEOUT') return error;
+  return error.reworded(`version ${entry.version} of ${entry.name}: ${error.message}`);
+}
