@@ -47,7 +47,7 @@ const STALE_MS = 90 * 24 * 3600 * 1000;
 
 const loaded = new Map<string, { exports: object }>();
 /** What was compiled without a cache, to be kept when the process ends. */
-const fresh: { readonly file: string; readonly bytes: Buffer; readonly script: Script }[] = [];
+const compiled: { readonly file: string; readonly bytes: Buffer; readonly script: Script }[] = [];
 const folder = cacheFolder();
 
 /**
@@ -65,13 +65,13 @@ export function load(path: string): object {
   const require: Require = (id) =>
     id.startsWith('.')
       ? load(join(here, id))
-      : (process.getBuiltinModule(id) ?? installed(path)(id));
+      : (process.getBuiltinModule(id) ?? requireFrom(path)(id));
   run.call(module.exports, module.exports, require, module, path, here);
   return module.exports;
 }
 
 /** The require of a module, by which a package that is not in the bundle is found. Most command lines need none. */
-function installed(path: string): Require {
+function requireFrom(path: string): Require {
   return process.getBuiltinModule('node:module').createRequire(path);
 }
 
@@ -81,16 +81,16 @@ function compile(path: string): Script {
   const source = `(function (exports, require, module, __filename, __dirname) { ${bytes.toString()}\n})`;
   if (folder === undefined) return new Script(source, { filename: path });
   const file = join(folder, `${basename(path)}.cache`);
-  const cachedData = kept(file, bytes);
+  const cachedData = readCached(file, bytes);
   const script = new Script(source, { filename: path, cachedData });
   if (!cachedData || script.cachedDataRejected) {
-    if (fresh.push({ file, bytes, script }) === 1) process.once('exit', keep);
+    if (compiled.push({ file, bytes, script }) === 1) process.once('exit', writeCaches);
   }
   return script;
 }
 
 /** The cache of `source` in `file`; undefined where there is none that can be trusted. */
-function kept(file: string, source: Buffer): Buffer | undefined {
+function readCached(file: string, source: Buffer): Buffer | undefined {
   let fd: number | undefined;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -111,10 +111,10 @@ function kept(file: string, source: Buffer): Buffer | undefined {
  * Writes what was compiled, with the functions that this run needed, each file in one step. The first start makes no more
  * than the folder: where there is never a second one, as in most containers, that was time for nothing.
  */
-function keep(): void {
+function writeCaches(): void {
   try {
     if (makeFolder()) return;
-    for (const { file, bytes, script } of fresh) {
+    for (const { file, bytes, script } of compiled) {
       const data = script.createCachedData();
       // Another start of the same number, in another container, fails to create it, and one of the two writes next time.
       const draft = `${file}.${process.pid}.tmp`;

@@ -10,7 +10,7 @@ import { parseItem } from '../src/model/item.ts';
 import { csv } from '../src/format/csv.ts';
 import { dotenv } from '../src/format/dotenv.ts';
 import { json } from '../src/format/json.ts';
-import { listLines } from '../src/format/list.ts';
+import { formatList } from '../src/format/list.ts';
 import { yaml } from '../src/format/yaml.ts';
 import { fromJson, originals } from './seal/vectors.ts';
 
@@ -96,7 +96,7 @@ describe('getall', () => {
 });
 
 it('list is the same bytes', async () => {
-  expect(listLines(await credstash.list())).toBe(golden('list.txt'));
+  expect(formatList(await credstash.list())).toBe(golden('list.txt'));
 });
 
 it('keys is the same bytes', async () => {

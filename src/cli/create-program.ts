@@ -86,7 +86,7 @@ function addGlobalOptions(command: Command): void {
     .addOption(
       new Option('--log-level <level>', 'debug shows where an error came from')
         .choices(LOG_LEVELS)
-        .argParser(logLevel),
+        .argParser(parseLogLevel),
     )
     .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)')
     // Without a short form: a VALUE such as '-q x' has always been one.
@@ -97,7 +97,7 @@ function addGlobalOptions(command: Command): void {
     );
 }
 
-function logLevel(level: string): string {
+function parseLogLevel(level: string): string {
   if (LOG_LEVELS.includes(level.toLowerCase())) return level.toLowerCase();
   throw new CredstashError('USAGE', `the log level is one of ${LOG_LEVELS.join(', ')}`);
 }

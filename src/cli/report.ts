@@ -17,7 +17,7 @@ export function report(
   const origin: string[] = [];
   for (const each of [failure, ...failure.failures.map((one) => one.error)]) {
     for (let at: unknown = each; at instanceof Error; at = at.cause) {
-      for (const line of stackOf(at)) origin.push(`debug: ${line}`);
+      for (const line of stackLines(at)) origin.push(`debug: ${line}`);
     }
   }
   const limit = failure instanceof ChangesError ? MAX_FAILURES_SHOWN : Infinity;
@@ -25,7 +25,7 @@ export function report(
     for (const line of describeFailure(failure, limit)) io.note(`credstash: ${line}`);
   }
   // Where the command line could not be taken apart, what stands there has to do.
-  if (options.debug ?? debugging(argv)) for (const line of origin) io.note(`credstash: ${line}`);
+  if (options.debug ?? asksForDebug(argv)) for (const line of origin) io.note(`credstash: ${line}`);
   options.log?.([...describeFailure(failure, Infinity), ...origin]);
   return failure.exitStatus;
 }
@@ -50,7 +50,7 @@ function describeFailure(failure: CredstashError, limit: number): string[] {
 }
 
 /** The lines of a stack, of which the first has the whole message: it may have line breaks, which make no line here. */
-function stackOf({ message, stack = '' }: Error): string[] {
+function stackLines({ message, stack = '' }: Error): string[] {
   const at = stack.indexOf(message);
   const end = at === -1 ? 0 : at + message.length;
   const [rest = '', ...frames] = stack.slice(end).split('\n');
@@ -60,7 +60,7 @@ function stackOf({ message, stack = '' }: Error): string[] {
 /** `error` as one of the family, with a message that quotes neither a secret nor what may be one. */
 function toCredstashError(error: unknown, argv: readonly string[]): CredstashError {
   if (error instanceof CredstashError) return error;
-  if (error instanceof CommanderError) return usageError(error, argv);
+  if (error instanceof CommanderError) return toUsageError(error, argv);
   if (hintOfFault(error) !== undefined) {
     const { code } = error as NodeJS.ErrnoException;
     return new CredstashError(
@@ -87,7 +87,7 @@ function toCredstashError(error: unknown, argv: readonly string[]): CredstashErr
   });
 }
 
-function usageError(error: CommanderError, argv: readonly string[]): CredstashError {
+function toUsageError(error: CommanderError, argv: readonly string[]): CredstashError {
   // commander quotes an option that it does not know: that may be a secret that begins with a dash.
   const writer = ['put', 'putall'].find((command) => argv.includes(command));
   if (error.code === 'commander.unknownOption' && writer !== undefined) {
@@ -112,7 +112,7 @@ function usageError(error: CommanderError, argv: readonly string[]): CredstashEr
   });
 }
 
-function debugging(argv: readonly string[]): boolean {
+function asksForDebug(argv: readonly string[]): boolean {
   return argv.some(
     (arg, i) =>
       /^(--log-level=)?debug$/i.test(arg) && (arg.includes('=') || argv[i - 1] === '--log-level'),

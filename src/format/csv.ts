@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { type FormatOptions, textPairs } from './pairs.ts';
+import { type FormatOptions, toTextPairs } from './pairs.ts';
 import { visible } from './visible.ts';
 
 /**
@@ -10,12 +10,12 @@ import { visible } from './visible.ts';
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
 export function csv(secrets: readonly Secret[], { onTerminal }: FormatOptions = {}): string {
-  return textPairs('csv', secrets)
-    .map(([name, value]) => [onTerminal ? visible(name) : name, value].map(field))
+  return toTextPairs('csv', secrets)
+    .map(([name, value]) => [onTerminal ? visible(name) : name, value].map(quoteField))
     .map((fields) => `${fields.join(',')}\n`)
     .join('');
 }
 
-function field(text: string): string {
+function quoteField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

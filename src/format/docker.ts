@@ -1,7 +1,13 @@
 import type { Secret } from '../model/entry.ts';
 import { byteLength } from '../util/utf8.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { environmentName, type FormatOptions, textPairs, UNSEEN_NAME, variables } from './pairs.ts';
+import {
+  variableNamer,
+  type FormatOptions,
+  toTextPairs,
+  UNSEEN_NAME,
+  toVariables,
+} from './pairs.ts';
 import { visible } from './visible.ts';
 
 /** The client's reader takes lines of fewer bytes than this (Go, bufio.MaxScanTokenSize). */
@@ -16,23 +22,23 @@ const LINE_BYTES = 65_536;
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function docker(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  return variables('docker', textPairs('docker', secrets), {
-    rename: environmentName(options),
+  return toVariables('docker', toTextPairs('docker', secrets), {
+    rename: variableNamer(options),
     refuse: (variable, value) => {
       if (!/^[^\s=#][^\s=]*$/.test(variable)) return 'docker takes no such name for a variable';
       if (visible(variable) !== variable) return UNSEEN_NAME;
       if (/[\r\n]/.test(value)) return 'its value has a line break, and docker ends it there';
       if (value.includes('\0')) return 'its value has a NUL, which no environment can hold';
-      if (byteLength(line(variable, value)) > LINE_BYTES) {
+      if (byteLength(formatLine(variable, value)) > LINE_BYTES) {
         return `docker takes a line of ${LINE_BYTES - 1} bytes at most`;
       }
       return refuseReserved(variable, options.allowName);
     },
   })
-    .map(([variable, value]) => line(variable, value))
+    .map(([variable, value]) => formatLine(variable, value))
     .join('');
 }
 
-function line(variable: string, value: string): string {
+function formatLine(variable: string, value: string): string {
   return `${variable}=${value}\n`;
 }

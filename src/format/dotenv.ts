@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { environmentName, type FormatOptions, textPairs, variables } from './pairs.ts';
+import { variableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
 
 /**
  * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where
@@ -9,8 +9,8 @@ import { environmentName, type FormatOptions, textPairs, variables } from './pai
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function dotenv(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  return variables('dotenv', textPairs('dotenv', secrets), {
-    rename: environmentName(options),
+  return toVariables('dotenv', toTextPairs('dotenv', secrets), {
+    rename: variableNamer(options),
     refuse: (variable, value) => {
       // __proto__ is lost in the object that dotenv fills.
       if (!/^(?!__proto__$)[\w.-]+$/.test(variable)) {
@@ -30,13 +30,13 @@ export function dotenv(secrets: readonly Secret[], options: FormatOptions = {}):
  */
 function quote(value: string): string | undefined {
   if (value.includes('\0')) return undefined;
-  if (!/['\r]/.test(value)) return between("'", value);
-  if (!/"|\\[nr]/.test(value)) return between('"', value.replaceAll('\r', '\\r'));
-  if (!/[`\r]/.test(value)) return between('`', value);
+  if (!/['\r]/.test(value)) return quoteWith("'", value);
+  if (!/"|\\[nr]/.test(value)) return quoteWith('"', value.replaceAll('\r', '\\r'));
+  if (!/[`\r]/.test(value)) return quoteWith('`', value);
   return /[#\r\n\u2028\u2029]|\\$/.test(value) ? undefined : `'${value}'`;
 }
 
-function between(mark: string, value: string): string {
+function quoteWith(mark: string, value: string): string {
   // A backslash before the closing quote makes dotenv look for a later one: this one, which ends nothing.
   return `${mark}${value}${mark}${value.endsWith('\\') ? ` # ${mark}-` : ''}`;
 }

@@ -1,6 +1,12 @@
 import type { Secret } from '../model/entry.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { environmentName, type FormatOptions, textPairs, UNSEEN_NAME, variables } from './pairs.ts';
+import {
+  variableNamer,
+  type FormatOptions,
+  toTextPairs,
+  UNSEEN_NAME,
+  toVariables,
+} from './pairs.ts';
 import { visible } from './visible.ts';
 
 /** What a job of GitHub Actions needs: the first for its log, on stdout, the second for the file GITHUB_ENV. */
@@ -23,14 +29,14 @@ export function githubExport(
   secrets: readonly Secret[],
   options: FormatOptions = {},
 ): GithubExport {
-  const pairs = variables('github', textPairs('github', secrets), {
-    rename: environmentName(options),
+  const pairs = toVariables('github', toTextPairs('github', secrets), {
+    rename: variableNamer(options),
     refuse: (variable, value) =>
       refuse(variable, value) ?? refuseReserved(variable, options.allowName),
   });
   const masked = new Set(pairs.flatMap(([, value]) => maskedTexts(value)));
   return {
-    masks: [...masked].map((text) => `::add-mask::${escaped(text)}\n`).join(''),
+    masks: [...masked].map((text) => `::add-mask::${escapeData(text)}\n`).join(''),
     environment: pairs.map(([variable, value]) => heredoc(variable, value)).join(''),
   };
 }
@@ -66,7 +72,7 @@ function maskedTexts(value: string): string[] {
 }
 
 /** The data of a workflow command. */
-function escaped(text: string): string {
+function escapeData(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }
 

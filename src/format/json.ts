@@ -9,18 +9,18 @@ import { visible } from './visible.ts';
 export function json(secrets: readonly Secret[]): string {
   if (secrets.length === 0) return '{}';
   const rows = secrets.map(
-    ({ name, value }) => `    ${visible(quoted(name))}: ${jsonValue(value)}`,
+    ({ name, value }) => `    ${visible(quoteAscii(name))}: ${formatValue(value)}`,
   );
   return `{\n${rows.join(',\n')}\n}`;
 }
 
-function jsonValue(value: Uint8Array): string {
+function formatValue(value: Uint8Array): string {
   const text = textOf(value);
-  if (text !== undefined) return quoted(text);
+  if (text !== undefined) return quoteAscii(text);
   return `{\n        "base64": "${Buffer.from(value).toString('base64')}"\n    }`;
 }
 
-function quoted(text: string): string {
+function quoteAscii(text: string): string {
   return JSON.stringify(text).replace(
     // By UTF-16 unit, so that a character above U+FFFF is a pair of escapes (RFC 8259, section 7).
     /[\x7f-\uffff]/g,

@@ -1,6 +1,6 @@
 import type { Secret } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
-import { type FormatOptions, variables } from './pairs.ts';
+import { type FormatOptions, toVariables } from './pairs.ts';
 import { scalar } from './yaml.ts';
 
 /** Of a name, and of a key: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
@@ -18,7 +18,7 @@ const MAX_SECRET_BYTES = 1_048_576;
  *   TOO_LARGE over 1 MiB
  */
 export function k8s(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  const data = variables(
+  const data = toVariables(
     'k8s',
     secrets.map(({ name, value }) => [name, value] as const),
     {

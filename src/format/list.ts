@@ -6,7 +6,7 @@ import { visible, visibleJson } from './visible.ts';
  * One line for each entry, `name -- version V -- comment C`, the names padded to the longest: the original's
  * listing to the byte, with control characters made visible.
  */
-export function listLines(headers: readonly EntryHeader[]): string {
+export function formatList(headers: readonly EntryHeader[]): string {
   const rows = headers.map(({ name, version, comment = '' }) => ({
     name: visible(name),
     version: visible(version),
@@ -26,7 +26,7 @@ export function listLines(headers: readonly EntryHeader[]): string {
  * The same as a JSON array, one object for each entry with `name`, `version`, `cipher`, `digest`, and where the
  * entry has them `created`, `comment` and `labels`.
  */
-export function listJson(headers: readonly EntryHeader[]): string {
+export function formatListJson(headers: readonly EntryHeader[]): string {
   const rows = headers.map(
     ({ name, version, cipher, digest = 'SHA256', created, comment, labels }) => ({
       name,

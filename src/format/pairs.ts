@@ -26,7 +26,7 @@ export const UNSEEN_NAME =
  *
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
-export function textPairs(
+export function toTextPairs(
   format: string,
   secrets: readonly Secret[],
 ): [name: string, value: string][] {
@@ -49,10 +49,7 @@ export function textPairs(
 }
 
 /** What the variable of a secret is called, in a format for environments. */
-export function environmentName({
-  rawNames,
-  prefix = '',
-}: FormatOptions): (name: string) => string {
+export function variableNamer({ rawNames, prefix = '' }: FormatOptions): (name: string) => string {
   return (name) => (rawNames ? `${prefix}${name}` : envName(name, prefix));
 }
 
@@ -64,7 +61,7 @@ export function environmentName({
  *   where it can
  * @throws CredstashError USAGE, naming each secret that is refused, or whose name would be another's too
  */
-export function variables<Value>(
+export function toVariables<Value>(
   format: string,
   pairs: readonly (readonly [name: string, value: Value])[],
   rules: {

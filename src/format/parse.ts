@@ -17,9 +17,9 @@ const HINT = 'a value is a text in quotes, or in base64: {"base64": "…"} in JS
  */
 export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
   const text = textOf(input)?.replace(/^\ufeff/, '');
-  if (text === undefined) throw refused('is not UTF-8');
-  if (text.trim() === '') throw refused('is empty');
-  const read = /^\s*\{/.test(text) ? fromJson(text) : await fromYaml(text);
+  if (text === undefined) throw refuseInput('is not UTF-8');
+  if (text.trim() === '') throw refuseInput('is empty');
+  const read = /^\s*\{/.test(text) ? parseJson(text) : await parseYaml(text);
   const secrets: Secret[] = [];
   const failures: Failure[] = [];
   for (const [name, value] of read) {
@@ -30,13 +30,13 @@ export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
   throw combineFailures(`${failures.length} of the values cannot be stored`, failures, HINT);
 }
 
-function refused(why: string): CredstashError {
+function refuseInput(why: string): CredstashError {
   return new CredstashError('USAGE', `what was given to store ${why}`, {
     hint: 'it is a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}',
   });
 }
 
-function fromJson(text: string): [name: string, value: Value][] {
+function parseJson(text: string): [name: string, value: Value][] {
   let object: Record<string, unknown>;
   try {
     // It begins with {, so it is an object if it is JSON at all.
@@ -45,26 +45,26 @@ function fromJson(text: string): [name: string, value: Value][] {
     // Of the parser's message the place only: it quotes what stands there.
     const at = /at position (\d+)/.exec(String(error))?.[1];
     const line = at === undefined ? '' : ` (line ${text.slice(0, Number(at)).split('\n').length})`;
-    throw refused(`begins with { and is not valid JSON${line}`);
+    throw refuseInput(`begins with { and is not valid JSON${line}`);
   }
-  const twice = repeated(text);
-  if (twice !== undefined) throw refused(`has the name ${twice} twice`);
-  return Object.entries(object).map(([name, value]) => [name, jsonValue(value)]);
+  const twice = findRepeatedName(text);
+  if (twice !== undefined) throw refuseInput(`has the name ${twice} twice`);
+  return Object.entries(object).map(([name, value]) => [name, parseJsonValue(value)]);
 }
 
-function jsonValue(value: unknown): Value {
-  if (typeof value === 'string') return bytesOf(value);
+function parseJsonValue(value: unknown): Value {
+  if (typeof value === 'string') return encodeText(value);
   // Not the value itself: a number may be the secret.
   if (value === null) return 'it is null';
   if (typeof value !== 'object') return `it is a ${typeof value}, without quotes`;
   if (Array.isArray(value)) return 'it is an array';
   const [[key, base64] = [], ...more] = Object.entries(value);
   if (key !== 'base64' || typeof base64 !== 'string' || more.length > 0) return 'it is an object';
-  return decoded(base64);
+  return decodeBase64(base64);
 }
 
 /** A name that an object of this JSON has twice: JSON.parse would drop the first of the two without a word. */
-function repeated(text: string): string | undefined {
+function findRepeatedName(text: string): string | undefined {
   const open: Set<string>[] = [];
   // The text is valid JSON, so braces and quotes are all that takes it apart. No regular expression for the texts:
   // a long one would exhaust its stack.
@@ -98,7 +98,7 @@ function isTagged({ tag }: { readonly tag?: string }, type: string): boolean {
   return tag === undefined || tag === `${TAG}${type}`;
 }
 
-async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
+async function parseYaml(text: string): Promise<[name: string, value: Value][]> {
   if (text.length > MAX_YAML_LENGTH) {
     throw new CredstashError('TOO_LARGE', `YAML can have ${MAX_YAML_LENGTH} characters here`, {
       hint: 'give it as JSON, as getall prints it by default',
@@ -106,7 +106,7 @@ async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
   }
   // Not every parser takes these for line breaks.
   if (/\r(?!\n)|[\x85\u2028\u2029]/.test(text)) {
-    throw refused('has a line break that is neither LF nor CR LF');
+    throw refuseInput('has a line break that is neither LF nor CR LF');
   }
   const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
   // Where one of these is set, the library prints all that it reads to stdout (its Parser and its Composer).
@@ -117,24 +117,24 @@ async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
   const place = (offset: number | undefined): string =>
     offset === undefined ? '' : ` (line ${lineCounter.linePos(offset).line})`;
   const [error] = document.errors;
-  if (error?.code === 'DUPLICATE_KEY') throw refused(`has a name twice${place(error.pos[0])}`);
-  if (error) throw refused(`is not valid YAML${place(error.pos[0])}`);
+  if (error?.code === 'DUPLICATE_KEY') throw refuseInput(`has a name twice${place(error.pos[0])}`);
+  if (error) throw refuseInput(`is not valid YAML${place(error.pos[0])}`);
   const { contents } = document;
   if (!isMap(contents) || !isTagged(contents, 'map')) {
-    throw refused('is neither a JSON object nor a YAML mapping');
+    throw refuseInput('is neither a JSON object nor a YAML mapping');
   }
   return contents.items.map(({ key, value }, i) => {
     // Nodes of the parser have a source and a range; those that a program makes need not.
     if (!isScalar(key) || typeof key.value !== 'string' || !isTagged(key, 'str')) {
-      throw refused('has a name that is no text');
+      throw refuseInput('has a name that is no text');
     }
     const name = key.value;
     if (key.type === 'PLAIN' && key.tag === undefined && !isPlainText(name)) {
-      throw refused(`has a name that is no text without quotes${place(key.range[0])}`);
+      throw refuseInput(`has a name that is no text without quotes${place(key.range[0])}`);
     }
     if (!isScalar(value)) return [name, 'it is no text'];
     const { source } = value;
-    if (value.tag === `${TAG}binary`) return [name, decoded(source.replace(/[ \t\r\n]/g, ''))];
+    if (value.tag === `${TAG}binary`) return [name, decodeBase64(source.replace(/[ \t\r\n]/g, ''))];
     if (!isTagged(value, 'str')) return [name, 'it has a tag'];
     // yes, 007 and 2026-11-23 are a text to one parser and none to another.
     const plain = value.type === 'PLAIN' && value.tag === undefined;
@@ -143,16 +143,16 @@ async function fromYaml(text: string): Promise<[name: string, value: Value][]> {
     // The parser ends a block that the end of the text cuts off with a line break that is not there.
     const isCutOff =
       i === contents.items.length - 1 && /^BLOCK/.test(value.type ?? '') && !text.endsWith('\n');
-    return [name, bytesOf(isCutOff ? source.replace(/\n$/, '') : source)];
+    return [name, encodeText(isCutOff ? source.replace(/\n$/, '') : source)];
   });
 }
 
-function bytesOf(text: string): Value {
+function encodeText(text: string): Value {
   return text.isWellFormed() ? utf8(text) : 'it is not valid Unicode text';
 }
 
 /** Base64 in its one canonical form (RFC 4648, section 3.5), because Buffer drops what it cannot decode. */
-function decoded(base64: string): Value {
+function decodeBase64(base64: string): Value {
   const bytes = Buffer.from(base64, 'base64');
   return bytes.toString('base64') === base64 ? bytes : 'its base64 is not valid';
 }

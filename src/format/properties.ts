@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { textPairs } from './pairs.ts';
+import { toTextPairs } from './pairs.ts';
 
 /**
  * `name=value` lines that `java.util.Properties` reads back as the same texts. All of it is ASCII, so it is the same
@@ -8,12 +8,12 @@ import { textPairs } from './pairs.ts';
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
 export function properties(secrets: readonly Secret[]): string {
-  return textPairs('properties', secrets)
+  return toTextPairs('properties', secrets)
     .map(([name, value]) => {
       // A name ends at the first of these, and a line that begins with # or ! is a comment. A value begins at the
       // first that is no blank.
-      const key = escaped(name).replace(/[ =:#!]/g, '\\$&');
-      return `${key}=${escaped(value).replace(/^ /, '\\ ')}\n`;
+      const key = escapeText(name).replace(/[ =:#!]/g, '\\$&');
+      return `${key}=${escapeText(value).replace(/^ /, '\\ ')}\n`;
     })
     .join('');
 }
@@ -27,7 +27,7 @@ const SHORT: Readonly<Record<string, string>> = {
 };
 
 /** By UTF-16 unit, as Java has it. */
-function escaped(text: string): string {
+function escapeText(text: string): string {
   return text.replace(
     /[^ -[\]-~]/g,
     (unit) => SHORT[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,

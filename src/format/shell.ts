@@ -1,7 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { shellWord } from '../util/shell-word.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { environmentName, type FormatOptions, textPairs, variables } from './pairs.ts';
+import { variableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
 
 /**
  * `export NAME='value'` lines that sh, dash, bash, zsh and ksh evaluate to the same values. Between `'` nothing has a
@@ -16,8 +16,8 @@ import { environmentName, type FormatOptions, textPairs, variables } from './pai
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function shell(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  const lines = variables('shell', textPairs('shell', secrets), {
-    rename: environmentName(options),
+  const lines = toVariables('shell', toTextPairs('shell', secrets), {
+    rename: variableNamer(options),
     refuse: (variable, value) => {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
         return 'a shell takes no such name for a variable';

@@ -21,7 +21,7 @@ export function table(
   return lines
     .map((line) => {
       const padded = line.map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - widthOf(cell)));
-      return `${cut(padded.join('  ').trimEnd(), width)}\n`;
+      return `${truncate(padded.join('  ').trimEnd(), width)}\n`;
     })
     .join('');
 }
@@ -33,7 +33,7 @@ function widthOf(text: string): number {
   return width;
 }
 
-function cut(text: string, width: number | undefined): string {
+function truncate(text: string, width: number | undefined): string {
   if (width === undefined || widthOf(text) <= width) return text;
   let kept = '';
   for (const character of text) {

@@ -4,12 +4,12 @@ import { shortVersion } from '../model/version.ts';
 import { table } from './table.ts';
 
 /** The versions of one secret, a row each. @param width of the terminal, if it is one */
-export function historyTable(headers: readonly EntryHeader[], width?: number): string {
+export function formatHistory(headers: readonly EntryHeader[], width?: number): string {
   return table(
     ['VERSION', 'AGE', 'CREATED', 'CIPHER', 'DIGEST', 'LABELS', 'COMMENT'],
     headers.map((header) => [
       shortVersion(header.version),
-      age(header),
+      formatAgeCell(header),
       header.created ?? '-',
       header.cipher,
       header.digest ?? 'SHA256',
@@ -21,7 +21,7 @@ export function historyTable(headers: readonly EntryHeader[], width?: number): s
 }
 
 /** Secrets, a row each: what is told is of the newest version. @param secrets the versions of each, the oldest first */
-export function secretsTable(
+export function formatSecretsTable(
   secrets: ReadonlyMap<string, readonly EntryHeader[]>,
   width?: number,
 ): string {
@@ -39,7 +39,7 @@ export function secretsTable(
           shortVersion(newest.version),
           String(versions.length),
           newest.created?.slice(0, 10) ?? '-',
-          age(newest),
+          formatAgeCell(newest),
           newest.cipher,
           labels.length === 0 ? '-' : labels.join(','),
           newest.comment ?? '',
@@ -50,7 +50,7 @@ export function secretsTable(
   );
 }
 
-function age(header: EntryHeader): string {
+function formatAgeCell(header: EntryHeader): string {
   const ms = ageOf(header);
   return ms === undefined ? '-' : formatAge(ms);
 }

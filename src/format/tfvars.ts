@@ -1,6 +1,6 @@
 import type { Secret } from '../model/entry.ts';
 import { utf8 } from '../util/utf8.ts';
-import { type FormatOptions, textPairs, variables } from './pairs.ts';
+import { type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
 import { json } from './json.ts';
 
 /** Names that a block `module` has for itself: https://developer.hashicorp.com/terraform/language/block/variable */
@@ -23,7 +23,7 @@ const RESERVED = [
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
 export function tfvars(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  const pairs = variables('tfvars', textPairs('tfvars', secrets), {
+  const pairs = toVariables('tfvars', toTextPairs('tfvars', secrets), {
     rename: (name) => {
       const prefixed = `${options.prefix ?? ''}${name}`;
       return options.rawNames ? prefixed : terraformName(prefixed);

@@ -18,11 +18,11 @@ const COMMANDS = /(?<=^ *):(?=:)|#(?=#\w*\[)/g;
  * others may write to.
  */
 export function visible(text: string): string {
-  return text.replace(UNSEEN, escaped).replace(COMMANDS, escaped);
+  return text.replace(UNSEEN, escapeUnits).replace(COMMANDS, escapeUnits);
 }
 
 /** By UTF-16 unit, so that a character above U+FFFF is a pair of escapes (RFC 8259, section 7). */
-function escaped(text: string): string {
+function escapeUnits(text: string): string {
   return text
     .split('')
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

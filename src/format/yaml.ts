@@ -11,7 +11,7 @@ export function yaml(secrets: readonly Secret[]): string {
   return secrets
     .map(({ name, value }) => {
       // What the runner of a job would obey in a name is an escape; `scalar` has them for all else that nobody sees.
-      const key = visible(name) === name ? scalar(name) : visible(doubleQuoted(name));
+      const key = visible(name) === name ? scalar(name) : visible(quoteDouble(name));
       const text = textOf(value);
       const node =
         text === undefined ? `!!binary "${Buffer.from(value).toString('base64')}"` : scalar(text);
@@ -24,7 +24,7 @@ export function yaml(secrets: readonly Secret[]): string {
 
 /** A text in the plainest style that every parser reads as that text. */
 export function scalar(text: string): string {
-  if (!/^[ -~]*$/.test(text)) return doubleQuoted(text);
+  if (!/^[ -~]*$/.test(text)) return quoteDouble(text);
   return isPlain(text) ? text : `'${text.replaceAll("'", "''")}'`;
 }
 
@@ -72,7 +72,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\u2029': 'P',
 };
 
-function doubleQuoted(text: string): string {
+function quoteDouble(text: string): string {
   const escaped = text.replace(/["\\]|[^ -~]/gu, (character) => {
     const short = ESCAPES[character];
     if (short !== undefined) return `\\${short}`;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { environmentOf } from '../../src/cli/exec/environment.ts';
+import { buildEnvironment } from '../../src/cli/exec/environment.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { docker } from '../../src/format/docker.ts';
 import { dotenv } from '../../src/format/dotenv.ts';
@@ -102,7 +102,7 @@ describe('a variable that people keep as a secret', () => {
     for (const format of formats) {
       expect(format(secrets({ [variable]: 'x' }))).toContain(variable);
     }
-    const set = environmentOf(
+    const set = buildEnvironment(
       {},
       [{ name: `a.${variable}`, glob: 'a.*', value: Buffer.from('x') }],
       {
@@ -122,7 +122,7 @@ describe('exec GLOB', () => {
     const { glob = 'app.*', override = true, ...names } = options;
     const name = `app.${variable}`;
     return {
-      ...environmentOf(base, [{ name, glob, value: Buffer.from('x') }], { override, ...names }),
+      ...buildEnvironment(base, [{ name, glob, value: Buffer.from('x') }], { override, ...names }),
     };
   };
 
@@ -147,16 +147,20 @@ describe('exec GLOB', () => {
 
   it('sets one that somebody wrote down: by a name without *, by --env, by a reference', () => {
     expect(
-      environmentOf({}, [{ name: 'path', value: Buffer.from('x') }], { override: true }),
+      buildEnvironment({}, [{ name: 'path', value: Buffer.from('x') }], { override: true }),
     ).toEqual({ PATH: 'x' });
     const literal = { name: 'app.x', variable: 'PATH', value: Buffer.from('x') };
-    expect(environmentOf({}, [literal], { override: true, prefix: 'APP_' })).toEqual({ PATH: 'x' });
-    expect(environmentOf({}, [], { override: true, resolved: [literal] })).toEqual({ PATH: 'x' });
+    expect(buildEnvironment({}, [literal], { override: true, prefix: 'APP_' })).toEqual({
+      PATH: 'x',
+    });
+    expect(buildEnvironment({}, [], { override: true, resolved: [literal] })).toEqual({
+      PATH: 'x',
+    });
     // So --env names one that a GLOB matches too.
     const matched = { name: 'app.x', glob: 'app.*', value: Buffer.from('x') };
-    expect(environmentOf({}, [{ ...literal, variable: 'X' }, matched], { override: true })).toEqual(
-      { X: 'x' },
-    );
+    expect(
+      buildEnvironment({}, [{ ...literal, variable: 'X' }, matched], { override: true }),
+    ).toEqual({ X: 'x' });
   });
 
   it('with --no-override leaves alone what the environment has', () => {

@@ -5,8 +5,8 @@ import { padVersion, shortVersion } from '../../model/version.ts';
 import type { Io } from '../terminal/io.ts';
 
 /** How long a command that has stored its secrets waits for the answers which a warning depends on, and for each secret. */
-const PATIENCE_MS = 5000;
-const PATIENCE_PER_SECRET_MS = 50;
+const LOOK_MS = 5000;
+const LOOK_PER_SECRET_MS = 50;
 
 /** How many secrets are asked for at once. */
 const AT_ONCE = 8;
@@ -25,7 +25,7 @@ export async function warnOfOvertaken(
   stored: string,
 ): Promise<void> {
   const version = padVersion(stored);
-  const signal = AbortSignal.timeout(PATIENCE_MS + names.length * PATIENCE_PER_SECRET_MS);
+  const signal = AbortSignal.timeout(LOOK_MS + names.length * LOOK_PER_SECRET_MS);
   let isDenied = false;
   const look = async (name: string): Promise<string | undefined> => {
     if (signal.aborted || isDenied) return undefined;
@@ -40,11 +40,11 @@ export async function warnOfOvertaken(
   for await (const warning of inParallel(AT_ONCE, names, look)) {
     if (warning !== undefined) warnings.push(warning);
   }
-  printSome(io, warnings, 'such secrets');
+  printFirstWarnings(io, warnings, 'such secrets');
 }
 
 /** Prints the first warnings, and how many more there are. @param what they are about: `such secrets` */
-export function printSome(io: Io, warnings: readonly string[], what: string): void {
+export function printFirstWarnings(io: Io, warnings: readonly string[], what: string): void {
   for (const warning of warnings.slice(0, MAX_WARNINGS)) io.note(`credstash: warning: ${warning}`);
   const left = warnings.length - MAX_WARNINGS;
   if (left > 0) io.note(`credstash: warning: and ${left} more ${what}`);

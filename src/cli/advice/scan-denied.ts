@@ -6,7 +6,7 @@ import { hasCode } from '../../errors.ts';
  *
  * @param instead the way to name them, for a person
  */
-export function namingInstead(instead: string): (error: unknown) => never {
+export function suggestNaming(instead: string): (error: unknown) => never {
   return (error) => {
     if (!hasCode(error, 'ACCESS_DENIED') || !error.message.includes('dynamodb:Scan')) throw error;
     throw error.reworded(

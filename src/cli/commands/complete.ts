@@ -12,7 +12,7 @@ export function register(command: Command, io: Io): void {
     .argument('<shell>')
     .argument('[words...]')
     .action(async (shell: Shell, words: string[]) => {
-      const { answer } = await import('../completion/answer.ts');
-      await io.write(await answer(command.parent as Grammar, io, shell, words));
+      const { answerCompletion } = await import('../completion/answer.ts');
+      await io.write(await answerCompletion(command.parent as Grammar, io, shell, words));
     });
 }

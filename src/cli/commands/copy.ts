@@ -7,21 +7,21 @@ import { chooseBackend, open } from '../options/backend.ts';
 import {
   addChangeOptions,
   type ChangeFlags,
-  globAndContext,
+  parseGlobAndContext,
   runChanges,
 } from '../options/batch.ts';
 import type { Io } from '../terminal/io.ts';
-import { printSome } from '../advice/overtaken.ts';
+import { printFirstWarnings } from '../advice/overtaken.ts';
 import {
   DEFAULT_KEY,
   type GlobalOptions,
-  kmsRegionOf,
+  resolveKmsRegion,
   optionsOf,
   type Settings,
-  tableOf,
-  vaultFolder,
+  resolveTable,
+  resolveVaultFolder,
 } from '../options/settings.ts';
-import { trustSettings } from '../options/trust.ts';
+import { readTrustSettings } from '../options/trust.ts';
 
 export function register(command: Command, io: Io): void {
   command
@@ -46,9 +46,9 @@ export function register(command: Command, io: Io): void {
   addChangeOptions(command, { asks: false }).action(
     async (words: string[], _: unknown, command: Command) => {
       const flags = optionsOf(command) as ChangeFlags & DestinationOptions & { latest?: true };
-      const { glob, context } = globAndContext(words);
+      const { glob, context } = parseGlobAndContext(words);
       const withBackend = chooseBackend(command, io);
-      const destination = destinationOf(flags);
+      const destination = resolveDestination(flags);
       await withBackend(async (credstash) => {
         const to = await open(destination, io, { create: !flags.dryRun });
         try {
@@ -73,7 +73,7 @@ export function register(command: Command, io: Io): void {
             where,
             (error) => hintOf(error, destination),
           ).finally(() => {
-            printSome(io, overtaken, 'such secrets');
+            printFirstWarnings(io, overtaken, 'such secrets');
           });
         } finally {
           await to.close();
@@ -87,16 +87,17 @@ export function register(command: Command, io: Io): void {
 function hintOf(error: CredstashError, destination: Settings): string | undefined {
   if (!(error instanceof TargetError) || destination.backend === 'local') return error.hint;
   const { key } = destination;
-  if (error.code === 'TABLE_NOT_FOUND') return `create it first: ${setupCommand(destination)}`;
+  if (error.code === 'TABLE_NOT_FOUND')
+    return `create it first: ${formatSetupCommand(destination)}`;
   if (error.code !== 'KEY_NOT_FOUND') return error.hint;
   const create = key.startsWith('alias/')
-    ? `, or create it: ${setupCommand(destination, ['--create-key', '-k', key])}`
+    ? `, or create it: ${formatSetupCommand(destination, ['--create-key', '-k', key])}`
     : '';
   return `name another key there with --to-key${create}`;
 }
 
 /** The command that creates what `destination` lacks. */
-function setupCommand(
+function formatSetupCommand(
   { table, region, kmsRegion, profile, roleArn, externalId }: Extract<Settings, { backend: 'aws' }>,
   more: readonly string[] = [],
 ): string {
@@ -132,7 +133,7 @@ export interface DestinationOptions extends GlobalOptions {
  *
  * @throws CredstashError USAGE when none is named, or a vault and something of AWS at once
  */
-export function destinationOf(options: DestinationOptions): Settings {
+export function resolveDestination(options: DestinationOptions): Settings {
   const { toTable, toRegion, toKmsRegion, toProfile, toKey, toLocal } = options;
   const ofAws = {
     '--to-table': toTable,
@@ -151,9 +152,10 @@ export function destinationOf(options: DestinationOptions): Settings {
       hint: 'give --to-table, --to-region, --to-profile or --to-key, or --to-local FOLDER',
     });
   }
-  const { trustedKeys, ...trust } = trustSettings();
+  const { trustedKeys, ...trust } = readTrustSettings();
   if (toLocal !== undefined) {
-    if (given.length === 1) return { backend: 'local', folder: vaultFolder(toLocal), ...trust };
+    if (given.length === 1)
+      return { backend: 'local', folder: resolveVaultFolder(toLocal), ...trust };
     throw new CredstashError(
       'USAGE',
       '--to-local is a vault, and the other --to options are for AWS',
@@ -165,10 +167,10 @@ export function destinationOf(options: DestinationOptions): Settings {
     trustedKeys,
     region: toRegion ?? options.region,
     // As a `get` there finds it, so that it opens what was copied. --kms-region is said of the source's region.
-    kmsRegion: toKmsRegion ?? kmsRegionOf(toRegion === undefined ? options : {})?.value,
+    kmsRegion: toKmsRegion ?? resolveKmsRegion(toRegion === undefined ? options : {})?.value,
     profile: toProfile ?? options.profile,
     ...(toProfile === undefined ? { roleArn: options.arn, externalId: options.externalId } : {}),
-    table: toTable ?? tableOf(options).value,
+    table: toTable ?? resolveTable(options).value,
     key: toKey ?? DEFAULT_KEY,
   };
 }

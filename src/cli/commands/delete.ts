@@ -30,7 +30,7 @@ export function register(command: Command, io: Io): void {
         const confirm = async (doomed: readonly Deletion[]): Promise<boolean> => {
           const isLabelled = doomed.some(({ labels }) => labels !== undefined);
           if (doomed.length > 1 || isLabelled) {
-            await confirmOrStop(io, questionOf(name, doomed, await credstash.location()));
+            await confirmOrStop(io, formatQuestion(name, doomed, await credstash.location()));
           }
           return true;
         };
@@ -43,7 +43,7 @@ export function register(command: Command, io: Io): void {
           await io.write(`${dryRun ? 'would delete' : 'Deleting'} ${entry}\n`);
           if (each.labels !== undefined) {
             io.note(
-              `credstash: warning: version ${shortVersion(each.version)} of ${each.name} ${dryRun ? 'has' : 'had'} the ${labelList(each.labels)}`,
+              `credstash: warning: version ${shortVersion(each.version)} of ${each.name} ${dryRun ? 'has' : 'had'} the ${formatLabels(each.labels)}`,
             );
           }
         }
@@ -54,7 +54,7 @@ export function register(command: Command, io: Io): void {
 /** How many labels a question names. */
 const NAMED = 20;
 
-function questionOf(name: string, doomed: readonly Deletion[], where: string): string {
+function formatQuestion(name: string, doomed: readonly Deletion[], where: string): string {
   const [first] = doomed;
   const what =
     first && doomed.length === 1
@@ -69,6 +69,6 @@ function questionOf(name: string, doomed: readonly Deletion[], where: string): s
   return `delete ${what} of ${name} in ${where}${labelled}?`;
 }
 
-function labelList(labels: readonly string[]): string {
+function formatLabels(labels: readonly string[]): string {
   return labels.length === 1 ? `label ${labels[0] ?? ''}` : `labels ${labels.join(', ')}`;
 }

@@ -8,7 +8,7 @@ import { chooseBackend, type WithBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { findRuntimeDanger } from '../options/runtime.ts';
 import { hintInPlace } from '../advice/same-place.ts';
-import { cipherOf, optionsOf, originsOf } from '../options/settings.ts';
+import { chooseCipher, optionsOf, listOrigins } from '../options/settings.ts';
 
 interface DoctorOptions {
   readonly json?: true;
@@ -38,24 +38,24 @@ export function register(command: Command, io: Io): void {
         const { hint } = found;
         const step = hint === undefined ? found : { ...found, hint: hintInPlace(command, hint) };
         steps.push(step);
-        if (!options.json) await io.write(lineOf(step));
+        if (!options.json) await io.write(formatStep(step));
       };
-      await tell(runtime());
+      await tell(runtimeStep());
       const danger = findRuntimeDanger();
       if (danger) await tell(failedStep('runtime', danger));
       // Every other command refuses to run so, and nothing is sent here either.
-      const chosen = danger ? undefined : await settle(command, io, tell);
+      const chosen = danger ? undefined : await reportSettings(command, io, tell);
       await chosen?.withBackend(async (credstash) => {
         const { write = false, name: prefix } = options;
         const looks = credstash.doctor({ context, write, prefix, cipher: chosen.cipher });
         for await (const step of looks) await tell(step);
       });
       if (options.json) await io.write(visibleJson(steps));
-      fail(steps);
+      throwIfFailed(steps);
     });
 }
 
-function runtime(): Step {
+function runtimeStep(): Step {
   const { bun, node } = process.versions;
   const engine = bun === undefined ? `Node.js ${node}` : `Bun ${bun}`;
   const found = `credstash ${manifest.version} on ${engine}, ${process.platform} ${process.arch}`;
@@ -63,7 +63,7 @@ function runtime(): Step {
 }
 
 /** Tells the settings and chooses a backend; undefined where a setting cannot be. */
-async function settle(
+async function reportSettings(
   command: Command,
   io: Io,
   tell: (step: Step) => Promise<void>,
@@ -71,10 +71,10 @@ async function settle(
   const title = 'configuration';
   try {
     const withBackend = chooseBackend(command, io, { saysRegion: true });
-    for (const { name, value, from } of originsOf(optionsOf(command))) {
+    for (const { name, value, from } of listOrigins(optionsOf(command))) {
       await tell(okStep(title, `${name}: ${value} (${from})`));
     }
-    return { withBackend, cipher: cipherOf({}) };
+    return { withBackend, cipher: chooseCipher({}) };
   } catch (error) {
     if (!(error instanceof CredstashError) || error.code === 'IO') throw error;
     await tell(failedStep(title, error));
@@ -85,7 +85,7 @@ async function settle(
 const STATE_WIDTH = 'warning'.length;
 const TITLE_WIDTH = 'configuration'.length;
 
-function lineOf({ state, title, found, hint, serviceMessage: words }: Step): string {
+function formatStep({ state, title, found, hint, serviceMessage: words }: Step): string {
   const line = `${state.padEnd(STATE_WIDTH)}  ${title.padEnd(TITLE_WIDTH)}  `;
   const below = [hint, words === undefined ? undefined : `service says: ${words}`]
     .filter((each) => each !== undefined)
@@ -94,7 +94,7 @@ function lineOf({ state, title, found, hint, serviceMessage: words }: Step): str
 }
 
 /** @throws CredstashError when a step failed: with the code of the first, or INTEGRITY if any did not verify */
-function fail(steps: readonly Step[]): void {
+function throwIfFailed(steps: readonly Step[]): void {
   const failed = steps.filter(({ state }) => state === 'failed');
   const worst = failed.find(({ code }) => code === 'INTEGRITY') ?? failed[0];
   if (!worst) return;

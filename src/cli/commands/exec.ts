@@ -3,10 +3,10 @@ import type { Grammar } from '../argparse.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { collect } from '../options/collect.ts';
-import type { OrderOptions } from '../exec/request.ts';
+import type { ExecRequestOptions } from '../exec/request.ts';
 import { findProgram, toProgram } from '../exec/find-program.ts';
 import { runProgram } from '../exec/run.ts';
-import { namingInstead } from '../advice/scan-denied.ts';
+import { suggestNaming } from '../advice/scan-denied.ts';
 import { optionsOf } from '../options/settings.ts';
 import {
   allowNameOption,
@@ -15,7 +15,7 @@ import {
   type VariableOptions,
 } from '../options/variables.ts';
 
-interface ExecOptions extends OrderOptions, VariableOptions {
+interface ExecOptions extends ExecRequestOptions, VariableOptions {
   readonly pristine?: true;
   readonly keep?: readonly string[];
   /** False for --no-override. */
@@ -82,11 +82,9 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
         );
       }
       // Loaded where it is used: help and a usage error do without.
-      const [{ environmentOf, inherited }, { get, orderOf }] = await Promise.all([
-        import('../exec/environment.ts'),
-        import('../exec/request.ts'),
-      ]);
-      const base = inherited(process.env, options);
+      const [{ buildEnvironment, inheritEnvironment }, { fetchRequested, parseExecRequest }] =
+        await Promise.all([import('../exec/environment.ts'), import('../exec/request.ts')]);
+      const base = inheritEnvironment(process.env, options);
       const dropped = options.resolve?.find(
         (name) => !(name in base) && Object.hasOwn(process.env, name),
       );
@@ -94,20 +92,21 @@ export function register(command: Grammar, io: Io, output: { status: number }): 
         const message = `--pristine leaves out ${dropped}, which --resolve names`;
         throw new CredstashError('USAGE', message, { hint: `keep it: --keep ${dropped}` });
       }
-      const order = orderOf(words, options, base);
+      const request = parseExecRequest(words, options, base);
       const withBackend = chooseBackend(command, io);
       // In the PATH that this process has: no secret decides which program is run.
       const file = findProgram(name, process.env['PATH'], args);
       let environment = base;
-      if (order.globs.length + order.named.length + order.inherited.length > 0) {
+      if (request.globs.length + request.named.length + request.inherited.length > 0) {
         await withBackend(async (backend) => {
           const progress = io.progress('secrets got');
-          const { secrets, resolved } = await get(backend, order, { ...options, progress }).catch(
-            namingInstead('--env NAME=SECRET, or references in the environment'),
-          );
-          const asked = { globs: order.globs, label: options.label };
+          const { secrets, resolved } = await fetchRequested(backend, request, {
+            ...options,
+            progress,
+          }).catch(suggestNaming('--env NAME=SECRET, or references in the environment'));
+          const asked = { globs: request.globs, label: options.label };
           environment = buildVariables(command, options, asked, (names) =>
-            environmentOf(base, secrets, { ...names, resolved, override: options.override }),
+            buildEnvironment(base, secrets, { ...names, resolved, override: options.override }),
           );
           for (const { value } of [...secrets, ...resolved]) value.fill(0);
         });

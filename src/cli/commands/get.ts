@@ -45,7 +45,7 @@ export function register(command: Grammar, io: Io): void {
   addSecretsOptions(command).action(
     async (name: string, words: string[], _: unknown, command: Grammar) => {
       const options = optionsOf(command) as GetOptions;
-      const request = requestOf(name, words, options);
+      const request = parseRequest(name, words, options);
       const output = await openOutput(io, options);
       const withBackend = chooseBackend(command, io);
       await withBackend((credstash) => print(credstash, { io, output, command }, request, options));
@@ -65,10 +65,10 @@ type Request = { readonly context: Context } & (
  *
  * @throws CredstashError USAGE
  */
-function requestOf(name: string, words: readonly string[], options: GetOptions): Request {
+function parseRequest(name: string, words: readonly string[], options: GetOptions): Request {
   const { json: asJson, format, default: fallback, skipUndecryptable } = options;
   if (!asJson && format === undefined) {
-    const context = contextOf(words);
+    const context = parsePairs(words);
     if (!name.includes('*')) return { kind: 'secret', name, context };
     if (fallback === undefined) return { kind: 'matching', glob: name, context };
     throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
@@ -108,7 +108,7 @@ function isPair(word: string): boolean {
 }
 
 /** The context of words that are pairs alone. @throws CredstashError USAGE */
-function contextOf(words: readonly string[]): Context {
+function parsePairs(words: readonly string[]): Context {
   try {
     return parseContext(words, 'open');
   } catch (error) {
@@ -130,11 +130,14 @@ async function print(
   const line = options.noline ? '' : '\n';
   switch (request.kind) {
     case 'secret':
-      await printer.output.write(await getOr(credstash, request.name, context, options), line);
+      await printer.output.write(
+        await getOrDefault(credstash, request.name, context, options),
+        line,
+      );
       return;
     case 'several':
       await printSecrets(
-        await several(credstash, request.names, context, options),
+        await getSeveral(credstash, request.names, context, options),
         printer,
         options,
         // The other formats end in a line break of their own.
@@ -152,7 +155,7 @@ async function print(
   }
 }
 
-async function several(
+async function getSeveral(
   credstash: Credstash,
   names: readonly string[],
   context: Context,
@@ -161,13 +164,13 @@ async function several(
   const { version, label } = options;
   const [name] = names;
   if (name !== undefined && names.length === 1) {
-    return [{ name, value: await getOr(credstash, name, context, options) }];
+    return [{ name, value: await getOrDefault(credstash, name, context, options) }];
   }
   return credstash.getMany(names.map((name) => ({ name, version, label, context })));
 }
 
 /** A secret, or the VALUE of --default if it does not exist. */
-async function getOr(
+async function getOrDefault(
   credstash: Credstash,
   name: string,
   context: Context,

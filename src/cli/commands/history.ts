@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { historyTable } from '../../format/tables.ts';
-import { listJson } from '../../format/list.ts';
+import { formatHistory } from '../../format/tables.ts';
+import { formatListJson } from '../../format/list.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { optionsOf } from '../options/settings.ts';
@@ -15,7 +15,9 @@ export function register(command: Command, io: Io): void {
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
         const headers = await credstash.history(name, { progress: io.progress() });
-        await io.write(json ? listJson(headers) : historyTable(headers, io.columns('stdout')));
+        await io.write(
+          json ? formatListJson(headers) : formatHistory(headers, io.columns('stdout')),
+        );
       });
     });
 }

@@ -24,14 +24,14 @@ export function register(command: Command, io: Io): void {
         await io.write(
           json
             ? visibleJson({ name, version, label, before }, 0)
-            : movedLine(name, label, version, before),
+            : formatMove(name, label, version, before),
         );
       });
     });
 }
 
 /** The command that moves `label` to `version`, in the place that this command line chose. */
-export function moveCommand(
+export function formatMoveCommand(
   command: Command,
   name: string,
   label: string,
@@ -46,17 +46,17 @@ export function moveCommand(
  *
  * @returns any other error as it is
  */
-export function withMove(error: unknown, command: Command, label: string): unknown {
+export function addMoveHint(error: unknown, command: Command, label: string): unknown {
   if (!(error instanceof CredstashError) || !error.stored) return error;
   const { name, version } = error.stored;
-  const move = moveCommand(command, name, label, version);
+  const move = formatMoveCommand(command, name, label, version);
   const before =
     error.hint === undefined || error.code === 'CONFLICT' ? '' : `${error.hint}, then: `;
   return error.reworded(error.message, before === '' ? `to move it: ${move}` : `${before}${move}`);
 }
 
 /** What is printed of a label that was moved to `version`. @param before the versions that had it */
-export function movedLine(
+export function formatMove(
   name: string,
   label: string,
   version: string,

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { ageOf, parseAge } from '../../model/age.ts';
 import { byName, type EntryHeader } from '../../model/entry.ts';
 import { CredstashError } from '../../errors.ts';
-import { secretsTable } from '../../format/tables.ts';
-import { listJson, listLines } from '../../format/list.ts';
+import { formatSecretsTable } from '../../format/tables.ts';
+import { formatListJson, formatList } from '../../format/list.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { optionsOf } from '../options/settings.ts';
@@ -33,22 +33,22 @@ export function register(command: Command, io: Io): void {
       if (options.json && options.long) {
         throw new CredstashError('USAGE', '--json and -l are two ways to print a list');
       }
-      const isWanted = filterOf(options);
+      const isWanted = toFilter(options);
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
         const headers = await credstash.list(glob, { progress: io.progress() });
         const secrets = new Map([...byName(headers)].filter(([, versions]) => isWanted(versions)));
-        if (options.long) await io.write(secretsTable(secrets, io.columns('stdout')));
+        if (options.long) await io.write(formatSecretsTable(secrets, io.columns('stdout')));
         else {
           const entries = [...secrets.values()].flat();
-          await io.write(options.json ? listJson(entries) : listLines(entries));
+          await io.write(options.json ? formatListJson(entries) : formatList(entries));
         }
       });
     });
 }
 
 /** Which secrets the options choose, by their versions, the oldest first. */
-function filterOf(options: ListOptions): (versions: readonly EntryHeader[]) => boolean {
+function toFilter(options: ListOptions): (versions: readonly EntryHeader[]) => boolean {
   const { unlabelled, cipher } = options;
   const olderThan = options.olderThan === undefined ? undefined : parseAge(options.olderThan);
   return (versions) => {

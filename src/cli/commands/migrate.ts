@@ -4,7 +4,7 @@ import { chooseBackend } from '../options/backend.ts';
 import {
   addChangeOptions,
   type ChangeFlags,
-  globAndContext,
+  parseGlobAndContext,
   runChanges,
 } from '../options/batch.ts';
 import type { Io } from '../terminal/io.ts';
@@ -40,7 +40,7 @@ export function register(command: Command, io: Io): void {
       }
       // Never from the environment: what says how to put must not turn a whole table back.
       const { cipher = 'AES-256-GCM' } = flags;
-      const { glob, context } = globAndContext(words);
+      const { glob, context } = parseGlobAndContext(words);
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
         await runChanges(

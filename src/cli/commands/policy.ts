@@ -6,7 +6,7 @@ import { ROLES, type Role } from '../../iam-policy.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { collect } from '../options/collect.ts';
-import { optionsOf, settingsOf } from '../options/settings.ts';
+import { optionsOf, resolveSettings } from '../options/settings.ts';
 
 interface Options {
   readonly key?: string;
@@ -44,7 +44,7 @@ export function register(command: Command, io: Io): void {
       const options = optionsOf(command) as Options;
       const { name, account } = options;
       const context = parseContext(options.context ?? []);
-      if (settingsOf(options).backend === 'local') {
+      if (resolveSettings(options).backend === 'local') {
         throw new CredstashError('USAGE', 'a policy is for AWS, and the local vault is chosen', {
           hint: 'run it without --local and CREDSTASH_LOCAL',
         });

@@ -5,7 +5,7 @@ import { chooseBackend } from '../options/backend.ts';
 import {
   addChangeOptions,
   type ChangeFlags,
-  globAndContext,
+  parseGlobAndContext,
   runChanges,
 } from '../options/batch.ts';
 import type { Io } from '../terminal/io.ts';
@@ -39,7 +39,7 @@ export function register(command: Command, io: Io): void {
   addChangeOptions(command, { asks: true }).action(
     async (words: string[], _: unknown, command: Command) => {
       const flags = optionsOf(command) as PruneFlags;
-      const { glob, context } = globAndContext(words);
+      const { glob, context } = parseGlobAndContext(words);
       const { verify } = flags;
       const keep = Number(/^\d{1,9}$/.test(flags.keep) ? flags.keep : NaN);
       if (!(keep >= 1)) throw new CredstashError('USAGE', '--keep is a number from 1 on');

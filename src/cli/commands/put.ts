@@ -11,9 +11,9 @@ import type { Io } from '../terminal/io.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
 import { warnOfOvertaken } from '../advice/overtaken.ts';
 import { samePlaceCommand } from '../advice/same-place.ts';
-import { addSealOptions, sealFlags, sealOptions, type SealOptions } from '../options/seal.ts';
+import { addSealOptions, sealFlags, toPutOptions, type SealOptions } from '../options/seal.ts';
 import { optionsOf } from '../options/settings.ts';
-import { movedLine, withMove } from './label.ts';
+import { formatMove, addMoveHint } from './label.ts';
 
 interface PutOptions extends SealOptions {
   readonly prompt?: true;
@@ -62,7 +62,7 @@ export function register(command: Command, io: Io): void {
       const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
       const { label, json } = options;
       if (label !== undefined) checkLabel(label);
-      const seal = { ...sealOptions(options, context, io), label };
+      const seal = { ...toPutOptions(options, context, io), label };
       // A setting that cannot be is told before anybody is asked.
       const withBackend = chooseBackend(command, io, { create: true });
       const asks = options.prompt === true || (value === undefined && io.interactive);
@@ -72,13 +72,13 @@ export function register(command: Command, io: Io): void {
         const { version, before = [] } = await credstash
           .put(name, secret, seal)
           .catch((error: unknown) => {
-            throw withMove(error, command, label ?? '');
+            throw addMoveHint(error, command, label ?? '');
           });
-        const moved = label === undefined ? '' : movedLine(name, label, version, before);
+        const moved = label === undefined ? '' : formatMove(name, label, version, before);
         await io.write(
           json
             ? visibleJson({ name, version, ...(label === undefined ? {} : { label, before }) }, 0)
-            : `${visible(name)} has been stored${await placeOn(io, credstash)}\n${moved}`,
+            : `${visible(name)} has been stored${await describePlace(io, credstash)}\n${moved}`,
         );
         for (const remark of nameRemarks(name)) io.note(`credstash: warning: ${remark}`);
         if (value === '' && !asks) {
@@ -107,7 +107,7 @@ export function register(command: Command, io: Io): void {
 }
 
 /** Where it is stored, for a person. Scripts compare what is printed elsewhere. */
-async function placeOn(io: Io, credstash: Credstash): Promise<string> {
+async function describePlace(io: Io, credstash: Credstash): Promise<string> {
   return io.isTerminal('stdout') ? ` in ${await credstash.location()}` : '';
 }
 
@@ -119,7 +119,7 @@ async function askValue(
   io: Io,
   credstash: Credstash,
   name: string,
-  { version, autoversion }: ReturnType<typeof sealOptions>,
+  { version, autoversion }: ReturnType<typeof toPutOptions>,
 ): Promise<Uint8Array> {
   if (!autoversion && io.canAsk) {
     try {

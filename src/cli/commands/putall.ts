@@ -6,8 +6,8 @@ import { chooseBackend } from '../options/backend.ts';
 import { readArgument } from '../files/input.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
 import type { Io } from '../terminal/io.ts';
-import { printSome, warnOfOvertaken } from '../advice/overtaken.ts';
-import { addSealOptions, sealOptions, type SealOptions } from '../options/seal.ts';
+import { printFirstWarnings, warnOfOvertaken } from '../advice/overtaken.ts';
+import { addSealOptions, toPutOptions, type SealOptions } from '../options/seal.ts';
 import { optionsOf } from '../options/settings.ts';
 
 /** Of what is read at once; under V8's longest text, about 512 MB. */
@@ -40,7 +40,7 @@ export function register(command: Command, io: Io): void {
     async (argument: string, pairs: string[], _: unknown, command: Command) => {
       const options = optionsOf(command) as PutAllOptions;
       const context = parseContext(pairs);
-      const seal = { ...sealOptions(options, context, io), skipUnchanged: options.skipUnchanged };
+      const seal = { ...toPutOptions(options, context, io), skipUnchanged: options.skipUnchanged };
       const withBackend = chooseBackend(command, io, { create: true });
       const { parseSecrets } = await import('../../format/parse.ts');
       const secrets = await parseSecrets(
@@ -64,7 +64,7 @@ export function register(command: Command, io: Io): void {
             await say(`${visible(each.name)} has been stored\n`);
           } else await say(`${visible(each.name)} is unchanged\n`);
         }
-        printSome(io, stored.flatMap(nameRemarks), 'such names');
+        printFirstWarnings(io, stored.flatMap(nameRemarks), 'such names');
         // What ended the rest would end these requests too.
         const isCutShort = failures.some(({ error }) => !concernsOneSecret(error));
         if (seal.version !== undefined && !seal.autoversion && !isCutShort) {

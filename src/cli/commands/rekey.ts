@@ -4,7 +4,7 @@ import { chooseBackend } from '../options/backend.ts';
 import {
   addChangeOptions,
   type ChangeFlags,
-  globAndContext,
+  parseGlobAndContext,
   runChanges,
 } from '../options/batch.ts';
 import type { Io } from '../terminal/io.ts';
@@ -24,7 +24,7 @@ export function register(command: Command, io: Io): void {
   addChangeOptions(command, { asks: true }).action(
     async (words: string[], _: unknown, command: Command) => {
       const flags = optionsOf(command) as ChangeFlags & { key?: string };
-      const { glob, context } = globAndContext(words);
+      const { glob, context } = parseGlobAndContext(words);
       const withBackend = chooseBackend(command, io);
       const { key } = flags;
       if (key === undefined) {

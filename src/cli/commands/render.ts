@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { parseContext } from '../../model/context.ts';
 import { CredstashError } from '../../errors.ts';
 import { chooseBackend } from '../options/backend.ts';
-import { addOutputOptions, openOutput, outputFile, type OutputOptions } from '../files/output.ts';
+import { addOutputOptions, openOutput, outputPath, type OutputOptions } from '../files/output.ts';
 import { readInput } from '../files/input.ts';
 import type { Io } from '../terminal/io.ts';
 import { optionsOf } from '../options/settings.ts';
@@ -26,7 +26,7 @@ export function register(command: Command, io: Io): void {
     async (path: string, pairs: string[], _: unknown, command: Command) => {
       const options = optionsOf(command) as OutputOptions;
       const context = parseContext(pairs, 'open');
-      const file = outputFile(options);
+      const file = outputPath(options);
       if (file !== undefined && isSameFile(path, file)) {
         throw new CredstashError('USAGE', 'the output is the template itself');
       }

@@ -4,9 +4,9 @@ import { visible, visibleJson } from '../../format/visible.ts';
 import { shortVersion } from '../../model/version.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
-import { addCipherOptions, type CipherOptions, printWarnings } from '../options/seal.ts';
-import { cipherOf, optionsOf } from '../options/settings.ts';
-import { moveCommand, movedLine, withMove } from './label.ts';
+import { addCipherOptions, type CipherOptions, warningPrinter } from '../options/seal.ts';
+import { chooseCipher, optionsOf } from '../options/settings.ts';
+import { formatMoveCommand, formatMove, addMoveHint } from './label.ts';
 
 interface RollbackFlags extends CipherOptions {
   readonly version?: string;
@@ -31,18 +31,18 @@ export function register(command: Command, io: Io): void {
     async (name: string, pairs: string[], _: unknown, command: Command) => {
       const { version, label, digest, json, ...options } = optionsOf(command) as RollbackFlags;
       const context = parseContext(pairs);
-      const cipher = cipherOf(options);
+      const cipher = chooseCipher(options);
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
-        const onWarning = printWarnings(io);
+        const onWarning = warningPrinter(io);
         const wanted = { version, label, context, cipher, digest, onWarning };
         const { header, from, before, others } = await credstash
           .rollback(name, wanted)
           .catch((error: unknown) => {
-            throw withMove(error, command, label ?? '');
+            throw addMoveHint(error, command, label ?? '');
           });
         const [to, now] = [from, header.version].map((each) => visible(shortVersion(each)));
-        const moved = label === undefined ? '' : movedLine(name, label, header.version, before);
+        const moved = label === undefined ? '' : formatMove(name, label, header.version, before);
         await io.write(
           json
             ? visibleJson(
@@ -59,7 +59,7 @@ export function register(command: Command, io: Io): void {
         if (label !== undefined) return;
         for (const other of others.slice(0, NAMED)) {
           io.note(
-            `credstash: warning: ${other.label} still points to version ${shortVersion(other.version)}; to move it: ${moveCommand(command, name, other.label, header.version)}`,
+            `credstash: warning: ${other.label} still points to version ${shortVersion(other.version)}; to move it: ${formatMoveCommand(command, name, other.label, header.version)}`,
           );
         }
         if (others.length > NAMED) {

@@ -58,7 +58,7 @@ export function register(command: Command, io: Io): void {
           deletionProtection: options.deletionProtection,
           creating: () => io.write('Creating table...\nWaiting for table to be created...\n'),
           done: async (step) => {
-            await io.write(`${sentence(step, location)}\n`);
+            await io.write(`${formatStep(step, location)}\n`);
             if (step.what === 'table' && !step.changed && hasTags) {
               io.note(`credstash: warning: the tags of ${location} are left as they are`);
             }
@@ -74,7 +74,7 @@ export function register(command: Command, io: Io): void {
 }
 
 /** Of the table in the original's words, for whoever reads them in a script. */
-function sentence(step: SetupStep, location: string): string {
+function formatStep(step: SetupStep, location: string): string {
   const { what, changed } = step;
   switch (what) {
     case 'table':

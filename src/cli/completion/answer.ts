@@ -7,8 +7,8 @@ import type { Grammar } from '../argparse.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { expandHome } from '../files/home.ts';
-import { readBash } from './bash-line.ts';
-import { type Candidate, placeOf } from './place.ts';
+import { parseBashLine } from './bash-line.ts';
+import { type Candidate, findPlace } from './place.ts';
 
 /** Of the process, its start included: nobody waits longer for a key. */
 const LIMIT_MS = 2000;
@@ -19,17 +19,17 @@ const LIMIT_MS = 2000;
  *
  * @param args what the script gave: for bash the line and what is to be replaced of it, else the words
  */
-export async function answer(
+export async function answerCompletion(
   program: Grammar,
   io: Io,
   shell: string,
   args: readonly string[],
 ): Promise<string> {
   const [line = '', text = ''] = args;
-  const bash = shell === 'bash' ? readBash(line, text) : undefined;
+  const bash = shell === 'bash' ? parseBashLine(line, text) : undefined;
   const words = shell === 'bash' ? bash?.words : args;
   if (words === undefined) return '';
-  const place = placeOf(program, words);
+  const place = findPlace(program, words);
   const candidates: Candidate[] = [];
   if (place.kind === 'words') candidates.push(...place.words);
   else if (place.kind === 'names') {
@@ -47,15 +47,15 @@ export async function answer(
   return ['words', ...lines].map((each) => `${each}\n`).join('');
 }
 
-function candidatesOf(names: readonly string[], behindDashes: boolean): Candidate[] {
-  return names
+function candidatesOf(fetchNames: readonly string[], behindDashes: boolean): Candidate[] {
+  return fetchNames
     .filter((name) => behindDashes || !name.startsWith('-'))
     .map((value) => ({ value, description: '' }));
 }
 
 /** readline takes an @ for a part of the file's name, so that what completes files in bash finds none behind it. */
 function filesBehindAt(typed: string): Candidate[] {
-  watch();
+  startWatchdog();
   const folder = typed.slice(1, typed.lastIndexOf('/') + 1);
   try {
     return readdirSync(expandHome(folder || '.'), { withFileTypes: true })
@@ -76,7 +76,7 @@ async function names(
   command: Command,
   words: readonly string[],
 ): Promise<string[]> {
-  watch();
+  startWatchdog();
   const found: string[] = [];
   try {
     const { operands, unknown } = program.parseOptions(words.slice(0, -1));
@@ -95,7 +95,7 @@ async function names(
  * Ends this process when it takes too long, without an answer. By another thread: a vault's lock, or a file system that
  * is gone, holds up the timers of this one.
  */
-function watch(): void {
+function startWatchdog(): void {
   const workerData = Math.max(0, LIMIT_MS - performance.now());
   // From dist/bin/chunks, where this is bundled to. The single file has it under this name, whatever the current folder has.
   const isNode = process.versions['bun'] === undefined;

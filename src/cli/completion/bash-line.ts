@@ -19,7 +19,7 @@ type Quote = '' | "'" | '"';
  * @param text the end of it that readline replaces
  * @returns undefined for what has no words yet: redirections, `$'…'`
  */
-export function readBash(line: string, text: string): BashLine | undefined {
+export function parseBashLine(line: string, text: string): BashLine | undefined {
   const words: string[] = [];
   let word: string | undefined;
   let start = line.length;
@@ -68,15 +68,15 @@ export function readBash(line: string, text: string): BashLine | undefined {
       // What it will be when it has run is not known, and is not for a key to find out.
       if (expands || !value.startsWith(typed) || !raw.endsWith(text)) return undefined;
       const rest = value.slice(typed.length);
-      if (!escapes) return text + quoted(rest, quote);
+      if (!escapes) return text + quoteAs(rest, quote);
       const [first = '', ...others] = rest;
       const escaped = quote === '' ? first !== '' : /^[$`"\\]$/.test(first);
-      return escaped ? text + first + quoted(others.join(''), quote) : undefined;
+      return escaped ? text + first + quoteAs(others.join(''), quote) : undefined;
     },
   };
 }
 
-function quoted(text: string, quote: Quote): string {
+function quoteAs(text: string, quote: Quote): string {
   // No backslash keeps a ! in double quotes from the history.
   if (quote === '"') return text.replace(/[$`"\\]/g, '\\$&').replaceAll('!', '"\\!"');
   if (quote === "'") return text.replaceAll("'", "'\\''");

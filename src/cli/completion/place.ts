@@ -27,7 +27,7 @@ const nothing: Place = { kind: 'words', words: [] };
  *
  * @param words of the command line, without the program's; the last one is as far as it is typed
  */
-export function placeOf(program: Grammar, words: readonly string[]): Place {
+export function findPlace(program: Grammar, words: readonly string[]): Place {
   const before = words.slice(0, -1);
   const current = words.at(-1) ?? '';
   let command = program;
@@ -50,23 +50,23 @@ export function placeOf(program: Grammar, words: readonly string[]): Place {
       takesAny = taker?.required ?? false;
     } else if (command === program && operands === 0) {
       // `help` alone is none of those that commander lists.
-      if (word === 'help') return commandsOf(program);
+      if (word === 'help') return offerCommands(program);
       const found = program.commands.find((each) => each.name() === word);
       if (!(found instanceof Grammar)) return nothing;
       command = found;
     } else operands += 1;
   }
   if (behindDashes && / -- /.test(command.usage())) return { kind: 'files', prefix: '' };
-  if (taker && (takesAny || !isOption(current))) return valueOf(taker, '');
-  if (!behindDashes && current.startsWith('-')) return optionOf(command, current);
-  if (command === program) return commandsOf(program);
+  if (taker && (takesAny || !isOption(current))) return offerValues(taker, '');
+  if (!behindDashes && current.startsWith('-')) return offerOptions(command, current);
+  if (command === program) return offerCommands(program);
   const argument = command.registeredArguments[operands] ?? command.registeredArguments.at(-1);
   const inReach = operands < command.registeredArguments.length || argument?.variadic === true;
   // With a format, a get takes several names where else only pairs of a context stand.
   if (argument?.name() === 'context' && command.name() === 'get' && before.some(isFormat)) {
     return { kind: 'names', command, behindDashes };
   }
-  return argument && inReach ? argumentOf(command, argument, current, behindDashes) : nothing;
+  return argument && inReach ? offerArgument(command, argument, current, behindDashes) : nothing;
 }
 
 function isFormat(word: string): boolean {
@@ -77,7 +77,7 @@ function isOption(word: string): boolean {
   return word.startsWith('-') && word !== '-';
 }
 
-function commandsOf(program: Command): Place {
+function offerCommands(program: Command): Place {
   const words = program
     .createHelp()
     .visibleCommands(program)
@@ -85,12 +85,12 @@ function commandsOf(program: Command): Place {
   return { kind: 'words', words };
 }
 
-function optionOf(command: Command, current: string): Place {
+function offerOptions(command: Command, current: string): Place {
   const options = command.createHelp().visibleOptions(command);
   const at = current.indexOf('=');
   if (at !== -1) {
     const option = options.find(({ long }) => long === current.slice(0, at));
-    return option ? valueOf(option, current.slice(0, at + 1)) : nothing;
+    return option ? offerValues(option, current.slice(0, at + 1)) : nothing;
   }
   const words = options.flatMap((option) => completionsOf(option, current));
   return { kind: 'words', words };
@@ -109,28 +109,28 @@ function completionsOf(option: Option, current: string): Candidate[] {
 }
 
 /** @param prefix the option and its `=` where they are a part of the word */
-function valueOf(option: Option, prefix: string): Place {
+function offerValues(option: Option, prefix: string): Place {
   // `file` of `-o, --output <file>`.
   const placeholder = /[<[]([^\]>.]*)/.exec(option.flags)?.[1] ?? '';
   if (FILES.includes(placeholder)) return { kind: 'files', prefix };
-  return choices(option.argChoices ?? [], prefix);
+  return offerChoices(option.argChoices ?? [], prefix);
 }
 
-function argumentOf(
+function offerArgument(
   command: Command,
   argument: Argument,
   current: string,
   behindDashes: boolean,
 ): Place {
   const name = argument.name();
-  if (argument.argChoices) return choices(argument.argChoices, '');
+  if (argument.argChoices) return offerChoices(argument.argChoices, '');
   if (NAMES.includes(name)) return { kind: 'names', command, behindDashes };
   if (FILES.includes(name)) return { kind: 'files', prefix: '' };
   if (AT_FILES.includes(name) && current.startsWith('@')) return { kind: 'files', prefix: '@' };
   return nothing;
 }
 
-function choices(values: readonly string[], prefix: string): Place {
+function offerChoices(values: readonly string[], prefix: string): Place {
   const words = values.map((value) => ({ value: `${prefix}${value}`, description: '' }));
   return { kind: 'words', words };
 }

@@ -29,7 +29,7 @@ const MAX_VARIABLE_BYTES = 131_072;
  * @param options.pristine only PATH, HOME, TERM and what `keep` lists
  * @throws CredstashError USAGE, naming the variables that are no UTF-8: Node.js read another text for them
  */
-export function inherited(
+export function inheritEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   options: { readonly pristine?: boolean; readonly keep?: readonly string[] } = {},
 ): Environment {
@@ -50,7 +50,7 @@ export function inherited(
 }
 
 /** Those variables of an environment whose whole value is a reference, well-formed or not. */
-export function references(environment: Environment): [variable: string, text: string][] {
+export function findReferences(environment: Environment): [variable: string, text: string][] {
   return Object.entries(environment).filter(([, value]) => isReference(value));
 }
 
@@ -72,7 +72,7 @@ export function chooseReferences(
   const plain = named.filter(
     (name) => name in environment && !isReference(environment[name] ?? ''),
   );
-  const all = references(environment);
+  const all = findReferences(environment);
   if (unset.length > 0 || plain.length > 0) {
     const said = [
       ...(unset.length > 0 ? [`the environment has no ${unset.join(' and no ')}`] : []),
@@ -117,7 +117,7 @@ export function variableOf(name: string, glob: string, options: NameOptions = {}
  * @throws CredstashError USAGE, or TOO_LARGE, naming each secret for which there is no variable or whose value none can
  *   hold
  */
-export function environmentOf(
+export function buildEnvironment(
   base: Environment,
   secrets: readonly Assignment[],
   options: {
@@ -129,9 +129,9 @@ export function environmentOf(
   const environment = Object.assign(Object.create(null) as Record<string, string>, base);
   const taken = new Map<string, Assignment>();
   const failures: Failure[] = [];
-  const resolved = (options.resolved ?? []).map((each) => withVariable(each, options));
+  const resolved = (options.resolved ?? []).map((each) => nameVariable(each, options));
   const wanted = secrets
-    .map((each) => withVariable(each, options))
+    .map((each) => nameVariable(each, options))
     .filter(({ variable }) => options.override || !(variable in base));
   for (const each of [...resolved, ...wanted]) {
     const { variable, name, value } = each;
@@ -140,7 +140,7 @@ export function environmentOf(
     const text = textOf(value);
     const error = other
       ? new CredstashError('USAGE', `its variable would be ${variable}, as that of ${other.name}`)
-      : (obstacle(variable, text) ?? reserved(variable, each, options.allowName));
+      : (refuseVariable(variable, text) ?? refuseReservedOfGlob(variable, each, options.allowName));
     if (error) failures.push({ name, error });
     taken.set(variable, each);
     environment[variable] = text ?? '';
@@ -157,7 +157,7 @@ function isSame(one: Assignment, other: Assignment): boolean {
   return one.name === other.name && Buffer.compare(one.value, other.value) === 0;
 }
 
-function withVariable<Each extends Assignment>(
+function nameVariable<Each extends Assignment>(
   each: Each,
   options: NameOptions,
 ): Each & { readonly variable: string } {
@@ -166,7 +166,7 @@ function withVariable<Each extends Assignment>(
 }
 
 /** Why no GLOB sets this variable. A name without * was written down, and so is the variable that follows from it. */
-function reserved(
+function refuseReservedOfGlob(
   variable: string,
   { glob }: Assignment,
   allowed: readonly string[] | undefined,
@@ -175,7 +175,7 @@ function reserved(
 }
 
 /** Why there can be no such variable. */
-function obstacle(variable: string, text: string | undefined): CredstashError | undefined {
+function refuseVariable(variable: string, text: string | undefined): CredstashError | undefined {
   if (variable === '') {
     return new CredstashError('USAGE', 'nothing of its name is left for its variable');
   }

@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, openSync, readSync, statSync } from '
 import { CredstashError } from '../../errors.ts';
 import { commandLine, shellWord } from '../../util/shell-word.ts';
 import { bareFault } from '../../util/system-faults.ts';
+import { codeOf } from '../../util/errno.ts';
 
 /** What execve is given. */
 export interface Program {
@@ -31,21 +32,21 @@ export function findProgram(
     : path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${command}`);
   let denied: string | undefined;
   for (const file of command === '' ? [] : files) {
-    const why = obstacle(file);
+    const why = findObstacle(file);
     if (why === undefined) return file;
     if (why === 'denied') denied ??= file;
   }
   if (denied !== undefined) throw notExecutable(`the command ${denied} is not executable`);
   throw notFound(
     `the command ${command === '' ? '""' : command} is not found`,
-    hintFor([command, ...args]),
+    hintForShellSyntax([command, ...args]),
   );
 }
 
 const ASSIGNMENT = /^[A-Za-z_]\w*=/;
 
 /** What helps somebody who wrote for a shell what no shell reads. */
-function hintFor(words: readonly string[]): string | undefined {
+function hintForShellSyntax(words: readonly string[]): string | undefined {
   const [command = ''] = words;
   if (ASSIGNMENT.test(command)) {
     const end = words.findIndex((word) => !ASSIGNMENT.test(word));
@@ -58,13 +59,13 @@ function hintFor(words: readonly string[]): string | undefined {
   return undefined;
 }
 
-function obstacle(file: string): 'absent' | 'denied' | undefined {
+function findObstacle(file: string): 'absent' | 'denied' | undefined {
   try {
     if (!statSync(file).isFile()) return 'denied';
     accessSync(file, constants.X_OK);
     return undefined;
   } catch (error) {
-    const code = String((error as NodeJS.ErrnoException).code);
+    const code = codeOf(error);
     return ['EACCES', 'EPERM'].includes(code) ? 'denied' : 'absent';
   }
 }
@@ -76,7 +77,7 @@ function obstacle(file: string): 'absent' | 'denied' | undefined {
  *   there or cannot be executed
  */
 export function toProgram(file: string, argv: readonly string[]): Program {
-  const head = read(file, 0, 256);
+  const head = readBytes(file, 0, 256);
   if (head !== undefined && !isBinary(head)) {
     return { file: '/bin/sh', argv: ['/bin/sh', file, ...argv.slice(1)], isCertain: true };
   }
@@ -101,7 +102,7 @@ const MAX_DEPTH = 5;
  * one. False is no error: it may be of another machine that is emulated, or one that may be executed and not read.
  */
 function isLoadable(file: string, depth = 0): boolean {
-  const head = read(file, 0, 256);
+  const head = readBytes(file, 0, 256);
   if (head === undefined || depth > MAX_DEPTH) return false;
   const script = SCRIPT.exec(head.toString('utf8'))?.[1];
   if (script !== undefined) {
@@ -109,17 +110,17 @@ function isLoadable(file: string, depth = 0): boolean {
     return isLoadable(script, depth + 1);
   }
   if (head.length < ELF_HEADER_BYTES) return false;
-  const own = read(process.execPath, 0, 20);
+  const own = readBytes(process.execPath, 0, 20);
   // The class, the order of bytes and the machine (System V ABI, ELF header).
   const isAlike = own?.compare(head, 4, 6, 4, 6) === 0 && own.compare(head, 18, 20, 18, 20) === 0;
   if (!head.toString('latin1').startsWith(ELF) || !isAlike) return false;
-  const loader = loaderOf(file, head);
+  const loader = findLoader(file, head);
   if (loader !== undefined) checkInterpreter(loader, file);
   return true;
 }
 
 /** The dynamic loader that a program asks for; undefined for none, or where the header is not of 64 bits and little-endian. */
-function loaderOf(file: string, head: Buffer): string | undefined {
+function findLoader(file: string, head: Buffer): string | undefined {
   const PT_INTERP = 3;
   if (head[4] !== 2 || head[5] !== 1) return undefined;
   const [start, size, count] = [
@@ -127,10 +128,10 @@ function loaderOf(file: string, head: Buffer): string | undefined {
     head.readUInt16LE(54),
     head.readUInt16LE(56),
   ];
-  const table = read(file, Number(start), size * count);
+  const table = readBytes(file, Number(start), size * count);
   for (let at = 0; table !== undefined && size >= 56 && at + size <= table.length; at += size) {
     if (table.readUInt32LE(at) !== PT_INTERP) continue;
-    const path = read(
+    const path = readBytes(
       file,
       Number(table.readBigUInt64LE(at + 8)),
       Number(table.readBigUInt64LE(at + 32)),
@@ -141,14 +142,14 @@ function loaderOf(file: string, head: Buffer): string | undefined {
 }
 
 function checkInterpreter(interpreter: string, file: string): void {
-  const why = obstacle(interpreter);
+  const why = findObstacle(interpreter);
   if (why === undefined) return;
   const what = `the command ${file} needs ${interpreter}, which is`;
   throw why === 'denied' ? notExecutable(`${what} not executable`) : notFound(`${what} not there`);
 }
 
 /** Up to `length` bytes of a file; undefined when it cannot be read. */
-function read(file: string, position: number, length: number): Buffer | undefined {
+function readBytes(file: string, position: number, length: number): Buffer | undefined {
   let fd: number | undefined;
   try {
     fd = openSync(file, 'r');
@@ -171,7 +172,7 @@ function notExecutable(message: string, cause?: Error): CredstashError {
 
 /** The error of a program that the system did not start, by what it threw, which has the arguments. */
 export function notStarted(file: string, error: unknown): CredstashError {
-  const code = String((error as NodeJS.ErrnoException).code);
+  const code = codeOf(error);
   if (code === 'E2BIG') {
     return new CredstashError(
       'TOO_LARGE',

@@ -13,7 +13,7 @@ import { matches, checkGlob } from '../../model/glob.ts';
 import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
 
 /** What exec is asked for besides its words. */
-export interface OrderOptions {
+export interface ExecRequestOptions {
   /** Each NAME=REFERENCE. */
   readonly env?: readonly string[];
   /** Of each GLOB and name, the version that has this label. */
@@ -40,9 +40,9 @@ export interface ExecRequest {
  *
  * @throws CredstashError USAGE
  */
-export function orderOf(
+export function parseExecRequest(
   words: readonly string[],
-  options: OrderOptions,
+  options: ExecRequestOptions,
   base: Environment,
 ): ExecRequest {
   if (words.some(isReference)) {
@@ -88,21 +88,21 @@ function parseEnv(argument: string): [variable: string, reference: string] {
 }
 
 /**
- * All of an order.
+ * Gets every secret that a request asks for.
  *
  * @throws CredstashError SECRET_NOT_FOUND for a GLOB that matches nothing; and as Credstash does
  */
-export async function get(
+export async function fetchRequested(
   credstash: Credstash,
   { context, globs, named, inherited }: ExecRequest,
-  options: OrderOptions & ProgressOptions,
+  options: ExecRequestOptions & ProgressOptions,
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
   const got = await credstash.getMany([...inherited, ...named], options);
   const secrets: Assignment[] = got.slice(inherited.length);
   if (globs.length > 0) {
     const { secrets: found } = await credstash
       .getAll({ glob: globs, context, label: options.label, progress: options.progress })
-      .catch(withoutLeavingOut);
+      .catch(throwWithEnvHint);
     for (const glob of globs) {
       const matching = found.filter(({ name }) => matches(glob, name));
       if (matching.length === 0) {
@@ -118,7 +118,7 @@ export async function get(
 }
 
 /** Nothing is run with a part of its secrets: the way out of a getall is none here. */
-function withoutLeavingOut(error: unknown): never {
+function throwWithEnvHint(error: unknown): never {
   if (!(error instanceof CredstashError) || error.failures.length === 0) throw error;
   const hint = 'one of another encryption context is named by --env NAME=SECRET?KEY=VALUE';
   throw error.reworded(error.message, hint);

@@ -26,7 +26,12 @@ export async function runProgram(
   const { execve } = process as { execve?: Execve };
   io.release();
   // Where execve fails, Node.js aborts, and may dump its memory: it is not tried where it might.
-  if (execve && process.platform === 'linux' && program.isCertain && fits(program, environment)) {
+  if (
+    execve &&
+    process.platform === 'linux' &&
+    program.isCertain &&
+    fitsExecve(program, environment)
+  ) {
     // execve tells nobody: what the launcher has to write, it writes now.
     process.emit('exit', 0);
     // Node.js ignores them, and what is ignored stays so: `yes | head` would never end.
@@ -42,16 +47,16 @@ export async function runProgram(
 }
 
 /** Whether execve takes so much (Linux, execve(2), "Limits on size of arguments and environment"). */
-function fits({ file, argv }: Program, environment: Environment): boolean {
+function fitsExecve({ file, argv }: Program, environment: Environment): boolean {
   const strings = [file, ...argv, ...Object.entries(environment).map((pair) => pair.join('='))];
   // Each with its NUL and a pointer. A script's first line comes to it, as long as a page at most.
   const size = strings.reduce((sum, text) => sum + byteLength(text) + 1 + 8, 4096);
-  const limit = Math.min(6 * 1024 * 1024, stackSize() / 4);
+  const limit = Math.min(6 * 1024 * 1024, readStackLimit() / 4);
   return size <= Math.max(limit, 128 * 1024);
 }
 
 /** The soft limit of the stack in bytes: 0 if it is unknown, because the root has no /proc. */
-function stackSize(): number {
+function readStackLimit(): number {
   try {
     const size = /^Max stack size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
     return size === undefined ? Infinity : Number(size);

@@ -53,7 +53,7 @@ export function endBySignal(signal: NodeJS.Signals): void {
  * @returns what undoes it
  */
 export function onEndingSignal(listener: (signal: NodeJS.Signals) => void): () => void {
-  const { caught, ignored } = dispositions();
+  const { caught, ignored } = readDispositions();
   const has = (mask: bigint, signal: NodeJS.Signals): boolean =>
     ((mask >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
   const signals = [
@@ -76,7 +76,7 @@ export function onEndingSignal(listener: (signal: NodeJS.Signals) => void): () =
 }
 
 /** The signals that this process catches and ignores, as sets of bits (proc_pid_status(5)); empty where there is no /proc. */
-function dispositions(): { readonly caught: bigint; readonly ignored: bigint } {
+function readDispositions(): { readonly caught: bigint; readonly ignored: bigint } {
   let status = '';
   try {
     status = readFileSync('/proc/self/status', 'utf8');
@@ -117,7 +117,7 @@ export function forwardSignals(): {
     });
     listen('SIGCONT', () => child?.kill('SIGCONT'));
     listen('SIGCHLD', () => {
-      if (child?.pid === undefined || statOf(child.pid)?.state !== 'T') return;
+      if (child?.pid === undefined || readStat(child.pid)?.state !== 'T') return;
       // Not SIGSTOP, by which some shells say something else.
       const listener = listeners.get('SIGTSTP');
       if (listener) process.off('SIGTSTP', listener);
@@ -138,7 +138,7 @@ export function forwardSignals(): {
 
 /** Whether what is typed at a terminal as a signal goes to this process's group. */
 export function isInForeground(): boolean {
-  const stat = statOf(process.pid);
+  const stat = readStat(process.pid);
   if (stat) return stat.foreground === stat.group;
   // Loaded where it is needed: it takes the streams of Node.js with it.
   const { isatty } = process.getBuiltinModule('node:tty');
@@ -146,7 +146,7 @@ export function isInForeground(): boolean {
 }
 
 /** Of a process: its state, its group, and the foreground group of its terminal (proc_pid_stat(5)); undefined where there is no /proc. */
-function statOf(
+function readStat(
   pid: number,
 ): { readonly state: string; readonly group: number; readonly foreground: number } | undefined {
   try {

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
 import { openPlainFile } from './plain-file.ts';
+import { codeOf } from '../../util/errno.ts';
 
 /**
  * Checks that the environment variable GITHUB_ENV names a plain file that can be written.
@@ -8,7 +9,7 @@ import { openPlainFile } from './plain-file.ts';
  * @throws CredstashError USAGE
  */
 export function checkGithubEnv(): void {
-  closeSync(open().fd);
+  closeSync(openGithubEnv().fd);
 }
 
 /**
@@ -18,11 +19,11 @@ export function checkGithubEnv(): void {
  * @throws CredstashError USAGE as `checkGithubEnv`; IO when the disk is full and the like
  */
 export function appendToGithubEnv(text: string): void {
-  const { fd, path } = open();
+  const { fd, path } = openGithubEnv();
   try {
     append(fd, text);
   } catch (cause) {
-    throw new CredstashError('IO', `${described(path)} cannot be written (${codeOf(cause)})`, {
+    throw new CredstashError('IO', `${describeFile(path)} cannot be written (${codeOf(cause)})`, {
       cause,
     });
   } finally {
@@ -30,7 +31,7 @@ export function appendToGithubEnv(text: string): void {
   }
 }
 
-function open(): { readonly fd: number; readonly path: string } {
+function openGithubEnv(): { readonly fd: number; readonly path: string } {
   const path = process.env['GITHUB_ENV'] ?? '';
   if (path === '') {
     throw new CredstashError('USAGE', '--github-env needs the environment variable GITHUB_ENV', {
@@ -39,10 +40,10 @@ function open(): { readonly fd: number; readonly path: string } {
   }
   const { O_APPEND, O_RDWR } = constants;
   // Not created: the runner has made it.
-  return { fd: openPlainFile(path, described(path), O_RDWR | O_APPEND).fd, path };
+  return { fd: openPlainFile(path, describeFile(path), O_RDWR | O_APPEND).fd, path };
 }
 
-function described(path: string): string {
+function describeFile(path: string): string {
   return `${path}, which GITHUB_ENV names,`;
 }
 
@@ -57,8 +58,4 @@ function append(fd: number, text: string): void {
   // A disk that is full takes a part. A variable without its end fails the step, or takes the next one for its value.
   ftruncateSync(fd, size);
   throw Object.assign(new Error('not written in full'), { code: 'ENOSPC' });
-}
-
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code);
 }

@@ -4,11 +4,11 @@ import { CredstashError } from '../../errors.ts';
 
 /** `~/x` in the home folder: a shell leaves it as it is inside `@~/x` and `--local=~/x`. */
 export function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(neededHome(), path.slice(1)) : path;
+  return path === '~' || path.startsWith('~/') ? join(requireHome(), path.slice(1)) : path;
 }
 
 /** The home folder; absent where the environment has none, and the user no entry in the system's list. */
-export function home(): string | undefined {
+export function findHome(): string | undefined {
   // The system's list is asked where HOME is not set at all; Bun asks it also where HOME is empty.
   if (process.env['HOME'] === '') return undefined;
   try {
@@ -18,8 +18,8 @@ export function home(): string | undefined {
   }
 }
 
-export function neededHome(): string {
-  const folder = home();
+export function requireHome(): string {
+  const folder = findHome();
   if (folder !== undefined) return folder;
   throw new CredstashError('USAGE', 'there is no home folder', {
     hint: 'set HOME, or give a folder with --local=FOLDER',

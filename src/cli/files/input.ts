@@ -3,6 +3,7 @@ import { CredstashError } from '../../errors.ts';
 import { bareFault } from '../../util/system-faults.ts';
 import { type Io, tooLong } from '../terminal/io.ts';
 import { expandHome } from '../files/home.ts';
+import { codeOf } from '../../util/errno.ts';
 
 /** What becomes of an input without a byte: it is allowed, or refused with a hint. */
 export type WhenEmpty = 'allowed' | { readonly hint: string };
@@ -72,7 +73,7 @@ async function readFile(
       chunks.push(chunk as Uint8Array);
     }
   } catch (error) {
-    const code = String((error as NodeJS.ErrnoException).code);
+    const code = codeOf(error);
     throw new CredstashError('USAGE', `${called} cannot be read (${code})`, {
       hint,
       // Without its words, which quote the path.

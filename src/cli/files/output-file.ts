@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
+import { codeOf } from '../../util/errno.ts';
 
 /** What is mounted by itself, such as a file that `docker run -v` names, cannot be replaced. */
 const IF_MOUNTED =
@@ -93,8 +94,4 @@ function isWritable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code);
 }

@@ -34,7 +34,7 @@ export function addOutputOptions(command: Command): Command {
 }
 
 /** The file of `-o`; undefined for stdout, which `-` means, too. */
-export function outputFile({ output }: OutputOptions): string | undefined {
+export function outputPath({ output }: OutputOptions): string | undefined {
   return output === '-' ? undefined : output;
 }
 
@@ -44,7 +44,7 @@ export function outputFile({ output }: OutputOptions): string | undefined {
  * @throws CredstashError USAGE where the file cannot be one
  */
 export async function openOutput(io: Io, options: OutputOptions): Promise<Output> {
-  const file = outputFile(options);
+  const file = outputPath(options);
   if (file !== undefined) {
     // Loaded where it is asked for: help and a usage error do without.
     const write = (await import('./output-file.ts')).openOutputFile(file);
@@ -62,7 +62,7 @@ export async function openOutput(io: Io, options: OutputOptions): Promise<Output
     },
     write: async (bytes, end = '') => {
       const all = end === '' ? bytes : Buffer.concat([bytes, Buffer.from(end)]);
-      if (!options.force && isBinary(all) && io.isTerminal('stdout')) throw binary();
+      if (!options.force && isBinary(all) && io.isTerminal('stdout')) throw binaryOnTerminal();
       await io.write(all);
     },
   };
@@ -76,7 +76,7 @@ function isBinary(bytes: Uint8Array): boolean {
   return text === undefined || CONTROL.test(text);
 }
 
-function binary(): CredstashError {
+function binaryOnTerminal(): CredstashError {
   return new CredstashError('USAGE', 'the output is not text, and is not written to a terminal', {
     hint: 'add -o FILE to write it to a file, or | cat -v to look at it; --force writes it to the terminal',
   });

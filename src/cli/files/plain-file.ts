@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
+import { codeOf } from '../../util/errno.ts';
 
 /** A plain file that is open. */
 export interface PlainFile {
@@ -26,7 +27,7 @@ export function openPlainFile(
   try {
     fd = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
   } catch (cause) {
-    const code = String((cause as NodeJS.ErrnoException).code);
+    const code = codeOf(cause);
     // Of a pipe without a reader, of a socket, and of a device that is none.
     if (code === 'ENXIO') throw notPlain(called, cause);
     throw new CredstashError('USAGE', `${called} cannot be written (${code})`, {

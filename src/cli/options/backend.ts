@@ -5,7 +5,7 @@ import type { Credstash, CredstashOptions } from '../../credstash.ts';
 import { CredstashError } from '../../errors.ts';
 import type { Io } from '../terminal/io.ts';
 import { hintInPlace } from '../advice/same-place.ts';
-import { optionsOf, type Settings, settingsOf } from './settings.ts';
+import { optionsOf, type Settings, resolveSettings } from './settings.ts';
 
 /** Opens a backend, runs `use` on it, and closes it. */
 export type WithBackend = (use: (credstash: Credstash) => Promise<void>) => Promise<void>;
@@ -18,7 +18,7 @@ export type WithBackend = (use: (credstash: Credstash) => Promise<void>) => Prom
  * @throws CredstashError USAGE
  */
 export function chooseBackend(command: Command, io: Io, options: OpenOptions = {}): WithBackend {
-  const settings = settingsOf(optionsOf(command));
+  const settings = resolveSettings(optionsOf(command));
   return async (use) => {
     const credstash = await open(settings, io, options);
     try {

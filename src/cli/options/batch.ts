@@ -29,7 +29,7 @@ export function addChangeOptions(command: Command, { asks }: { asks: boolean }):
 }
 
 /** `[GLOB] [KEY=VALUE…]`, of which a word with a = is encryption context. */
-export function globAndContext(words: readonly string[]): { glob: string; context: Context } {
+export function parseGlobAndContext(words: readonly string[]): { glob: string; context: Context } {
   const [first = '', ...rest] = words;
   const isGlob = words.length > 0 && !first.includes('=');
   return { glob: isGlob ? first : '*', context: parseContext(isGlob ? rest : words, 'open') };
@@ -65,20 +65,20 @@ export async function runChanges(
   };
   const changes = flow({
     dryRun: flags.dryRun,
-    rate: rateOf(flags),
+    rate: parseRate(flags),
     progress: io.progress('entries done'),
     ...(flags.yes || !io.interactive
       ? {}
       : { confirm: (planned) => confirm(io, planned, words, where) }),
   });
-  for await (const change of withHints(changes, hintOf)) {
+  for await (const change of replaceHints(changes, hintOf)) {
     counts[change.done] += 1;
     const entry = `${visible(change.name)} -- version ${visible(change.version)}`;
     if (change.done === 'changed') await say(`${done} ${entry}\n`);
     else if (change.done === 'planned') await say(`would ${verb} ${entry}\n`);
     else if (change.done === 'failed') {
-      const together = failed.get(change.error);
-      if (together) together.push(change);
+      const targets = failed.get(change.error);
+      if (targets) targets.push(change);
       else failed.set(change.error, [change]);
     }
   }
@@ -86,7 +86,7 @@ export async function runChanges(
   await say(`${first}, ${counts.skipped} skipped, ${counts.failed} failed\n`);
   if (failed.size > 0) {
     const total = counts.changed + counts.planned + counts.skipped + counts.failed;
-    const failures = [...failed].map(([error, targets]) => failureOf(targets, error));
+    const failures = [...failed].map(([error, targets]) => toFailure(targets, error));
     const [worst] = worstFirst(failures);
     const hint = worst && hintOf(worst.error);
     throw new ChangesError(
@@ -99,7 +99,7 @@ export async function runChanges(
 }
 
 /** The same changes. What they throw has the hint that `hintOf` knows. */
-async function* withHints(
+async function* replaceHints(
   changes: AsyncIterable<Change>,
   hintOf: (error: CredstashError) => string | undefined,
 ): AsyncGenerator<Change> {
@@ -112,13 +112,13 @@ async function* withHints(
   }
 }
 
-function failureOf([first, ...others]: readonly Target[], error: CredstashError): Failure {
+function toFailure([first, ...others]: readonly Target[], error: CredstashError): Failure {
   const { name, version } = first ?? { name: '', version: '' };
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
   return { name: `${name} version ${shortVersion(version)}${more}`, error };
 }
 
-function rateOf({ rate }: ChangeFlags): number | undefined {
+function parseRate({ rate }: ChangeFlags): number | undefined {
   if (rate === undefined) return undefined;
   const value = Number(rate);
   if (/^\d+(\.\d+)?$/.test(rate) && value > 0) return value;

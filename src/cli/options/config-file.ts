@@ -2,10 +2,11 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { checkRegion } from '../../model/region.ts';
-import { home, neededHome } from '../files/home.ts';
+import { findHome, requireHome } from '../files/home.ts';
+import { codeOf } from '../../util/errno.ts';
 
 /** A setting of `~/.credstash`; empty or null is absent. */
-export function configured(name: string): string | undefined {
+export function readText(name: string): string | undefined {
   const value = readConfig()[name];
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value === 'string') return value;
@@ -13,7 +14,7 @@ export function configured(name: string): string | undefined {
 }
 
 function configPath(): string | undefined {
-  const folder = home();
+  const folder = findHome();
   return folder === undefined ? undefined : join(folder, '.credstash');
 }
 
@@ -38,7 +39,7 @@ function loadConfig(): Readonly<Record<string, unknown>> {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code))) return none;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(cause))) return none;
     throw new CredstashError('USAGE', `${path} cannot be read`, { cause });
   }
   let parsed: unknown;
@@ -62,7 +63,7 @@ function loadConfig(): Readonly<Record<string, unknown>> {
  */
 export async function saveKmsRegion(region: string): Promise<void> {
   checkRegion(region);
-  const path = join(neededHome(), '.credstash');
+  const path = join(requireHome(), '.credstash');
   const text = `${JSON.stringify({ ...readConfig(), 'kms-region': region })}\n`;
   const { openOutputFile } = await import('../files/output-file.ts');
   // Where it is a link, as those who keep such files in a repository have it, what it points to is replaced.

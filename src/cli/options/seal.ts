@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../../model/context.ts';
 import type { PutOptions } from '../../flows.ts';
 import type { Io } from '../terminal/io.ts';
-import { cipherOf } from './settings.ts';
+import { chooseCipher } from './settings.ts';
 import { checkKey } from './trust.ts';
 
 /** How a secret is sealed, and as which version: what the commands that store have in common. */
@@ -36,7 +36,7 @@ export function addKeyOption(command: Command): Command {
 
 function addDigestOption(command: Command): Command {
   return command.addOption(
-    suggesting('-d, --digest <digest>', 'digest of the HMAC (default: SHA256)', [
+    optionWithChoices('-d, --digest <digest>', 'digest of the HMAC (default: SHA256)', [
       'SHA256',
       'SHA384',
       'SHA512',
@@ -49,7 +49,7 @@ export function addCipherOption(
   fallback = 'CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM',
 ): Command {
   return command.addOption(
-    suggesting(
+    optionWithChoices(
       '--cipher <cipher>',
       `the original credstash can read AES-256-CTR (default: ${fallback})`,
       ['AES-256-GCM', 'AES-256-CTR'],
@@ -58,22 +58,22 @@ export function addCipherOption(
 }
 
 /** An option with values that help and completion show, and that are checked where the others are. */
-function suggesting(flags: string, description: string, values: string[]): Option {
+function optionWithChoices(flags: string, description: string, values: string[]): Option {
   const option = new Option(flags, description);
   option.argChoices = values;
   return option;
 }
 
 /** The same for Credstash. @throws CredstashError USAGE, KEY_NOT_TRUSTED for what the settings do not allow */
-export function sealOptions(options: SealOptions, context: Context, io: Io): PutOptions {
+export function toPutOptions(options: SealOptions, context: Context, io: Io): PutOptions {
   checkKey(options);
   const { comment, version, autoversion, digest } = options;
-  const cipher = cipherOf(options);
-  return { comment, version, autoversion, digest, context, cipher, onWarning: printWarnings(io) };
+  const cipher = chooseCipher(options);
+  return { comment, version, autoversion, digest, context, cipher, onWarning: warningPrinter(io) };
 }
 
 /** Prints what a put or a rollback warns of. */
-export function printWarnings(io: Io): (message: string) => void {
+export function warningPrinter(io: Io): (message: string) => void {
   return (message) => {
     io.note(`credstash: warning: ${message}`);
   };

@@ -7,12 +7,12 @@ import { githubExport } from '../../format/github.ts';
 import { SECRET_FORMATS } from '../../format/index.ts';
 import { checkK8sName } from '../../format/k8s.ts';
 import { envName } from '../../format/env-name.ts';
-import { environmentName } from '../../format/pairs.ts';
+import { variableNamer } from '../../format/pairs.ts';
 import { reservedFor } from '../../model/variable-names.ts';
 import type { Grammar } from '../argparse.ts';
-import { addOutputOptions, type Output, outputFile, type OutputOptions } from '../files/output.ts';
+import { addOutputOptions, type Output, outputPath, type OutputOptions } from '../files/output.ts';
 import type { Io } from '../terminal/io.ts';
-import { namingInstead } from '../advice/scan-denied.ts';
+import { suggestNaming } from '../advice/scan-denied.ts';
 import { optionsOf } from './settings.ts';
 import {
   allowNameOption,
@@ -76,7 +76,7 @@ async function checkFormat(command: Command): Promise<void> {
   }
   if (!githubEnv) return;
   if (format !== 'github') throw new CredstashError('USAGE', '--github-env is for -f github');
-  if (outputFile(options) !== undefined) {
+  if (outputPath(options) !== undefined) {
     throw new CredstashError(
       'USAGE',
       '--github-env writes to a file of its own, and -o to another',
@@ -116,7 +116,7 @@ export async function printMatching(
   const { glob, format = 'json' } = options;
   const { secrets, leftOut } = await credstash
     .getAll({ ...options, progress })
-    .catch(namingInstead('credstash get NAME NAME -f FORMAT'));
+    .catch(suggestNaming('credstash get NAME NAME -f FORMAT'));
   // Whoever obeys what is printed, a cluster or a job, must not go on with nothing for a name that is mistyped.
   if (
     glob !== undefined &&
@@ -125,7 +125,7 @@ export async function printMatching(
   ) {
     throw new CredstashError('SECRET_NOT_FOUND', `no secret matches ${String(glob)}`);
   }
-  const print = formatted(secrets, printer, options, end);
+  const print = formatSecrets(secrets, printer, options, end);
   for (const { name, error } of leftOut) {
     io.note(`credstash: warning: ${name} is left out: ${error.message}`);
   }
@@ -147,11 +147,11 @@ export async function printSecrets(
   options: SecretsOptions,
   end = '',
 ): Promise<void> {
-  await formatted(secrets, printer, options, end)();
+  await formatSecrets(secrets, printer, options, end)();
 }
 
 /** Puts secrets into a format. @returns what prints them */
-function formatted(
+function formatSecrets(
   secrets: readonly Secret[],
   { io, output, command }: Printer,
   options: SecretsOptions,
@@ -184,7 +184,7 @@ const NAMED = 10;
 function warnOfReserved(secrets: readonly Secret[], options: SecretsOptions, io: Io): void {
   const { format, allowName = [] } = options;
   if (format !== 'dotenv' && format !== 'k8s') return;
-  const nameOf = format === 'k8s' ? (name: string) => name : environmentName(options);
+  const nameOf = format === 'k8s' ? (name: string) => name : variableNamer(options);
   const found = secrets
     .map(({ name }) => nameOf(name))
     .filter((variable) => {

@@ -4,9 +4,9 @@ import type { AwsSettings } from '../../backend/aws/index.ts';
 import { CredstashError } from '../../errors.ts';
 import { checkCipher } from '../../model/trust.ts';
 import { isCurrentFolderGone } from '../../util/system-faults.ts';
-import { expandHome, neededHome } from '../files/home.ts';
-import { configured } from './config-file.ts';
-import { formatsOrigin, trustedKeysOrigin, trustSettings, type TrustSettings } from './trust.ts';
+import { expandHome, requireHome } from '../files/home.ts';
+import { readText } from './config-file.ts';
+import { readFormats, readTrustedKeys, readTrustSettings, type TrustSettings } from './trust.ts';
 
 /** The options that stand before or after every command. */
 export interface GlobalOptions {
@@ -51,15 +51,15 @@ const AWS_ONLY = {
  * @param options of the command and of the program, `key` included
  * @throws CredstashError USAGE when an option of AWS meets the local vault, or `~/.credstash` cannot be read
  */
-export function settingsOf(options: GlobalOptions & { readonly key?: string }): Settings {
+export function resolveSettings(options: GlobalOptions & { readonly key?: string }): Settings {
   // An option that a script filled from an unset variable must not fall back to another table or role.
   for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
     if ((options as Record<string, unknown>)[name] === '') {
       throw new CredstashError('USAGE', `the value of ${flag} is empty`);
     }
   }
-  const { trustedKeys, ...trust } = trustSettings();
-  const local = options.local ?? localFromEnvironment();
+  const { trustedKeys, ...trust } = readTrustSettings();
+  const local = options.local ?? readLocalVariable();
   if (local !== undefined) {
     const ofAws = Object.entries(AWS_ONLY).find(([name]) => name in options);
     if (ofAws) {
@@ -69,7 +69,7 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
         `${ofAws[1]} is for AWS, and ${chosen} chooses the local vault`,
       );
     }
-    return { backend: 'local', folder: vaultFolder(local), ...trust };
+    return { backend: 'local', folder: resolveVaultFolder(local), ...trust };
   }
   if (options.externalId !== undefined && options.arn === undefined) {
     throw new CredstashError(
@@ -85,11 +85,11 @@ export function settingsOf(options: GlobalOptions & { readonly key?: string }): 
     ...trust,
     trustedKeys,
     region: options.region,
-    kmsRegion: kmsRegionOf(options)?.value,
+    kmsRegion: resolveKmsRegion(options)?.value,
     profile: options.profile,
     roleArn: options.arn,
     externalId: options.externalId,
-    table: tableOf(options).value,
+    table: resolveTable(options).value,
     key: options.key ?? DEFAULT_KEY,
   };
 }
@@ -100,29 +100,29 @@ interface Origin {
   readonly from: string;
 }
 
-export function tableOf({ table }: GlobalOptions): Origin {
+export function resolveTable({ table }: GlobalOptions): Origin {
   return (
-    given(table, '-t') ??
-    given(process.env['CREDSTASH_DEFAULT_TABLE'] || undefined, 'CREDSTASH_DEFAULT_TABLE') ?? {
+    toOrigin(table, '-t') ??
+    toOrigin(process.env['CREDSTASH_DEFAULT_TABLE'] || undefined, 'CREDSTASH_DEFAULT_TABLE') ?? {
       value: 'credential-store',
       from: 'default',
     }
   );
 }
 
-export function kmsRegionOf({ kmsRegion }: GlobalOptions): Origin | undefined {
-  return given(kmsRegion, '--kms-region') ?? given(configured('kms-region'), '~/.credstash');
+export function resolveKmsRegion({ kmsRegion }: GlobalOptions): Origin | undefined {
+  return toOrigin(kmsRegion, '--kms-region') ?? toOrigin(readText('kms-region'), '~/.credstash');
 }
 
-function cipherOrigin({ cipher }: { readonly cipher?: string }): Origin | undefined {
+function resolveCipher({ cipher }: { readonly cipher?: string }): Origin | undefined {
   return (
-    given(cipher, '--cipher') ??
-    given(process.env['CREDSTASH_CIPHER'] || undefined, 'CREDSTASH_CIPHER') ??
-    given(configured('cipher'), '~/.credstash')
+    toOrigin(cipher, '--cipher') ??
+    toOrigin(process.env['CREDSTASH_CIPHER'] || undefined, 'CREDSTASH_CIPHER') ??
+    toOrigin(readText('cipher'), '~/.credstash')
   );
 }
 
-function given(value: string | undefined, from: string): Origin | undefined {
+function toOrigin(value: string | undefined, from: string): Origin | undefined {
   return value === undefined ? undefined : { value, from };
 }
 
@@ -131,34 +131,34 @@ function given(value: string | undefined, from: string): Origin | undefined {
  *
  * @throws CredstashError as `settingsOf`
  */
-export function originsOf(
+export function listOrigins(
   options: GlobalOptions & { readonly key?: string },
 ): (Origin & { readonly name: string })[] {
-  const settings = settingsOf(options);
+  const settings = resolveSettings(options);
   const named = (name: string, origin: Origin | undefined) => (origin ? [{ name, ...origin }] : []);
-  const [keys, formats] = [trustedKeysOrigin(), formatsOrigin()];
+  const [keys, formats] = [readTrustedKeys(), readFormats()];
   const seals = [
-    ...named('cipher', cipherOrigin({})),
-    ...named('formats', listed(formats?.value.ciphers, formats?.from)),
+    ...named('cipher', resolveCipher({})),
+    ...named('formats', joinOrigins(formats?.value.ciphers, formats?.from)),
   ];
   if (settings.backend === 'local') {
     const from = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
     return [...named('vault', { value: settings.folder, from }), ...seals];
   }
   return [
-    ...named('table', tableOf(options)),
-    ...named('key', given(options.key, '-k') ?? { value: DEFAULT_KEY, from: 'default' }),
-    ...named('region', given(options.region, '-r')),
-    ...named('region of the key', kmsRegionOf(options)),
-    ...named('profile', given(options.profile, '-p')),
-    ...named('role', given(options.arn, '-n')),
-    ...named('external ID', given(options.externalId, '--external-id')),
-    ...named('trusted keys', listed(keys?.value.arns, keys?.from)),
+    ...named('table', resolveTable(options)),
+    ...named('key', toOrigin(options.key, '-k') ?? { value: DEFAULT_KEY, from: 'default' }),
+    ...named('region', toOrigin(options.region, '-r')),
+    ...named('region of the key', resolveKmsRegion(options)),
+    ...named('profile', toOrigin(options.profile, '-p')),
+    ...named('role', toOrigin(options.arn, '-n')),
+    ...named('external ID', toOrigin(options.externalId, '--external-id')),
+    ...named('trusted keys', joinOrigins(keys?.value.arns, keys?.from)),
     ...seals,
   ];
 }
 
-function listed(values: readonly string[] = [], from = ''): Origin | undefined {
+function joinOrigins(values: readonly string[] = [], from = ''): Origin | undefined {
   return values.length === 0 ? undefined : { value: values.join(', '), from };
 }
 
@@ -169,7 +169,7 @@ export function optionsOf(command: Command): object {
   return { ...command.parent?.opts(), ...command.opts() };
 }
 
-function localFromEnvironment(): string | undefined {
+function readLocalVariable(): string | undefined {
   const local = process.env['CREDSTASH_LOCAL'] ?? '';
   if (local === '' || local === '0') return undefined;
   if (local === '1' || local === '~' || local.includes('/')) return local;
@@ -179,7 +179,7 @@ function localFromEnvironment(): string | undefined {
   });
 }
 
-export function vaultFolder(local: string): string {
+export function resolveVaultFolder(local: string): string {
   if (local === '-') {
     throw new CredstashError('USAGE', 'a vault is a folder, and - is none', {
       hint: 'a folder that is called - is ./-',
@@ -196,7 +196,7 @@ export function vaultFolder(local: string): string {
   }
   // https://specifications.freedesktop.org/basedir-spec/latest/ : a relative path is to be ignored.
   const data = process.env['XDG_DATA_HOME'] ?? '';
-  return join(isAbsolute(data) ? data : join(neededHome(), '.local', 'share'), 'credstash');
+  return join(isAbsolute(data) ? data : join(requireHome(), '.local', 'share'), 'credstash');
 }
 
 /**
@@ -204,8 +204,8 @@ export function vaultFolder(local: string): string {
  *
  * @throws CredstashError USAGE for a format that the settings do not allow
  */
-export function cipherOf(options: { readonly cipher?: string }): string | undefined {
-  const cipher = cipherOrigin(options)?.value;
-  if (cipher !== undefined) checkCipher(formatsOrigin()?.value, cipher);
+export function chooseCipher(options: { readonly cipher?: string }): string | undefined {
+  const cipher = resolveCipher(options)?.value;
+  if (cipher !== undefined) checkCipher(readFormats()?.value, cipher);
   return cipher;
 }

@@ -17,7 +17,7 @@ export type TrustSettings = Pick<FlowDefaults, 'formats' | 'trustNames'>;
  *
  * @param check makes of the list what it stands for
  */
-function trustOrigin<T>(
+function readTrustList<T>(
   variable: string,
   name: string,
   check: (list: unknown, setting: string) => T | undefined,
@@ -50,16 +50,16 @@ function lettersOf(name: string): string {
     .replace(/s$/, '');
 }
 
-export function trustedKeysOrigin(): ReturnType<typeof trustOrigin<TrustedKeys>> {
-  return trustOrigin('CREDSTASH_TRUSTED_KEYS', 'trusted-keys', checkTrustedKeys);
+export function readTrustedKeys(): ReturnType<typeof readTrustList<TrustedKeys>> {
+  return readTrustList('CREDSTASH_TRUSTED_KEYS', 'trusted-keys', checkTrustedKeys);
 }
 
-export function formatsOrigin(): ReturnType<typeof trustOrigin<AllowedFormats>> {
-  return trustOrigin('CREDSTASH_FORMATS', 'formats', checkFormats);
+export function readFormats(): ReturnType<typeof readTrustList<AllowedFormats>> {
+  return readTrustList('CREDSTASH_FORMATS', 'formats', checkFormats);
 }
 
-export function trustSettings(): TrustSettings & Pick<AwsSettings, 'trustedKeys'> {
-  const [trustedKeys, formats] = [trustedKeysOrigin(), formatsOrigin()];
+export function readTrustSettings(): TrustSettings & Pick<AwsSettings, 'trustedKeys'> {
+  const [trustedKeys, formats] = [readTrustedKeys(), readFormats()];
   return {
     trustedKeys: trustedKeys?.value.arns,
     formats: formats?.value.ciphers,
@@ -73,5 +73,5 @@ export function trustSettings(): TrustSettings & Pick<AwsSettings, 'trustedKeys'
  * @throws CredstashError KEY_NOT_TRUSTED
  */
 export function checkKey({ key }: { readonly key?: string }): void {
-  if (key !== undefined) trustedKeysOrigin()?.value.checkName(key);
+  if (key !== undefined) readTrustedKeys()?.value.checkName(key);
 }

@@ -87,14 +87,14 @@ export function buildVariables<Built>(
     if (globs !== undefined) {
       if (works({ fullNames: true })) ways.push('--full-names keeps whole names');
       const env = forEach(
-        ({ name, variable }) => `--env ${quoted(`${variable}=${referenceTo(name, label)}`)}`,
+        ({ name, variable }) => `--env ${quoteWord(`${variable}=${formatReference(name, label)}`)}`,
       );
       ways.push(`${env} is literal`);
     }
-    ways.push(`${forEach(({ variable }) => `--allow-name ${quoted(variable)}`)} allows it`);
+    ways.push(`${forEach(({ variable }) => `--allow-name ${quoteWord(variable)}`)} allows it`);
     const prefixes = [...(globs ?? []).map((glob) => envName(literalPrefix(glob))), ...PREFIXES];
     const prefix = prefixes.find((each) => each !== '' && works({ prefix: each }));
-    const line = prefix === undefined ? undefined : lineWith(command, prefix);
+    const line = prefix === undefined ? undefined : lineWithPrefix(command, prefix);
     ways.push(
       line === undefined
         ? '--prefix PREFIX puts a prefix before every variable'
@@ -105,7 +105,7 @@ export function buildVariables<Built>(
 }
 
 /** What --env takes for a secret. */
-function referenceTo(name: string, label: string | undefined): string {
+function formatReference(name: string, label: string | undefined): string {
   const special = /[%?&=#|{}\s\p{Cc}]/gu;
   const encoded = name.replace(special, encodeURIComponent);
   const query = label === undefined ? '' : `?label=${label.replace(special, encodeURIComponent)}`;
@@ -118,7 +118,7 @@ function referenceTo(name: string, label: string | undefined): string {
  *
  * @returns undefined where a word cannot be shown
  */
-function lineWith(command: Grammar, prefix: string): string | undefined {
+function lineWithPrefix(command: Grammar, prefix: string): string | undefined {
   const program = command.parent as Grammar;
   const { typed } = program;
   const dashes = typed.indexOf('--');
@@ -129,30 +129,30 @@ function lineWith(command: Grammar, prefix: string): string | undefined {
     const option = awaits(own[i - 1])?.long ?? /^--[^=]+(?==)/.exec(word)?.[0];
     if (option === '--prefix' || awaits(word)?.long === '--prefix') return [];
     if (option === '--default') return ['…'];
-    if (option === '--env') return [quoted(word.replace(/\?[^]*/, '?…'))];
-    return [option === undefined ? operand(word) : quoted(word)];
+    if (option === '--env') return [quoteWord(word.replace(/\?[^]*/, '?…'))];
+    return [option === undefined ? showOperand(word) : quoteWord(word)];
   });
   const [name, ...args] = command.commandLine;
   const rest =
-    name === undefined ? behind.map(operand) : [quoted(name), ...args.map(argumentShown)];
+    name === undefined ? behind.map(showOperand) : [quoteWord(name), ...args.map(showArgument)];
   const dashed = dashes === -1 ? [] : ['--', ...rest];
   const line = ['credstash', ...shown, '--prefix', prefix, ...dashed].join(' ');
   return visible(line) === line ? line : undefined;
 }
 
 /** A name, a GLOB, or a pair of the encryption context. */
-function operand(word: string): string {
+function showOperand(word: string): string {
   const at = word.startsWith('-') ? -1 : word.indexOf('=');
-  return at === -1 ? quoted(word) : `${quoted(word.slice(0, at))}=…`;
+  return at === -1 ? quoteWord(word) : `${quoteWord(word.slice(0, at))}=…`;
 }
 
 /** A word of the command that is run: the name of an option, and a file that exists, are no password. */
-function argumentShown(word: string): string {
+function showArgument(word: string): string {
   const isOption = /^(?:-[A-Za-z0-9]|--[A-Za-z][-A-Za-z]*)$/.test(word);
-  return isOption || (/[./]/.test(word) && existsSync(word)) ? quoted(word) : '…';
+  return isOption || (/[./]/.test(word) && existsSync(word)) ? quoteWord(word) : '…';
 }
 
 /** One word of a shell, in quotes where it needs them. */
-function quoted(word: string): string {
+function quoteWord(word: string): string {
   return /^[\w@%+:,./-][\w@%+:,./=-]*$/.test(word) ? word : shellWord(word);
 }

@@ -18,6 +18,7 @@ import { endBySignal, onEndingSignal } from '../exec/signals.ts';
 import { readHidden } from './read-hidden.ts';
 import { StatusLine } from './status-line.ts';
 import { chunksOf, isTerminal, keysOf, openTerminal } from './tty.ts';
+import { codeOf } from '../../util/errno.ts';
 
 /** The streams of a process, or a test's. */
 export interface Streams {
@@ -358,8 +359,4 @@ function unreadableStdin(fault: string): CredstashError {
 
 function cannotWrite(error: unknown): CredstashError {
   return new CredstashError('IO', `stdout cannot be written (${codeOf(error)})`);
-}
-
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code);
 }

@@ -33,7 +33,7 @@ export async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8
     const end = bytes.findIndex((byte) => ENTER.includes(byte));
     for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
       if (byte === CTRL_C) return 'SIGINT';
-      if (byte === CTRL_D) return finished(line);
+      if (byte === CTRL_D) return finishLine(line);
       if (byte === CTRL_U) line.length = 0;
       else if (ERASE.includes(byte)) eraseCharacter(line);
       else if (byte >= SPACE || byte === TAB) line.push(byte);
@@ -44,12 +44,12 @@ export async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8
         hint: 'give a value of several lines on stdin, or as @FILE',
       });
     }
-    return finished(line);
+    return finishLine(line);
   }
-  return finished(line);
+  return finishLine(line);
 }
 
-function finished(line: number[]): Uint8Array {
+function finishLine(line: number[]): Uint8Array {
   if (line.length > 0) return Uint8Array.from(line);
   throw new CredstashError('USAGE', 'nothing was typed', {
     hint: 'to store an empty secret on purpose, give the value ""',

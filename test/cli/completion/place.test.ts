@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readBash } from '../../../src/cli/completion/bash-line.ts';
-import { placeOf } from '../../../src/cli/completion/place.ts';
+import { parseBashLine } from '../../../src/cli/completion/bash-line.ts';
+import { findPlace } from '../../../src/cli/completion/place.ts';
 import { Io } from '../../../src/cli/terminal/io.ts';
 import { createProgram } from '../../../src/cli/create-program.ts';
 import { plan } from '../../../src/operations/put.ts';
@@ -37,7 +37,7 @@ describe('a line of bash', () => {
       .flatMap((line) => [`${line}x`, `${line}x'`, `${line}x"`])
       .filter((line) => isClosed(line));
     expect(whole.length).toBeGreaterThan(1000);
-    const words = whole.map((line) => readBash(`credstash ${line}`, '')?.words);
+    const words = whole.map((line) => parseBashLine(`credstash ${line}`, '')?.words);
     const separated = whole.map((line) => `${line} $'\\x01'`);
     const said = bash(separated)
       .join('\0')
@@ -57,7 +57,7 @@ describe('a line of bash', () => {
       if ((quote === "'" && typed.includes("'")) || (quote === '"' && /["\\$`!]/.test(typed)))
         return [];
       if (name === '') return [];
-      const line = readBash(`A=1 credstash get ${quote}${start}`, start);
+      const line = parseBashLine(`A=1 credstash get ${quote}${start}`, start);
       const replaced = line?.complete(name);
       expect(replaced, JSON.stringify([typed, rest, quote])).toBeDefined();
       return [{ name, word: `${quote}${replaced ?? ''}${quote}` }];
@@ -72,17 +72,17 @@ describe('a line of bash', () => {
     ['another beginning', 'get x', 'x', 'y'],
     ['a part that is none of the word', 'get abc', 'zz', 'abcd'],
   ])('is left alone: %s', (_, line, text, name) => {
-    expect(readBash(`credstash ${line}`, text)?.complete(name)).toBeUndefined();
+    expect(parseBashLine(`credstash ${line}`, text)?.complete(name)).toBeUndefined();
   });
 
   it.each(['get a > f', 'get a; b', "get $'a"])('has no words: %s', (line) => {
-    expect(readBash(`credstash ${line}`, '')).toBeUndefined();
+    expect(parseBashLine(`credstash ${line}`, '')).toBeUndefined();
   });
 
   it('goes on behind a : or = at which readline breaks words, and behind a backslash', () => {
-    expect(readBash('credstash get app:d', 'd')?.complete('app:db x')).toBe('db\\ x');
-    expect(readBash('credstash get a\\', 'a\\')?.complete("a'b c")).toBe("a\\'b\\ c");
-    expect(readBash('credstash --format=js', 'js')?.complete('--format=json')).toBe('json');
+    expect(parseBashLine('credstash get app:d', 'd')?.complete('app:db x')).toBe('db\\ x');
+    expect(parseBashLine('credstash get a\\', 'a\\')?.complete("a'b c")).toBe("a\\'b\\ c");
+    expect(parseBashLine('credstash --format=js', 'js')?.complete('--format=json')).toBe('json');
   });
 });
 
@@ -103,7 +103,7 @@ const program = await createProgram(new Io(), output, ['__complete']);
 
 describe('what can stand at the cursor', () => {
   const at = (...words: string[]): unknown => {
-    const place = placeOf(program, words);
+    const place = findPlace(program, words);
     return place.kind === 'words' ? place.words.map(({ value }) => value) : place;
   };
   const formats = at('getall', '-f', '') as string[];

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import {
   type Assignment,
   chooseReferences,
-  environmentOf,
+  buildEnvironment,
   EVERY_REFERENCE,
-  inherited,
-  references,
+  inheritEnvironment,
+  findReferences,
   variableOf,
 } from '../../../src/cli/exec/environment.ts';
 import { CredstashError } from '../../../src/errors.ts';
@@ -61,27 +61,29 @@ describe('what is inherited', () => {
   };
 
   it('is everything, as it is', () => {
-    expect(Object.entries(inherited(environment))).toEqual(Object.entries(environment));
-    expect(plain(inherited({ A: undefined }))).toEqual({});
+    expect(Object.entries(inheritEnvironment(environment))).toEqual(Object.entries(environment));
+    expect(plain(inheritEnvironment({ A: undefined }))).toEqual({});
   });
 
   it('is PATH, HOME, TERM and what is kept, in a pristine one', () => {
     const kept = { PATH: '/bin', HOME: '/root', TERM: 'xterm' };
-    expect(plain(inherited(environment, { pristine: true }))).toEqual(kept);
-    expect(plain(inherited(environment, { pristine: true, keep: ['B', 'absent'] }))).toEqual({
+    expect(plain(inheritEnvironment(environment, { pristine: true }))).toEqual(kept);
+    expect(
+      plain(inheritEnvironment(environment, { pristine: true, keep: ['B', 'absent'] })),
+    ).toEqual({
       ...kept,
       B: '',
     });
-    expect(plain(inherited({ A: '1' }, { pristine: true }))).toEqual({});
+    expect(plain(inheritEnvironment({ A: '1' }, { pristine: true }))).toEqual({});
   });
 
   it('is refused where Node.js read another text for it, unless it is left out', () => {
     const damaged = { PATH: '/bin', L: 'caf\ufffd', 'M\ufffd': '' };
-    expect(failure(() => inherited(damaged))).toMatchObject({
+    expect(failure(() => inheritEnvironment(damaged))).toMatchObject({
       code: 'USAGE',
       message: 'of the environment, L, M\ufffd is not valid UTF-8, and cannot be passed on',
     });
-    expect(plain(inherited(damaged, { pristine: true }))).toEqual({ PATH: '/bin' });
+    expect(plain(inheritEnvironment(damaged, { pristine: true }))).toEqual({ PATH: '/bin' });
   });
 });
 
@@ -93,7 +95,7 @@ it('a reference is a value that begins with credstash://, malformed or not', () 
     D: 'see credstash://a',
     E: '',
   };
-  expect(references(environment)).toEqual([
+  expect(findReferences(environment)).toEqual([
     ['A', 'credstash://a'],
     ['B', 'credstash://'],
   ]);
@@ -131,12 +133,12 @@ describe('the environment of a program', () => {
 
   it('has what is inherited and the secrets, which win', () => {
     const secrets = [assigned('DB', 'a.db', 's3cret'), assigned('NEW', 'a.new', '')];
-    expect(plain(environmentOf(base, secrets, { override: true }))).toEqual({
+    expect(plain(buildEnvironment(base, secrets, { override: true }))).toEqual({
       PATH: '/bin',
       DB: 's3cret',
       NEW: '',
     });
-    expect(plain(environmentOf(base, secrets, { override: false }))).toEqual({
+    expect(plain(buildEnvironment(base, secrets, { override: false }))).toEqual({
       PATH: '/bin',
       DB: 'inherited',
       NEW: '',
@@ -148,26 +150,26 @@ describe('the environment of a program', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         fc.pre(!text.includes('\0'));
-        const environment = environmentOf({}, [assigned('X', 'x', text)], { override: true });
+        const environment = buildEnvironment({}, [assigned('X', 'x', text)], { override: true });
         expect(environment['X']).toBe(text);
       }),
     );
   });
 
   it('has a variable called __proto__ like any other', () => {
-    const environment = environmentOf({}, [assigned('__proto__', 'a', 'x')], { override: true });
+    const environment = buildEnvironment({}, [assigned('__proto__', 'a', 'x')], { override: true });
     expect(Object.entries(environment)).toEqual([['__proto__', 'x']]);
   });
 
   it('has a secret that is asked for twice once, and two of one variable never', () => {
     const twice = [assigned('A', 'a', 'x'), assigned('A', 'a', 'x')];
-    expect(plain(environmentOf({}, twice, { override: true }))).toEqual({ A: 'x' });
+    expect(plain(buildEnvironment({}, twice, { override: true }))).toEqual({ A: 'x' });
     // Two versions of one secret.
     const versions = [assigned('A', 'a', 'x'), assigned('A', 'a', 'y')];
-    expect(failure(() => environmentOf({}, versions, { override: true })).code).toBe('USAGE');
+    expect(failure(() => buildEnvironment({}, versions, { override: true })).code).toBe('USAGE');
     // The same value, but of another secret: which of them it is would be chance.
     const two = [assigned('A', 'a', 'x'), assigned('A', 'A', 'x')];
-    expect(failure(() => environmentOf({}, two, { override: true }))).toMatchObject({
+    expect(failure(() => buildEnvironment({}, two, { override: true }))).toMatchObject({
       code: 'USAGE',
       failures: [{ name: 'A', error: { message: 'its variable would be A, as that of a' } }],
     });
@@ -178,7 +180,7 @@ describe('the environment of a program', () => {
     const resolved = [assigned('DB', 'a.db', 's3cret')];
     const other = [assigned('DB', 'b.db', 'other')];
     const of = (secrets: Assignment[], override: boolean): object =>
-      plain(environmentOf(reference, secrets, { resolved, override }));
+      plain(buildEnvironment(reference, secrets, { resolved, override }));
     expect(of([], true)).toEqual({ DB: 's3cret' });
     expect(of(resolved, true)).toEqual({ DB: 's3cret' });
     expect(of(other, false)).toEqual({ DB: 's3cret' });
@@ -194,7 +196,7 @@ describe('the environment of a program', () => {
     ['129 KB', assigned('A', 'a', 'x'.repeat(131_070)), 'TOO_LARGE', /131073 bytes, and 131072/],
   ] as const)('there is none with %s', (_, secret, code, message) => {
     const error = failure(() =>
-      environmentOf({}, [assigned('OK', 'ok', 'x'), secret], { override: true }),
+      buildEnvironment({}, [assigned('OK', 'ok', 'x'), secret], { override: true }),
     );
     expect(error).toMatchObject({
       code,
@@ -207,6 +209,6 @@ describe('the environment of a program', () => {
 
   it('has the longest value that there can be', () => {
     const longest = [assigned('A', 'a', 'x'.repeat(131_069))];
-    expect(environmentOf({}, longest, { override: true })['A']).toHaveLength(131_069);
+    expect(buildEnvironment({}, longest, { override: true })['A']).toHaveLength(131_069);
   });
 });
