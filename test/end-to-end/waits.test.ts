@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -141,9 +142,72 @@ describe.concurrent('the limit', () => {
   test('ends what waits for its input', async () => {
     const ended = await cs(['--timeout', '1s', 'put', 'never', '-'], place.env, { input: silence });
     expect(ended).toEqual(
-      failed(7, 'not done after 1 s (--timeout)', 'hint: what was done before'),
+      failed(7, 'not done after 1 s (--timeout): waiting for stdin', 'hint: what was done before'),
     );
     expect(await place.cs(['get', 'never'])).toEqual(failed(3, 'there is no secret never'));
+  });
+
+  test('ends what waits for a FIFO that nobody writes to, and for a pipe of the shell', async () => {
+    const fifo = join(folder.path, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const waits: readonly (readonly string[])[] = [
+      ['put', 'never', `@${fifo}`],
+      ['putall', `@${fifo}`],
+      ['render', fifo],
+    ];
+    for (const args of waits) {
+      const ended = await cs(['--timeout', '1s', ...args], place.env);
+      expect(ended).toEqual(failed(7, 'not done after 1 s (--timeout): waiting for '));
+    }
+    const shell = pty(['-t', table, '--timeout', '1s', 'put', 'never', '@/dev/fd/7'], {
+      env: place.env,
+      script: (command) => `sleep 15 | { exec 7<&0 </dev/null; ${command}; echo "status $?"; }`,
+    });
+    await shell.waitFor('not done after 1 s (--timeout): waiting for the file named after @');
+    await shell.waitFor('status 7');
+    shell.kill();
+    expect(await place.cs(['get', 'never'])).toEqual(failed(3, 'there is no secret never'));
+  });
+
+  test('leaves what a FIFO and a pipe bring in time as it is, also nothing', async () => {
+    const fifo = join(folder.path, 'slow');
+    execFileSync('mkfifo', [fifo]);
+    const other = await running.place();
+    const limit = [...other.args, '--timeout', '20s'];
+    const shell = pty([...limit, 'put', 'slow', `@${fifo}`], {
+      env: other.env,
+      script: (command) => `(sleep 1; printf one; sleep 1; printf two) >${fifo} & ${command}`,
+    });
+    expect((await shell.done).status).toBe(0);
+    expect(await other.cs(['get', 'slow'])).toEqual(ok('onetwo\n'));
+    const empty = pty([...limit, 'put', 'empty', '@/dev/fd/7'], {
+      env: other.env,
+      script: (command) => `: | { exec 7<&0 </dev/null; ${command}; }`,
+    });
+    expect(await empty.done).toMatchObject({
+      status: 2,
+      output: expect.stringContaining('the file named after @ is empty') as string,
+    });
+  });
+
+  test('ends a question for yes or no, and one on a terminal that is not stdin', async () => {
+    const other = await running.place();
+    for (const version of ['1', '2']) await other.cs(['put', 'two', version, '-v', version]);
+    const questions: readonly (readonly [string, string, string])[] = [
+      ['delete two', '[y/N] ', ''],
+      ['put never -P', 'never: ', '</dev/null'],
+    ];
+    for (const [args, question, stdin] of questions) {
+      const terminal = pty([...other.args, '--timeout', '1s', ...args.split(' ')], {
+        env: other.env,
+        script: (command) => `${command} ${stdin}; echo "status $?"; stty -a`,
+      });
+      await terminal.waitFor(question);
+      await terminal.waitFor(/\ncredstash: error: not done after 1 s .*: waiting for an answer/);
+      await terminal.waitFor('status 7');
+      expect((await terminal.done).output).toMatch(/[^-]echo\b/);
+    }
+    expect(await other.cs(['get', 'two'])).toEqual(ok('2\n'));
   });
 
   test('ends a question, and the terminal echoes again', async () => {

@@ -2,6 +2,7 @@ import { constants, createReadStream, openSync } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
 import { bareFault } from '../../util/system-faults.ts';
 import { type Io, tooLong } from '../terminal/io.ts';
+import { openWaiting } from './read-waiting.ts';
 import { expandHome } from '../files/home.ts';
 import { codeOf } from '../../util/errno.ts';
 
@@ -27,7 +28,7 @@ export async function readArgument(
     // The path is not quoted: it is a secret where somebody forgot --literal.
     const called = 'the file named after @';
     const hint = 'put takes a value that begins with @ as it stands with --literal';
-    const bytes = await readFile(argument.slice(1), limit, called, hint);
+    const bytes = await readFile(io, argument.slice(1), limit, called, hint);
     return refuseEmpty(bytes, `${called} is empty`, whenEmpty);
   }
   return Buffer.from(argument, 'utf8');
@@ -55,24 +56,24 @@ export async function readInput(io: Io, path: string, limit: number): Promise<Ui
       ? refuseEmpty(bytes, emptyStdin(io), { hint: 'name the file, or redirect it to stdin' })
       : bytes;
   }
-  return readFile(path, limit, path, path.startsWith('@') ? 'it is named without @' : undefined);
+  const hint = path.startsWith('@') ? 'it is named without @' : undefined;
+  return readFile(io, path, limit, path, hint);
 }
 
 async function readFile(
+  io: Io,
   name: string,
   limit: number,
   called: string,
   hint: string | undefined,
 ): Promise<Uint8Array> {
   const path = expandHome(name);
-  const chunks: Uint8Array[] = [];
+  let bytes: Uint8Array;
   try {
     // One byte more than is taken: an endless file, and one that is too long, end there.
-    const fd = openSync(path, constants.O_RDONLY);
-    for await (const chunk of createReadStream(path, { fd, end: limit })) {
-      chunks.push(chunk as Uint8Array);
-    }
+    bytes = await io.inTime(called, readStart(path, limit + 1, io.deadline !== undefined));
   } catch (error) {
+    if (error instanceof CredstashError) throw error;
     const code = codeOf(error);
     throw new CredstashError('USAGE', `${called} cannot be read (${code})`, {
       hint,
@@ -80,7 +81,31 @@ async function readFile(
       cause: bareFault(error),
     });
   }
-  const bytes = Buffer.concat(chunks);
   if (bytes.length > limit) throw tooLong(called, limit);
   return bytes;
+}
+
+/** The first `length` bytes of a file. @param limited whether the process may have to end while it waits for a FIFO */
+async function readStart(path: string, length: number, limited: boolean): Promise<Uint8Array> {
+  if (!limited) {
+    const fd = openSync(path, constants.O_RDONLY);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of createReadStream(path, { fd, end: length - 1 })) {
+      chunks.push(chunk as Uint8Array);
+    }
+    return Buffer.concat(chunks);
+  }
+  const file = openWaiting(path);
+  const chunks: Uint8Array[] = [];
+  let read = 0;
+  try {
+    for await (const chunk of file.chunks) {
+      chunks.push(chunk);
+      read += chunk.length;
+      if (read >= length) break;
+    }
+  } finally {
+    file.close();
+  }
+  return Buffer.concat(chunks).subarray(0, length);
 }

@@ -15,9 +15,10 @@ import { visible } from '../../format/visible.ts';
 import type { Progress } from '../../util/progress.ts';
 import type { Deadline } from '../options/deadline.ts';
 import { endBySignal, onEndingSignal } from '../exec/signals.ts';
+import { openWaiting } from '../files/read-waiting.ts';
 import { readHidden } from './read-hidden.ts';
 import { StatusLine } from './status-line.ts';
-import { chunksOf, isTerminal, keysOf, openTerminal } from './tty.ts';
+import { isTerminal, keysOf, openTerminal, readLine } from './tty.ts';
 import { codeOf } from '../../util/errno.ts';
 
 /** The streams of a process, or a test's. */
@@ -225,6 +226,10 @@ export class Io {
   async readAll(limit: number): Promise<Uint8Array> {
     const fault = this.#stdinFault();
     if (fault !== undefined) throw unreadableStdin(fault);
+    return this.inTime('stdin', this.#readStdin(limit));
+  }
+
+  async #readStdin(limit: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;
     try {
@@ -261,19 +266,32 @@ export class Io {
   async confirm(question: string): Promise<boolean> {
     return this.status.without(async () => {
       this.#say(`credstash: ${visible(question)} [y/N] `);
-      const fd = openSync('/dev/tty', 'r');
-      let answer = '';
+      const typed = openWaiting('/dev/tty');
       try {
-        // The terminal gives a line at a time, and Ctrl-C ends the process.
-        for await (const chunk of chunksOf(fd)) {
-          answer += Buffer.from(chunk).toString('latin1');
-          if (answer.includes('\n')) break;
-        }
+        return /^\s*y(es)?\s*$/i.test(await this.inTime('an answer', readLine(typed.chunks)));
+      } catch (error) {
+        this.#say('\n');
+        throw error;
       } finally {
-        closeSync(fd);
+        typed.close();
       }
-      return /^\s*y(es)?\s*$/i.test(answer);
     });
+  }
+
+  /**
+   * What was read, if it came before the time is over; else that error says what was waited for.
+   *
+   * @throws CredstashError TIMEOUT
+   */
+  async inTime<T>(what: string, read: Promise<T>): Promise<T> {
+    const { deadline } = this;
+    if (!deadline) return read;
+    deadline.waitsFor = `waiting for ${what}`;
+    try {
+      return await Promise.race([read, deadline.over]);
+    } finally {
+      if (!deadline.isOver) deadline.waitsFor = undefined;
+    }
   }
 
   async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
@@ -289,12 +307,8 @@ export class Io {
     this.#say(visible(question));
     let answer: Uint8Array | NodeJS.Signals;
     try {
-      const { deadline } = this;
-      answer = await Promise.race([
-        readHidden(terminal.keys),
-        signals.next,
-        ...(deadline ? [deadline.over] : []),
-      ]);
+      const typed = Promise.race([readHidden(terminal.keys), signals.next]);
+      answer = await this.inTime('an answer', typed);
     } finally {
       terminal.setRawMode(false);
       terminal.close();

@@ -1,7 +1,7 @@
-import { closeSync, openSync, read } from 'node:fs';
+import { openSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
-import { promisify } from 'node:util';
 import type { CredstashError } from '../../errors.ts';
+import { openWaiting, type Waiting } from '../files/read-waiting.ts';
 
 export function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream {
   return 'isTTY' in stream && stream.isTTY === true;
@@ -31,30 +31,30 @@ export function keysOf(stdin: ReadStream): Terminal {
  */
 export function openTerminal(noTerminal: CredstashError): Terminal {
   let mode: ReadStream;
-  let fd: number;
+  let typed: Waiting;
   try {
     // Loaded here: most commands never ask.
     mode = new (process.getBuiltinModule('node:tty').ReadStream)(openSync('/dev/tty', 'r+'));
-    fd = openSync('/dev/tty', 'r');
+    typed = openWaiting('/dev/tty');
   } catch {
     throw noTerminal;
   }
   return {
     setRawMode: (raw) => mode.setRawMode(raw),
-    keys: chunksOf(fd),
+    keys: typed.chunks,
     close: () => {
       mode.destroy();
-      closeSync(fd);
+      typed.close();
     },
   };
 }
 
-export async function* chunksOf(fd: number): AsyncGenerator<Uint8Array> {
-  for (;;) {
-    // More than a terminal gives at once.
-    const chunk = Buffer.alloc(65_536);
-    const { bytesRead } = await promisify(read)(fd, chunk, 0, chunk.length, null);
-    if (bytesRead === 0) return;
-    yield chunk.subarray(0, bytesRead);
+/** What is typed up to the end of a line: the terminal gives a line at a time, and Ctrl-C ends the process. */
+export async function readLine(keys: AsyncIterable<Uint8Array>): Promise<string> {
+  let line = '';
+  for await (const chunk of keys) {
+    line += Buffer.from(chunk).toString('latin1');
+    if (line.includes('\n')) break;
   }
+  return line;
 }
