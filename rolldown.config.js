@@ -97,6 +97,7 @@ const CHUNKS = {
   local: ['src/backend/local/index.ts'],
   // Of a role that is assumed, which needs nothing of the doctor's client for the same service.
   sts: ['@aws-sdk/nested-clients/dist-es/submodules/sts/index.js'],
+  credentials: ['src/backend/aws/credentials/index.ts'],
   doctor: ['src/backend/aws/doctor/index.ts'],
 };
 

@@ -1,3 +1,4 @@
+import { Table } from '../src/backend/aws/table.ts';
 import type * as crypto from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -539,7 +540,9 @@ describe('bad input asks neither the key service nor the store anything', () => 
 
 describe('no data key is unwrapped for an item that is malformed', () => {
   const dynamodb = mockClient(DynamoDBClient);
-  const store = new AwsEntryStore(new DynamoDBClient({ region: 'eu-west-1' }), 't', 'eu-west-1');
+  const store = new AwsEntryStore(
+    new Table(new DynamoDBClient({ region: 'eu-west-1' }), 't', 'eu-west-1'),
+  );
   const sealed: Omit<Entry, 'cipher'> = {
     name: 'n',
     version: '0000000000000000001',

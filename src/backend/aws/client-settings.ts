@@ -5,10 +5,13 @@
  */
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../errors.ts';
+import type { guardRequests } from './guard-requests.ts';
+import type { RequestHandler } from './http.ts';
 import { type AwsFiles, profileNameOf, readAwsFiles, type Section } from './profile.ts';
 
 /** The services that have an endpoint, by the last part of their variables' names. */
 export const SERVICES = ['DYNAMODB', 'KMS', 'STS', 'SSO', 'SSO_OIDC', 'SIGNIN'] as const;
+
 export type Service = (typeof SERVICES)[number];
 
 /** A setting's text, and where it is from, for a person: `AWS_RETRY_MODE`, `retry_mode of the profile X`. */
@@ -214,3 +217,12 @@ function checkUrl(
     hint: `it looks like ${example}`,
   });
 }
+
+export type ClientConfig = Pick<
+  DynamoDBClientConfig,
+  'profile' | 'credentials' | 'logger' | 'endpoint' | 'cacheMiddleware' | 'customUserAgent'
+> &
+  ClientSettings & {
+    readonly requestHandler: RequestHandler;
+    readonly extensions: ReturnType<typeof guardRequests>[];
+  };

@@ -1,6 +1,7 @@
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../../errors.ts';
 import { failedHostOf } from './failed-host.ts';
-import { AnswerError } from './http.ts';
+import { AnswerError } from './guard-requests.ts';
+import { PROXY_HINT, proxyIsSet, usesProxy } from './proxy.ts';
 
 /** Where a request went, for the words of an error. */
 export interface Where {
@@ -230,27 +231,10 @@ function wordsOfCertificate(code: string | undefined, host: string): string | un
     : `the certificate of ${host} is not signed by a trusted authority: if it is right, name the file of its authority's certificate with AWS_CA_BUNDLE`;
 }
 
-export const PROXY_HINT =
-  'the proxy of the environment is used by Node.js 22.21, 24.5 and later, not by this one';
-
-/** Whether this Node.js can use the environment's proxy. */
-export function usesProxy(): boolean {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  return major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
-}
-
 /** Whether the system refused to open or read a file: while credentials are got, the token of a web identity. */
 function isOfFile(error: unknown): boolean {
   const { syscall } = Object(error) as { syscall?: unknown };
   return syscall === 'open' || syscall === 'read';
-}
-
-/** The variables that name a proxy. */
-export const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
-
-/** Whether the environment names a proxy, as curl and boto understand it. */
-export function proxyIsSet(): boolean {
-  return PROXIES.some((name) => process.env[name]);
 }
 
 /** Whether a service, or one attempt of the SDK, was answered that there are too many requests. */

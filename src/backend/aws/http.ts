@@ -1,161 +1,118 @@
-import type { Readable } from 'node:stream';
-import type { HttpHandlerExtensionConfiguration } from '@smithy/core/protocols';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
+import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../errors.ts';
-import { acceptsAnyCertificate } from '../../util/tls.ts';
+import { builtInAuthorities, readCertificates } from './certificates.ts';
+import type { Unverified } from './guard-requests.ts';
+import { PreconnectAgent } from './preconnect-agent.ts';
+import { profileNameOf, profileSetting } from './profile.ts';
+import { PROXIES, ProxyAgent, proxyIsSet, usesProxy } from './proxy.ts';
+import type { AwsSettings } from './settings.ts';
 
-/*
- * Two rules for every request of every client, those of the SDK's own credential providers included: no certificate is
- * accepted unverified, and no answer is read without end.
- */
-
-/**
- * The largest answer of DynamoDB, in bytes. A page has up to 1 MB of data, and its last item may go 400 KB beyond. JSON
- * makes four bytes of three of a binary, six of a control character in a text, and up to nine of an element of a list: 13 MB
- * at most. This leaves room for that, and for the 16 MB of a batch in base64.
- */
-export const MAX_TABLE_ANSWER_BYTES = 24 * 2 ** 20;
-
-/** The same for KMS and for the services that give credentials. Their largest answers have some 10 KB. */
-const MAX_ANSWER_BYTES = 2 ** 20;
-
-/** How long an answer may take, from its status line to its end. */
-const MAX_ANSWER_MS = 60_000;
-
-/** An answer that was not read to its end. The message continues a sentence that begins with the service's name. */
-export class AnswerError extends Error {
-  // The SDK does not retry an error of this name: another answer would end no better.
-  override readonly name = 'AnswerError';
+export interface RequestHandler {
+  readonly connectionTimeout: number;
+  readonly requestTimeout: number;
+  readonly throwOnRequestTimeout: true;
+  readonly httpAgent: HttpAgent;
+  readonly httpsAgent: HttpsAgent;
 }
 
-/** TLS connections that nobody told to verify the certificate, and that therefore obey NODE_TLS_REJECT_UNAUTHORIZED. */
-export interface Unverified {
-  /** For a person: `the connection to the proxy`. */
-  readonly what: string;
-  /** The protocols of the requests that use them. */
-  readonly protocols: readonly string[];
-}
-
-export interface Guard {
-  /** The largest body of an answer. Nothing decompresses it later, so these are the bytes on the wire. */
-  readonly maxBytes?: number;
-  readonly maxMilliseconds?: number;
-  readonly unverified?: Unverified | undefined;
+/** An agent that exists, and no options to make one with. The SDK tells them apart in the same way. */
+export function isAgent(agent: object): agent is HttpsAgent {
+  return typeof (agent as Partial<HttpsAgent>).destroy === 'function';
 }
 
 /**
- * Makes an extension for the SDK's clients. It reads each answer itself, within the limits, and refuses a request whose
- * server would not have to show a valid certificate.
- *
- * @returns for `extensions` of a client's configuration. With it, `send` throws an AnswerError for an answer beyond the
- *   limits, and a CredstashError USAGE for a refused request
+ * The shared handler's options, changed by an application's; or a handler of its own, which replaces them all. Options of
+ * an agent change the shared agent's, so that they lose neither its certificates nor their verification.
  */
-export function guardRequests(guard: Guard = {}): {
-  readonly configure: (client: HttpHandlerExtensionConfiguration) => void;
-} {
-  const { maxBytes = MAX_ANSWER_BYTES, maxMilliseconds = MAX_ANSWER_MS, unverified } = guard;
+export function withHandlerOptions(
+  { requestHandler: shared }: { readonly requestHandler: RequestHandler },
+  own: DynamoDBClientConfig['requestHandler'] = {},
+): { requestHandler: object; unverified?: Unverified } {
+  const protocols = ['https:'];
+  if ('handle' in own) {
+    return {
+      requestHandler: own,
+      unverified: { what: "the application's request handler", protocols },
+    };
+  }
+  const { httpAgent, httpsAgent } = own as { httpAgent?: object; httpsAgent?: object };
+  const tls: AgentOptions | undefined =
+    httpsAgent && (isAgent(httpsAgent) ? httpsAgent.options : httpsAgent);
+  if (tls?.rejectUnauthorized === false) {
+    throw new CredstashError(
+      'USAGE',
+      "the application's httpsAgent would accept any TLS certificate: its rejectUnauthorized is false",
+      { hint: 'leave it out, and give the certificate to trust as ca of that agent' },
+    );
+  }
+  const isOwn = httpsAgent !== undefined && isAgent(httpsAgent);
+  const { options } = shared.httpsAgent;
+  const Agent = shared.httpsAgent instanceof ProxyAgent ? ProxyAgent : HttpsAgent;
   return {
-    configure: (client) => {
-      wrapHandler(client, async (request, send) => {
-        if (unverified?.protocols.includes(request.protocol)) {
-          refuseAnyCertificate(unverified.what);
-        }
-        const answer = await send(request);
-        const { response } = answer;
-        const body: unknown = response.body;
-        // An application's own handler may give something else: that one is the application's to bound.
-        if (isStream(body)) response.body = await readAnswer(body, maxBytes, maxMilliseconds);
-        return answer;
-      });
+    requestHandler: {
+      ...shared,
+      ...own,
+      ...(httpAgent && !isAgent(httpAgent)
+        ? { httpAgent: new HttpAgent({ ...options, ...httpAgent }) }
+        : {}),
+      ...(httpsAgent && !isOwn
+        ? { httpsAgent: new Agent({ ...options, ...httpsAgent, rejectUnauthorized: true }) }
+        : {}),
     },
+    ...(isOwn && tls?.rejectUnauthorized !== true
+      ? { unverified: { what: "the application's httpsAgent", protocols } }
+      : {}),
   };
 }
 
-type Handler = ReturnType<HttpHandlerExtensionConfiguration['httpHandler']>;
-type Request = Parameters<Handler['handle']>[0];
-type Answer = ReturnType<Handler['handle']>;
-
-/** Puts `handle` around the client's own handler, which is its `send`. The last one to be put there is the outermost. */
-export function wrapHandler(
-  client: HttpHandlerExtensionConfiguration,
-  handle: (request: Request, send: (request: Request) => Answer) => Answer,
-): void {
-  const handler = client.httpHandler();
-  client.setHttpHandler({
-    ...(handler.metadata ? { metadata: handler.metadata } : {}),
-    destroy: () => {
-      handler.destroy?.();
-    },
-    updateHttpClientConfig: (key, value) => {
-      handler.updateHttpClientConfig(key, value);
-    },
-    httpHandlerConfigs: () => handler.httpHandlerConfigs(),
-    handle: (request, options) => handle(request, (each) => handler.handle(each, options)),
-  });
+/** A connection to a proxy over TLS, which Node.js makes without any of the agent's options. */
+export function proxyOverTls(): Unverified | undefined {
+  const isUsed = usesProxy() && PROXIES.some((name) => /^https:/i.test(process.env[name] ?? ''));
+  const protocols = ['http:', 'https:'];
+  return isUsed ? { what: 'the connection to the proxy', protocols } : undefined;
 }
 
 /**
- * Throws if the environment tells this process to accept any certificate.
- *
- * @param what connects, for the message
- * @throws CredstashError USAGE
+ * What connects to the services, with what boto takes from the environment and the SDK does not: a proxy, and
+ * certificates that replace the system's. Node.js before 22.21 has no `proxyEnv` and leaves it alone
+ * (https://nodejs.org/api/http.html#new-agentoptions).
  */
-export function refuseAnyCertificate(what: string): void {
-  if (!acceptsAnyCertificate()) return;
-  throw new CredstashError(
-    'USAGE',
-    `${what} would accept any TLS certificate: NODE_TLS_REJECT_UNAUTHORIZED is 0`,
-    {
-      hint: 'unset it; AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS names the file of a certificate to trust',
-    },
-  );
+export function agents(settings: AwsSettings): Pick<RequestHandler, 'httpAgent' | 'httpsAgent'> {
+  const fromEnvironment = process.env['AWS_CA_BUNDLE'];
+  const bundle = fromEnvironment || profileSetting(settings, 'ca_bundle');
+  const from = fromEnvironment
+    ? 'AWS_CA_BUNDLE'
+    : `ca_bundle of the profile ${profileNameOf(settings) ?? 'default'}`;
+  const ca = bundle ? readCertificates(bundle, from) : builtInAuthorities();
+  const common = {
+    keepAlive: true,
+    // As many connections as the SDK's own agents have.
+    maxSockets: 50,
+    // Said, and not left to the default, which NODE_TLS_REJECT_UNAUTHORIZED can change.
+    rejectUnauthorized: true,
+    ...(ca ? { ca } : {}),
+  };
+  if (!proxyIsSet()) {
+    const httpsAgent = new PreconnectAgent(common);
+    return { httpAgent: httpsAgent.plain, httpsAgent };
+  }
+  const proxied = { ...common, proxyEnv: proxyEnvironment() };
+  return { httpAgent: new HttpAgent(proxied), httpsAgent: new ProxyAgent(proxied) };
 }
 
-function isStream(body: unknown): body is Readable {
-  return typeof (body as Partial<Readable> | undefined)?.pipe === 'function';
-}
-
-/** Reads a body to its end. @throws AnswerError, or what went wrong with the connection */
-function readAnswer(
-  body: Readable,
-  maxBytes: number,
-  maxMilliseconds: number,
-): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    // One buffer that grows, and no list of chunks: with a byte in each chunk, a list would take a hundred times the limit.
-    let bytes = Buffer.alloc(0);
-    let length = 0;
-    const fail = (error: Error): void => {
-      clearTimeout(timer);
-      body.destroy();
-      reject(error);
-    };
-    const timer = setTimeout(() => {
-      fail(new AnswerError(`took longer than ${maxMilliseconds / 1000} s to send its answer`));
-    }, maxMilliseconds);
-    body.on('data', (chunk: Uint8Array) => {
-      const after = length + chunk.length;
-      if (after > maxBytes) {
-        fail(new AnswerError(`sent an answer larger than ${maxBytes / 2 ** 20} MB`));
-        return;
-      }
-      if (after > bytes.length) {
-        // Not of the pool that Node.js cuts small buffers from: an answer of KMS holds a data key.
-        const larger = Buffer.allocUnsafeSlow(Math.max(after, 2 * bytes.length));
-        bytes.copy(larger, 0, 0, length);
-        bytes.fill(0);
-        bytes = larger;
-      }
-      bytes.set(chunk, length);
-      length = after;
-    });
-    body.on('end', () => {
-      clearTimeout(timer);
-      resolve(bytes.subarray(0, length));
-    });
-    body.on('error', fail);
-    // An answer that is cut off may close without an error. After its end this changes nothing.
-    body.on('close', () => {
-      fail(Object.assign(new Error('the answer is cut off'), { code: 'ECONNRESET' }));
-    });
-  });
+/** The environment with its proxies as URLs: Node.js goes directly, without a word, where one is none. */
+export function proxyEnvironment(): NodeJS.ProcessEnv {
+  const environment = { ...process.env };
+  for (const name of PROXIES) {
+    const proxy = environment[name];
+    if (!proxy || /^https?:\/\//i.test(proxy)) continue;
+    // Not quoted: it may have a password.
+    if (proxy.includes('://')) {
+      throw new CredstashError('USAGE', `${name} names a proxy that is none of HTTP`);
+    }
+    environment[name] = `http://${proxy}`;
+  }
+  return environment;
 }

@@ -1,24 +1,20 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
-import type { CheckOptions, Checks } from '../diagnosis.ts';
 import { checkNewAlias } from '../../model/key-id.ts';
 import { checkTrustedKeys } from '../../model/trust.ts';
+import type { CheckOptions, Checks } from '../diagnosis.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
-import {
-  type AwsSettings,
-  checkRegions,
-  clientConfig,
-  regionOrigins,
-  inDefaultRegion,
-  serviceConfig,
-} from './settings.ts';
-import { PreconnectAgent } from './preconnect-agent.ts';
+import { clientConfig, serviceConfig } from './client-config.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
-import { refuseAnyCertificate } from './http.ts';
+import { refuseAnyCertificate } from './guard-requests.ts';
+import { PreconnectAgent } from './preconnect-agent.ts';
+import { checkRegions, inDefaultRegion, regionOrigins } from './regions.ts';
+import type { AwsSettings } from './settings.ts';
+import { Table } from './table.ts';
 import { ThrottleRetry } from './throttle-retry.ts';
 
 export type { AwsSettings };
@@ -145,7 +141,7 @@ export async function openAws(settings: AwsSettings): Promise<{
 
   return {
     keys: lazily(),
-    entries: new AwsEntryStore(dynamodb, table, region.dynamodb, patience),
+    entries: new AwsEntryStore(new Table(dynamodb, table, region.dynamodb, patience)),
     place: { table, key, region: region.dynamodb, kmsRegion: region.kms },
     setup: async (options) => {
       // Checked before anything is made.

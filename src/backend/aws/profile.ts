@@ -165,3 +165,11 @@ export function findSessionName(section: Section = {}, profile = ''): string | u
 export function isRoleArn(text: string): boolean {
   return /^arn:[^:]+:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(text);
 }
+
+/** A setting of the profile in use; undefined if the profile, or the setting in it, does not exist. */
+export function profileSetting(
+  settings: { readonly profile?: string | undefined },
+  name: string,
+): string | undefined {
+  return readAwsFiles().profiles.get(profileNameOf(settings) ?? 'default')?.[name];
+}

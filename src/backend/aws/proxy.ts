@@ -3,8 +3,10 @@ import type { Socket } from 'node:net';
 
 /** How much a proxy may answer to CONNECT, in bytes. Node.js reads no more headers of any other answer. */
 const MAX_HEADER_BYTES = 16 * 1024;
+
 /** In how many pieces it may come. Node.js 24 doubles its listeners with each. */
 const MAX_PIECES = 12;
+
 /** How long it may take to connect to the proxy, and through it to the service. */
 const MAX_TUNNEL_MS = 8000;
 
@@ -51,4 +53,21 @@ export class ProxyAgent extends Agent {
     for (const socket of this.#pending) socket.destroy();
     super.destroy();
   }
+}
+
+/** The variables that name a proxy. */
+export const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
+
+export const PROXY_HINT =
+  'the proxy of the environment is used by Node.js 22.21, 24.5 and later, not by this one';
+
+/** Whether the environment names a proxy, as curl and boto understand it. */
+export function proxyIsSet(): boolean {
+  return PROXIES.some((name) => process.env[name]);
+}
+
+/** Whether this Node.js can use the environment's proxy. */
+export function usesProxy(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
 }

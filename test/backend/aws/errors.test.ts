@@ -1,3 +1,4 @@
+import { Table } from '../../../src/backend/aws/table.ts';
 import {
   CreateTableCommand,
   DescribeTableCommand,
@@ -19,7 +20,7 @@ const dynamodb = mockClient(DynamoDBClient);
 const kms = mockClient(KMSClient);
 const region = 'eu-west-1';
 const client = new DynamoDBClient({ region });
-const store = new AwsEntryStore(client, 'secrets', region);
+const store = new AwsEntryStore(new Table(client, 'secrets', region));
 const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
 
 /** How setup creates a table here. */

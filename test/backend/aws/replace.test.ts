@@ -1,3 +1,4 @@
+import { Table } from '../../../src/backend/aws/table.ts';
 import {
   ConditionalCheckFailedException,
   DynamoDBClient,
@@ -13,9 +14,7 @@ import { encodeItem } from '../../../src/model/item.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const store = new AwsEntryStore(
-  new DynamoDBClient({ region: 'eu-west-1' }),
-  'secrets',
-  'eu-west-1',
+  new Table(new DynamoDBClient({ region: 'eu-west-1' }), 'secrets', 'eu-west-1'),
 );
 
 const was: Entry = {

@@ -1,3 +1,4 @@
+import { Table } from '../../../src/backend/aws/table.ts';
 import {
   ConditionalCheckFailedException,
   DeleteItemCommand,
@@ -24,7 +25,7 @@ import type { Item } from '../../../src/model/item.ts';
 const dynamodb = mockClient(DynamoDBClient);
 const kms = mockClient(KMSClient);
 const region = 'eu-west-1';
-const store = new AwsEntryStore(new DynamoDBClient({ region }), 'secrets', region);
+const store = new AwsEntryStore(new Table(new DynamoDBClient({ region }), 'secrets', region));
 const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
 const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: store }));
 

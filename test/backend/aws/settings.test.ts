@@ -3,14 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
-import {
-  type AwsSettings,
-  checkRegions,
-  checkTable,
-  clientConfig,
-  regionOrigins,
-  serviceConfig,
-} from '../../../src/backend/aws/settings.ts';
+import { clientConfig, serviceConfig } from '../../../src/backend/aws/client-config.ts';
+import { checkRegions, regionOrigins } from '../../../src/backend/aws/regions.ts';
+import { type AwsSettings, checkTable } from '../../../src/backend/aws/settings.ts';
 
 let folder: string;
 

@@ -1,3 +1,4 @@
+import { Table } from '../../../src/backend/aws/table.ts';
 import {
   DeleteItemCommand,
   DynamoDBClient,
@@ -20,10 +21,7 @@ const dynamodb = mockClient(DynamoDBClient);
 const waits: Parameters<OnWait>[0][] = [];
 const patience = new ThrottleRetry({ tell: (wait) => waits.push(wait) });
 const store = new AwsEntryStore(
-  new DynamoDBClient({ region: 'eu-west-1' }),
-  'secrets',
-  'eu-west-1',
-  patience,
+  new Table(new DynamoDBClient({ region: 'eu-west-1' }), 'secrets', 'eu-west-1', patience),
 );
 
 function refusal(name: string): DynamoDBServiceException {

@@ -1,0 +1,197 @@
+/**
+ * The credentials of a profile, and what comes after profiles: a web identity, a container, an instance. Each step is one
+ * provider of the SDK's. The steps are walked here because the SDK's own chain goes on silently after a step that failed,
+ * tells its reason in texts that quote a program's output, and asks STS at the endpoint of AWS_PROFILE.
+ */
+import { fromEnv } from '@aws-sdk/credential-providers';
+import { CredstashError } from '../../../errors.ts';
+import { commandLine } from '../../../util/shell-word.ts';
+import { CREDENTIALS_HINT } from '../errors.ts';
+import {
+  type AwsFiles,
+  findSessionName,
+  profileNameOf,
+  readAwsFiles,
+  type Section,
+} from '../profile.ts';
+import { describeChain, kindOf } from './chain.ts';
+import {
+  type CredentialsContext,
+  FILES_HINT,
+  type Identity,
+  KEYS_HINT,
+  marked,
+  missing,
+  optional,
+} from './identity.ts';
+import { getOfLogin } from './login.ts';
+import { getOfContainer, getOfInstance, hasContainer } from './metadata.ts';
+import { runProcess } from './process.ts';
+import { assumeRole, assumeWithToken } from './role.ts';
+import { getOfSso } from './sso.ts';
+
+/**
+ * Gets credentials.
+ *
+ * @throws CredstashError NO_CREDENTIALS, which says what failed and of which profile; CREDENTIALS_REFUSED, ACCESS_DENIED and
+ *   UNREACHABLE of STS and SSO
+ */
+export async function getCredentials(context: CredentialsContext): Promise<Identity> {
+  const files = readAwsFiles();
+  try {
+    return await findIdentity(context, files);
+  } catch (error) {
+    if (!(error instanceof CredstashError) || error.cause !== undefined) throw error;
+    const chain = describeChain(context, files).map(({ words }) => words);
+    throw new CredstashError(error.code, error.message, {
+      hint: error.hint,
+      cause: new Error(`credentials: ${chain.join(' <- ')}`),
+    });
+  }
+}
+
+async function findIdentity(context: CredentialsContext, files: AwsFiles): Promise<Identity> {
+  const [id, secret] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+  if (context.profile === undefined && Boolean(process.env[id]) !== Boolean(process.env[secret])) {
+    const [there, absent] = process.env[id] ? [id, secret] : [secret, id];
+    throw missing(`: ${there} is set, and ${absent} is not`, 'set both, or neither');
+  }
+  const name = profileNameOf(context);
+  const section = files.profiles.get(name ?? 'default');
+  if (!section && name !== undefined) throw profileNotFound(name, files);
+  if (section && kindOf(section, false) !== undefined) {
+    return getOfProfile(context, files, name ?? 'default', []);
+  }
+  const role = process.env['AWS_ROLE_ARN'];
+  const token = process.env['AWS_WEB_IDENTITY_TOKEN_FILE'];
+  if (role && token) {
+    const from = 'AWS_WEB_IDENTITY_TOKEN_FILE';
+    return assumeWithToken(context, role, token, findSessionName(), from);
+  }
+  if (hasContainer()) return getOfContainer();
+  const tail = section ? `: the profile ${name ?? 'default'} has none` : '';
+  const unreadable = files.unreadable.map(({ path, code }) => `; ${path} cannot be read (${code})`);
+  const [broken] = files.unreadable;
+  const nothing = missing(`${tail}${unreadable.join('')}`, CREDENTIALS_HINT, broken?.fault);
+  // boto knows `true` only. Nobody writes 1 to turn it on, but some write 0 to leave it on.
+  if (/^(?!(?:false|0|no|off)$)./i.test(process.env['AWS_EC2_METADATA_DISABLED'] ?? '')) {
+    throw nothing;
+  }
+  return getOfInstance(context, files, nothing);
+}
+
+async function getOfProfile(
+  context: CredentialsContext,
+  files: AwsFiles,
+  name: string,
+  path: readonly string[],
+): Promise<Identity> {
+  const section = files.profiles.get(name);
+  const parent = path.at(-1);
+  if (!section) {
+    const of = ` is the source_profile of ${parent ?? ''}, and`;
+    throw profileNotFound(name, files, parent === undefined ? '' : of);
+  }
+  const kind = kindOf(section, path.length > 0);
+  if (path.includes(name) && kind === 'role') {
+    throw missing(
+      `: source_profile leads in a circle: ${[...path, name].join(' -> ')}`,
+      FILES_HINT,
+    );
+  }
+  switch (kind) {
+    case 'keys':
+      return getKeys(section, name);
+    case 'role':
+      return assumeRole(context, section, name, () => {
+        const { source_profile: source, credential_source: named = '' } = section;
+        return source === undefined
+          ? getOfSource(context, files, named, name)
+          : getOfProfile(context, files, source, [...path, name]);
+      });
+    case 'web identity': {
+      const { role_arn: role = '', web_identity_token_file: token = '' } = section;
+      const session = findSessionName(section, name);
+      const of = `web_identity_token_file of the profile ${name}`;
+      return assumeWithToken(context, role, token, session, of);
+    }
+    case 'process':
+      return runProcess(section['credential_process'] ?? '', section, name);
+    case 'sso':
+      return getOfSso(context, files, section, name);
+    case 'login':
+      return getOfLogin(context, section, name);
+    case 'source':
+      return getOfSource(context, files, section['credential_source'] ?? '', name);
+    case undefined:
+      throw missing(
+        `: the profile ${name}, which is the source_profile of ${parent ?? name}, has none`,
+        FILES_HINT,
+      );
+  }
+}
+
+function getKeys(section: Section, name: string): Identity {
+  const { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey } = section;
+  if (!accessKeyId || !secretAccessKey) {
+    const absent = accessKeyId ? 'aws_secret_access_key' : 'aws_access_key_id';
+    throw missing(`: the profile ${name} has no ${absent}`, FILES_HINT);
+  }
+  return marked(
+    {
+      accessKeyId,
+      secretAccessKey,
+      ...optional('sessionToken', section['aws_session_token']),
+      ...optional('credentialScope', section['aws_credential_scope']),
+      ...optional('accountId', section['aws_account_id']),
+    },
+    { CREDENTIALS_PROFILE: 'n' },
+  );
+}
+
+async function getOfSource(
+  context: CredentialsContext,
+  files: AwsFiles,
+  source: string,
+  name: string,
+): Promise<Identity> {
+  const of = `: the profile ${name} has credential_source ${source}, and`;
+  switch (source) {
+    case 'Environment':
+      try {
+        return await fromEnv()();
+      } catch {
+        throw missing(`${of} AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set`, KEYS_HINT);
+      }
+    case 'EcsContainer':
+      if (hasContainer()) return getOfContainer();
+      throw missing(
+        `${of} neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set`,
+        FILES_HINT,
+      );
+    case 'Ec2InstanceMetadata':
+      return getOfInstance(context, files);
+    default:
+      throw missing(
+        `: credential_source of the profile ${name} must be Environment, EcsContainer or Ec2InstanceMetadata`,
+        FILES_HINT,
+      );
+  }
+}
+
+function profileNotFound(name: string, files: AwsFiles, of = ''): CredstashError {
+  const [broken] = files.unreadable;
+  if (broken) {
+    return missing(
+      `: the profile ${name}${of} cannot be looked up: ${broken.path} cannot be read (${broken.code})`,
+      `let this user read it: ${commandLine(['ls', '-l', broken.path])}`,
+      broken.fault,
+    );
+  }
+  const names = [...files.profiles.keys()];
+  const hint =
+    names.length === 0
+      ? `there are no profiles in ${files.paths.join(' and ')}`
+      : `the profiles are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`;
+  return missing(`: the profile ${name}${of} does not exist`, hint);
+}

@@ -1,0 +1,62 @@
+import { fromLoginCredentials } from '@aws-sdk/credential-providers';
+import type { CredstashError } from '../../../errors.ts';
+import { commandLine } from '../../../util/shell-word.ts';
+import { endpointOption } from '../client-settings.ts';
+import { hintOfCertificate, nameOf } from '../errors.ts';
+import type { Section } from '../profile.ts';
+import { type CredentialsContext, type Identity, missing } from './identity.ts';
+import { fileOf } from './profile-file.ts';
+import { type Unanswered, watchRequests } from './watch-requests.ts';
+
+export async function getOfLogin(
+  context: CredentialsContext,
+  section: Section,
+  name: string,
+): Promise<Identity> {
+  const { endpoint: _, ...rest } = context.shared;
+  const watch = watchRequests(() => undefined);
+  try {
+    return await fromLoginCredentials({
+      ...fileOf(name, section),
+      // Its region, unless the login has one.
+      clientConfig: {
+        ...rest,
+        ...endpointOption(context.endpoints, 'SIGNIN'),
+        extensions: [...rest.extensions, watch.extension],
+        region: section['region'] ?? context.region,
+      },
+    })();
+  } catch (error) {
+    throw loginFailure(error, name, watch.failure());
+  }
+}
+
+/** The SDK's error has only a text. What it quotes may be a part of a file with keys. */
+export function loginFailure(
+  error: unknown,
+  name: string,
+  failure: Unanswered | undefined,
+): CredstashError {
+  const text = error instanceof Error ? error.message : '';
+  const login = `log in: ${commandLine(['aws', 'login', '--profile', name])}`;
+  const cause = new Error(nameOf(error));
+  const of = `of the profile ${name}`;
+  if (failure) {
+    const tail = `${failure.host} cannot be reached to renew it (${failure.code})`;
+    const refused = hintOfCertificate(failure.code, failure.host);
+    return missing(`: the login ${of} has expired, and ${tail}`, refused ?? login, cause);
+  }
+  if (text.startsWith('Failed to load token')) {
+    return text.includes('ENOENT')
+      ? missing(`: there is no login ${of}`, login, cause)
+      : missing(`: the file with the login ${of} is not valid`, login, cause);
+  }
+  if (text.includes('insufficient permissions')) {
+    return missing(
+      `: the login ${of} has expired, and its user may not renew it (signin:CreateOAuth2Token)`,
+      login,
+      cause,
+    );
+  }
+  return missing(`: the login ${of} has expired`, login, cause);
+}

@@ -1,0 +1,97 @@
+import { fromHttp } from '@aws-sdk/credential-providers';
+import type { CredstashError } from '../../../errors.ts';
+import { findInstanceEndpoint } from '../client-settings.ts';
+import { refuseAnyCertificate } from '../guard-requests.ts';
+import { type AwsFiles, profileNameOf } from '../profile.ts';
+import { type CredentialsContext, type Identity, isText, marked, missing } from './identity.ts';
+import { readToken } from './token.ts';
+
+export function hasContainer(): boolean {
+  return Boolean(
+    process.env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'] ||
+    process.env['AWS_CONTAINER_CREDENTIALS_FULL_URI'],
+  );
+}
+
+export async function getOfContainer(): Promise<Identity> {
+  const relative = process.env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'];
+  const variable = `AWS_CONTAINER_CREDENTIALS_${relative ? 'RELATIVE' : 'FULL'}_URI`;
+  const of = `the container's endpoint (${variable})`;
+  const file = process.env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'];
+  const tokens = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
+  const token = file ? readToken(file, `${tokens}_FILE`) : process.env[tokens];
+  if (token !== undefined && /[\r\n]/.test(token)) {
+    const where = file ? `the token file ${file} (${tokens}_FILE)` : tokens;
+    const how = /^[^\r\n]*\r?\n$/.test(token) ? 'ends in a newline' : 'has a line break in it';
+    throw missing(`: ${where} ${how}`, 'write the token without one, such as with printf %s');
+  }
+  const url = process.env[variable] ?? '';
+  if (!relative && !/^https?:\/\//i.test(url)) {
+    throw missing(
+      `: ${variable} is not an http or https URL`,
+      'see the documents of the container',
+    );
+  }
+  // The SDK asks it through an agent of its own, which nothing here can tell to verify.
+  if (/^https:/i.test(url) && !relative) refuseAnyCertificate(of);
+  try {
+    return await fromHttp()();
+  } catch (error) {
+    throw missing(`: ${of} ${answerOf(error)}`, `check the role of the container, and ${variable}`);
+  }
+}
+
+export async function getOfInstance(
+  context: CredentialsContext,
+  files: AwsFiles,
+  nothing?: CredstashError,
+): Promise<Identity> {
+  const { value: endpoint, from } = findInstanceEndpoint(context, files);
+  try {
+    const profile = profileNameOf(context);
+    const { logger } = context.shared;
+    const { fromInstanceMetadata } = await import('@smithy/credential-provider-imds');
+    const provider = fromInstanceMetadata({
+      ...(profile === undefined ? {} : { profile }),
+      ...(logger ? { logger } : {}),
+    });
+    return marked(await withInstanceEndpoint(endpoint, provider), { CREDENTIALS_IMDS: '0' });
+  } catch (error) {
+    const { statusCode } = Object(error) as { statusCode?: unknown };
+    // Away from an instance nothing answers there, which is not what went wrong.
+    if (nothing && typeof statusCode !== 'number' && from === 'default') throw nothing;
+    throw missing(
+      `: the instance's metadata service ${answerOf(error)}${statusCode === 404 ? ': the instance has no role' : ''}`,
+      `give the instance a role, or check ${from === 'default' ? 'AWS_EC2_METADATA_SERVICE_ENDPOINT' : from}`,
+    );
+  }
+}
+
+/**
+ * Calls the SDK with the instance's endpoint in the environment. It takes no endpoint as an option, and would look for one in
+ * the profile of AWS_PROFILE. It reads the variable before it first waits, so that nothing else sees it.
+ */
+export function withInstanceEndpoint<T>(endpoint: string, call: () => Promise<T>): Promise<T> {
+  const name = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
+  const before = process.env[name];
+  process.env[name] = endpoint;
+  try {
+    return call();
+  } finally {
+    if (before === undefined) Reflect.deleteProperty(process.env, name);
+    else process.env[name] = before;
+  }
+}
+
+/** What an endpoint for credentials did, without its words. */
+export function answerOf(error: unknown): string {
+  const { statusCode, code, message } = Object(error) as Record<string, unknown>;
+  const text = isText(message) ? message : '';
+  const status = typeof statusCode === 'number' ? statusCode : /status: (\d{3})\b/.exec(text)?.[1];
+  if (status !== undefined) return `answered ${status}`;
+  const known = isText(code) ? code : /\b(E[A-Z]{4,20}|TimeoutError)\b/.exec(text)?.[1];
+  if (known !== undefined) return `cannot be reached (${known})`;
+  return /not accepted/.test(text)
+    ? 'must be of https, or on this machine'
+    : 'sent an answer without credentials';
+}

@@ -1,0 +1,58 @@
+import { exec } from 'node:child_process';
+import type { Section } from '../profile.ts';
+import { type Identity, isText, marked, missing } from './identity.ts';
+
+/** Runs a credential_process as the SDK does, by a shell. Its output is never quoted: it has keys in it. */
+export async function runProcess(
+  command: string,
+  section: Section,
+  name: string,
+): Promise<Identity> {
+  const of = `credential_process of the profile ${name}`;
+  const hint = 'run the command of credential_process to see why';
+  const output = await new Promise<string>((resolve, reject) => {
+    exec(command, (error, stdout) => {
+      if (!error) {
+        resolve(stdout);
+        return;
+      }
+      const { code, signal } = error;
+      const how =
+        typeof code === 'number'
+          ? `ended with status ${code}`
+          : signal
+            ? `was ended by ${signal}`
+            : 'cannot be run';
+      reject(missing(`: ${of} ${how}`, hint));
+    });
+  });
+  let data: Partial<Record<string, unknown>>;
+  try {
+    data = Object(JSON.parse(output)) as typeof data;
+  } catch {
+    throw missing(`: ${of} printed no valid JSON`, hint);
+  }
+  const { Version, AccessKeyId, SecretAccessKey, SessionToken, Expiration } = data;
+  if (Version !== 1) throw missing(`: ${of} printed JSON without "Version": 1`, hint);
+  if (!isText(AccessKeyId) || !isText(SecretAccessKey)) {
+    throw missing(`: ${of} printed no AccessKeyId or no SecretAccessKey`, hint);
+  }
+  const expiration = isText(Expiration) ? new Date(Expiration) : undefined;
+  if (expiration && Number.isNaN(expiration.getTime())) {
+    throw missing(`: ${of} printed an Expiration that is not a time`, hint);
+  }
+  if (expiration && expiration.getTime() < Date.now()) {
+    throw missing(`: ${of} gave credentials that have expired`, 'log in again where it gets them');
+  }
+  const account = data['AccountId'] ?? section['aws_account_id'];
+  return marked(
+    {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      ...(isText(SessionToken) ? { sessionToken: SessionToken } : {}),
+      ...(expiration ? { expiration } : {}),
+      ...(isText(account) ? { accountId: account } : {}),
+    },
+    { CREDENTIALS_PROFILE_PROCESS: 'v' },
+  );
+}

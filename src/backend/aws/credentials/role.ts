@@ -1,0 +1,113 @@
+import { commandLine } from '../../../util/shell-word.ts';
+import { endpointOption } from '../client-settings.ts';
+import { translate } from '../errors.ts';
+import { rememberFailedHost } from '../failed-host.ts';
+import { findSessionName, type Section } from '../profile.ts';
+import { wordOf } from './chain.ts';
+import {
+  type CredentialsContext,
+  FILES_HINT,
+  type Identity,
+  marked,
+  missing,
+  optional,
+} from './identity.ts';
+import { readToken } from './token.ts';
+
+function stsOptions({ shared, endpoints }: CredentialsContext, region: string) {
+  const { endpoint: _, ...rest } = shared;
+  return { ...rest, ...endpointOption(endpoints, 'STS'), region };
+}
+
+/**
+ * Assumes the role of a profile.
+ *
+ * @param getSource gets the credentials to assume it with, once the profile's settings are checked
+ */
+export async function assumeRole(
+  context: CredentialsContext,
+  section: Section,
+  name: string,
+  getSource: () => Promise<Identity>,
+): Promise<Identity> {
+  const { role_arn: role = '', source_profile: source, credential_source: named } = section;
+  if (source !== undefined && named !== undefined) {
+    const both = `: the profile ${name} has both a source_profile and a credential_source`;
+    throw missing(both, FILES_HINT);
+  }
+  const serial = section['mfa_serial'];
+  if (serial !== undefined && !context.mfaCode) {
+    const ask = `: the profile ${name} needs a code of the MFA device ${serial}, and nobody can be asked`;
+    throw missing(ask, 'use a profile without mfa_serial');
+  }
+  // Before the source's credentials are got, which may take requests.
+  const session = findSessionName(section, name) ?? `credstash-${Date.now()}`;
+  const duration = section['duration_seconds'] ?? '3600';
+  if (!/^\d{1,6}$/.test(duration)) {
+    throw missing(`: duration_seconds of the profile ${name} is not a number`, FILES_HINT);
+  }
+  const identity = await getSource();
+  const code = serial !== undefined && (await context.mfaCode?.(serial));
+  const { getDefaultRoleAssumer } = await import('@aws-sdk/client-sts');
+  const region = section['region'] ?? context.region;
+  const assume = getDefaultRoleAssumer(stsOptions(context, region), [rememberFailedHost]);
+  try {
+    return marked(
+      await assume(identity, {
+        RoleArn: role,
+        RoleSessionName: session,
+        DurationSeconds: Number(duration),
+        ...optional('ExternalId', section['external_id']),
+        ...(serial === undefined || code === false
+          ? {}
+          : { SerialNumber: serial, TokenCode: code }),
+      }),
+      { CREDENTIALS_PROFILE_SOURCE_PROFILE: 'o' },
+    );
+  } catch (error) {
+    const resource = `the role ${wordOf(role)} of the profile ${name}`;
+    throw translate(error, { service: 'STS', action: 'sts:AssumeRole', resource, region });
+  }
+}
+
+/**
+ * Assumes a role with the token of a web identity.
+ *
+ * @param path the token file
+ * @param from what names that file, for messages
+ */
+export async function assumeWithToken(
+  context: CredentialsContext,
+  role: string,
+  path: string,
+  session: string | undefined,
+  from: string,
+): Promise<Identity> {
+  const token = readToken(path, from);
+  const { getDefaultRoleAssumerWithWebIdentity } = await import('@aws-sdk/client-sts');
+  const assume = getDefaultRoleAssumerWithWebIdentity(stsOptions(context, context.region), [
+    rememberFailedHost,
+  ]);
+  try {
+    return marked(
+      await assume({
+        RoleArn: role,
+        RoleSessionName: session ?? `credstash-${Date.now()}`,
+        WebIdentityToken: token,
+      }),
+      { CREDENTIALS_STS_ASSUME_ROLE_WEB_ID: 'k' },
+    );
+  } catch (error) {
+    const failure = translate(error, {
+      service: 'STS',
+      action: 'sts:AssumeRoleWithWebIdentity',
+      resource: `the role ${role}`,
+      region: context.region,
+    });
+    if (failure.code !== 'CREDENTIALS_REFUSED' || !/\s$/.test(token)) throw failure;
+    throw failure.reworded(
+      `${failure.message}: the token file (${from}) ends in a newline`,
+      `write it without one: printf %s "$TOKEN" > ${commandLine([path])}`,
+    );
+  }
+}

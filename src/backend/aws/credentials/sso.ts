@@ -1,0 +1,89 @@
+import { fromSSO } from '@aws-sdk/credential-providers';
+import { CredstashError } from '../../../errors.ts';
+import { commandLine } from '../../../util/shell-word.ts';
+import { hintOfCertificate, nameOf } from '../errors.ts';
+import type { AwsFiles, Section } from '../profile.ts';
+import { type CredentialsContext, type Identity, missing } from './identity.ts';
+import { fileOf } from './profile-file.ts';
+import { type Unanswered, watchRequests } from './watch-requests.ts';
+
+export async function getOfSso(
+  context: CredentialsContext,
+  files: AwsFiles,
+  section: Section,
+  name: string,
+): Promise<Identity> {
+  const session = section['sso_session'];
+  const shared = session === undefined ? undefined : files.ssoSessions.get(session);
+  if (session !== undefined && !shared) {
+    const names = [...files.ssoSessions.keys()];
+    throw missing(
+      `: the profile ${name} names the sso-session ${session}, which does not exist`,
+      names.length === 0
+        ? 'create it: aws configure sso-session'
+        : `there are: ${names.join(', ')}`,
+    );
+  }
+  const all: Section = { ...section, ...shared };
+  for (const key of ['sso_start_url', 'sso_region', 'sso_account_id', 'sso_role_name']) {
+    if (all[key]) continue;
+    const hint = commandLine(['aws', 'configure', 'sso', '--profile', name]);
+    throw missing(`: the profile ${name} has no ${key}`, `set it up: ${hint}`);
+  }
+  const { endpoint: _, ...rest } = context.shared;
+  const { SSO, SSO_OIDC } = context.endpoints;
+  // The SDK makes the client that renews a login with the endpoint of the other one. Neither signs its requests.
+  const watch = watchRequests(({ path }) =>
+    path.endsWith('/token') ? SSO_OIDC?.value : SSO?.value,
+  );
+  const provider = fromSSO({
+    ssoStartUrl: all['sso_start_url'] ?? '',
+    ssoRegion: all['sso_region'] ?? '',
+    ssoAccountId: all['sso_account_id'] ?? '',
+    ssoRoleName: all['sso_role_name'] ?? '',
+    ...(session === undefined ? {} : { ssoSession: session }),
+    ...fileOf(name, all, session, shared),
+    // Without a region of its own, which is the table's: the SDK would prefer it to the one of the session.
+    clientConfig: { ...rest, extensions: [...rest.extensions, watch.extension] },
+  });
+  try {
+    return await provider();
+  } catch (error) {
+    throw ssoFailure(error, all, name, watch.failure());
+  }
+}
+
+/** The SDK's error has only a text, which begins with the name of the service's error, or tells of the token. */
+export function ssoFailure(
+  error: unknown,
+  section: Section,
+  name: string,
+  failure: Unanswered | undefined,
+): CredstashError {
+  const text = error instanceof Error ? error.message : '';
+  const [, answered] = /^(?:Error: )?([A-Za-z]{1,60}(?:Exception|Error))\b/.exec(text) ?? [];
+  const login = `log in: ${commandLine(['aws', 'sso', 'login', '--profile', name])}`;
+  const of = `of the profile ${name}`;
+  const refused = failure && hintOfCertificate(failure.code, failure.host);
+  if (/\bexpired\b|Cannot refresh/i.test(text) || answered === 'UnauthorizedException') {
+    const tail = failure && `, and ${failure.host} cannot be reached to renew it (${failure.code})`;
+    return missing(`: the SSO login ${of} has expired${tail ?? ''}`, refused ?? login);
+  }
+  if (/not found or is invalid|is invalid\.|Value not present/.test(text)) {
+    return missing(`: there is no SSO login ${of}`, login);
+  }
+  if (answered === 'ForbiddenException' || answered === 'ResourceNotFoundException') {
+    const { sso_role_name: role = '', sso_account_id: account = '' } = section;
+    return missing(
+      `: SSO does not give the role ${role} of the account ${account} to the login ${of} (${answered})`,
+      login,
+    );
+  }
+  const code = failure?.code ?? answered ?? nameOf(error);
+  const place = failure ? `, ${failure.host}` : '';
+  return new CredstashError(
+    'UNREACHABLE',
+    `SSO in ${section['sso_region'] ?? ''} gave no credentials for the profile ${name} (${code}${place})`,
+    { hint: refused ?? 'check the network and sso_region', cause: new Error(`SSO: ${code}`) },
+  );
+}

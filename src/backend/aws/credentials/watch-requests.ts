@@ -1,0 +1,54 @@
+import { HttpRequest } from '@smithy/core/transport';
+import { nameOf } from '../errors.ts';
+import { type guardRequests, wrapHandler } from '../guard-requests.ts';
+import { isText } from './identity.ts';
+
+/** A request that got no answer. */
+export interface Unanswered {
+  readonly host: string;
+  readonly code: string;
+}
+
+/**
+ * Makes an extension for clients of the SDK's own. It sends each request to the endpoint that `route` names, if any, and
+ * remembers the last one that got no answer, of which the SDK's errors tell little.
+ */
+export function watchRequests(route: (request: { readonly path: string }) => string | undefined): {
+  readonly extension: ReturnType<typeof guardRequests>;
+  readonly failure: () => Unanswered | undefined;
+} {
+  let failure: Unanswered | undefined;
+  return {
+    failure: () => failure,
+    extension: {
+      configure: (client) => {
+        wrapHandler(client, async (original, send) => {
+          const request = HttpRequest.clone(original);
+          const endpoint = route(request);
+          if (endpoint !== undefined) {
+            const { protocol, hostname, port, host, pathname } = new URL(endpoint);
+            Object.assign(request, {
+              protocol,
+              hostname,
+              port: port === '' ? undefined : Number(port),
+              path: pathname.replace(/\/$/, '') + request.path,
+              headers: { ...request.headers, host },
+            });
+          }
+          try {
+            failure = undefined;
+            return await send(request);
+          } catch (error) {
+            const { hostname, port } = request;
+            const { code } = Object(error) as { code?: unknown };
+            failure = {
+              host: port === undefined ? hostname : `${hostname}:${port}`,
+              code: isText(code) ? code : nameOf(error),
+            };
+            throw error;
+          }
+        });
+      },
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { KMSClient } from '@aws-sdk/client-kms';
+import { type CredstashError, hasCode } from '../../../errors.ts';
+import type { TrustedKeys } from '../../../model/trust.ts';
+import { attempt } from '../../diagnosis.ts';
+import type { ClientConfig, Endpoints } from '../client-settings.ts';
+import type { AwsSettings } from '../settings.ts';
+import { type SendOptions, sendOptions } from '../throttle-retry.ts';
+
+/** What is looked at. */
+export interface Opened {
+  readonly settings: AwsSettings;
+  readonly region: { readonly dynamodb: string; readonly kms: string };
+  readonly shared: ClientConfig;
+  readonly endpoints: Endpoints;
+  readonly dynamodb: DynamoDBClient;
+  readonly kms: KMSClient;
+  readonly trusted: TrustedKeys | undefined;
+  /** Told of what is to be closed with the backend. */
+  readonly closeLater: (close: () => void) => void;
+}
+
+/** Whether nothing is wrong but that one may not look, or the service does not know the operation. */
+export function isHidden(error: CredstashError): boolean {
+  return hasCode(error, 'ACCESS_DENIED', 'UNEXPECTED');
+}
+
+export function words(constant = '?'): string {
+  return constant.toLowerCase().replaceAll('_', ' ');
+}
+
+export function ask<T>(
+  signal: AbortSignal | undefined,
+  send: (options: SendOptions) => Promise<T>,
+  translated: (error: unknown) => CredstashError,
+): Promise<T | CredstashError> {
+  return attempt(async () => {
+    try {
+      return await send(sendOptions(signal));
+    } catch (error) {
+      throw translated(error);
+    }
+  }, signal);
+}

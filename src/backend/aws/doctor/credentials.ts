@@ -1,0 +1,124 @@
+import { CredstashError } from '../../../errors.ts';
+import { acceptsAnyCertificate } from '../../../util/tls.ts';
+import {
+  attempt,
+  type CheckOptions,
+  failedStep,
+  okStep,
+  type Step,
+  unknownStep,
+  warningStep,
+} from '../../diagnosis.ts';
+import { endpointOption, findIneffective } from '../client-settings.ts';
+import { describeChain } from '../credentials/chain.ts';
+import { translate } from '../errors.ts';
+import { rememberFailedHost } from '../failed-host.ts';
+import { PROXIES, PROXY_HINT, usesProxy } from '../proxy.ts';
+import { ofEnvironment, regionOrigins } from '../regions.ts';
+import type { AwsSettings } from '../settings.ts';
+import { ask, type Opened, words } from './ask.ts';
+
+/** What AWS's own variables say, beside what the command line does. */
+export async function* environment({ settings }: Opened): AsyncGenerator<Step> {
+  const title = 'configuration';
+  if (settings.profile === undefined) {
+    const profile = ofEnvironment('AWS_PROFILE') ?? ofEnvironment('AWS_DEFAULT_PROFILE');
+    if (profile) yield okStep(title, `profile: ${profile.value} (${profile.from})`);
+  }
+  for (const name of PROXIES) {
+    const proxy = ofEnvironment(name);
+    if (!proxy) continue;
+    const found = `proxy: ${placeOf(proxy.value)} (${name})`;
+    yield usesProxy() ? okStep(title, found) : warningStep(title, found, PROXY_HINT);
+  }
+  if (acceptsAnyCertificate()) {
+    const found = 'NODE_TLS_REJECT_UNAUTHORIZED=0 turns off the verification of TLS certificates';
+    const hint = 'unset it; AWS_CA_BUNDLE names the file of a certificate to trust';
+    yield failedStep(title, new CredstashError('USAGE', found, { hint }));
+  }
+  const bundle = ofEnvironment('AWS_CA_BUNDLE');
+  if (bundle) yield okStep(title, `certificates: ${bundle.value} (${bundle.from})`);
+  for (const { from } of findIneffective(settings)) {
+    yield warningStep(title, `${from} counts as false`, 'only true turns it on, as in boto');
+  }
+  const chain = describeChain(settings);
+  if (!settings.credentials && chain.some(({ kind }) => kind !== undefined)) {
+    yield okStep(title, `credentials: ${chain.map(({ words }) => words).join(' <- ')}`);
+  }
+  const { dynamodb, kms } = await regionOrigins(settings);
+  const ofKey = kms.value === dynamodb.value ? '' : `; of the key ${kms.value} (${kms.from})`;
+  yield okStep('region', `${dynamodb.value} (${dynamodb.from})${ofKey}`);
+}
+
+/** A URL without what may be a password: its host and port. */
+export function placeOf(url: string): string {
+  const text = url.includes('://') ? url : `http://${url}`;
+  return URL.canParse(text) ? new URL(text).host : 'not a URL';
+}
+
+export type Sts = Awaited<ReturnType<typeof loadSts>>;
+
+/** The client that asks who the caller is, and its question. */
+export async function loadSts({ shared, region, endpoints, dynamodb, closeLater }: Opened) {
+  const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
+  const client = new STSClient({
+    ...shared,
+    ...endpointOption(endpoints, 'STS'),
+    credentials: dynamodb.config.credentials,
+    region: region.dynamodb,
+    // Once only: if STS cannot be reached, as in a network with ways to DynamoDB and KMS alone, that is no failure.
+    maxAttempts: 1,
+  });
+  client.middlewareStack.use(rememberFailedHost);
+  closeLater(() => {
+    client.destroy();
+  });
+  return { client, GetCallerIdentityCommand };
+}
+
+/** Whether there are credentials. */
+export async function* credentials(
+  { settings, region, dynamodb }: Opened,
+  sts: Sts,
+  { signal }: CheckOptions,
+): AsyncGenerator<Step, boolean> {
+  const where = { service: 'STS', resource: 'credentials', region: region.dynamodb };
+  const found = await attempt(async () => {
+    try {
+      return await dynamodb.config.credentials();
+    } catch (error) {
+      throw translate(error, { ...where, profile: settings.profile });
+    }
+  }, signal);
+  if (found instanceof CredstashError) {
+    yield failedStep('credentials', found);
+    return false;
+  }
+  const until = found.expiration ? `, until ${found.expiration.toISOString()}` : '';
+  yield okStep('credentials', `found (${sourceOf(found, settings)})${until}`);
+
+  const identity = await ask(
+    signal,
+    (options) => sts.client.send(new sts.GetCallerIdentityCommand(), options),
+    (error) => translate(error, { ...where, action: 'sts:GetCallerIdentity' }),
+  );
+  yield identity instanceof CredstashError
+    ? {
+        ...unknownStep('identity', 'who they are', identity),
+        hint: 'no other command needs to know',
+      }
+    : okStep('identity', identity.Arn ?? 'STS does not tell');
+  return true;
+}
+
+/** Where they are from: `env vars`, `profile sso`. */
+export function sourceOf(identity: object, settings: AwsSettings): string {
+  const { $source = {} } = identity as { $source?: object };
+  const names = Object.keys($source).filter((name) => name.startsWith('CREDENTIALS_'));
+  // It marks so that a function of ours stands before the chain.
+  const telling = names.filter((name) => name !== 'CREDENTIALS_CODE');
+  if (telling.length > 0) {
+    return telling.map((name) => words(name.replace('CREDENTIALS_', ''))).join(', ');
+  }
+  return settings.roleArn === undefined ? 'given by the application' : 'of the role';
+}

@@ -1,0 +1,88 @@
+import {
+  DescribeKeyCommand,
+  GetKeyRotationStatusCommand,
+  type KeyMetadata,
+} from '@aws-sdk/client-kms';
+import { CredstashError } from '../../../errors.ts';
+import {
+  attempt,
+  type CheckOptions,
+  failedStep,
+  okStep,
+  type Step,
+  unknownStep,
+  untrustedKey,
+  warningStep,
+} from '../../diagnosis.ts';
+import { fromKms } from '../key-service.ts';
+import type { SendOptions } from '../throttle-retry.ts';
+import { ask, isHidden, type Opened, words } from './ask.ts';
+
+export const REMEDIES: Readonly<Record<string, string>> = {
+  Disabled: 'enable it: aws kms enable-key --key-id',
+  PendingDeletion: 'keep it: aws kms cancel-key-deletion --key-id',
+};
+
+/** Whether new data keys can come from the key, as far as one may look. */
+export async function* key(
+  on: Opened,
+  { write, signal }: CheckOptions,
+): AsyncGenerator<Step, boolean> {
+  const { kms, region, settings, trusted } = on;
+  const askKey = <T>(action: string, send: (options: SendOptions) => Promise<T>) =>
+    ask(signal, send, (error) => fromKms(error, action, `the key ${settings.key}`, region.kms));
+  const description = await askKey('kms:DescribeKey', (options) =>
+    kms.send(new DescribeKeyCommand({ KeyId: settings.key }), options),
+  );
+  if (description instanceof CredstashError) {
+    const mayBeUsable = isHidden(description);
+    yield mayBeUsable
+      ? unknownStep('key', 'what it is like', description)
+      : failedStep('key', description);
+    return mayBeUsable;
+  }
+  const { KeyMetadata: metadata } = description;
+  if (!metadata) {
+    yield { title: 'key', state: 'unknown', found: 'KMS does not tell about it' };
+    return true;
+  }
+  const step = keyStep(metadata, `${settings.key} in ${region.kms}`);
+  yield step;
+  if (step.state === 'failed') return false;
+  const distrust = await attempt(() => trusted?.checkKey(metadata.Arn, settings.key), signal);
+  if (distrust) yield untrustedKey(distrust, write);
+  // An alias is not taken here.
+  const ofRotation = new GetKeyRotationStatusCommand({ KeyId: metadata.KeyId });
+  const rotation = await askKey('kms:GetKeyRotationStatus', (options) =>
+    kms.send(ofRotation, options),
+  );
+  if (rotation instanceof CredstashError) {
+    yield unknownStep('key', 'whether its automatic rotation is on', rotation);
+  } else if (rotation.KeyRotationEnabled) yield okStep('key', 'its automatic rotation is on');
+  else {
+    const hint = `turn it on: aws kms enable-key-rotation --key-id ${metadata.KeyId ?? ''} (credstash setup --create-key makes a key with it)`;
+    yield warningStep('key', 'its automatic rotation is off', hint);
+  }
+  return !distrust;
+}
+
+export function keyStep(metadata: KeyMetadata, where: string): Step {
+  const { KeyState = '?', KeySpec, KeyUsage, KeyId = '', Arn = '', MultiRegion } = metadata;
+  const unusable = (found: string, hint: string): Step =>
+    failedStep('key', new CredstashError('KEY_UNUSABLE', `${where} ${found}`, { hint }));
+  if (KeySpec !== 'SYMMETRIC_DEFAULT' || KeyUsage !== 'ENCRYPT_DECRYPT') {
+    const kind = `${KeySpec ?? '?'}, ${words(KeyUsage)}`;
+    return unusable(
+      `makes no data keys (${kind})`,
+      'name a symmetric key to encrypt with, with -k',
+    );
+  }
+  if (KeyState !== 'Enabled') {
+    const how = REMEDIES[KeyState];
+    return unusable(`is ${KeyState}`, how ? `${how} ${KeyId}` : 'name another with -k');
+  }
+  return okStep(
+    'key',
+    `${where}: enabled, ${MultiRegion ? 'multi-region' : 'of one region'}, ${Arn}`,
+  );
+}

@@ -1,0 +1,133 @@
+import {
+  DeleteItemCommand,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { CredstashError } from '../../../errors.ts';
+import { FIRST_VERSION, isUnpadded } from '../../../model/version.ts';
+import {
+  type CheckOptions,
+  failedStep,
+  okStep,
+  type Step,
+  unknownStep,
+  versionsStep,
+} from '../../diagnosis.ts';
+import { nameOf } from '../errors.ts';
+import { keyOf } from '../items.ts';
+import type { SendOptions } from '../throttle-retry.ts';
+import { isHidden, type Opened } from './ask.ts';
+import { askTable } from './table.ts';
+
+/** A table takes its versions from few programs, so that some tell. To read every entry of a large table costs its capacity. */
+export const VERSIONS_READ = 100;
+
+/** What the step about versions tells. */
+export const SORTING = 'whether versions sort as numbers';
+
+/** Whether what a reader asks of the table is allowed. */
+export async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, boolean> {
+  const { dynamodb } = on;
+  const { name, byName, signal } = options;
+  const TableName = on.settings.table;
+  const query = new QueryCommand({
+    TableName,
+    ConsistentRead: true,
+    KeyConditionExpression: '#name = :name',
+    ExpressionAttributeNames: { '#name': 'name' },
+    ExpressionAttributeValues: { ':name': { S: name } },
+  });
+  const get = new GetItemCommand({
+    TableName,
+    Key: keyOf(name, FIRST_VERSION),
+    ConsistentRead: true,
+  });
+  // It is of no name: the first entry is counted, and not sent.
+  const scan = new ScanCommand({ TableName, Limit: 1, Select: 'COUNT' });
+  const probes: [action: string, send: (options: SendOptions) => Promise<unknown>][] = [
+    ['dynamodb:Query', (options) => dynamodb.send(query, options)],
+    ['dynamodb:GetItem', (options) => dynamodb.send(get, options)],
+    ['dynamodb:Scan', (options) => dynamodb.send(scan, options)],
+  ];
+  let readable = true;
+  for (const [action, send] of probes) {
+    const answer = await askTable(on, signal, action, send);
+    if (!(answer instanceof CredstashError)) {
+      yield okStep('reader', `${action} is allowed`);
+      if (action === 'dynamodb:Scan') yield await versions(on, signal);
+    } else if (action === 'dynamodb:Scan' && byName && isHidden(answer)) {
+      yield okStep('reader', `${action} is not allowed, which listings and * would need`);
+      yield unknownStep('versions', SORTING, answer);
+    } else {
+      yield failedStep('reader', answer, 'failed', 'reader');
+      readable = false;
+      // The next one would wait as long.
+      if (!isHidden(answer)) return false;
+    }
+  }
+  return readable;
+}
+
+/** Whether versions sort as numbers, as far as one small page of them tells. */
+export async function versions(on: Opened, signal: AbortSignal | undefined): Promise<Step> {
+  const command = new ScanCommand({
+    TableName: on.settings.table,
+    Limit: VERSIONS_READ,
+    ProjectionExpression: '#version',
+    ExpressionAttributeNames: { '#version': 'version' },
+  });
+  const answer = await askTable(on, signal, 'dynamodb:Scan', (options) =>
+    on.dynamodb.send(command, options),
+  );
+  if (answer instanceof CredstashError) return unknownStep('versions', SORTING, answer);
+  const { Items = [], LastEvaluatedKey: next } = answer;
+  const unpadded = Items.filter(({ version }) => isUnpadded(version?.S ?? '')).length;
+  return versionsStep(unpadded, next ? `the first ${Items.length} entries` : 'all entries');
+}
+
+/** Whether what a writer asks of the table is allowed, where that is wanted. */
+export async function* writer(on: Opened, options: CheckOptions): AsyncGenerator<Step, boolean> {
+  const { dynamodb } = on;
+  const { name, write, signal } = options;
+  const Key = keyOf(name, FIRST_VERSION);
+  // No entry has this name, and so nothing is written.
+  const condition = {
+    TableName: on.settings.table,
+    ConditionExpression: 'attribute_exists(#name)',
+    ExpressionAttributeNames: { '#name': 'name' },
+  };
+  const put = new PutItemCommand({ ...condition, Item: Key });
+  const remove = new DeleteItemCommand({ ...condition, Key });
+  const update = new UpdateItemCommand({
+    ...condition,
+    Key,
+    UpdateExpression: 'REMOVE #labels',
+    ExpressionAttributeNames: { '#name': 'name', '#labels': 'labels' },
+  });
+  const probes: [string, string, boolean, (options: SendOptions) => Promise<unknown>][] = [
+    ['dynamodb:PutItem', 'a writer', write, (options) => dynamodb.send(put, options)],
+    ['dynamodb:DeleteItem', 'a delete', write, (options) => dynamodb.send(remove, options)],
+    ['dynamodb:UpdateItem', 'a change', false, (options) => dynamodb.send(update, options)],
+  ];
+  let writable = true;
+  for (const [action, who, required, send] of probes) {
+    const answer = await askTable(on, signal, action, async (options) => {
+      try {
+        await send(options);
+      } catch (error) {
+        if (nameOf(error) !== 'ConditionalCheckFailedException') throw error;
+      }
+    });
+    if (!(answer instanceof CredstashError)) yield okStep('writer', `${action} is allowed`);
+    else if (required || !isHidden(answer)) {
+      yield failedStep('writer', answer, 'failed', 'writer');
+      writable = false;
+    } else if (answer.code === 'ACCESS_DENIED') {
+      yield okStep('writer', `${action} is not allowed, which ${who} would need`);
+    } else yield failedStep('writer', answer, 'unknown');
+  }
+  return writable;
+}

@@ -1,0 +1,165 @@
+import {
+  DescribeContinuousBackupsCommand,
+  DescribeTableCommand,
+  type TableDescription,
+} from '@aws-sdk/client-dynamodb';
+import { CredstashError } from '../../../errors.ts';
+import {
+  type CheckOptions,
+  failedStep,
+  okStep,
+  type Step,
+  unknownStep,
+  warningStep,
+} from '../../diagnosis.ts';
+import { estimateScanUnits, isOfSeveralPages } from '../read-units.ts';
+import { fromDynamo } from '../table.ts';
+import type { SendOptions } from '../throttle-retry.ts';
+import { ask, isHidden, type Opened, words } from './ask.ts';
+
+/** From this on a clock is told of. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
+export const MAX_SKEW_MS = 60_000;
+
+export function askTable<T>(
+  { settings, region }: Opened,
+  signal: AbortSignal | undefined,
+  action: string,
+  send: (options: SendOptions) => Promise<T>,
+): Promise<T | CredstashError> {
+  return ask(signal, send, (error) => fromDynamo(error, action, settings.table, region.dynamodb));
+}
+
+/** Whether there is a table that entries can stand in, as far as one may look. */
+export async function* table(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step, boolean> {
+  const { dynamodb, region, settings } = on;
+  const command = new DescribeTableCommand({ TableName: settings.table });
+  const clock = watchClock(command);
+  const description = await askTable(on, signal, 'dynamodb:DescribeTable', (options) =>
+    dynamodb.send(command, options),
+  );
+  let readable = true;
+  if (description instanceof CredstashError) {
+    readable = isHidden(description);
+    yield readable
+      ? unknownStep('table', 'what it is like', description)
+      : failedStep('table', description);
+  } else if (description.Table) {
+    const step = tableStep(description.Table, `${settings.table} in ${region.dynamodb}`);
+    yield step;
+    readable = step.state !== 'failed';
+    if (readable) yield sizeStep(description.Table);
+    yield deletionStep(description.Table);
+  }
+  if (readable) yield await recovery(on, signal);
+  yield clockStep(clock());
+  return readable;
+}
+
+export function tableStep(described: TableDescription, where: string): Step {
+  const { KeySchema = [], AttributeDefinitions = [], TableStatus, BillingModeSummary } = described;
+  const typeOf = (name?: string): string =>
+    AttributeDefinitions.find((each) => each.AttributeName === name)?.AttributeType ?? '?';
+  const keys = KeySchema.map(({ AttributeName = '?', KeyType }) => {
+    const role = KeyType === 'HASH' ? 'partition' : 'sort';
+    return `${role} key ${AttributeName} (${typeOf(AttributeName)})`;
+  }).join(', ');
+  if (keys !== 'partition key name (S), sort key version (S)') {
+    const error = new CredstashError('USAGE', `${where} is no table for secrets: ${keys}`, {
+      hint: 'it takes the partition key name (S) and the sort key version (S): name another table with -t',
+    });
+    return failedStep('table', error);
+  }
+  if (TableStatus !== 'ACTIVE' && TableStatus !== 'UPDATING') {
+    return failedStep(
+      'table',
+      new CredstashError('UNREACHABLE', `${where} is ${words(TableStatus)}`),
+    );
+  }
+  const { ReadCapacityUnits: reads = 0, WriteCapacityUnits: writes = 0 } =
+    described.ProvisionedThroughput ?? {};
+  const billing =
+    BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST'
+      ? 'on demand'
+      : `${reads} read and ${writes} write units provisioned`;
+  return okStep('table', `${where}: ${billing}, ${keys}`);
+}
+
+/** How large the table is, and what a command reads that needs all of it. */
+export function sizeStep({ ItemCount: count, TableSizeBytes: bytes }: TableDescription): Step {
+  if (count === undefined || bytes === undefined) {
+    return { title: 'table', state: 'unknown', found: 'how large it is: DynamoDB does not tell' };
+  }
+  const size =
+    bytes < 100_000 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  const units = estimateScanUnits(bytes).toLocaleString('en');
+  const step = okStep(
+    'table',
+    `about ${count.toLocaleString('en')} versions, ${size} (DynamoDB counts them about every six hours): a pattern reads all of them, ${units} read units`,
+  );
+  if (!isOfSeveralPages(bytes)) return step;
+  return {
+    ...step,
+    hint: 'old versions cost as much as new ones: credstash prune --keep N deletes them',
+  };
+}
+
+export function deletionStep({ DeletionProtectionEnabled: isOn }: TableDescription): Step {
+  if (isOn === undefined) {
+    const found = 'whether deletion protection is on: DynamoDB does not tell';
+    return { title: 'table', state: 'unknown', found };
+  }
+  if (isOn) return okStep('table', 'deletion protection is on');
+  return warningStep(
+    'table',
+    'deletion protection is off',
+    'turn it on: credstash setup --deletion-protection',
+  );
+}
+
+export async function recovery(on: Opened, signal: AbortSignal | undefined): Promise<Step> {
+  const { dynamodb, settings } = on;
+  const command = new DescribeContinuousBackupsCommand({ TableName: settings.table });
+  const answer = await askTable(on, signal, 'dynamodb:DescribeContinuousBackups', (options) =>
+    dynamodb.send(command, options),
+  );
+  if (answer instanceof CredstashError) {
+    return unknownStep('table', 'whether point-in-time recovery is on', answer);
+  }
+  const { PointInTimeRecoveryDescription: described } = answer.ContinuousBackupsDescription ?? {};
+  return described?.PointInTimeRecoveryStatus === 'ENABLED'
+    ? okStep('table', 'point-in-time recovery is on')
+    : warningStep(
+        'table',
+        'point-in-time recovery is off',
+        'turn it on: credstash setup --point-in-time-recovery',
+      );
+}
+
+/** Tells, once `command` was answered, by how many milliseconds the service's clock is ahead of this one. */
+export function watchClock({ middlewareStack }: DescribeTableCommand): () => number | undefined {
+  let ahead: number | undefined;
+  middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const { headers } = result.response as { headers?: Record<string, string> };
+      const date = Date.parse(headers?.['date'] ?? '');
+      if (!Number.isNaN(date)) ahead = date - Date.now();
+      return result;
+    },
+    // Between the connection and what makes an error of an answer.
+    { step: 'deserialize', priority: 'low' },
+  );
+  return () => ahead;
+}
+
+export function clockStep(ahead: number | undefined): Step {
+  const title = 'clock';
+  if (ahead === undefined) return { title, state: 'unknown', found: 'DynamoDB told no time' };
+  const seconds = Math.round(Math.abs(ahead) / 1000);
+  if (Math.abs(ahead) <= MAX_SKEW_MS) return okStep(title, `right to ${seconds + 1} s`);
+  return warningStep(
+    title,
+    `${seconds} s ${ahead > 0 ? 'behind' : 'ahead of'} that of DynamoDB`,
+    "set this machine's clock: AWS refuses a request that is five minutes off",
+  );
+}

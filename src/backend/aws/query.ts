@@ -1,0 +1,67 @@
+/** Reads items by name. Every read is consistent. */
+import {
+  GetItemCommand,
+  type GetItemCommandInput,
+  QueryCommand,
+  type QueryCommandInput,
+} from '@aws-sdk/client-dynamodb';
+import { CredstashError } from '../../errors.ts';
+import { parseHeader } from '../../model/item.ts';
+import { isRecord, keyOf, type RawItem } from './items.ts';
+import { readPages } from './pages.ts';
+import type { Table } from './table.ts';
+
+/** The item of one version; undefined if it does not exist. */
+export async function getItem(
+  table: Table,
+  name: string,
+  version: string,
+  projection: Partial<GetItemCommandInput> = {},
+): Promise<RawItem | undefined> {
+  const Key = keyOf(name, version);
+  const input = { TableName: table.name, Key, ConsistentRead: true, ...projection };
+  const { Item } = await table.send('dynamodb:GetItem', (options) =>
+    table.dynamodb.send(new GetItemCommand(input), options),
+  );
+  return Item && checkItem(table, Item, name, version);
+}
+
+/** The items of one name, the lowest version first unless `query` says otherwise. */
+export async function* queryItems(
+  table: Table,
+  name: string,
+  query: Partial<QueryCommandInput>,
+): AsyncGenerator<RawItem> {
+  const pages = readPages(table, 'dynamodb:Query', (start, options) =>
+    table.dynamodb.send(
+      new QueryCommand({
+        TableName: table.name,
+        ConsistentRead: true,
+        KeyConditionExpression: '#name = :name',
+        ...query,
+        ExpressionAttributeNames: { ...query.ExpressionAttributeNames, '#name': 'name' },
+        ExpressionAttributeValues: { ...query.ExpressionAttributeValues, ':name': { S: name } },
+        ...start,
+      }),
+      options,
+    ),
+  );
+  for await (const { items } of pages) {
+    for (const item of items) yield checkItem(table, item, name);
+  }
+}
+
+/** Checks that an answer is about what was asked for: no other entry is opened, or deleted, in its place. */
+function checkItem(
+  { location }: Table,
+  item: RawItem,
+  name: string,
+  version = item['version']?.S,
+): RawItem {
+  const found = isRecord(item) ? parseHeader(item) : undefined;
+  if (found?.name === name && found.version === version) return item;
+  throw new CredstashError(
+    'INTEGRITY',
+    `${location} answered with another entry than one of ${name}`,
+  );
+}

@@ -1,0 +1,82 @@
+/** A setting, and where it came from, for a person. */
+
+import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { checkRegion } from '../../model/region.ts';
+import { profileNameOf, profileSetting } from './profile.ts';
+import { type AwsSettings, checkTable } from './settings.ts';
+
+export interface Origin {
+  readonly value: string;
+  readonly from: string;
+}
+
+/** The regions of the table and of the key. */
+export interface RegionOrigins {
+  readonly dynamodb: Origin;
+  readonly kms: Origin;
+}
+
+/** The region of the original, if nothing names one. */
+export const DEFAULT_REGION: Origin = { value: 'us-east-1', from: 'the default' };
+
+/**
+ * Finds the regions of the table and of the key. A table's ARN names its own region.
+ *
+ * @throws CredstashError USAGE when the table cannot be one
+ *
+ * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
+ */
+export async function regionOrigins(settings: AwsSettings): Promise<RegionOrigins> {
+  const { clients, clientOptions, kmsRegion, table } = settings;
+  const profile = `the profile ${profileNameOf(settings) ?? 'default'}`;
+  const region =
+    given(settings.region, 'as given') ??
+    ofEnvironment('AWS_REGION') ??
+    ofEnvironment('AWS_DEFAULT_REGION') ??
+    given(profileSetting(settings, 'region'), profile) ??
+    DEFAULT_REGION;
+  return {
+    dynamodb:
+      given(await clients?.dynamodb?.config.region(), "the application's client") ??
+      given(await said(clientOptions?.dynamodb?.region), "the application's options") ??
+      given(checkTable(table).region, "the table's ARN") ??
+      region,
+    kms:
+      given(await clients?.kms?.config.region(), "the application's client") ??
+      given(await said(clientOptions?.kms?.region), "the application's options") ??
+      given(kmsRegion, 'as given') ??
+      region,
+  };
+}
+
+/** The names of the regions. @throws CredstashError USAGE when one cannot be a region */
+export function checkRegions({ dynamodb, kms }: RegionOrigins): { dynamodb: string; kms: string } {
+  return { dynamodb: checkRegion(dynamodb.value), kms: checkRegion(kms.value) };
+}
+
+/**
+ * The services whose region nothing names. KMS is not one of them in the region that something names for the table.
+ */
+export function inDefaultRegion({ dynamodb, kms }: RegionOrigins): {
+  readonly dynamodb: boolean;
+  readonly kms: boolean;
+} {
+  return {
+    dynamodb: dynamodb === DEFAULT_REGION,
+    kms: kms === DEFAULT_REGION && kms.value !== dynamodb.value,
+  };
+}
+
+/** A client's region may come from a function. */
+export async function said(region: DynamoDBClientConfig['region']): Promise<string | undefined> {
+  return typeof region === 'function' ? region() : region;
+}
+
+export function given(value: string | undefined, from: string): Origin | undefined {
+  return value === undefined ? undefined : { value, from };
+}
+
+/** A variable of the environment; empty is absent. */
+export function ofEnvironment(name: string): Origin | undefined {
+  return given(process.env[name] || undefined, name);
+}

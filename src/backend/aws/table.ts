@@ -1,0 +1,89 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CredstashError } from '../../errors.ts';
+import { nameOf, translate } from './errors.ts';
+import { type SendOptions, ThrottleRetry } from './throttle-retry.ts';
+
+/** A DynamoDB table, and how requests on it are sent. */
+export class Table {
+  readonly dynamodb: DynamoDBClient;
+  /** A name or an ARN. */
+  readonly name: string;
+  readonly region: string;
+  /** For messages: `the table credential-store in eu-west-1`. */
+  readonly location: string;
+  readonly signal: AbortSignal | undefined;
+  readonly #retry: ThrottleRetry;
+
+  /** @param signal ends every request, which rejects with its reason */
+  constructor(
+    dynamodb: DynamoDBClient,
+    name: string,
+    region: string,
+    retry = new ThrottleRetry(),
+    signal?: AbortSignal,
+  ) {
+    this.dynamodb = dynamodb;
+    this.name = name;
+    this.region = region;
+    this.location = `the table ${name} in ${region}`;
+    this.signal = signal;
+    this.#retry = retry;
+  }
+
+  /** The same table, whose requests end once `signal` is aborted. */
+  withSignal(signal: AbortSignal): Table {
+    return new Table(this.dynamodb, this.name, this.region, this.#retry, signal);
+  }
+
+  /**
+   * Sends a request, and sends it again while the table throttles.
+   *
+   * @param action of IAM, for the error of a denied request: `dynamodb:GetItem`
+   * @param send throws an error of the SDK's
+   * @throws CredstashError
+   */
+  send<T>(
+    action: string,
+    send: (options: SendOptions) => Promise<T>,
+    signal = this.signal,
+  ): Promise<T> {
+    return this.#retry.send(
+      `the table ${this.name}`,
+      send,
+      (error) => this.toError(error, action),
+      signal,
+    );
+  }
+
+  /** What DynamoDB answered, as an error of the project. @param action of IAM */
+  toError(error: unknown, action: string): CredstashError {
+    return fromDynamo(error, action, this.name, this.region);
+  }
+
+  /** For the errors of an answer that makes no sense. */
+  get where(): { service: string; resource: string; region: string } {
+    return { service: 'DynamoDB', resource: `the table ${this.name}`, region: this.region };
+  }
+}
+
+/** What DynamoDB answered about a table, as an error of the project. @param action of IAM */
+export function fromDynamo(
+  error: unknown,
+  action: string,
+  table: string,
+  region: string,
+): CredstashError {
+  const general = translate(error, {
+    service: 'DynamoDB',
+    action,
+    resource: `the table ${table}`,
+    region,
+  });
+  if (nameOf(error) === 'ResourceNotFoundException') {
+    return new CredstashError('TABLE_NOT_FOUND', `there is no table ${table} in ${region}`, {
+      hint: 'create it with credstash setup, or name its region with -r and the table with -t',
+      cause: general.cause,
+    });
+  }
+  return general;
+}
