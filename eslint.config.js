@@ -3,8 +3,8 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /*
- * Imports point inward: cli -> credstash -> seal, entry (docs/architecture.md). Each row of `zones` names what
- * the files of a zone may not import; a later row replaces an earlier one for the files of both.
+ * Imports point inward (docs/architecture.md). Each zone is a room or a file of src/, and says what it may not import; a later
+ * zone replaces an earlier one for the files of both.
  */
 const sdk = {
   group: ['@aws-sdk/*', '@smithy/*'],
@@ -16,32 +16,86 @@ const embedded = {
 };
 const aes = {
   group: ['@noble/*'],
-  message: 'AES is for src/seal, and for the vault to wrap data keys.',
+  message: 'Only src/seal names AES, and the vault, which wraps data keys with it.',
 };
-const cli = {
-  group: ['**/cli/**', 'commander'],
-  message: 'Nothing but bin imports the command line.',
+const commander = {
+  group: ['commander'],
+  message: 'Only src/cli knows the grammar of command lines.',
 };
-const flows = {
-  group: ['**/credstash.ts', '**/flows.ts'],
-  message: 'What the flows stand on does not know them.',
+const credstash = {
+  group: ['**/credstash.ts', '**/secret-cache.ts'],
+  message: 'Operations, backends and all that is further inward do not know class Credstash.',
 };
 const backends = {
-  regex: '/(aws|local)/',
+  regex: '/(aws|local|memory)/',
   allowTypeImports: true,
-  message: 'Only src/credstash.ts chooses a backend; a flow sees the two interfaces.',
+  message: 'Only src/credstash.ts chooses a backend; everything else knows the interfaces.',
 };
+/** @param {string[]} names of folders in src/backend */
+const otherBackends = (...names) => ({
+  regex: `/(${names.join('|')})/`,
+  message: 'A backend does not know the others.',
+});
+/** The folders of src/, from the outside inward. */
+const ROOMS = ['cli', 'nodecredstash', 'operations', 'format', 'backend', 'seal', 'model', 'util'];
+/** @param {string[]} allowed the rooms that a zone may import, besides itself */
+const onlyRooms = (...allowed) => ({
+  regex: `^\\.\\.?/(\\.\\./)*(${ROOMS.filter((room) => !allowed.includes(room)).join('|')})/`,
+  message: `Imports point inward: from here only to ${allowed.join(', ') || 'no other room'}.`,
+});
+
+const outside = [sdk, embedded, aes, commander];
+const core = [...outside, credstash, backends];
+const inner = ['seal', 'model', 'util'];
 
 const zones = [
-  { files: ['src/**'], forbidden: [sdk, embedded, aes, cli, flows, backends] },
-  { files: ['src/seal/**'], forbidden: [sdk, embedded, cli, flows, backends] },
-  { files: ['src/flows.ts'], forbidden: [sdk, embedded, aes, cli, backends] },
-  { files: ['src/credstash.ts'], forbidden: [sdk, embedded, aes, cli] },
-  { files: ['src/index.ts'], forbidden: [sdk, embedded, aes, cli] },
-  { files: ['src/nodecredstash/index.ts'], forbidden: [sdk, embedded, aes, cli, backends] },
-  { files: ['src/backend/aws/**'], forbidden: [embedded, aes, cli, flows] },
-  { files: ['src/backend/local/**'], forbidden: [sdk, cli, flows] },
-  { files: ['src/cli/**'], forbidden: [sdk, embedded, aes, backends] },
+  {
+    files: ['src/*.ts'],
+    forbidden: [...outside, backends, onlyRooms('operations', 'backend', ...inner)],
+  },
+  {
+    files: ['src/credstash.ts'],
+    forbidden: [...outside, onlyRooms('operations', 'backend', ...inner)],
+  },
+  { files: ['src/errors.ts'], forbidden: [...core, onlyRooms('model')] },
+  { files: ['src/util/**'], forbidden: [...core, onlyRooms('util')] },
+  { files: ['src/model/**'], forbidden: [...core, onlyRooms('model', 'util')] },
+  {
+    files: ['src/seal/**'],
+    forbidden: [sdk, embedded, commander, credstash, backends, onlyRooms(...inner)],
+  },
+  { files: ['src/format/**'], forbidden: [...core, onlyRooms('format', 'model', 'util')] },
+  { files: ['src/backend/*.ts'], forbidden: [...core, onlyRooms('backend', 'model', 'util')] },
+  {
+    files: ['src/backend/aws/**'],
+    forbidden: [
+      embedded,
+      aes,
+      commander,
+      credstash,
+      otherBackends('local', 'memory'),
+      onlyRooms('backend', 'model', 'util'),
+    ],
+  },
+  {
+    files: ['src/backend/local/**', 'src/backend/memory/**'],
+    forbidden: [sdk, commander, credstash, otherBackends('aws'), onlyRooms('backend', ...inner)],
+  },
+  {
+    files: ['src/operations/**'],
+    forbidden: [...core, onlyRooms('operations', 'backend', ...inner)],
+  },
+  {
+    files: ['src/nodecredstash/**'],
+    forbidden: [...outside, backends, onlyRooms('nodecredstash', 'backend', 'model', 'util')],
+  },
+  {
+    files: ['src/cli/**'],
+    forbidden: [
+      ...[sdk, embedded, aes, backends],
+      onlyRooms('cli', 'operations', 'format', 'backend', 'model', 'util'),
+    ],
+  },
 ];
 
 const recursiveMkdir = {

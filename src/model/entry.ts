@@ -1,5 +1,8 @@
 /** The two formats: ours, and the original's (an item with no `cipher` attribute). */
-export type Cipher = 'AES-256-GCM' | 'AES-256-CTR';
+export const CIPHERS = ['AES-256-GCM', 'AES-256-CTR'] as const;
+
+/** The format that an entry is sealed in. */
+export type Cipher = (typeof CIPHERS)[number];
 
 /** A secret's name and its bytes. */
 export interface Secret {

@@ -1,8 +1,7 @@
 import type { Context } from './context.ts';
-import type { Cipher, EntryHeader } from './entry.ts';
+import { type Cipher, CIPHERS, type EntryHeader } from './entry.ts';
 import { CredstashError } from '../errors.ts';
 import { type KeyArn, parseKey, parseKeyArn } from './key-id.ts';
-import { FORMATS } from '../seal/formats.ts';
 import { shellWord } from '../util/shell-word.ts';
 
 /*
@@ -33,15 +32,14 @@ export interface AllowedFormats {
 export function checkFormats(value: unknown, setting = 'formats'): AllowedFormats | undefined {
   const ciphers = checkList(value, setting);
   if (!ciphers) return undefined;
-  const known = Object.keys(FORMATS) as Cipher[];
   const hint = 'write AES-256-GCM, or AES-256-GCM and AES-256-CTR, the format of the original';
-  if (!ciphers.every((each) => known.some((cipher) => cipher === each))) {
+  if (!ciphers.every((each) => CIPHERS.some((cipher) => cipher === each))) {
     throw new CredstashError('USAGE', `${setting} has an unknown format`, { hint });
   }
   if (!ciphers.includes('AES-256-GCM')) {
     throw new CredstashError('USAGE', `${setting} does not list AES-256-GCM`, { hint });
   }
-  return { ciphers: known.filter((cipher) => ciphers.includes(cipher)), setting };
+  return { ciphers: CIPHERS.filter((cipher) => ciphers.includes(cipher)), setting };
 }
 
 /**
@@ -50,7 +48,8 @@ export function checkFormats(value: unknown, setting = 'formats'): AllowedFormat
  * @throws CredstashError USAGE
  */
 export function checkCipher(formats: AllowedFormats | undefined, cipher: string): void {
-  if (!formats || !Object.hasOwn(FORMATS, cipher) || isAllowed(formats, cipher)) return;
+  const known = CIPHERS.find((each) => each === cipher);
+  if (!formats || known === undefined || isAllowed(formats, known)) return;
   throw new CredstashError(
     'USAGE',
     `nothing is sealed with ${cipher}, which ${formats.setting} does not list`,
