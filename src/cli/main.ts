@@ -35,7 +35,8 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       const { logFile, logLevel, quiet, timeout } = optionsOf(command) as GlobalOptions;
       io.status.quiet = quiet ?? false;
       // Completion has a limit of its own, and tells nobody what is wrong.
-      if (command.name() !== '__complete' && (timeout ?? process.env['CREDSTASH_TIMEOUT'])) {
+      const limited = timeout !== undefined || Boolean(process.env['CREDSTASH_TIMEOUT']);
+      if (command.name() !== '__complete' && limited) {
         const { Deadline, findTimeLimit } = await import('./options/deadline.ts');
         const limit = findTimeLimit(timeout);
         if (limit) io.deadline = new Deadline(limit, hintOfTimeout(command.name()));

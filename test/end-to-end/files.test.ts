@@ -88,6 +88,9 @@ describe('-o', () => {
     expect(await cs(['getall', '-f', 'csv', '-o', file('all')])).toMatchObject({ status: 2 });
     expect(readFileSync(file('all'), 'utf8')).toBe(before);
     expect(await cs(['getall', '-o', folder.path])).toEqual(failed(2, 'is not a plain file'));
+    expect(await cs(['getall', '-o', ''])).toEqual(
+      failed(2, 'the name of the output file is empty'),
+    );
   });
 
   test.each([

@@ -122,7 +122,19 @@ describe.concurrent('the limit', () => {
 
   test('is a duration: anything else is exit 2, before any request', async () => {
     const env = awsEnv(recorder.url, recorder.url);
-    for (const limit of ['0', '0s', '-1', 'soon', '1d', '1e3', ' 1', '30 s', '99999999h', '.5']) {
+    for (const limit of [
+      '',
+      '0',
+      '0s',
+      '-1',
+      'soon',
+      '1d',
+      '1e3',
+      ' 1',
+      '30 s',
+      '99999999h',
+      '.5',
+    ]) {
       const hint = 'hint: a duration looks like 30s';
       const option = await cs([`--timeout=${limit}`, 'get', 'app.db'], env);
       expect(option, limit).toEqual(failed(2, '--timeout is not a duration', hint));

@@ -127,8 +127,9 @@ export function buildEnvironment(
   } & NameOptions,
 ): Environment {
   const environment = Object.assign(Object.create(null) as Record<string, string>, base);
-  const taken = new Map<string, Assignment>();
+  const taken = new Map<string, Assignment & { readonly variable: string }>();
   const failures: Failure[] = [];
+  let hint = HINT;
   const resolved = (options.resolved ?? []).map((each) => nameVariable(each, options));
   const wanted = secrets
     .map((each) => nameVariable(each, options))
@@ -142,6 +143,8 @@ export function buildEnvironment(
       ? new CredstashError('USAGE', `its variable would be ${variable}, as that of ${other.name}`)
       : (refuseVariable(variable, text) ?? refuseReservedOfGlob(variable, each, options.allowName));
     if (error) failures.push({ name, error });
+    if (other && wholeName(other) !== wholeName(each))
+      hint = `--full-names keeps whole names; ${HINT}`;
     taken.set(variable, each);
     environment[variable] = text ?? '';
   }
@@ -149,8 +152,16 @@ export function buildEnvironment(
   throw combineFailures(
     `${failures.length} of the secrets cannot be put into the environment, so the command is not run`,
     failures,
-    'name a variable with --env NAME=SECRET; write a secret that none can hold to a file with get -o FILE',
+    hint,
   );
+}
+
+const HINT =
+  'name a variable with --env NAME=SECRET; write a secret that none can hold to a file with get -o FILE';
+
+/** The variable with --full-names, for a secret that a GLOB matched. */
+function wholeName({ name, glob, variable }: Assignment & { readonly variable: string }): string {
+  return glob?.includes('*') ? variableOf(name, glob, { fullNames: true }) : variable;
 }
 
 function isSame(one: Assignment, other: Assignment): boolean {

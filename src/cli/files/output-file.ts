@@ -31,6 +31,7 @@ const IF_FOLDER_IS_CLOSED =
  * @throws CredstashError USAGE
  */
 export function openOutputFile(path: string, ifMounted = IF_MOUNTED): (bytes: Uint8Array) => void {
+  if (path === '') throw new CredstashError('USAGE', 'the name of the output file is empty');
   let found;
   try {
     found = lstatSync(path, { throwIfNoEntry: false });
@@ -38,7 +39,7 @@ export function openOutputFile(path: string, ifMounted = IF_MOUNTED): (bytes: Ui
   } catch (cause) {
     throw cannotWrite(path, cause, found && isWritable(path) ? IF_FOLDER_IS_CLOSED : undefined);
   }
-  if (path === '' || (found && !found.isFile())) {
+  if (found && !found.isFile()) {
     throw new CredstashError('USAGE', `the output ${path} is not a plain file`, {
       hint: '-o - writes to stdout',
     });

@@ -175,6 +175,24 @@ describe('the environment of a program', () => {
     });
   });
 
+  it('hints at whole names if two secrets of patterns differ in those', () => {
+    const matched = (name: string, glob: string): Assignment => ({
+      name,
+      glob,
+      value: Buffer.from('x'),
+    });
+    const hintOf = (secrets: Assignment[]): string | undefined =>
+      failure(() => buildEnvironment({}, secrets, { override: true })).hint;
+    const two = [matched('a.db', 'a.*'), matched('b.db', 'b.*')];
+    expect(hintOf(two)).toMatch(/^--full-names keeps whole names; name a variable with --env/);
+    expect(plain(buildEnvironment({}, two, { override: true, fullNames: true }))).toEqual({
+      A_DB: 'x',
+      B_DB: 'x',
+    });
+    // There too they would have one variable.
+    expect(hintOf([matched('a.db', 'a.*'), matched('a.Db', 'a.*')])).toMatch(/^name a variable/);
+  });
+
   it('has the secrets of references, of which no other secret takes the place', () => {
     const reference = { DB: 'credstash://a.db' };
     const resolved = [assigned('DB', 'a.db', 's3cret')];
