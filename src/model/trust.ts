@@ -188,6 +188,11 @@ export class TrustedKeys {
     );
   }
 
+  /** What to do if the key service does not have the one trusted key. */
+  get hintIfMissing(): string {
+    return `correct the ARN in ${this.#setting}, or name the region of the key with --kms-region`;
+  }
+
   #refusedEntry(message: string): CredstashError {
     return new CredstashError('ENTRY_NOT_TRUSTED', message, {
       hint: `if it is under another key of yours, add the ARN of that key to ${this.#setting}`,

@@ -91,8 +91,13 @@ export class AwsKeyService implements KeyService {
     // Without a KeyId the wrapped key names its own: entries of one table may be under several.
     const input = { CiphertextBlob: wrapped, EncryptionContext: context, KeyId: only };
     const key = only === undefined ? "the entry's key" : `the trusted key ${only}`;
-    const answer = await this.#call('kms:Decrypt', key, context, (options) =>
-      this.#kms.send(new DecryptCommand(input), options),
+    const hint = (only === undefined ? undefined : this.#trusted?.hintIfMissing) ?? HINT_IF_DELETED;
+    const answer = await this.#call(
+      'kms:Decrypt',
+      key,
+      context,
+      (options) => this.#kms.send(new DecryptCommand(input), options),
+      hint,
     );
     try {
       this.#trusted?.checkEntry(answer.KeyId);
@@ -138,6 +143,7 @@ export class AwsKeyService implements KeyService {
     resource: string,
     context: Context,
     send: (options: SendOptions) => Promise<T>,
+    hintIfMissing?: string,
   ): Promise<T> {
     return this.#patience.send(
       `KMS in ${this.#region}`,
@@ -146,18 +152,25 @@ export class AwsKeyService implements KeyService {
         // KMS says so only of a key that the request names for what is wrapped.
         const isOther = nameOf(error) === 'IncorrectKeyException';
         const refused = isOther ? this.#trusted?.notUnder(this.#region) : undefined;
-        return refused ?? fromKms(error, action, resource, this.#region, context);
+        return refused ?? fromKms(error, action, resource, this.#region, context, hintIfMissing);
       },
       this.#signal,
     );
   }
 }
 
+const HINT_IF_MISSING =
+  'name a key with -k and its region with --kms-region, or create one with that alias';
+/** Of an entry, which no option gives another key. */
+const HINT_IF_DELETED =
+  'the key is in another region, which --kms-region names, or it was deleted, and with it what is sealed under it';
+
 /**
  * What KMS answered, as an error of the project.
  *
  * @param action of IAM
  * @param resource what it was asked about: `the key alias/credstash`
+ * @param hintIfMissing what to do if there is no such key
  */
 export function fromKms(
   error: unknown,
@@ -165,6 +178,7 @@ export function fromKms(
   resource: string,
   region: string,
   context: Context = {},
+  hintIfMissing = HINT_IF_MISSING,
 ): CredstashError {
   const general = translate(error, { service: 'KMS', action, resource, region: region });
   switch (nameOf(error)) {
@@ -178,7 +192,7 @@ export function fromKms(
         : general;
     case 'NotFoundException':
       return new CredstashError('KEY_NOT_FOUND', `KMS cannot find ${resource} in ${region}`, {
-        hint: 'name a key with -k and its region with --kms-region, or create one with that alias',
+        hint: hintIfMissing,
         cause: general.cause,
       });
     case 'DisabledException':

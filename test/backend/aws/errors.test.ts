@@ -212,6 +212,8 @@ describe('an error', () => {
     );
     const error = await failure(keys.unwrap(Uint8Array.of(1), checkContext([['env', 'x']])));
     expect(error).toMatchObject({ code, exitStatus: 6 });
+    // No option gives an entry another key.
+    expect(error.hint ?? '').not.toContain('-k ');
     expect(everything(error)).not.toContain(CANARY);
   });
 
