@@ -59,13 +59,13 @@ export async function openAws(settings: AwsSettings): Promise<{
       ...serviceConfig(shared, endpoints, 'DYNAMODB', own.dynamodb),
       region: region.dynamodb,
     });
-  const patience = new ThrottleRetry({
+  const retry = new ThrottleRetry({
     tell: settings.waiting,
     attempts: shared.maxAttempts as number | undefined,
     counted: [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
   });
   const tellThrottling = onFailedAttempt('tellThrottling', (error) => {
-    if (isThrottling(error)) patience.sawThrottling();
+    if (isThrottling(error)) retry.sawThrottling();
   });
   if (!settings.clients?.dynamodb) {
     dynamodb.middlewareStack.use(rememberFailedHost);
@@ -108,7 +108,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     }
     return {
       kms,
-      keys: new AwsKeyService(kms, key, region.kms, patience, trusted),
+      keys: new AwsKeyService(kms, key, region.kms, retry, trusted),
       connect: () => early?.connect(kms, DecryptCommand) ?? Promise.resolve(),
     };
   };
@@ -141,21 +141,21 @@ export async function openAws(settings: AwsSettings): Promise<{
 
   return {
     keys: lazily(),
-    entries: new AwsEntryStore(new Table(dynamodb, table, region.dynamodb, patience)),
+    entries: new AwsEntryStore(new Table(dynamodb, table, region.dynamodb, retry)),
     place: { table, key, region: region.dynamodb, kmsRegion: region.kms },
     setup: async (options) => {
       // Checked before anything is made.
       const alias = options.createKey ? checkNewAlias(key) : undefined;
       const { setUp } = await import('./setup/table.ts');
       return setUp(
-        { dynamodb, table, region: region.dynamodb, patience, signal: options.signal },
+        { dynamodb, table, region: region.dynamodb, retry, signal: options.signal },
         alias === undefined
           ? undefined
           : async () => ({
               kms: (await service()).kms,
               alias,
               region: region.kms,
-              patience,
+              retry,
               signal: options.signal,
             }),
         options,

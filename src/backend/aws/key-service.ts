@@ -28,7 +28,7 @@ export class AwsKeyService implements KeyService {
   readonly #kms: KMSClient;
   readonly #key: string;
   readonly #region: string;
-  readonly #patience: ThrottleRetry;
+  readonly #retry: ThrottleRetry;
   readonly #trusted: TrustedKeys | undefined;
   readonly #signal: AbortSignal | undefined;
 
@@ -37,14 +37,14 @@ export class AwsKeyService implements KeyService {
     kms: KMSClient,
     key: string,
     region: string,
-    patience = new ThrottleRetry(),
+    retry = new ThrottleRetry(),
     trusted?: TrustedKeys,
     signal?: AbortSignal,
   ) {
     this.#kms = kms;
     this.#key = key;
     this.#region = region;
-    this.#patience = patience;
+    this.#retry = retry;
     this.#trusted = trusted;
     this.#signal = signal;
   }
@@ -54,7 +54,7 @@ export class AwsKeyService implements KeyService {
       this.#kms,
       this.#key,
       this.#region,
-      this.#patience,
+      this.#retry,
       this.#trusted,
       signal,
     );
@@ -145,7 +145,7 @@ export class AwsKeyService implements KeyService {
     send: (options: SendOptions) => Promise<T>,
     hintIfMissing?: string,
   ): Promise<T> {
-    return this.#patience.send(
+    return this.#retry.send(
       `KMS in ${this.#region}`,
       send,
       (error) => {

@@ -6,7 +6,7 @@ import { sleep } from '../../util/sleep.ts';
  * after a page of 1 MB, so the next page may have to wait for over four minutes.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/provisioned-capacity-mode.html
  */
-const PATIENCE_MS = 600_000;
+const LONGEST_RETRY_MS = 600_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 /** A request that takes longer is told as a wait. */
@@ -71,7 +71,7 @@ export class ThrottleRetry {
   }
 
   /** Whether nobody has said how often to try. */
-  get #isPatient(): boolean {
+  get #usesDefaultAttempts(): boolean {
     return !this.#counted && !process.env['AWS_MAX_ATTEMPTS'];
   }
 
@@ -92,7 +92,7 @@ export class ThrottleRetry {
       const isThrottled = this.#throttledAt >= start;
       told = {
         state: isThrottled ? THROTTLED : state,
-        until: isThrottled && this.#isPatient ? start + PATIENCE_MS : until,
+        until: isThrottled && this.#usesDefaultAttempts ? start + LONGEST_RETRY_MS : until,
       };
       this.#toldAgain.add(again);
       this.#tell({ resource, since: this.#since, ...told });
@@ -140,8 +140,8 @@ export class ThrottleRetry {
         } catch (cause) {
           signal?.throwIfAborted();
           const error = told(cause);
-          const end = start + PATIENCE_MS;
-          const isOver = !this.#isPatient || Date.now() + pause > end;
+          const end = start + LONGEST_RETRY_MS;
+          const isOver = !this.#usesDefaultAttempts || Date.now() + pause > end;
           if (isOver || !hasCode(error, 'THROTTLED')) throw error;
           wait.tell(end, THROTTLED);
           // With jitter: others wait for the same table.

@@ -12,7 +12,6 @@ import { CredstashError } from '../../errors.ts';
 import { compareUtf8, textOf } from '../../util/utf8.ts';
 import { inTransaction, type Row, type Value } from './sqlite.ts';
 import { RESTORE } from './errors.ts';
-import { settle } from './settle.ts';
 import type { Vault } from './vault.ts';
 
 /** What an entry is made of, and what a listing reads of it; both come with the labels. */
@@ -280,6 +279,18 @@ export class LocalEntryStore implements EntryStore {
       ),
     );
   }
+}
+
+/**
+ * The promise of a call that SQLite and the file system answer at once: what it throws rejects.
+ *
+ * @param signal when it is aborted, nothing is called, and its reason rejects
+ */
+export function settle<T>(call: () => T, signal?: AbortSignal): Promise<T> {
+  return new Promise((resolve) => {
+    signal?.throwIfAborted();
+    resolve(call());
+  });
 }
 
 function values(entry: Entry): Value[] {

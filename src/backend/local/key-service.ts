@@ -6,8 +6,7 @@ import { CredstashError } from '../../errors.ts';
 import { FORMATS } from '../../seal/formats.ts';
 import type { Found } from '../entry-store.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
-import { LocalEntryStore } from './entry-store.ts';
-import { settle } from './settle.ts';
+import { LocalEntryStore, settle } from './entry-store.ts';
 import type { Vault } from './vault.ts';
 
 const DATA_KEY_BYTES = 64;

@@ -24,7 +24,7 @@ const store = new AwsEntryStore(new Table(client, 'secrets', region));
 const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
 
 /** How setup creates a table here. */
-const patience = new ThrottleRetry();
+const retry = new ThrottleRetry();
 const options = { tags: {}, creating: () => Promise.resolve() };
 
 const CANARY = 'c2VjcmV0LWRhdGEta2V5';
@@ -256,7 +256,7 @@ describe('an error', () => {
   it('of a setup by ARN says which name to give', async () => {
     const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/secrets';
     expect(
-      await failure(createTable({ dynamodb: client, table: arn, region, patience }, options)),
+      await failure(createTable({ dynamodb: client, table: arn, region, retry }, options)),
     ).toMatchObject({
       code: 'USAGE',
       hint: '-t secrets -r eu-west-1',
@@ -266,8 +266,7 @@ describe('an error', () => {
 
   it('of a setup that may create no table does not come where it is there', async () => {
     const setup = async (): Promise<boolean> =>
-      (await createTable({ dynamodb: client, table: 'secrets', region, patience }, options))
-        .created;
+      (await createTable({ dynamodb: client, table: 'secrets', region, retry }, options)).created;
     dynamodb.on(CreateTableCommand).rejects(service('AccessDeniedException'));
     dynamodb.on(DescribeTableCommand).resolves({
       Table: {
@@ -289,7 +288,7 @@ describe('an error', () => {
     dynamodb.on(CreateTableCommand).resolves({});
     dynamodb.on(DescribeTableCommand).rejects(service('AccessDeniedException'));
     const table = 'secrets';
-    const setup = createTable({ dynamodb: client, table, region, patience }, options);
+    const setup = createTable({ dynamodb: client, table, region, retry }, options);
     expect(await failure(setup)).toMatchObject({
       code: 'ACCESS_DENIED',
       message: expect.stringContaining('dynamodb:DescribeTable') as unknown,
@@ -300,7 +299,7 @@ describe('an error', () => {
   it('of an answer without a table comes at once, too', async () => {
     dynamodb.on(CreateTableCommand).resolves({});
     dynamodb.on(DescribeTableCommand).resolves({});
-    const setup = createTable({ dynamodb: client, table: 'secrets', region, patience }, options);
+    const setup = createTable({ dynamodb: client, table: 'secrets', region, retry }, options);
     expect(await failure(setup)).toMatchObject({ code: 'UNREACHABLE' });
     expect(dynamodb.commandCalls(DescribeTableCommand)).toHaveLength(1);
   });

@@ -19,9 +19,9 @@ import { encodeItem } from '../../../src/model/item.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const waits: Parameters<OnWait>[0][] = [];
-const patience = new ThrottleRetry({ tell: (wait) => waits.push(wait) });
+const retry = new ThrottleRetry({ tell: (wait) => waits.push(wait) });
 const store = new AwsEntryStore(
-  new Table(new DynamoDBClient({ region: 'eu-west-1' }), 'secrets', 'eu-west-1', patience),
+  new Table(new DynamoDBClient({ region: 'eu-west-1' }), 'secrets', 'eu-west-1', retry),
 );
 
 function refusal(name: string): DynamoDBServiceException {
@@ -121,7 +121,7 @@ describe('a table that is throttled', () => {
     const { value, seconds } = await settled(walk());
     expect(value).toEqual(['0a', '0b', '1a', '1b', '2a', '2b', '3a', '3b']);
     expect(throttledSegments.map(({ size }) => size)).toEqual([0, 4, 1, 1, 1, 1, 1, 1, 1, 0]);
-    // Eight pages after the first, in over half an hour; the patience for one request is ten minutes.
+    // Eight pages after the first, in over half an hour; one request is tried for ten minutes.
     expect(seconds).toBeGreaterThan(8 * 256);
     expect(seconds).toBeLessThan(8 * 280);
     expect(waits.at(-1)).toBeUndefined();
@@ -225,7 +225,7 @@ describe('a KMS that throttles', () => {
     message: 'Rate exceeded',
   });
   const kms = mockClient(KMSClient);
-  const keys = new AwsKeyService(new KMSClient({}), 'alias/credstash', 'eu-west-1', patience);
+  const keys = new AwsKeyService(new KMSClient({}), 'alias/credstash', 'eu-west-1', retry);
   beforeEach(() => kms.reset());
 
   it('is waited for by many requests at once, which are told as one wait', async () => {

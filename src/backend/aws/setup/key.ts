@@ -9,13 +9,12 @@ import {
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms';
 import { CredstashError } from '../../../errors.ts';
-import { sleep } from '../../../util/sleep.ts';
 import { nameOf, translate, unreadable } from '../errors.ts';
+import { pollUntil } from '../poll.ts';
 import type { ThrottleRetry } from '../throttle-retry.ts';
 
 /** KMS knows of a new key or alias everywhere within seconds, and of a few within minutes. */
 const LONGEST_WAIT_MS = 60_000;
-const PAUSE_MS = 1000;
 /** The shortest that KMS takes. */
 const DAYS_UNTIL_DELETION = 7;
 
@@ -25,7 +24,7 @@ export interface AliasAt {
   readonly alias: string;
   readonly region: string;
   /** For a service that throttles. */
-  readonly patience: ThrottleRetry;
+  readonly retry: ThrottleRetry;
   /** Ends the setup between two requests, and in a wait. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -209,7 +208,7 @@ function whereOf({ alias, region }: AliasAt): {
 }
 
 function call<T>(at: AliasAt, action: string, send: () => Promise<T>): Promise<T> {
-  return at.patience.send(
+  return at.retry.send(
     `KMS in ${at.region}`,
     send,
     (error) => refused(at, error, action),
@@ -220,7 +219,7 @@ function call<T>(at: AliasAt, action: string, send: () => Promise<T>): Promise<T
 function refused(at: AliasAt, error: unknown, action: string): CredstashError {
   const general = translate(error, { ...whereOf(at), action });
   if (nameOf(error) !== 'LimitExceededException') return general;
-  // A quota, which no patience helps against.
+  // It is a quota: trying again does not help.
   return new CredstashError('KEY_UNUSABLE', `the quota of KMS in ${at.region} is used up`, {
     hint: 'ask AWS for more keys or aliases, or use one that is there with -k',
     cause: general.cause,
@@ -228,35 +227,27 @@ function refused(at: AliasAt, error: unknown, action: string): CredstashError {
 }
 
 /** What `send` gives, once KMS knows what was made just now. */
-async function soon<T>(
-  at: AliasAt,
-  action: string,
-  send: () => Promise<T | undefined>,
-): Promise<T> {
-  const end = Date.now() + LONGEST_WAIT_MS;
-  const wait = at.patience.watch(`the key ${at.alias}`);
-  try {
-    for (;;) {
-      const result = await call(at, action, async () => {
-        try {
-          return await send();
-        } catch (error) {
-          if (nameOf(error) === 'NotFoundException' && Date.now() < end) return undefined;
-          throw error;
-        }
-      });
-      if (result !== undefined) return result;
-      if (Date.now() >= end) {
-        throw new CredstashError(
-          'UNREACHABLE',
-          `KMS in ${at.region} does not know ${at.alias} after ${LONGEST_WAIT_MS / 1000} seconds`,
-          { hint: 'run setup again' },
-        );
+function soon<T>(at: AliasAt, action: string, send: () => Promise<T | undefined>): Promise<T> {
+  const attempt = (end: number): Promise<T | undefined> =>
+    call(at, action, async () => {
+      try {
+        return await send();
+      } catch (error) {
+        if (nameOf(error) === 'NotFoundException' && Date.now() < end) return undefined;
+        throw error;
       }
-      wait.tell(end, 'is not known to all of KMS yet');
-      await sleep(PAUSE_MS, at.signal);
-    }
-  } finally {
-    wait.end();
-  }
+    });
+  return pollUntil(attempt, {
+    resource: `the key ${at.alias}`,
+    state: 'is not known to all of KMS yet',
+    longestMs: LONGEST_WAIT_MS,
+    timeout: () =>
+      new CredstashError(
+        'UNREACHABLE',
+        `KMS in ${at.region} does not know ${at.alias} after ${LONGEST_WAIT_MS / 1000} seconds`,
+        { hint: 'run setup again' },
+      ),
+    retry: at.retry,
+    signal: at.signal,
+  });
 }

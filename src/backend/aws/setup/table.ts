@@ -8,15 +8,14 @@ import {
   UpdateTableCommand,
 } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../../errors.ts';
-import { sleep } from '../../../util/sleep.ts';
 import type { SetupOptions } from '../../setup.ts';
 import { nameOf, translate, unreadable } from '../errors.ts';
+import { pollUntil } from '../poll.ts';
 import type { ThrottleRetry } from '../throttle-retry.ts';
 import type { AliasAt } from './key.ts';
 
-/** A table is made in seconds. */
+/** DynamoDB makes a table in seconds. */
 const LONGEST_WAIT_MS = 300_000;
-const PAUSE_MS = 1000;
 
 /** A table, there or not. */
 export interface TableAt {
@@ -25,7 +24,7 @@ export interface TableAt {
   readonly table: string;
   readonly region: string;
   /** For a service that throttles. */
-  readonly patience: ThrottleRetry;
+  readonly retry: ThrottleRetry;
   /** Ends the setup between two requests, and in a wait. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -212,7 +211,7 @@ function whereOf(at: TableAt): { service: string; resource: string; region: stri
 }
 
 function call<T>(at: TableAt, action: string, send: () => Promise<T>): Promise<T> {
-  return at.patience.send(
+  return at.retry.send(
     resourceOf(at),
     send,
     (error) => translate(error, { ...whereOf(at), action }),
@@ -226,29 +225,23 @@ function call<T>(at: TableAt, action: string, send: () => Promise<T>): Promise<T
  * @param failing why it gives nothing yet: `is busy`
  * @throws CredstashError UNREACHABLE after five minutes
  */
-async function until<T>(
+function until<T>(
   at: TableAt,
   failing: string,
   action: string,
   send: () => Promise<T | undefined>,
 ): Promise<T> {
-  const end = Date.now() + LONGEST_WAIT_MS;
-  const wait = at.patience.watch(resourceOf(at));
-  try {
-    for (;;) {
-      const result = await call(at, action, send);
-      if (result !== undefined) return result;
-      if (Date.now() > end) {
-        throw new CredstashError(
-          'UNREACHABLE',
-          `${resourceOf(at)} in ${at.region} ${failing} after ${LONGEST_WAIT_MS / 60_000} minutes`,
-          { hint: 'that may still end: run setup again' },
-        );
-      }
-      wait.tell(end, failing);
-      await sleep(PAUSE_MS, at.signal);
-    }
-  } finally {
-    wait.end();
-  }
+  return pollUntil(() => call(at, action, send), {
+    resource: resourceOf(at),
+    state: failing,
+    longestMs: LONGEST_WAIT_MS,
+    timeout: () =>
+      new CredstashError(
+        'UNREACHABLE',
+        `${resourceOf(at)} in ${at.region} ${failing} after ${LONGEST_WAIT_MS / 60_000} minutes`,
+        { hint: 'that may still end: run setup again' },
+      ),
+    retry: at.retry,
+    signal: at.signal,
+  });
 }
