@@ -1,10 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { DATA_KEY_BYTES } from '../model/data-key.ts';
 import { digestAlgorithm } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import { utf8 } from '../util/utf8.ts';
-
-/** Both formats take a data key of exactly 64 bytes: 32 for AES-256, 32 for the HMAC. */
-export const DATA_KEY_BYTES = 64;
 
 /**
  * How what the current format's HMAC covers begins. What the original format's HMAC covers must never begin so: both formats

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAws } from '../../src/backend/aws/index.ts';
 import { openDatabase } from '../../src/backend/local/sqlite.ts';
+import type { MemoryItems } from '../../src/backend/memory/entry-store.ts';
+import { openMemory } from '../../src/backend/memory/index.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
 import type { Entry } from '../../src/model/entry.ts';
 import { itemSize, MAX_ITEM_BYTES } from '../../src/model/item.ts';
@@ -11,6 +13,17 @@ import { type Aws, dynamoEngines, startAws, table } from '../support/aws.ts';
 import { putRaw, scanRaw } from '../support/dynamo.ts';
 import { describeEntryStore } from './entry-store.ts';
 import { describeKeyService } from './key-service.ts';
+
+const lost: Entry = {
+  name: 'lost answer',
+  version: '0000000000000000001',
+  cipher: 'AES-256-GCM',
+  digest: 'SHA256',
+  created: '2026-11-23T10:00:00Z',
+  key: Buffer.from('key'),
+  contents: Buffer.from('contents'),
+  hmac: Buffer.from('hmac'),
+};
 
 describe('the local vault', () => {
   const folder = mkdtempSync(join(tmpdir(), 'credstash-contract-'));
@@ -52,6 +65,69 @@ describe('the local vault', () => {
   });
 });
 
+describe('memory', () => {
+  const items: MemoryItems = new Map();
+  const memory = openMemory(items);
+  afterAll(() => {
+    memory.close();
+  });
+
+  describeKeyService('in memory', () => memory.keys);
+  describeEntryStore('in memory', {
+    open: () => memory.entries,
+    hasTransactions: true,
+    putRaw: (item) => {
+      items.set(
+        JSON.stringify([item['name'], item['version']].map((key) => key && 'S' in key && key.S)),
+        item,
+      );
+      return Promise.resolve();
+    },
+  });
+
+  it('shares no bytes with its callers', async () => {
+    const entry = { ...lost, name: 'copied', key: Buffer.from('key') };
+    await memory.entries.create(entry);
+    entry.key.fill(0);
+    (await memory.entries.latest('copied'))?.key.fill(0);
+    expect((await memory.entries.latest('copied'))?.key).toEqual(
+      new Uint8Array(Buffer.from('key')),
+    );
+  });
+
+  it('keeps attributes that are not its own when it replaces and renumbers an entry', async () => {
+    const was = { ...lost, name: 'kept' };
+    await memory.entries.create(was);
+    const id = JSON.stringify(['kept', was.version]);
+    items.set(id, { ...items.get(id), owner: { S: 'them' } });
+    const changed = { ...was, key: Buffer.from('new key') };
+    await memory.entries.replace(changed, was);
+    expect(items.get(id)).toMatchObject({ owner: { S: 'them' } });
+    const other = { ...changed, version: '2' };
+    await memory.entries.renumber(other, changed);
+    expect(items.get(JSON.stringify(['kept', '2']))).toMatchObject({ owner: { S: 'them' } });
+    expect(items.has(id)).toBe(false);
+  });
+
+  it('refuses what no table would take', async () => {
+    const contents = new Uint8Array(MAX_ITEM_BYTES);
+    await expect(memory.entries.create({ ...lost, contents })).rejects.toMatchObject({
+      code: 'TOO_LARGE',
+    });
+  });
+
+  it('forgets everything when it is closed', async () => {
+    const closed = openMemory();
+    const { wrapped } = await closed.keys.generate(Object.freeze({}));
+    await closed.entries.create(lost);
+    closed.close();
+    expect(await closed.entries.latest(lost.name)).toBeUndefined();
+    await expect(closed.keys.unwrap(wrapped, Object.freeze({}))).rejects.toMatchObject({
+      code: 'WRONG_CONTEXT',
+    });
+  });
+});
+
 describe.each(dynamoEngines())('AWS on $name', ({ name, start }) => {
   let aws: Aws;
   let opened: Awaited<ReturnType<typeof openAws>>;
@@ -73,16 +149,7 @@ describe.each(dynamoEngines())('AWS on $name', ({ name, start }) => {
     putRaw: (item) => putRaw(aws.dynamo.url, table, item),
   });
 
-  const entry: Entry = {
-    name: 'lost answer',
-    version: '0000000000000000001',
-    cipher: 'AES-256-GCM',
-    digest: 'SHA256',
-    created: '2026-11-23T10:00:00Z',
-    key: Buffer.from('key'),
-    contents: Buffer.from('contents'),
-    hmac: Buffer.from('hmac'),
-  };
+  const entry = lost;
 
   it('takes an entry that is there with the same bytes for its own, whose answer was lost', async () => {
     await opened.entries.create(entry);

@@ -6,6 +6,7 @@ import {
   ReEncryptCommand,
 } from '@aws-sdk/client-kms';
 import { type Context } from '../../model/context.ts';
+import { DATA_KEY_BYTES } from '../../model/data-key.ts';
 import { CredstashError, ServiceAnswer } from '../../errors.ts';
 import type { TrustedKeys } from '../../model/trust.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
@@ -14,8 +15,6 @@ import { ThrottleRetry, type SendOptions } from './throttle-retry.ts';
 
 /** For whoever loads this: loading the package itself would bring all of it. */
 export { DecryptCommand, KMSClient };
-
-const DATA_KEY_BYTES = 64;
 
 /**
  * Data keys by AWS KMS, under the master key `key` of one region.

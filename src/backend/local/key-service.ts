@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { gcm } from '@noble/ciphers/aes.js';
+import { DATA_KEY_BYTES } from '../../model/data-key.ts';
+import { unwrapKey, wrapKey } from '../../seal/wrap-key.ts';
 import { type Context, encodeContext, pairsOf } from '../../model/context.ts';
 import type { Entry } from '../../model/entry.ts';
 import { CredstashError } from '../../errors.ts';
@@ -9,18 +10,7 @@ import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { LocalEntryStore, settle } from './entry-store.ts';
 import type { Vault } from './vault.ts';
 
-const DATA_KEY_BYTES = 64;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-
-/**
- * Wraps data keys under a vault's master key:
- *
- *     wrapped = nonce (12, random) ‖ AES-256-GCM(master key, nonce, data key, AAD = canonical context)
- *
- * so that a wrong context fails here as it does on KMS. Random nonces allow 2^32 puts to a vault (NIST SP
- * 800-38D, 8.3).
- */
+/** Wraps data keys under a vault's master key. */
 export class LocalKeyService implements KeyService {
   readonly #vault: Vault;
   readonly #signal: AbortSignal | undefined;
@@ -38,7 +28,7 @@ export class LocalKeyService implements KeyService {
   }
 
   warmUp(): void {
-    // It is at hand.
+    // No-op: the master key is a local file.
   }
 
   async generate(context: Context): Promise<DataKey> {
@@ -80,13 +70,11 @@ export class LocalKeyService implements KeyService {
   }
 
   #wrap(plaintext: Uint8Array, context: Context): Uint8Array {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = gcm(this.#vault.masterKey(), nonce, encodeContext(context));
-    return Buffer.concat([nonce, cipher.encrypt(plaintext)]);
+    return wrapKey(this.#vault.masterKey(), plaintext, context);
   }
 
   #unwrap(wrapped: Uint8Array, context: Context): Uint8Array {
-    const dataKey = unwrapDataKey(this.#vault.masterKey(), wrapped, context);
+    const dataKey = unwrapKey(this.#vault.masterKey(), wrapped, context);
     if (dataKey) return dataKey;
     throw wrongContext(`the vault ${this.#vault.folder}`, context);
   }
@@ -123,8 +111,7 @@ export async function unwrapStored(
   for await (const found of new LocalEntryStore(vault, signal).scan()) {
     for (const each of [noPairs, pairs]) {
       const wrapped = wrappedOf(found, each);
-      const dataKey =
-        wrapped && unwrapDataKey(vault.masterKey(), wrapped.entry.key, wrapped.context);
+      const dataKey = wrapped && unwrapKey(vault.masterKey(), wrapped.entry.key, wrapped.context);
       if (dataKey) return { entry: wrapped.entry, dataKey };
     }
   }
@@ -139,20 +126,5 @@ function wrappedOf(found: Found, pairs: Context): { entry: Entry; context: Conte
   } catch (error) {
     if (error instanceof CredstashError) return undefined;
     throw error;
-  }
-}
-
-/** The data key; undefined if it was wrapped under another key or context, or is damaged: the tag cannot tell which. */
-function unwrapDataKey(
-  masterKey: Uint8Array,
-  wrapped: Uint8Array,
-  context: Context,
-): Uint8Array | undefined {
-  if (wrapped.length !== NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES) return undefined;
-  const nonce = wrapped.subarray(0, NONCE_BYTES);
-  try {
-    return gcm(masterKey, nonce, encodeContext(context)).decrypt(wrapped.subarray(NONCE_BYTES));
-  } catch {
-    return undefined;
   }
 }

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { gcm } from '@noble/ciphers/aes.js';
+import { type Context, encodeContext } from '../model/context.ts';
+import { DATA_KEY_BYTES } from '../model/data-key.ts';
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/**
+ * Wraps a data key under a master key of 32 bytes, for backends without a key service of their own:
+ *
+ *     wrapped = nonce (12, random) ‖ AES-256-GCM(master key, nonce, data key, AAD = canonical context)
+ *
+ * so that a wrong context fails as it does on KMS. Random nonces allow 2^32 puts under one master key (NIST SP 800-38D,
+ * 8.3).
+ */
+export function wrapKey(masterKey: Uint8Array, dataKey: Uint8Array, context: Context): Uint8Array {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = gcm(masterKey, nonce, encodeContext(context));
+  return Buffer.concat([nonce, cipher.encrypt(dataKey)]);
+}
+
+/**
+ * The data key of `wrapped`, which the caller wipes; undefined if it was wrapped under another master key or context, or is
+ * damaged: the tag cannot tell which.
+ */
+export function unwrapKey(
+  masterKey: Uint8Array,
+  wrapped: Uint8Array,
+  context: Context,
+): Uint8Array | undefined {
+  if (wrapped.length !== NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES) return undefined;
+  const nonce = wrapped.subarray(0, NONCE_BYTES);
+  try {
+    return gcm(masterKey, nonce, encodeContext(context)).decrypt(wrapped.subarray(NONCE_BYTES));
+  } catch {
+    return undefined;
+  }
+}
