@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { EntryStore } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
-import { Flows } from '../src/flows.ts';
+import { Credstash } from '../src/credstash.ts';
 import type { Secret } from '../src/model/entry.ts';
 import { parseItem } from '../src/model/item.ts';
 import { csv } from '../src/format/csv.ts';
@@ -15,7 +15,7 @@ import { yaml } from '../src/format/yaml.ts';
 import { fromJson, originals } from './seal/vectors.ts';
 
 /*
- * What 1.17.1 prints for a table that it wrote (test/golden/make.py) is what our flows and formats make of that table.
+ * What 1.17.1 prints for a table that it wrote (test/golden/make.py) is what our operations and formats make of that table.
  */
 const golden = (file: string): string =>
   readFileSync(join(import.meta.dirname, 'golden', file), 'utf8');
@@ -31,12 +31,12 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   for (const item of items) yield await Promise.resolve(item);
 }
 
-function flows(keys: KeyService, entries: EntryStore): Flows {
-  return new Flows(() => Promise.resolve({ keys, entries }));
+function over(keys: KeyService, entries: EntryStore): Credstash {
+  return Credstash.over({ keys, entries });
 }
 
 const entries = table.map(({ entry }) => entry);
-const credstash = flows(
+const credstash = over(
   {
     warmUp: () => undefined,
     unwrap: (wrapped, context) => {

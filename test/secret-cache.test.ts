@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { type CacheOptions, SecretCache } from '../src/secret-cache.ts';
 import { Credstash } from '../src/credstash.ts';
 import { CredstashError, type ErrorCode, hasCode } from '../src/errors.ts';
-import type { GetOptions } from '../src/flows.ts';
+import type { GetOptions } from '../src/operations/options.ts';
 import { createTable, type Dynamo, startDynalite } from './support/dynamo.ts';
 import { type KmsServer, startKmsServer } from './support/kms-server.ts';
 import { awsError, type Meddle, type Recorder, startRecorder } from './support/recorder.ts';

@@ -8,11 +8,11 @@ import { compareUtf8 } from '../util/utf8.ts';
 import type { Change, ChangeOptions, RewriteOptions, Target } from './options.ts';
 
 /*
- * What the flows have in common that change many entries: they know all that they will do before they begin, do it at a
- * bounded rate, go on behind what fails, and can be stopped and run again.
+ * What the operations that change many entries have in common: they know all that they will do before they begin, work at a
+ * bounded rate, go on after a failure, and can be stopped and run again.
  */
 
-/** How many entries are changed at once, unless the flow says otherwise. */
+/** How many entries are changed at once, unless the operation says otherwise. */
 const CHANGES_AT_ONCE = 8;
 
 /** Changes a second: a table and a key that others work with should not notice. */

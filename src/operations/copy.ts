@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.ts';
+import { type Backend, type BackendSource, openBackend, openToWrite } from '../backend/backend.ts';
 import {
   markAboutAll,
   type BeginChange,
@@ -6,7 +6,7 @@ import {
   checkRewrite,
   concernsOneEntry,
 } from './batch.ts';
-import { matching } from './list.ts';
+import { listMatching } from './list.ts';
 import type { RewriteOptions, Change } from './options.ts';
 import type { Context } from '../model/context.ts';
 import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
@@ -41,19 +41,21 @@ interface Copying {
   readonly dryRun: boolean;
 }
 
-/**
- * `Flows.copy`.
- *
- * @param open opens both backends, once the options are checked
- */
+/** Copies entries to another table or vault, under the same versions: `Credstash.copy`. */
 export async function* copy(
-  open: () => Promise<{ from: Backend; to: Backend }>,
+  source: BackendSource,
+  target: BackendSource,
   options: CopyOptions,
 ): AsyncGenerator<Change> {
   const { onOvertaken } = options;
   const { glob, context } = checkRewrite(options, 'open');
-  const copying = { ...(await open()), pairs: context, dryRun: options.dryRun ?? false };
-  const all = await matching(copying.from, glob, options.progress);
+  const copying: Copying = {
+    from: await openBackend(source),
+    to: await openToWrite(target),
+    pairs: context,
+    dryRun: options.dryRun ?? false,
+  };
+  const all = await listMatching(copying.from, glob, options.progress);
   // The newest of each first, and the others once it is there: a run that is cut short, or an entry that fails, makes no old
   // value the newest one there.
   const targets = [...byName(all).values()].flatMap((versions) =>

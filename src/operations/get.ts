@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.ts';
+import { type BackendSource, openBackend, type Backend } from '../backend/backend.ts';
 import { validateContext, bindName, type Context } from '../model/context.ts';
 import type { Entry } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
@@ -10,6 +10,46 @@ import { checkWhich, type Which } from '../model/selector.ts';
 import { checkName } from '../model/name.ts';
 import type { GetOptions, Target } from './options.ts';
 import { nameEntry, secretNotFound, versionNotFound } from './errors.ts';
+
+/** Reads and opens one version of a secret: `Credstash.get`. */
+export async function get(
+  source: BackendSource,
+  name: string,
+  options: GetOptions = {},
+): Promise<Uint8Array> {
+  const request = checkGet(name, options);
+  return fetchSecret(await openBackend(source), request);
+}
+
+/** Reads and opens the entry of a checked request. */
+export async function fetchSecret(
+  backend: Backend,
+  { name, which, context }: Request,
+): Promise<Uint8Array> {
+  backend.keys.warmUp();
+  return openEntry(backend, await requireEntry(backend, name, which), context);
+}
+
+/** A get of which everything has been checked: `context` is the user's pairs. */
+export interface Request {
+  readonly name: string;
+  readonly which: Which;
+  readonly context: Context;
+}
+
+/**
+ * Checks all that can be checked of a get before the first request.
+ *
+ * @throws CredstashError USAGE
+ */
+export function checkGet(name: string, options: GetOptions): Request {
+  checkName(name);
+  const which = checkWhich(options);
+  const context = validateContext(options.context, 'open');
+  // The longer one of both formats' contexts: an entry's cipher is known only after the first request.
+  bindName(context, name);
+  return { name, which, context };
+}
 
 /** @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND */
 export async function requireEntry(backend: Backend, name: string, which: Which): Promise<Entry> {
@@ -80,27 +120,6 @@ export function contextOf({ formats }: Backend, entry: Entry, pairs: Context): C
     if (!(error instanceof CredstashError)) throw error;
     throw new CredstashError('WRONG_CONTEXT', error.message, { hint: error.hint });
   }
-}
-
-/** A get of which everything has been checked: `context` is the user's pairs. */
-export interface Request {
-  readonly name: string;
-  readonly which: Which;
-  readonly context: Context;
-}
-
-/**
- * Checks all that can be checked of a get before the first request.
- *
- * @throws CredstashError USAGE
- */
-export function checkGet(name: string, options: GetOptions): Request {
-  checkName(name);
-  const which = checkWhich(options);
-  const context = validateContext(options.context, 'open');
-  // The longer one of both formats' contexts: an entry's cipher is known only after the first request.
-  bindName(context, name);
-  return { name, which, context };
 }
 
 /** What two gets have in common only if they give the same bytes. */

@@ -1,6 +1,6 @@
-import type { Backend } from '../backend/backend.ts';
+import { type Backend, type BackendSource, openToWrite } from '../backend/backend.ts';
 import { markAboutAll, type BeginChange, runBatch, checkRewrite, sortByVersion } from './batch.ts';
-import { matching } from './list.ts';
+import { listMatching } from './list.ts';
 import type { RewriteOptions, Change, Target } from './options.ts';
 import type { Context } from '../model/context.ts';
 import type { DataKey } from '../backend/key-service.ts';
@@ -23,14 +23,14 @@ export interface MigrateOptions extends RewriteOptions {
   readonly cipher?: string | undefined;
 }
 
-/** `Flows.migrate`. @param open opens the backend, once the options are checked */
+/** Seals the entries whose name matches in another format: `Credstash.migrate`. */
 export async function* migrate(
-  open: () => Promise<Backend>,
+  source: BackendSource,
   options: MigrateOptions,
 ): AsyncGenerator<Change> {
   const { glob, context } = checkRewrite(options, 'seal');
   const { cipher } = checkSealing({ cipher: options.cipher });
-  const backend = await open();
+  const backend = await openToWrite(source);
   checkCipher(backend.formats, cipher);
   const { headers, originals } = await survey(backend, glob, cipher, options);
   const targets = headers.filter((header) => header.cipher !== cipher);
@@ -48,7 +48,7 @@ async function survey(
   cipher: Entry['cipher'],
   { progress }: MigrateOptions,
 ): Promise<{ headers: EntryHeader[]; originals?: Originals }> {
-  if (cipher === 'AES-256-CTR') return { headers: await matching(backend, glob, progress) };
+  if (cipher === 'AES-256-CTR') return { headers: await listMatching(backend, glob, progress) };
   const headers: EntryHeader[] = [];
   const originals = await Originals.scan(backend, progress, (header) => {
     if (matches(glob, header.name)) headers.push(header);

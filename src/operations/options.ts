@@ -65,9 +65,20 @@ export interface ChangeOptions extends ProgressOptions {
   readonly rate?: number | undefined;
 }
 
+/** The limit of a whole instance, which an operation on many secrets keeps to. */
+export interface Limit {
+  /** How many secrets are read or stored at once, at most. */
+  readonly maxConcurrency?: number | undefined;
+}
+
 export interface RewriteOptions extends ChangeOptions {
   /** Which names, with `*` for any run of characters; default: all. */
   readonly glob?: string | undefined;
   /** The pairs that the secrets were put with. */
   readonly context?: Context | undefined;
+}
+
+/** How many secrets an operation works on at once: `most`, or fewer if the instance has a lower limit. */
+export function limitTo(most: number, { maxConcurrency = most }: Limit): number {
+  return Math.min(most, maxConcurrency);
 }

@@ -1,6 +1,6 @@
-import type { Backend } from '../backend/backend.ts';
+import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
 import { type BeginChange, runBatch, checkRewrite } from './batch.ts';
-import { matching } from './list.ts';
+import { listMatching } from './list.ts';
 import type { RewriteOptions, ChangeOptions, Change, Target } from './options.ts';
 import type { Context } from '../model/context.ts';
 import { CredstashError } from '../errors.ts';
@@ -17,16 +17,15 @@ import { isUnpadded, padVersion } from '../model/version.ts';
  * is padded last, so that a reader gets it until the highest number takes its place. A run that was cut short goes on with
  * the rest when it is run again.
  *
- * @param open opens the backend, once the options are checked
  * @throws CredstashError USAGE for bad input
  */
 export async function* padVersions(
-  open: () => Promise<Backend>,
+  source: BackendSource,
   options: RewriteOptions,
 ): AsyncGenerator<Change> {
   const { glob, context } = checkRewrite(options, 'open');
-  const backend = await open();
-  const targets = (await matching(backend, glob, options.progress)).filter(({ version }) =>
+  const backend = await openBackend(source);
+  const targets = (await listMatching(backend, glob, options.progress)).filter(({ version }) =>
     isUnpadded(version),
   );
   // One at a time: their order matters.

@@ -1,7 +1,7 @@
-import type { Backend } from '../backend/backend.ts';
+import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
 import { conflict } from '../backend/entry-store.ts';
 import { runBatch, checkRewrite } from './batch.ts';
-import { matching } from './list.ts';
+import { listMatching } from './list.ts';
 import type { RewriteOptions, Change } from './options.ts';
 import type { Context } from '../model/context.ts';
 import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
@@ -24,11 +24,8 @@ export interface PruneOptions extends RewriteOptions {
   readonly verify?: boolean | undefined;
 }
 
-/** `Flows.prune`. @param open opens the backend, once the options are checked */
-export async function* prune(
-  open: () => Promise<Backend>,
-  options: PruneOptions,
-): AsyncGenerator<Change> {
+/** Deletes old versions of the secrets whose name matches: `Credstash.prune`. */
+export async function* prune(source: BackendSource, options: PruneOptions): AsyncGenerator<Change> {
   const { keep, olderThan, verify = true } = options;
   const { glob, context } = checkRewrite(options, 'open');
   if (!Number.isSafeInteger(keep) || keep < 1) {
@@ -37,11 +34,11 @@ export async function* prune(
   if (olderThan !== undefined && !(olderThan >= 0)) {
     throw new CredstashError('USAGE', 'an age is not below 0');
   }
-  const backend = await open();
+  const backend = await openBackend(source);
   const before = olderThan === undefined ? undefined : Date.now() - olderThan;
   const doomed: EntryHeader[] = [];
   const staying = new Map<string, EntryHeader[]>();
-  for (const [name, versions] of byName(await matching(backend, glob, options.progress))) {
+  for (const [name, versions] of byName(await listMatching(backend, glob, options.progress))) {
     // They come by version, so that the oldest go first.
     const isDoomed = (header: EntryHeader, i: number): boolean =>
       i < versions.length - keep && !header.labels && isBefore(header, before);

@@ -1,20 +1,20 @@
-import type { Backend } from '../backend/backend.ts';
+import { type Backend, type BackendSource, openToWrite } from '../backend/backend.ts';
 import type { Entry } from '../model/entry.ts';
 import type { Context } from '../model/context.ts';
 import { checkRewrite, runBatch } from './batch.ts';
 import { contextOf, findCurrent } from './get.ts';
 import { nameEntry } from './errors.ts';
-import { matching } from './list.ts';
+import { listMatching } from './list.ts';
 import type { RewriteOptions, Change } from './options.ts';
 
-/** `Flows.rekey`. @param open opens the backend, once the options are checked */
+/** Wraps the data keys of the entries whose name matches under the present master key: `Credstash.rekey`. */
 export async function* rekey(
-  open: () => Promise<Backend>,
+  source: BackendSource,
   options: RewriteOptions,
 ): AsyncGenerator<Change> {
   const { glob, context } = checkRewrite(options, 'open');
-  const backend = await open();
-  const targets = await matching(backend, glob, options.progress);
+  const backend = await openToWrite(source);
+  const targets = await listMatching(backend, glob, options.progress);
   yield* runBatch(targets, options, async (target, begin) => {
     const entry = await findCurrent(backend, target);
     if (!entry) return false;

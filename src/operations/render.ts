@@ -1,4 +1,8 @@
-import type { Context } from '../model/context.ts';
+import type { BackendSource } from '../backend/backend.ts';
+import { validateContext, type Context } from '../model/context.ts';
+import type { ProgressOptions } from '../util/progress.ts';
+import { getMany } from './get-many.ts';
+import type { Limit } from './options.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import {
   inContext,
@@ -43,6 +47,16 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     },
   ],
 ]);
+
+/** Puts secrets in the place of a template's references: `Credstash.render`. */
+export async function render(
+  source: BackendSource,
+  template: Uint8Array,
+  options: ProgressOptions & Limit & { readonly context?: Context | undefined } = {},
+): Promise<Uint8Array> {
+  const { texts, slots } = parseTemplate(template, validateContext(options.context, 'open'));
+  return fill(texts, await getMany(source, slots, options));
+}
 
 /**
  * Takes a template apart at each `{{ REFERENCE }}` and `{{ REFERENCE | FILTER }}`; white space inside the braces is

@@ -1,13 +1,13 @@
 /**
- * Told how far a flow is, at its start and after each step: how much is done, and of how much. The total is undefined
+ * Told how far an operation is, at its start and after each step: how much is done, and of how much. The total is undefined
  * while entries are read, because nobody knows how many there are. It is called often, and must neither throw nor take
  * long.
  */
 export type Progress = (done: number, total: number | undefined) => void;
 
-/** What can be said of any flow. */
+/** The options of every operation. */
 export interface CallOptions {
-  /** Ends the flow once it is aborted: it rejects with the signal's reason. What is under way may still be done. */
+  /** Ends the operation once it is aborted: it rejects with the signal's reason. A request that is under way may still succeed. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -19,7 +19,7 @@ export function combineSignals(
   return one && other && one !== other ? AbortSignal.any([one, other]) : (one ?? other);
 }
 
-/** What can be said of a flow that takes long. */
+/** The options of an operation that takes long. */
 export interface ProgressOptions extends CallOptions {
   readonly progress?: Progress | undefined;
 }

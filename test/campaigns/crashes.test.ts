@@ -15,7 +15,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { Flows } from '../../src/flows.ts';
+import { Credstash } from '../../src/credstash.ts';
 import {
   failed,
   ok,
@@ -44,6 +44,7 @@ const AT_ONCE = 8;
 
 /** A value that no other put has; sometimes one that takes many pages. */
 let values = 0;
+
 function newValue(): string {
   return `value ${++values} ${'x'.repeat(random.of([0, 10, 300, 1000, 3000, 3000, 3000, 30_000]))}`;
 }
@@ -51,7 +52,7 @@ function newValue(): string {
 /** Every entry, opened: `name version` and its value. */
 async function held(folder: string): Promise<Map<string, string>> {
   const { keys, entries, vault } = openLocal(folder, { create: false });
-  const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: entries }));
+  const credstash = Credstash.over({ keys: keys, entries: entries });
   const all = new Map<string, string>();
   for (const { name, version } of await credstash.list()) {
     const value = await credstash.get(name, { version });
@@ -288,7 +289,7 @@ test('writers that are killed lose nothing and leave nothing half done', { timeo
   /** Puts versions of these names, undisturbed. */
   const prepare = async (names: readonly string[]): Promise<void> => {
     const { keys, entries, vault } = openLocal(folder, { create: true });
-    const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: entries }));
+    const credstash = Credstash.over({ keys: keys, entries: entries });
     for (const name of names) {
       const value = newValue();
       const { version } = await credstash.put(name, Buffer.from(value), { autoversion: true });

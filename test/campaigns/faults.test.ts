@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openAws } from '../../src/backend/aws/index.ts';
-import { Flows } from '../../src/flows.ts';
+import { Credstash } from '../../src/credstash.ts';
 import { compareUtf8 } from '../../src/util/utf8.ts';
 import { awsEnv } from '../end-to-end/backends.ts';
 import { createTable, type Dynamo, startDynalite } from '../support/dynamo.ts';
@@ -17,9 +17,9 @@ import { size, Tally, timeout } from './campaign.ts';
  * once do one thing after the other, each to secrets of its own; after everything that writes, what is in the table is
  * read over a connection that does not fail, and compared with what the command said.
  */
-
 const TABLE = 'credential-store';
 const LANES = size(2, 4);
+
 /** Secrets of a lane. */
 const NAMES = size(3, 5);
 const timeoutMs = 400_000;
@@ -205,10 +205,10 @@ interface Ended {
 }
 
 /** The table over a connection that does not fail. */
-async function withClean<T>(use: (credstash: Flows) => Promise<T>): Promise<T> {
+async function withClean<T>(use: (credstash: Credstash) => Promise<T>): Promise<T> {
   const aws = await openAws({ table: TABLE, key: 'alias/credstash', region: 'us-east-1' });
   try {
-    return await use(new Flows(() => Promise.resolve({ keys: aws.keys, entries: aws.entries })));
+    return await use(Credstash.over({ keys: aws.keys, entries: aws.entries }));
   } finally {
     aws.close();
   }

@@ -9,18 +9,18 @@ import { openLocal } from '../../src/backend/local/index.ts';
 import type { Change } from '../../src/operations/options.ts';
 import type { Entry } from '../../src/model/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
-import { Flows } from '../../src/flows.ts';
+import { Credstash } from '../../src/credstash.ts';
 
 let folder: string;
 let vault: ReturnType<typeof openLocal>;
-let flows: Flows;
+let credstash: Credstash;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'credstash-rewrite-'));
   vault = openLocal(join(folder, 'vault'), { create: true });
-  flows = over({});
+  credstash = over({});
   for (const name of ['a', 'b', 'c']) {
-    await flows.put(name, Buffer.from(`of ${name}`), { cipher: 'AES-256-CTR' });
+    await credstash.put(name, Buffer.from(`of ${name}`), { cipher: 'AES-256-CTR' });
   }
 });
 afterEach(() => {
@@ -28,14 +28,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The flows over the vault, with some of it replaced. */
+/** A `Credstash` over the vault, with some of it replaced. */
 function over({
   keys = {},
   entries = {},
 }: {
   keys?: Partial<KeyService>;
   entries?: Partial<EntryStore>;
-}): Flows {
+}): Credstash {
   const proxy = <T extends object>(target: T, own: object): T =>
     new Proxy(target, {
       get: (_, name) => {
@@ -47,7 +47,7 @@ function over({
     keys: proxy(vault.keys, keys),
     entries: proxy(vault.entries, entries),
   };
-  return new Flows(() => Promise.resolve(backend));
+  return Credstash.over(backend);
 }
 
 async function all(): Promise<Entry[]> {
@@ -96,12 +96,12 @@ it('migrate puts back what does not read back, and stops', async () => {
 });
 
 it('copy takes no old version where the newest one failed', async () => {
-  await flows.put('a', Buffer.from('newer'), { autoversion: true });
+  await credstash.put('a', Buffer.from('newer'), { autoversion: true });
   const newest = (await vault.entries.latest('a')) as Entry;
   await vault.entries.replace({ ...newest, comment: 'changed' }, newest);
   const there = openLocal(join(folder, 'there'), { create: true });
-  const to = new Flows(() => Promise.resolve(there));
-  expect(await outcomes(flows.copy(to))).toEqual([
+  const to = Credstash.over(there);
+  expect(await outcomes(credstash.copy(to))).toEqual([
     'a INTEGRITY',
     'a INTEGRITY',
     'b changed',
@@ -112,17 +112,17 @@ it('copy takes no old version where the newest one failed', async () => {
 });
 
 it('migrate takes its format from its own option only', async () => {
-  const originals = new Flows(() => Promise.resolve(vault), { cipher: 'AES-256-CTR' });
-  await flows.put('new', Buffer.from('of new'));
+  const originals = Credstash.over(vault, { cipher: 'AES-256-CTR' });
+  await credstash.put('new', Buffer.from('of new'));
   expect(await outcomes(originals.migrate())).toEqual(['a changed', 'b changed', 'c changed']);
   const back = originals.migrate({ glob: 'new', cipher: 'AES-256-CTR' });
   expect(await outcomes(back)).toEqual(['new changed']);
 });
 
 it('rollback keeps how the hmac of another port stands', async () => {
-  await flows.put('port', Buffer.from('one'), { cipher: 'AES-256-CTR', hmacAsText: true });
-  await flows.put('port', Buffer.from('two'), { autoversion: true });
-  await flows.rollback('port');
+  await credstash.put('port', Buffer.from('one'), { cipher: 'AES-256-CTR', hmacAsText: true });
+  await credstash.put('port', Buffer.from('two'), { autoversion: true });
+  await credstash.rollback('port');
   expect(await vault.entries.latest('port')).toMatchObject({
     cipher: 'AES-256-CTR',
     hmacAsText: true,
@@ -131,15 +131,20 @@ it('rollback keeps how the hmac of another port stands', async () => {
 
 it('rollback takes the version as it stands, where another spelling of it is there too', async () => {
   for (const version of ['3', '4']) {
-    await flows.put('spelled', Buffer.from(`plain ${version}`), { version, exactVersion: true });
+    await credstash.put('spelled', Buffer.from(`plain ${version}`), {
+      version,
+      exactVersion: true,
+    });
   }
-  await flows.put('spelled', Buffer.from('padded 3'), { version: '3' });
+  await credstash.put('spelled', Buffer.from('padded 3'), { version: '3' });
   // By their bytes, `3` and `4` come after the padded one.
-  await expect(flows.rollback('spelled')).rejects.toMatchObject({ code: 'VERSION_NOT_NUMERIC' });
-  await flows.put('spelled', Buffer.from('newest'), { version: '5'.repeat(19) });
-  const { from } = await flows.rollback('spelled', { version: '4' });
+  await expect(credstash.rollback('spelled')).rejects.toMatchObject({
+    code: 'VERSION_NOT_NUMERIC',
+  });
+  await credstash.put('spelled', Buffer.from('newest'), { version: '5'.repeat(19) });
+  const { from } = await credstash.rollback('spelled', { version: '4' });
   expect(from).toBe('4');
-  expect(Buffer.from(await flows.get('spelled')).toString()).toBe('plain 4');
+  expect(Buffer.from(await credstash.get('spelled')).toString()).toBe('plain 4');
 });
 
 describe('original entries that stand twice', () => {
@@ -149,7 +154,7 @@ describe('original entries that stand twice', () => {
   };
 
   it('are refused however many there are, without comparing each with each', async () => {
-    await flows.put('long', Buffer.from('a long value'), { cipher: 'AES-256-CTR' });
+    await credstash.put('long', Buffer.from('a long value'), { cipher: 'AES-256-CTR' });
     const one = await copyOf('long', 'z', 1);
     const copies = Array.from({ length: 20_000 }, (_, i) => ({ ...one, version: String(i + 1) }));
     const entries: Partial<Backend['entries']> = {
@@ -188,15 +193,15 @@ describe('original entries that stand twice', () => {
 
   it('are each on its own where only the data key is the same, or only the contents', async () => {
     const long = Buffer.from('a value of more than eight bytes');
-    for (const name of ['d', 'e', 'f']) await flows.put(name, long, { cipher: 'AES-256-CTR' });
+    for (const name of ['d', 'e', 'f']) await credstash.put(name, long, { cipher: 'AES-256-CTR' });
     const [d, e, f] = await Promise.all(
       ['d', 'e', 'f'].map(async (name) => (await vault.entries.latest(name)) as Entry),
     );
     if (!d || !e || !f) throw new Error('not stored');
     await vault.entries.replace({ ...e, key: d.key }, e);
     await vault.entries.replace({ ...f, contents: d.contents }, f);
-    expect(await outcomes(flows.migrate({ glob: 'd' }))).toEqual(['d INTEGRITY']);
-    expect(await outcomes(flows.migrate())).toEqual([
+    expect(await outcomes(credstash.migrate({ glob: 'd' }))).toEqual(['d INTEGRITY']);
+    expect(await outcomes(credstash.migrate())).toEqual([
       'a changed',
       'b changed',
       'c changed',
@@ -208,7 +213,8 @@ describe('original entries that stand twice', () => {
 });
 
 it('prune deletes nothing where a version that stays was deleted after the listing', async () => {
-  for (const value of ['2', '3']) await flows.put('a', Buffer.from(value), { autoversion: true });
+  for (const value of ['2', '3'])
+    await credstash.put('a', Buffer.from(value), { autoversion: true });
   let reads = 0;
   const at: Backend['entries']['get'] = async (name, version) => {
     if (reads++ === 0) await vault.entries.remove(name, version);
@@ -218,11 +224,11 @@ it('prune deletes nothing where a version that stays was deleted after the listi
     'a CONFLICT',
     'a CONFLICT',
   ]);
-  expect(await flows.history('a')).toHaveLength(2);
+  expect(await credstash.history('a')).toHaveLength(2);
 });
 
 it('prune of a table whose key service does not answer ends there', async () => {
-  for (const name of ['a', 'b']) await flows.put(name, Buffer.from('x'), { autoversion: true });
+  for (const name of ['a', 'b']) await credstash.put(name, Buffer.from('x'), { autoversion: true });
   const unwrap = vi.fn(() => Promise.reject(new CredstashError('UNREACHABLE', 'on purpose')));
   const options = { keep: 1, maxConcurrency: 1 };
   expect(await outcomes(over({ keys: { unwrap } }).prune(options))).toEqual([

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CredstashError, TargetError } from '../../errors.ts';
-import type { Overtaken } from '../../flows.ts';
+import type { Overtaken } from '../../operations/copy.ts';
 import { commandLine } from '../../util/shell-word.ts';
 import { shortVersion } from '../../model/version.ts';
 import { chooseBackend, open } from '../options/backend.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Deletion } from '../../flows.ts';
+import type { Deletion } from '../../operations/delete.ts';
 import { visible } from '../../format/visible.ts';
 import { shortVersion } from '../../model/version.ts';
 import { chooseBackend } from '../options/backend.ts';

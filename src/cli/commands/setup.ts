@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SetupStep } from '../../credstash.ts';
+import type { SetupStep } from '../../backend/setup.ts';
 import { CredstashError } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
 import { checkNewAlias } from '../../model/key-id.ts';

@@ -7,7 +7,8 @@ import {
   EVERY_REFERENCE,
 } from './environment.ts';
 import { CredstashError } from '../../errors.ts';
-import type { ProgressOptions, SecretRequest } from '../../flows.ts';
+import type { ProgressOptions } from '../../util/progress.ts';
+import type { SecretRequest } from '../../operations/get-many.ts';
 import { checkLabel } from '../../model/label.ts';
 import { matches, checkGlob } from '../../model/glob.ts';
 import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../model/age.ts';
 import type { Wait } from '../../backend/aws/throttle-retry.ts';
-import type { Credstash, CredstashOptions } from '../../credstash.ts';
+import type { Credstash } from '../../credstash.ts';
+import type { CredstashOptions } from '../../session.ts';
 import { CredstashError } from '../../errors.ts';
 import type { Io } from '../terminal/io.ts';
 import { hintInPlace } from '../advice/same-place.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Context, parseContext } from '../../model/context.ts';
 import { ChangesError, CredstashError, type Failure, worstFirst } from '../../errors.ts';
-import type { Change, ChangeOptions, Target } from '../../flows.ts';
+import type { Change, ChangeOptions, Target } from '../../operations/options.ts';
 import { shortVersion } from '../../model/version.ts';
 import { visible } from '../../format/visible.ts';
 import type { Io } from '../terminal/io.ts';
@@ -38,7 +38,7 @@ export function parseGlobAndContext(words: readonly string[]): { glob: string; c
 const GO_ON = 'what is done stays done: the same command goes on with the rest';
 
 /**
- * Runs a flow that changes many entries: asks where it must, prints what is done, and ends with a count.
+ * Runs an operation that changes many entries: asks where it must, prints what is done, and ends with a count.
  *
  * @param where what it is done in, for questions and errors
  * @param hintOf what helps against an error
@@ -46,7 +46,7 @@ const GO_ON = 'what is done stays done: the same command goes on with the rest';
  */
 export async function runChanges(
   io: Io,
-  flow: (options: ChangeOptions) => AsyncIterable<Change>,
+  operation: (options: ChangeOptions) => AsyncIterable<Change>,
   flags: ChangeFlags,
   words: Words,
   where: string,
@@ -63,7 +63,7 @@ export async function runChanges(
       unwritten ??= error;
     });
   };
-  const changes = flow({
+  const changes = operation({
     dryRun: flags.dryRun,
     rate: parseRate(flags),
     progress: io.progress('entries done'),

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Context } from '../../model/context.ts';
-import type { PutOptions } from '../../flows.ts';
+import type { PutOptions } from '../../operations/options.ts';
 import type { Io } from '../terminal/io.ts';
 import { chooseCipher } from './settings.ts';
 import { checkKey } from './trust.ts';

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Credstash } from '../../credstash.ts';
 import { CredstashError, serviceMessages } from '../../errors.ts';
 import type { Secret } from '../../model/entry.ts';
-import type { GetAllOptions } from '../../flows.ts';
+import type { GetAllOptions } from '../../operations/get-all.ts';
 import { githubExport } from '../../format/github.ts';
 import { SECRET_FORMATS } from '../../format/index.ts';
 import { checkK8sName } from '../../format/k8s.ts';

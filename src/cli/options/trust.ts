@@ -1,6 +1,6 @@
 import type { AwsSettings } from '../../backend/aws/index.ts';
 import { CredstashError } from '../../errors.ts';
-import type { FlowDefaults } from '../../flows.ts';
+import type { CallDefaults } from '../../session.ts';
 import {
   type AllowedFormats,
   checkFormats,
@@ -9,7 +9,7 @@ import {
 } from '../../model/trust.ts';
 import { readConfig } from './config-file.ts';
 
-export type TrustSettings = Pick<FlowDefaults, 'formats' | 'trustNames'>;
+export type TrustSettings = Pick<CallDefaults, 'formats' | 'trustNames'>;
 
 /**
  * A setting of trust: a list in the environment, its items behind a comma or a space each, or in `~/.credstash`. It fails

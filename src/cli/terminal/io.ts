@@ -134,7 +134,7 @@ export class Io {
     return this.#stream(name);
   }
 
-  /** What shows how far a flow is. @param what is counted once there is a total: `secrets opened` */
+  /** Shows how far an operation is. @param what is counted once there is a total: `secrets opened` */
   progress(what = 'entries read'): Progress {
     return (done, total) => {
       this.status.progress(() =>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openAws } from '../../../src/backend/aws/index.ts';
-import { Flows } from '../../../src/flows.ts';
+import { Credstash } from '../../../src/credstash.ts';
 import { type Aws, startAws } from '../../support/aws.ts';
 import { startDynalite } from '../../support/dynamo.ts';
 import { type KmsServer, startKmsServer } from '../../support/kms-server.ts';
@@ -44,7 +44,7 @@ it('two profiles in one process do not mix, one after the other and at once [com
     openAws({ ...table, profile: 'two' }),
   ]);
   const put = ({ keys, entries }: typeof one, name: string): Promise<unknown> =>
-    new Flows(() => Promise.resolve({ keys: keys, entries: entries })).put(name, Buffer.from('x'));
+    Credstash.over({ keys: keys, entries: entries }).put(name, Buffer.from('x'));
   await put(one, 'first.one');
   await put(two, 'first.two');
   await Promise.all([put(two, 'second.two'), put(one, 'second.one'), put(two, 'third.two')]);

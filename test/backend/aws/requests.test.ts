@@ -19,7 +19,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AwsEntryStore } from '../../../src/backend/aws/entry-store.ts';
 import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
 import { checkContext } from '../../../src/model/context.ts';
-import { Flows } from '../../../src/flows.ts';
+import { Credstash } from '../../../src/credstash.ts';
 import type { Item } from '../../../src/model/item.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
@@ -27,7 +27,7 @@ const kms = mockClient(KMSClient);
 const region = 'eu-west-1';
 const store = new AwsEntryStore(new Table(new DynamoDBClient({ region }), 'secrets', region));
 const keys = new AwsKeyService(new KMSClient({ region }), 'alias/mine', region);
-const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: store }));
+const credstash = Credstash.over({ keys: keys, entries: store });
 
 const dataKey = (): Uint8Array => Uint8Array.from({ length: 64 }, (_, i) => i);
 const wrapped = Uint8Array.of(1, 2, 3);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
-import { Flows } from '../../../src/flows.ts';
+import { Credstash } from '../../../src/credstash.ts';
 import { run } from '../../support/run.ts';
 
 let root: string;
@@ -22,10 +22,10 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function open(): Flows {
+function open(): Credstash {
   const { keys, entries, vault } = openLocal(folder, { create: true });
   opened.push(vault);
-  return new Flows(() => Promise.resolve({ keys: keys, entries: entries }));
+  return Credstash.over({ keys: keys, entries: entries });
 }
 
 /** Changes the entries of the vault past the store. */

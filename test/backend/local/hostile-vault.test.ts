@@ -19,7 +19,7 @@ import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openOwnDatabase } from '../../../src/backend/local/files.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
-import { Flows } from '../../../src/flows.ts';
+import { Credstash } from '../../../src/credstash.ts';
 import { copyInCommit, execute, FOREIGN, nameSuperJournal } from '../../support/vault-files.ts';
 
 /*
@@ -43,11 +43,11 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** The flows of a process of its own. */
-function open(path = folder): Flows {
+/** A `Credstash` of a process of its own. */
+function open(path = folder): Credstash {
   const { keys, entries, vault } = openLocal(path, { create: true });
   opened.push(vault);
-  return new Flows(() => Promise.resolve({ keys, entries }));
+  return Credstash.over({ keys, entries });
 }
 
 function closeAll(): void {

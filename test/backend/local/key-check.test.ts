@@ -7,7 +7,7 @@ import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { keyCheck } from '../../../src/backend/local/key-check.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
-import { Flows } from '../../../src/flows.ts';
+import { Credstash } from '../../../src/credstash.ts';
 import { execute, makeOlder } from '../../support/vault-files.ts';
 
 /*
@@ -28,11 +28,11 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** The flows of a process of its own, on the vault in `path`. */
-function open(path = folder): Flows {
+/** A `Credstash` of a process of its own, on the vault in `path`. */
+function open(path = folder): Credstash {
   const { keys, entries, vault } = openLocal(path, { create: true });
   opened.push(vault);
-  return new Flows(() => Promise.resolve({ keys, entries }));
+  return Credstash.over({ keys, entries });
 }
 
 async function get(name: string, context = {}): Promise<string> {

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
-import { Flows } from '../../../src/flows.ts';
+import { Credstash } from '../../../src/credstash.ts';
 
 let root: string;
 let folder: string;
@@ -35,13 +35,13 @@ afterEach(() => {
 
 /** Runs `use` on the vault, as one process would. */
 async function using<T>(
-  use: (credstash: Flows) => Promise<T>,
+  use: (credstash: Credstash) => Promise<T>,
   create = true,
   path = folder,
 ): Promise<T> {
   const { keys, entries, vault } = openLocal(path, { create });
   try {
-    return await use(new Flows(() => Promise.resolve({ keys: keys, entries: entries })));
+    return await use(Credstash.over({ keys: keys, entries: entries }));
   } finally {
     vault.close();
   }

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type EntryStore, versionExists } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { type Context, checkContext, encodeContext } from '../src/model/context.ts';
-import { Flows } from '../src/flows.ts';
+import { Credstash } from '../src/credstash.ts';
 import type { Entry, EntryHeader } from '../src/model/entry.ts';
 import { itemSize, MAX_ITEM_BYTES } from '../src/model/item.ts';
 import { CredstashError } from '../src/errors.ts';
@@ -102,7 +102,7 @@ const entries: EntryStore = {
   withSignal: () => entries,
 };
 
-const credstash = new Flows(() => Promise.resolve({ keys: keys, entries: entries }));
+const credstash = Credstash.over({ keys: keys, entries: entries });
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array): string => Buffer.from(value).toString();
 const v = (n: number): string => String(n).padStart(19, '0');

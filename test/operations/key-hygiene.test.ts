@@ -13,18 +13,19 @@ import type * as aes from '@noble/ciphers/aes.js';
 import type { Cipher as Aes } from '@noble/ciphers/utils.js';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AwsEntryStore } from '../src/backend/aws/entry-store.ts';
-import type { EntryStore } from '../src/backend/entry-store.ts';
-import type { KeyService } from '../src/backend/key-service.ts';
-import { openLocal } from '../src/backend/local/index.ts';
-import { checkContext, type Context } from '../src/model/context.ts';
-import { Flows, type PutAllOptions } from '../src/flows.ts';
-import type { Entry } from '../src/model/entry.ts';
-import { encodeItem, type Item, type Attribute } from '../src/model/item.ts';
-import { CredstashError, type ErrorCode } from '../src/errors.ts';
-import { hmac, split } from '../src/seal/data-key.ts';
-import { FORMATS } from '../src/seal/formats.ts';
-import { encodeHeader } from '../src/seal/gcm-hmac.ts';
+import { AwsEntryStore } from '../../src/backend/aws/entry-store.ts';
+import type { EntryStore } from '../../src/backend/entry-store.ts';
+import type { KeyService } from '../../src/backend/key-service.ts';
+import { openLocal } from '../../src/backend/local/index.ts';
+import { checkContext, type Context } from '../../src/model/context.ts';
+import { Credstash } from '../../src/credstash.ts';
+import type { PutAllOptions } from '../../src/operations/put-all.ts';
+import type { Entry } from '../../src/model/entry.ts';
+import { encodeItem, type Item, type Attribute } from '../../src/model/item.ts';
+import { CredstashError, type ErrorCode } from '../../src/errors.ts';
+import { hmac, split } from '../../src/seal/data-key.ts';
+import { FORMATS } from '../../src/seal/formats.ts';
+import { encodeHeader } from '../../src/seal/gcm-hmac.ts';
 
 /*
  * What becomes of data keys, on a real vault: the very buffers that were handed out are looked at once all is over.
@@ -81,7 +82,7 @@ function isZero(buffer: Uint8Array): boolean {
 let folder: string;
 let vault: ReturnType<typeof openLocal>;
 let entries: EntryStore;
-let credstash: Flows;
+let credstash: Credstash;
 
 /** What was asked of the key service and of the store, in this order. */
 let calls: string[];
@@ -131,9 +132,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'credstash-keys-'));
   vault = openLocal(join(folder, 'vault'), { create: true });
   entries = between(vault.entries);
-  credstash = new Flows(() =>
-    Promise.resolve({ keys: watching(between(vault.keys)), entries: entries }),
-  );
+  credstash = Credstash.over({ keys: watching(between(vault.keys)), entries: entries });
   meddle = own;
   wrapping.fails = false;
   forget();
@@ -236,11 +235,9 @@ async function wrongTag(entry: Entry): Promise<Partial<Entry>> {
 
 /** Somebody else's next version of a secret. */
 async function another(name: string): Promise<void> {
-  await new Flows(() => Promise.resolve({ keys: vault.keys, entries: vault.entries })).put(
-    name,
-    value,
-    { autoversion: true },
-  );
+  await Credstash.over({ keys: vault.keys, entries: vault.entries }).put(name, value, {
+    autoversion: true,
+  });
 }
 
 const ciphers = ['AES-256-GCM', 'AES-256-CTR'];
@@ -614,7 +611,7 @@ describe('no data key is unwrapped for an item that is malformed', () => {
     dynamodb.on(QueryCommand).resolves({ Items: [item as Item] });
     dynamodb.on(GetItemCommand).resolves({ Item: item as Item });
     dynamodb.on(ScanCommand).resolves({ Items: [item as Item] });
-    const onAws = new Flows(() => Promise.resolve({ keys: between(vault.keys), entries: store }));
+    const onAws = Credstash.over({ keys: between(vault.keys), entries: store });
     const integrity = coded('INTEGRITY');
     await expect(onAws.get('n')).rejects.toThrow(integrity);
     await expect(onAws.get('n', { version: '1' })).rejects.toThrow(integrity);
@@ -632,7 +629,7 @@ describe('no data key is unwrapped for an item that is malformed', () => {
       dynamodb.on(QueryCommand).resolves({ Items: [item] });
       calls = [];
       await expect(
-        new Flows(() => Promise.resolve({ keys: between(vault.keys), entries: store })).get('n'),
+        Credstash.over({ keys: between(vault.keys), entries: store }).get('n'),
       ).rejects.toThrow();
       expect(calls).toEqual(['warmUp', 'unwrap']);
     }

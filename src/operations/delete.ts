@@ -1,0 +1,54 @@
+import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
+import type { EntryHeader } from '../model/entry.ts';
+import { checkName } from '../model/name.ts';
+import { checkVersion, spellings } from '../model/version.ts';
+import { type ProgressOptions, withProgress } from '../util/progress.ts';
+import { versionNotFound } from './errors.ts';
+import { listVersions } from './list.ts';
+import type { GetOptions, Target } from './options.ts';
+
+export interface DeleteOptions
+  extends ProgressOptions, Pick<GetOptions, 'version' | 'exactVersion'> {
+  /** Delete nothing, and yield what would be deleted. */
+  readonly dryRun?: boolean | undefined;
+  /** Asked before the first version is deleted; nothing is deleted unless it says true. */
+  readonly confirm?: ((doomed: readonly Deletion[]) => Promise<boolean>) | undefined;
+}
+
+/** One version that is deleted, with the labels that it had when the deletion began. */
+export interface Deletion extends Target, Pick<EntryHeader, 'labels'> {}
+
+/** Deletes every version of a secret, or one of them: `Credstash.delete`. */
+export async function* deleteVersions(
+  source: BackendSource,
+  name: string,
+  options: DeleteOptions = {},
+): AsyncGenerator<Deletion> {
+  checkName(name);
+  const { version, exactVersion, dryRun = false, confirm, progress } = options;
+  const wanted = version === undefined ? undefined : spellings(checkVersion(version), exactVersion);
+  const backend = await openBackend(source);
+  const versions = (await listVersions(backend, name, progress)).map(
+    ({ version, labels }): Deletion => ({ name, version, ...(labels ? { labels } : {}) }),
+  );
+  const [found] = (wanted ?? []).flatMap((each) =>
+    versions.filter((header) => header.version === each),
+  );
+  if (wanted && !found) throw versionNotFound(backend, name, { version });
+  const doomed = found ? [found] : versions.reverse();
+  if (dryRun) yield* doomed;
+  else if (!confirm || (await confirm(doomed))) {
+    yield* withProgress(removeEach(backend, doomed), progress, doomed.length);
+  }
+}
+
+async function* removeEach(
+  { entries }: Backend,
+  doomed: readonly Deletion[],
+): AsyncGenerator<Deletion> {
+  for (const deletion of doomed) {
+    // Whether it was still there or another delete was quicker: it is gone.
+    await entries.remove(deletion.name, deletion.version);
+    yield deletion;
+  }
+}

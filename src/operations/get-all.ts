@@ -1,0 +1,115 @@
+import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
+import type { Found } from '../backend/entry-store.ts';
+import { type Failure, concernsOneSecret, combineFailures } from '../errors.ts';
+import { validateContext } from '../model/context.ts';
+import type { Entry, Secret } from '../model/entry.ts';
+import { checkGlob, literalPrefixes, matches } from '../model/glob.ts';
+import { checkWhich, type Which } from '../model/selector.ts';
+import { spellings } from '../model/version.ts';
+import { inParallel } from '../util/parallel.ts';
+import { type Progress, type ProgressOptions, withProgress } from '../util/progress.ts';
+import { compareUtf8 } from '../util/utf8.ts';
+import { versionNotFound } from './errors.ts';
+import { findEntry, openEntry } from './get.ts';
+import { hintForFailures, UNWRAPS_AT_ONCE } from './get-many.ts';
+import { type GetOptions, type Limit, limitTo } from './options.ts';
+
+export interface GetAllOptions extends GetOptions, ProgressOptions {
+  /** Which names, with `*` for any run of characters: those that match one of several; default: all. */
+  readonly glob?: string | readonly string[] | undefined;
+  /** Give what opens, and the rest as `leftOut`; default: anything that does not open is an error. */
+  readonly skipUndecryptable?: boolean | undefined;
+}
+
+/** The entry to open of a name; undefined where the name lacks the version, or a label was seen on several. */
+type Choice = readonly [name: string, found: Found | undefined];
+
+/** Reads and opens every secret whose name matches: `Credstash.getAll`. */
+export async function getAll(
+  source: BackendSource,
+  options: GetAllOptions & Limit = {},
+): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
+  const { skipUndecryptable = false, progress } = options;
+  const { glob = '*' } = options;
+  const globs = (typeof glob === 'string' ? [glob] : glob).map(checkGlob);
+  const context = validateContext(options.context, 'open');
+  const which = checkWhich(options);
+  const backend = await openBackend(source);
+  backend.keys.warmUp();
+  const chosen = await selectEntries(backend, globs, which, progress);
+  const secrets: Secret[] = [];
+  const leftOut: Failure[] = [];
+  const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
+    try {
+      return {
+        name,
+        value: await openEntry(backend, await readSelected(backend, name, found, which), context),
+      };
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (concernsOneSecret(error)) return { name, error };
+      throw error;
+    }
+  };
+  const opened = inParallel(limitTo(UNWRAPS_AT_ONCE, options), chosen, open);
+  for await (const each of withProgress(opened, progress, chosen.length)) {
+    if ('error' in each) leftOut.push(each);
+    else secrets.push(each);
+  }
+  if (leftOut.length === 0 || skipUndecryptable) return { secrets, leftOut };
+  throw combineFailures(
+    `${leftOut.length} of ${chosen.length} secrets in ${backend.entries.location} cannot be opened, so none is given`,
+    leftOut,
+    hintForFailures(
+      leftOut,
+      'give the encryption context that they share',
+      'leave out what does not open with --skip-undecryptable',
+    ),
+  );
+}
+
+/**
+ * The entry of a choice. A read of a whole table takes long: where it saw a label on no version or on several, that is
+ * looked up again, because it may have moved meanwhile.
+ */
+async function readSelected(
+  backend: Backend,
+  name: string,
+  found: Choice[1],
+  which: Which,
+): Promise<Entry> {
+  if (found) return found.read();
+  const entry = which.label === undefined ? undefined : await findEntry(backend, name, which);
+  if (entry) return entry;
+  throw versionNotFound(backend, name, which);
+}
+
+/** What to open of a getall, by name. */
+async function selectEntries(
+  { entries }: Backend,
+  globs: readonly string[],
+  { version, exactVersion, label }: Which,
+  progress: Progress | undefined,
+): Promise<Choice[]> {
+  if (globs.length === 0) return [];
+  const spelled = version === undefined ? [] : spellings(version, exactVersion);
+  const chosen = new Map<string, Choice[1]>();
+  const several = new Set<string>();
+  for await (const found of withProgress(entries.scan(literalPrefixes(globs)), progress)) {
+    if (!globs.some((glob) => matches(glob, found.name))) continue;
+    const before = chosen.get(found.name);
+    if (label !== undefined) {
+      const isIt = found.labels?.includes(label) ?? false;
+      if (isIt && before) several.add(found.name);
+      chosen.set(found.name, isIt ? found : before);
+    } else if (version !== undefined) {
+      // Padded comes first, as in a get.
+      const isIt = spelled.includes(found.version) && before?.version !== spelled[0];
+      chosen.set(found.name, isIt ? found : before);
+    } else if (!before || compareUtf8(before.version, found.version) < 0) {
+      chosen.set(found.name, found);
+    }
+  }
+  for (const name of several) chosen.set(name, undefined);
+  return [...chosen].sort(([a], [b]) => compareUtf8(a, b));
+}

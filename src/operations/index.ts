@@ -1,0 +1,28 @@
+/*
+ * What `Credstash` calls, and the types of its options and results. The operations on many entries and the doctor are heavy:
+ * they are imported when they are called, and only their types are exported here.
+ */
+export { checkChange } from './batch.ts';
+export type { CopyOptions, Overtaken } from './copy.ts';
+export { type DeleteOptions, type Deletion, deleteVersions } from './delete.ts';
+export type { DoctorOptions } from './doctor.ts';
+export { get, textFrom } from './get.ts';
+export { getAll, type GetAllOptions } from './get-all.ts';
+export { getMany, resolveReferences, type SecretRequest } from './get-many.ts';
+export { moveLabel, removeLabel } from './label.ts';
+export { findNewestVersion, list, listHistory, listNames, streamHeaders } from './list.ts';
+export type { MigrateOptions } from './migrate.ts';
+export type {
+  Change,
+  ChangeOptions,
+  GetOptions,
+  Limit,
+  PutOptions,
+  RewriteOptions,
+  Target,
+} from './options.ts';
+export type { PruneOptions } from './prune.ts';
+export { expectNoVersion, put, type Stored } from './put.ts';
+export { putAll, type PutAllOptions, type PutOutcome } from './put-all.ts';
+export { render } from './render.ts';
+export { rollback, type RollbackOptions, type RolledBack } from './rollback.ts';

@@ -1,0 +1,202 @@
+import {
+  type AllowedFormats,
+  checkFormats,
+  checkTrustedKeys,
+  describeTrust,
+  type TrustNames,
+} from './model/trust.ts';
+import {
+  checkChange,
+  type ChangeOptions,
+  type Limit,
+  type PutAllOptions,
+} from './operations/index.ts';
+import { type CallOptions, combineSignals } from './util/progress.ts';
+import { omitUndefined } from './util/omit-undefined.ts';
+import type { LazyBackend, Backend } from './backend/backend.ts';
+import type { AwsSettings } from './backend/aws/index.ts';
+import type { CheckOptions, Checks } from './backend/diagnosis.ts';
+import type { SetupOptions } from './backend/setup.ts';
+import { CredstashError } from './errors.ts';
+import type { PolicyPlace } from './iam-policy.ts';
+import { DEFAULT_KEY, DEFAULT_TABLE } from './model/defaults.ts';
+import type { Cipher } from './model/entry.ts';
+import type { PutOptions } from './operations/options.ts';
+
+/*
+ * What stands behind a `Credstash`: the choice of a backend, which is AWS, a vault or the caller's own, and the options of
+ * all its calls. A backend is loaded when it is opened.
+ */
+
+/** The defaults and limits of every call of an instance. */
+export interface CallDefaults extends Pick<PutOptions, 'cipher' | 'digest'> {
+  /** Ends every call of the instance once it is aborted: they reject with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** How many secrets are worked on at once, at most; default: 32 that are read, 16 that are stored, 8 that are changed. */
+  readonly maxConcurrency?: number | undefined;
+  /**
+   * Which formats are opened and written; default: both. With `AES-256-GCM` alone an original entry, which is bound to no
+   * name, is refused (ENTRY_NOT_TRUSTED), and to put one is an error of USAGE.
+   */
+  readonly formats?: readonly Cipher[] | undefined;
+  /** @internal How the settings of trust are called where they were made. */
+  readonly trustNames?: TrustNames | undefined;
+}
+
+/** Where the secrets are on AWS, and how they are sealed. Everything has a default. */
+export interface CredstashOptions extends Partial<AwsSettings>, CallDefaults {}
+
+export interface LocalOptions extends CallDefaults {
+  /** Whether the first use creates a vault that is not there (default); else that is VAULT_NOT_FOUND. */
+  readonly create?: boolean | undefined;
+  /** How long a lock of another process is waited for, in milliseconds; default and maximum: 30,000. */
+  readonly busyMs?: number | undefined;
+}
+
+/** A backend that is open. */
+export interface Opened extends Backend {
+  /** What a policy is about; undefined for a vault. */
+  readonly place: PolicyPlace | undefined;
+  /** Creates the table or the vault. Whether this call did. */
+  readonly setup: (options: SetupOptions) => Promise<boolean>;
+  /** Looks at what the backend stands on. */
+  readonly check: (options: CheckOptions) => Checks;
+  readonly close: () => void;
+}
+
+/**
+ * What the calls of one `Credstash` have in common: a backend that the first call opens, the defaults, the formats and the
+ * signal. After `close` the next call opens the backend again.
+ */
+export class Session {
+  /** Which entries are opened, for a person; undefined if all are. */
+  readonly trust: string | undefined;
+  readonly #open: () => Promise<Opened>;
+  readonly #defaults: Pick<CallDefaults, 'cipher' | 'digest' | 'maxConcurrency'>;
+  readonly #formats: AllowedFormats | undefined;
+  readonly #signal: AbortSignal | undefined;
+  #opened: Promise<Opened> | undefined;
+
+  /**
+   * @param openOther opens another backend than AWS
+   * @throws CredstashError USAGE for a `maxConcurrency`, `formats` or `trustedKeys` that cannot be
+   */
+  constructor(options: CredstashOptions, openOther?: () => Promise<Opened>) {
+    const { cipher, digest, maxConcurrency, signal, trustedKeys, trustNames } = options;
+    const trusted = checkTrustedKeys(trustedKeys, trustNames?.trustedKeys);
+    if (openOther && trusted) {
+      throw new CredstashError('USAGE', 'trusted keys are keys of KMS, and a vault has its own');
+    }
+    checkChange({ maxConcurrency });
+    this.#formats = checkFormats(options.formats, trustNames?.formats);
+    this.trust = describeTrust(openOther ? null : trusted, this.#formats);
+    // What is trusted stays as it was checked.
+    this.#open = openOther ?? (() => openTable({ ...options, trustedKeys: trusted?.arns }));
+    this.#defaults = { cipher, digest, maxConcurrency };
+    this.#signal = signal;
+  }
+
+  open(): Promise<Opened> {
+    return (this.#opened ??= this.#open().catch((error: unknown) => {
+      // The next call tries again.
+      this.#opened = undefined;
+      throw error;
+    }));
+  }
+
+  async close(): Promise<void> {
+    const last = this.#opened;
+    this.#opened = undefined;
+    // A backend that failed to open has nothing to close.
+    const backend = await last?.catch(() => undefined);
+    backend?.close();
+  }
+
+  /** The backend of one call, whose requests end with the call's signal and with the instance's. */
+  backendFor(options: CallOptions): LazyBackend {
+    const formats = this.#formats;
+    const signal = this.signalFor(options);
+    return {
+      formats,
+      open: async () => {
+        signal?.throwIfAborted();
+        const { keys, entries } = await this.open();
+        return signal
+          ? { keys: keys.withSignal(signal), entries: entries.withSignal(signal), formats }
+          : { keys, entries, formats };
+      },
+    };
+  }
+
+  signalFor(options: CallOptions): AbortSignal | undefined {
+    return combineSignals(options.signal, this.#signal);
+  }
+
+  /** The options of a call that seals, with the defaults of the instance. */
+  withSealDefaults<T extends PutOptions | PutAllOptions>(options: T): T {
+    const { cipher, digest } = this.#defaults;
+    return { cipher, digest, ...omitUndefined(options) };
+  }
+
+  /** The options of a call that works on many secrets, under the instance's limit and signal. */
+  withLimit<T extends CallOptions>(options: T): T & Limit {
+    const { maxConcurrency } = this.#defaults;
+    return { ...options, maxConcurrency, signal: this.signalFor(options) };
+  }
+
+  /** The options of a call that changes many entries, which may set a limit of its own. */
+  withChangeLimit<T extends ChangeOptions>(options: T): T {
+    return { maxConcurrency: this.#defaults.maxConcurrency, ...omitUndefined(options) };
+  }
+}
+
+async function openTable(options: CredstashOptions): Promise<Opened> {
+  const { openAws } = await import('./backend/aws/index.ts');
+  return openAws({ table: DEFAULT_TABLE, key: DEFAULT_KEY, ...options });
+}
+
+export async function openVault(
+  folder: string,
+  { create = true, busyMs }: LocalOptions,
+): Promise<Opened> {
+  const { openLocal } = await import('./backend/local/index.ts');
+  const { keys, entries, vault } = openLocal(folder, { create, busyMs });
+  return {
+    keys,
+    entries,
+    place: undefined,
+    setup: async ({ done }) => {
+      const created = vault.setup();
+      await done?.({ what: 'vault', changed: created });
+      return created;
+    },
+    check: async function* (options) {
+      const { checkVault } = await import('./backend/local/doctor.ts');
+      return yield* checkVault(vault, options);
+    },
+    close: () => {
+      vault.close();
+    },
+  };
+}
+
+/** A backend that somebody else made, and closes. */
+export function openOwn({ keys, entries }: Pick<Backend, 'keys' | 'entries'>): Opened {
+  return {
+    keys,
+    entries,
+    place: undefined,
+    setup: () => {
+      throw new CredstashError(
+        'USAGE',
+        'setup is for AWS and for a vault, not for a backend of your own',
+      );
+    },
+    // eslint-disable-next-line @typescript-eslint/require-await
+    check: async function* () {
+      yield* [];
+      return { keys: true, entries: true };
+    },
+    close: () => undefined,
+  };
+}
