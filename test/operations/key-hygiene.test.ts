@@ -1,4 +1,4 @@
-import { Table } from '../src/backend/aws/table.ts';
+import { Table } from '../../src/backend/aws/table.ts';
 import type * as crypto from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
