@@ -81,7 +81,6 @@ const entries: EntryStore = {
     calls.push(`at ${version}`);
     return Promise.resolve(stored.get(`${name} ${version}`));
   },
-  versions: (name) => each(of(name)),
   scan: async function* (prefixes = ['']) {
     calls.push(`all ${prefixes.join()}`);
     for await (const entry of each(of())) {

@@ -41,8 +41,6 @@ export interface EntryStore {
   newestHeader(name: string): Promise<EntryHeader | undefined>;
   /** One version, spelled as it stands in the table; absent is undefined, broken throws. */
   get(name: string, version: string): Promise<Entry | undefined>;
-  /** Every version of a name, newest first; throws when it comes to a broken one. */
-  versions(name: string): AsyncIterable<Entry>;
   /**
    * Every entry, whole, in no order; broken ones too. One read of the table, however many prefixes there are.
    *

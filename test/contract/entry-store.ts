@@ -109,7 +109,6 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       expect(await store.open().latest(absent)).toBeUndefined();
       expect(await store.open().newestHeader(absent)).toBeUndefined();
       expect(await store.open().get(absent, v(1))).toBeUndefined();
-      expect(await collect(store.open().versions(absent))).toEqual([]);
       expect(await collect(store.open().headers(absent))).toEqual([]);
       expect(await store.open().remove(absent, v(1))).toBe(false);
     });
@@ -147,7 +146,13 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       }
       expect((await store.open().latest(secret))?.version).toBe('3');
       expect((await store.open().newestHeader(secret))?.version).toBe('3');
-      const versions = (await collect(store.open().versions(secret))).map(({ version }) => version);
+      const versions: string[] = [];
+      for (;;) {
+        const newest = await store.open().newestHeader(secret);
+        if (!newest) break;
+        versions.push(newest.version);
+        await store.open().remove(secret, newest.version);
+      }
       expect(versions).toEqual(['3', v(10), v(9), v(2), '00000000000000.1.9.1']);
     });
 
@@ -157,15 +162,11 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         entryOf(secret, v(i + 1), { contents: new Uint8Array(randomBytes(60_000)) }),
       );
       for (const entry of entries) await store.open().create(entry);
-      const versions = await collect(store.open().versions(secret));
-      expect(versions.map(plain)).toEqual(entries.reverse().map(plain));
       expect(await collect(store.open().headers(secret))).toHaveLength(70);
       const all = (await collect(store.open().scan())).filter(({ name }) => name === secret);
       const versionOf = ({ version }: { version: string }): string => version;
-      expect(all.map(versionOf).sort()).toEqual(entries.map(versionOf).sort());
-      const first = entries.at(-1);
-      const found = all.find(({ version }) => version === first?.version);
-      expect(plain(found?.read())).toEqual(plain(first));
+      all.sort((a, b) => (versionOf(a) < versionOf(b) ? -1 : 1));
+      expect(all.map((found) => plain(found.read()))).toEqual(entries.map(plain));
     });
 
     it('walks over all entries, or over those whose name has a prefix', async () => {
@@ -271,7 +272,6 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         cipher: 'ROT13',
       });
       await expect(store.open().get(secret, v(2))).rejects.toMatchObject(integrity);
-      await expect(collect(store.open().versions(secret))).rejects.toMatchObject(integrity);
       const [whole, broken] = (await collect(store.open().scan([secret]))).sort((a, b) =>
         a.version < b.version ? -1 : 1,
       );
@@ -301,7 +301,6 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
         () => during.moveLabel(entry.name, 'live', v(1)),
         () => collect(during.headers(entry.name)),
         () => collect(during.scan()),
-        () => collect(during.versions(entry.name)),
       ]) {
         await expect(call()).rejects.toBe('enough');
       }

@@ -167,11 +167,6 @@ export class AwsEntryStore implements EntryStore {
     return item && parseItem(item);
   }
 
-  async *versions(name: string): AsyncGenerator<Entry> {
-    for await (const item of queryItems(this.#table, name, { ScanIndexForward: false }))
-      yield parseItem(item);
-  }
-
   async *scan(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
     // It costs the same read units, and moves only what matches.
     const filter = {

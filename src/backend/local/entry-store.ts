@@ -9,7 +9,7 @@ import {
   versionNotFound,
 } from '../entry-store.ts';
 import { CredstashError } from '../../errors.ts';
-import { compareUtf8, textOf } from '../../util/utf8.ts';
+import { textOf } from '../../util/utf8.ts';
 import { inTransaction, type Row, type Value } from './sqlite.ts';
 import { RESTORE } from './errors.ts';
 import type { Vault } from './vault.ts';
@@ -124,23 +124,6 @@ export class LocalEntryStore implements EntryStore {
       const [row] = this.#select(COLUMNS, 'name = ? AND version = ?', name, version);
       return row && parseItem(item(row));
     });
-  }
-
-  async *versions(name: string): AsyncGenerator<Entry> {
-    const below = 'name = ? AND (? IS NULL OR version < ?) ORDER BY entries.version DESC LIMIT ?';
-    let last: string | null = null;
-    for (;;) {
-      const rows: Row[] = await this.#settle(() =>
-        this.#select(COLUMNS, below, name, last, last, PAGE),
-      );
-      for (const row of rows) {
-        const entry = parseItem(item(row));
-        if (last !== null && compareUtf8(entry.version, last) >= 0) throw this.#unordered();
-        last = entry.version;
-        yield entry;
-      }
-      if (rows.length < PAGE) return;
-    }
   }
 
   async *scan(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {

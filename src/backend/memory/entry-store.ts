@@ -94,10 +94,6 @@ export class MemoryEntryStore implements EntryStore {
     });
   }
 
-  async *versions(name: string): AsyncGenerator<Entry> {
-    for (const item of await this.#run(() => this.#versionsOf(name).reverse())) yield parse(item);
-  }
-
   async *scan(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
     for (const item of await this.#run(() => [...this.#items.values()])) {
       const header = parseHeader(item);
