@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import ts from 'typescript';
 import { expect, it } from 'vitest';
@@ -11,6 +11,8 @@ const root = join(import.meta.dirname, '..');
 const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts'))
   .map((path) => join('src', path));
+/** The files of src/ itself, beside its folders. */
+const MAX_FILES_AT_TOP = 6;
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 /** The files of ours that a file imports by statements, types included. An `import()` runs later, and makes no cycle. */
@@ -58,3 +60,22 @@ it('the search finds a cycle', () => {
   ]);
   expect(findCycles(graph)).toEqual(['b -> c -> b']);
 });
+
+it('src/ itself has few files: the others are in rooms', () => {
+  const top = files.filter((path) => dirname(path) === 'src');
+  expect(top.length, top.join(', ')).toBeLessThanOrEqual(MAX_FILES_AT_TOP);
+});
+
+it.each(['CONTRIBUTING.md', 'docs/architecture.md', 'docs/decisions.md', 'docs/performance.md'])(
+  '%s names only files and folders that exist',
+  (document) => {
+    const paths = [...read(document).matchAll(/`((?:bin|docs|src|test)\/[\w./-]*)`/g)].map(
+      ([, path = '']) => path,
+    );
+    expect(paths.length).toBeGreaterThan(0);
+    // docs/api is generated.
+    expect(paths.filter((path) => path !== 'docs/api' && !existsSync(join(root, path)))).toEqual(
+      [],
+    );
+  },
+);
