@@ -111,6 +111,26 @@ describe.each(Object.keys(faults))('%s', (name) => {
   });
 });
 
+test('what waits for credentials names these, and no time at which that ends', async () => {
+  const config = join(folder.path, 'config');
+  writeFileSync(config, '[profile slow]\ncredential_process = sleep 7\n');
+  const { AWS_ACCESS_KEY_ID: _, AWS_SECRET_ACCESS_KEY: __, ...env } = place.env;
+  const slow = { ...env, AWS_CONFIG_FILE: config, AWS_PROFILE: 'slow' };
+  const [late, whole] = await Promise.all([
+    cs(['--timeout', '5500ms', 'get', 'app.db'], slow),
+    cs(['get', 'app.db'], slow),
+  ]);
+  expect(late).toMatchObject({ status: 7, stdout: '' });
+  expect(late.stderr.split('\n').slice(0, 2)).toEqual([
+    'credstash: waiting for AWS credentials: 5 s, at most 1 s more',
+    'credstash: error: not done after 5.5 s (--timeout): waiting for AWS credentials',
+  ]);
+  expect(whole.status).toBe(6);
+  expect(whole.stderr).toMatch(
+    /^credstash: waiting for AWS credentials: 5 s\ncredstash: error: no AWS/,
+  );
+});
+
 describe.concurrent('the limit', () => {
   test('comes from CREDSTASH_TIMEOUT too, and the option goes before it', async () => {
     const env = { ...awsEnv(throttled.url, throttled.url), CREDSTASH_TIMEOUT: '1' };

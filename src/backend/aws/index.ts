@@ -42,8 +42,22 @@ export async function openAws(settings: AwsSettings): Promise<{
   const origins = await regionOrigins(settings);
   const region = checkRegions(origins);
   const isDefault = inDefaultRegion(origins);
-  const { shared, endpoints } = await clientConfig(settings, region.dynamodb);
+  const { shared: config, endpoints } = await clientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
+  const retry = new ThrottleRetry({
+    tell: settings.waiting,
+    attempts: config.maxAttempts as number | undefined,
+    counted: [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
+  });
+  const { credentials: provider } = config;
+  const shared =
+    typeof provider === 'function'
+      ? {
+          ...config,
+          credentials: (...args: Parameters<typeof provider>) =>
+            retry.getCredentials(() => provider(...args)),
+        }
+      : config;
   const { httpsAgent } = shared.requestHandler;
   // A client of the application's, or one with a handler of its own, connects in its own way.
   const early =
@@ -59,11 +73,6 @@ export async function openAws(settings: AwsSettings): Promise<{
       ...serviceConfig(shared, endpoints, 'DYNAMODB', own.dynamodb),
       region: region.dynamodb,
     });
-  const retry = new ThrottleRetry({
-    tell: settings.waiting,
-    attempts: shared.maxAttempts as number | undefined,
-    counted: [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
-  });
   const tellThrottling = onFailedAttempt('tellThrottling', (error) => {
     if (isThrottling(error)) retry.sawThrottling();
   });

@@ -30,7 +30,7 @@ export interface Wait {
   /** For a person, what it is at: `is throttled`, `is busy`; undefined if it has not answered yet. */
   readonly state: string | undefined;
   readonly since: number;
-  /** When the wait ends at the latest. */
+  /** When the wait ends at the latest; Infinity if nobody knows. */
   readonly until: number;
 }
 
@@ -57,6 +57,8 @@ export class ThrottleRetry {
   #waiting = 0;
   #since = 0;
   #throttledAt = -Infinity;
+  /** How many times credentials are being got: a request waits for them before it is sent. */
+  #gettingCredentials = 0;
   /** What each of those requests tells again. */
   readonly #toldAgain = new Set<() => void>();
 
@@ -95,7 +97,12 @@ export class ThrottleRetry {
         until: isThrottled && this.#usesDefaultAttempts ? start + LONGEST_RETRY_MS : until,
       };
       this.#toldAgain.add(again);
-      this.#tell({ resource, since: this.#since, ...told });
+      const wait = { resource, since: this.#since, ...told };
+      this.#tell(
+        this.#gettingCredentials > 0
+          ? { ...wait, resource: 'AWS credentials', state: undefined, until: Infinity }
+          : wait,
+      );
     };
     const again = (): void => {
       if (told) tell(told.until);
@@ -111,6 +118,22 @@ export class ThrottleRetry {
   /** A service said so of an attempt that the SDK may repeat by itself. */
   sawThrottling(): void {
     this.#throttledAt = Date.now();
+    this.#tellAgain();
+  }
+
+  /** Gets credentials. Meanwhile they are what is waited for: a program or a service gives them, as late as it wants. */
+  async getCredentials<T>(get: () => Promise<T>): Promise<T> {
+    this.#gettingCredentials++;
+    this.#tellAgain();
+    try {
+      return await get();
+    } finally {
+      this.#gettingCredentials--;
+      this.#tellAgain();
+    }
+  }
+
+  #tellAgain(): void {
     for (const again of this.#toldAgain) again();
   }
 

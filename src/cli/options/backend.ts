@@ -104,7 +104,8 @@ function describeWait(wait: Wait, end = Infinity): string {
   const now = Date.now();
   const rest = Math.min(wait.until, end) - now;
   // An answer that comes drop by drop takes longer than was thought.
-  const atMost = rest > 0 ? `, at most ${formatDuration(inSeconds(rest))} more` : '';
+  const atMost =
+    rest > 0 && rest < Infinity ? `, at most ${formatDuration(inSeconds(rest))} more` : '';
   return `${nameWait(wait)}: ${formatDuration(inSeconds(now - wait.since))}${atMost}`;
 }
 
