@@ -5,6 +5,8 @@ import { checkName } from './model/name.ts';
 import { checkGlob } from './model/glob.ts';
 import { checkRegion } from './model/region.ts';
 
+// Over 250 lines: the tables of actions and the statements that are made of them are read together.
+
 /*
  * Least-privilege IAM policies. These tables say which action takes which resource and which condition key:
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html

@@ -2,6 +2,8 @@ import { CredstashError, hasCode } from './errors.ts';
 import { cacheKey, checkGet, type Request, textFrom } from './operations/get.ts';
 import type { GetOptions } from './operations/options.ts';
 
+// Over 250 lines: the states of a cached value (fresh, about to expire, stale, failing) are one machine.
+
 /** A value is fetched again by the first get in the last tenth of its ttl, so that none has to wait for it. */
 const AHEAD = 0.1;
 

@@ -13,6 +13,11 @@ const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8'
   .map((path) => join('src', path));
 /** The files of src/ itself, beside its folders. */
 const MAX_FILES_AT_TOP = 6;
+/** A file that is longer holds more than one idea. */
+const MAX_LINES = 400;
+/** A file that is longer says why, in its first lines: behind its imports at the latest. */
+const LONG_LINES = 250;
+const FIRST_LINES = 60;
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 /** The files of ours that a file imports by statements, types included. An `import()` runs later, and makes no cycle. */
@@ -64,6 +69,16 @@ it('the search finds a cycle', () => {
 it('src/ itself has few files: the others are in rooms', () => {
   const top = files.filter((path) => dirname(path) === 'src');
   expect(top.length, top.join(', ')).toBeLessThanOrEqual(MAX_FILES_AT_TOP);
+});
+
+it('no file is long, and one that is longer than most says why', () => {
+  const lines = new Map(files.map((file) => [file, read(file).trimEnd().split('\n')]));
+  const found = [...lines].filter(([, { length }]) => length > LONG_LINES);
+  const silent = found.filter(
+    ([, each]) => !/[Oo]ver 250\W+lines: \w/.test(each.slice(0, FIRST_LINES).join('\n')),
+  );
+  expect(found.filter(([, { length }]) => length > MAX_LINES).map(([file]) => file)).toEqual([]);
+  expect(silent.map(([file]) => file)).toEqual([]);
 });
 
 it.each(['CONTRIBUTING.md', 'docs/architecture.md', 'docs/decisions.md', 'docs/performance.md'])(

@@ -9,6 +9,8 @@ import {
 } from './entry.ts';
 import { isLabel } from './label.ts';
 
+// Over 250 lines: what writes an item and what reads it are one encoding, and are checked against each other.
+
 /** A DynamoDB attribute value of the two types that entries use: text and bytes. */
 export type Attribute = { readonly S: string } | { readonly B: Uint8Array };
 

@@ -17,6 +17,8 @@ import { equal } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { compareUtf8 } from '../util/utf8.ts';
 
+// Over 250 lines: what is read, compared and written for an entry is one protocol between two backends.
+
 export interface CopyOptions extends RewriteOptions {
   /** The newest version of each secret alone; default: all. */
   readonly latest?: boolean | undefined;

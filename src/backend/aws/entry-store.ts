@@ -25,6 +25,8 @@ import { scanItems } from './scan.ts';
 import type { Table } from './table.ts';
 import type { SendOptions } from './throttle-retry.ts';
 
+// Over 250 lines: every method of EntryStore, each a request or two; what they share is in the files beside it.
+
 /** Entries in a DynamoDB table. Every read is consistent and goes through all pages. */
 export class AwsEntryStore implements EntryStore {
   readonly location: string;

@@ -3,6 +3,8 @@ import { failedHostOf } from './failed-host.ts';
 import { AnswerError } from './guard-requests.ts';
 import { PROXY_HINT, proxyIsSet, usesProxy } from './proxy.ts';
 
+// Over 250 lines: every answer of a service becomes an error here, so that no text of a service leaves the room.
+
 /** Where a request went, for the words of an error. */
 export interface Where {
   /** `DynamoDB`, `KMS`, or `STS` and the like while credentials are got. */

@@ -14,6 +14,8 @@ import { inTransaction, type Row, type Value } from './sqlite.ts';
 import { RESTORE } from './errors.ts';
 import type { Vault } from './vault.ts';
 
+// Over 250 lines: every method of EntryStore, each a transaction or a query of SQLite.
+
 /** What an entry is made of, and what a listing reads of it; both come with the labels. */
 const COLUMNS = [
   'name',

@@ -28,6 +28,8 @@ import {
   WITH_LABELS,
 } from './schema.ts';
 
+// Over 250 lines: creating, opening and checking the two files of a vault depend on each other's order.
+
 const MASTER_KEY_BYTES = 32;
 
 /** What `#place` fills, and SQLite's own file beside it. */

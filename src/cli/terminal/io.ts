@@ -21,6 +21,8 @@ import { StatusLine } from './status-line.ts';
 import { isTerminal, keysOf, openTerminal, readLine } from './tty.ts';
 import { codeOf } from '../../util/errno.ts';
 
+// Over 250 lines: no other file touches the streams, so everything that needs them is a method of Io.
+
 /** The streams of a process, or a test's. */
 export interface Streams {
   readonly stdin: NodeJS.ReadableStream;

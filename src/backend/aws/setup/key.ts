@@ -13,6 +13,8 @@ import { nameOf, translate, unreadable } from '../errors.ts';
 import { pollUntil } from '../poll.ts';
 import type { ThrottleRetry } from '../throttle-retry.ts';
 
+// Over 250 lines: the steps that create a key, its alias and its rotation undo each other on a failure.
+
 /** KMS knows of a new key or alias everywhere within seconds, and of a few within minutes. */
 const LONGEST_WAIT_MS = 60_000;
 /** The shortest that KMS takes. */
