@@ -31,6 +31,7 @@ import {
   type CredstashOptions,
   type LocalOptions,
   type Opened,
+  openInMemory,
   openOwn,
   openVault,
   Session,
@@ -39,7 +40,7 @@ import type { CallOptions, ProgressOptions } from './util/progress.ts';
 
 // Over 250 lines: every operation has its method here, with the documentation of the public API.
 /**
- * Secrets on AWS, or with `Credstash.local` in a vault. Nothing is loaded, read or asked for before the first call, and
+ * Secrets on AWS, with `Credstash.local` in a vault, or with `Credstash.inMemory` in memory. Nothing is loaded, read or asked for before the first call, and
  * nothing is kept outside of the instance: no global state, no file, no output. Every method rejects with a CredstashError
  * of a stable `code`, or with the reason of the `signal` that it was given.
  */
@@ -61,6 +62,19 @@ export class Credstash {
    */
   static local(folder: string, options: LocalOptions = {}): Credstash {
     return new Credstash(options, () => openVault(folder, options));
+  }
+
+  /**
+   * Secrets in memory, for the tests of an application: without AWS, a file or the network. They are sealed as elsewhere.
+   * Every instance begins without secrets, and `close` forgets them.
+   *
+   * @throws CredstashError USAGE for invalid options
+   * @example
+   * const credstash = Credstash.inMemory();
+   * await credstash.put('db.password', Buffer.from('of a test'));
+   */
+  static inMemory(options: CallDefaults = {}): Credstash {
+    return new Credstash(options, openInMemory);
   }
 
   /** Secrets on a backend of your own, which `close` leaves open. @throws CredstashError USAGE for invalid options */

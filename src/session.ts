@@ -180,6 +180,13 @@ export async function openVault(
   };
 }
 
+/** A backend of its own for each call of this function. There is nothing to set up. */
+export async function openInMemory(): Promise<Opened> {
+  const { openMemory } = await import('./backend/memory/index.ts');
+  const { keys, entries, close } = openMemory();
+  return { ...openOwn({ keys, entries }), setup: () => Promise.resolve(false), close };
+}
+
 /** A backend that somebody else made, and closes. */
 export function openOwn({ keys, entries }: Pick<Backend, 'keys' | 'entries'>): Opened {
   return {

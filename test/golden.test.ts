@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { EntryStore } from '../src/backend/entry-store.ts';
 import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
+import { openMemory } from '../src/backend/memory/index.ts';
 import { Credstash } from '../src/credstash.ts';
 import type { Secret } from '../src/model/entry.ts';
 import { parseItem } from '../src/model/item.ts';
@@ -27,17 +27,10 @@ const table = originals
   .map(({ item, context, dataKey }) => ({ entry: parseItem(fromJson(item)), context, dataKey }))
   .filter(({ entry }) => entry.name !== 'large');
 
-async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
-  for (const item of items) yield await Promise.resolve(item);
-}
-
-function over(keys: KeyService, entries: EntryStore): Credstash {
-  return Credstash.over({ keys, entries });
-}
-
-const entries = table.map(({ entry }) => entry);
-const credstash = over(
-  {
+const { entries } = openMemory();
+for (const { entry } of table) await entries.create(entry);
+const credstash = Credstash.over({
+  keys: {
     warmUp: () => undefined,
     unwrap: (wrapped, context) => {
       const row = table.find(({ entry }) => Buffer.compare(entry.key, wrapped) === 0);
@@ -46,11 +39,8 @@ const credstash = over(
         : Promise.reject(wrongContext('the fake', context));
     },
   } as Partial<KeyService> as KeyService,
-  {
-    scan: () => each(entries.map((entry) => ({ ...entry, read: () => entry }))),
-    headers: () => each(entries),
-  } as Partial<EntryStore> as EntryStore,
-);
+  entries,
+});
 
 describe('getall', () => {
   let secrets: readonly Secret[];
