@@ -632,6 +632,9 @@ describe.each(engines)('$name', ({ start }) => {
       expect((await own.cs(['list', '-l', '--cipher', 'AES-256-CTR'])).stdout).toMatch(
         /^a .*AES-256-CTR/m,
       );
+      expect(await own.cs(['list', '--cipher', 'aes-256-ctr'])).toEqual(
+        failed(2, '--cipher takes AES-256-GCM or AES-256-CTR'),
+      );
       expect(await own.cs(['get', 'a', '--label', 'live'])).toEqual(ok('one\n'));
       expect(await own.cs(['get', 'a'])).toEqual(ok('two\n'));
     });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ageOf, parseAge } from '../../model/age.ts';
-import { byName, type EntryHeader } from '../../model/entry.ts';
+import { byName, CIPHERS, type EntryHeader } from '../../model/entry.ts';
 import { CredstashError } from '../../errors.ts';
 import { formatSecretsTable } from '../../format/tables.ts';
 import { formatListJson, formatList } from '../../format/list.ts';
@@ -50,6 +50,10 @@ export function register(command: Command, io: Io): void {
 /** Which secrets the options choose, by their versions, the oldest first. */
 function toFilter(options: ListOptions): (versions: readonly EntryHeader[]) => boolean {
   const { unlabelled, cipher } = options;
+  // A word that is mistyped would list nothing, as if no secret were sealed so.
+  if (cipher !== undefined && !CIPHERS.some((each) => each === cipher)) {
+    throw new CredstashError('USAGE', `--cipher takes ${CIPHERS.join(' or ')}`);
+  }
   const olderThan = options.olderThan === undefined ? undefined : parseAge(options.olderThan);
   return (versions) => {
     const newest = versions.at(-1);
