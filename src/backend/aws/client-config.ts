@@ -12,7 +12,7 @@ import {
 import { translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { guardRequests, MAX_TABLE_ANSWER_BYTES } from './guard-requests.ts';
-import { agents, proxyOverTls, withHandlerOptions } from './http.ts';
+import { createAgents, findUnverifiedProxy, mergeHandlerOptions } from './http.ts';
 import { findSessionName, isRoleArn, profileNameOf, profileSetting } from './profile.ts';
 import type { AwsSettings } from './settings.ts';
 import { USER_AGENT } from './user-agent.ts';
@@ -23,29 +23,29 @@ import { USER_AGENT } from './user-agent.ts';
  *
  * @throws CredstashError USAGE if those options turn off the verification of certificates
  */
-export function serviceConfig<T extends DynamoDBClientConfig | KMSClientConfig>(
+export function createServiceConfig<T extends DynamoDBClientConfig | KMSClientConfig>(
   shared: ClientConfig,
   endpoints: Endpoints,
   service: 'DYNAMODB' | 'KMS',
   options: T | undefined,
 ): ClientConfig | (ClientConfig & T) {
-  const { requestHandler, unverified } = withHandlerOptions(shared, options?.requestHandler);
+  const { requestHandler, unverified } = mergeHandlerOptions(shared, options?.requestHandler);
   const guard = guardRequests({
     ...(service === 'DYNAMODB' ? { maxBytes: MAX_TABLE_ANSWER_BYTES } : {}),
-    unverified: proxyOverTls() ?? unverified,
+    unverified: findUnverifiedProxy() ?? unverified,
   });
   return {
     ...shared,
     ...endpointOption(endpoints, service),
     ...options,
-    customUserAgent: [...USER_AGENT, ...pairsOf(options?.customUserAgent)],
+    customUserAgent: [...USER_AGENT, ...toUserAgentPairs(options?.customUserAgent)],
     requestHandler,
     extensions: [...(options?.extensions ?? []), guard],
   } as ClientConfig | (ClientConfig & T);
 }
 
 /** An application's own part of the user agent, in the one of its two forms that has pairs. */
-export function pairsOf(
+export function toUserAgentPairs(
   agent: DynamoDBClientConfig['customUserAgent'] = [],
 ): Exclude<typeof agent, string> {
   return typeof agent === 'string' ? [[agent]] : agent;
@@ -65,16 +65,16 @@ export const QUIET = {
  * What all clients share, without an endpoint, and where each service is. The credentials are the environment's, the
  * profile's or what comes after them (see credentials.ts), or a role assumed from those.
  */
-export async function clientConfig(
+export async function createClientConfig(
   settings: AwsSettings,
   region: string,
 ): Promise<{ readonly shared: ClientConfig; readonly endpoints: Endpoints }> {
   const { endpoints, settings: clientSettings } = findClientSettings(settings);
-  const shared = await sharedConfig(settings, region, endpoints, clientSettings);
+  const shared = await createSharedConfig(settings, region, endpoints, clientSettings);
   return { shared, endpoints };
 }
 
-export async function sharedConfig(
+export async function createSharedConfig(
   settings: AwsSettings,
   region: string,
   endpoints: Endpoints,
@@ -87,7 +87,7 @@ export async function sharedConfig(
     ...clientSettings,
     customUserAgent: USER_AGENT,
     logger: QUIET,
-    extensions: [guardRequests({ unverified: proxyOverTls() })],
+    extensions: [guardRequests({ unverified: findUnverifiedProxy() })],
     // A client's requests of one kind differ in their input alone, and a getall sends thousands.
     cacheMiddleware: true,
     // A service that is not there must not hold a person up: all attempts together end within a minute.
@@ -95,7 +95,7 @@ export async function sharedConfig(
       connectionTimeout: 3000,
       requestTimeout: 8000,
       throwOnRequestTimeout: true as const,
-      ...agents(settings),
+      ...createAgents(settings),
     },
   };
   // As boto and the AWS command have it, keys in the environment come before a profile that the environment names;
@@ -122,7 +122,8 @@ export async function sharedConfig(
           return getCredentials({ profile, mfaCode, shared, region, endpoints });
         };
   const { roleArn } = settings;
-  if (roleArn === undefined) return { ...shared, credentials: translated(chain, region, profile) };
+  if (roleArn === undefined)
+    return { ...shared, credentials: translateFailures(chain, region, profile) };
   // STS would say that it is invalid, in words that are not kept.
   if (!isRoleArn(roleArn)) {
     throw new CredstashError(
@@ -148,7 +149,7 @@ export async function sharedConfig(
     clientConfig: { ...shared, ...endpointOption(endpoints, 'STS'), region },
     clientPlugins: [rememberFailedHost],
   });
-  return { ...shared, credentials: translated(assumed, region, profile) };
+  return { ...shared, credentials: translateFailures(assumed, region, profile) };
 }
 
 /**
@@ -169,7 +170,7 @@ export function checkExternalId(externalId: string, roleArn: string | undefined)
 }
 
 /** A failure to get credentials is told as such, and not as one of the request that needed them. */
-export function translated<A extends unknown[], T>(
+export function translateFailures<A extends unknown[], T>(
   provider: (...args: A) => Promise<T>,
   region: string,
   profile: string | undefined,

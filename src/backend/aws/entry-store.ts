@@ -19,7 +19,7 @@ import {
   projectionOf,
   type RawItem,
 } from './items.ts';
-import { canceled, getByLabel, moveLabel, MOVES, reasonsOf } from './labels.ts';
+import { toTransactionError, getByLabel, moveLabel, MOVES, reasonsOf } from './labels.ts';
 import { getItem, queryItems } from './query.ts';
 import { scanItems } from './scan.ts';
 import type { Table } from './table.ts';
@@ -141,7 +141,7 @@ export class AwsEntryStore implements EntryStore {
         const [ofPut, ofDelete] = reasonsOf(error);
         if (ofPut === 'ConditionalCheckFailed') throw versionExists(entry, this.location);
         if (ofDelete === 'ConditionalCheckFailed') throw conflict(was, this.location);
-        throw canceled(error, was.name, this.location);
+        throw toTransactionError(error, was.name, this.location);
       }
     });
   }

@@ -26,7 +26,7 @@ export function isAgent(agent: object): agent is HttpsAgent {
  * The shared handler's options, changed by an application's; or a handler of its own, which replaces them all. Options of
  * an agent change the shared agent's, so that they lose neither its certificates nor their verification.
  */
-export function withHandlerOptions(
+export function mergeHandlerOptions(
   { requestHandler: shared }: { readonly requestHandler: RequestHandler },
   own: DynamoDBClientConfig['requestHandler'] = {},
 ): { requestHandler: object; unverified?: Unverified } {
@@ -68,7 +68,7 @@ export function withHandlerOptions(
 }
 
 /** A connection to a proxy over TLS, which Node.js makes without any of the agent's options. */
-export function proxyOverTls(): Unverified | undefined {
+export function findUnverifiedProxy(): Unverified | undefined {
   const isUsed = usesProxy() && PROXIES.some((name) => /^https:/i.test(process.env[name] ?? ''));
   const protocols = ['http:', 'https:'];
   return isUsed ? { what: 'the connection to the proxy', protocols } : undefined;
@@ -79,7 +79,9 @@ export function proxyOverTls(): Unverified | undefined {
  * certificates that replace the system's. Node.js before 22.21 has no `proxyEnv` and leaves it alone
  * (https://nodejs.org/api/http.html#new-agentoptions).
  */
-export function agents(settings: AwsSettings): Pick<RequestHandler, 'httpAgent' | 'httpsAgent'> {
+export function createAgents(
+  settings: AwsSettings,
+): Pick<RequestHandler, 'httpAgent' | 'httpsAgent'> {
   const fromEnvironment = process.env['AWS_CA_BUNDLE'];
   const bundle = fromEnvironment || profileSetting(settings, 'ca_bundle');
   const from = fromEnvironment
@@ -98,12 +100,12 @@ export function agents(settings: AwsSettings): Pick<RequestHandler, 'httpAgent' 
     const httpsAgent = new PreconnectAgent(common);
     return { httpAgent: httpsAgent.plain, httpsAgent };
   }
-  const proxied = { ...common, proxyEnv: proxyEnvironment() };
+  const proxied = { ...common, proxyEnv: readProxyEnvironment() };
   return { httpAgent: new HttpAgent(proxied), httpsAgent: new ProxyAgent(proxied) };
 }
 
 /** The environment with its proxies as URLs: Node.js goes directly, without a word, where one is none. */
-export function proxyEnvironment(): NodeJS.ProcessEnv {
+export function readProxyEnvironment(): NodeJS.ProcessEnv {
   const environment = { ...process.env };
   for (const name of PROXIES) {
     const proxy = environment[name];

@@ -6,13 +6,13 @@ import type { CheckOptions, Checks } from '../diagnosis.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
-import { clientConfig, serviceConfig } from './client-config.ts';
+import { createClientConfig, createServiceConfig } from './client-config.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
 import { refuseAnyCertificate } from './guard-requests.ts';
 import { PreconnectAgent } from './preconnect-agent.ts';
-import { checkRegions, inDefaultRegion, regionOrigins } from './regions.ts';
+import { checkRegions, inDefaultRegion, findRegions } from './regions.ts';
 import type { AwsSettings } from './settings.ts';
 import { Table } from './table.ts';
 import { ThrottleRetry } from './throttle-retry.ts';
@@ -39,10 +39,10 @@ export async function openAws(settings: AwsSettings): Promise<{
   const { table, key, trustedKeys, trustNames } = settings;
   const trusted = checkTrustedKeys(trustedKeys, trustNames?.trustedKeys);
   if (settings.clients) refuseAnyCertificate("the application's client");
-  const origins = await regionOrigins(settings);
+  const origins = await findRegions(settings);
   const region = checkRegions(origins);
   const isDefault = inDefaultRegion(origins);
-  const { shared: config, endpoints } = await clientConfig(settings, region.dynamodb);
+  const { shared: config, endpoints } = await createClientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
   const retry = new ThrottleRetry({
     tell: settings.waiting,
@@ -70,7 +70,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   const dynamodb =
     settings.clients?.dynamodb ??
     new DynamoDBClient({
-      ...serviceConfig(shared, endpoints, 'DYNAMODB', own.dynamodb),
+      ...createServiceConfig(shared, endpoints, 'DYNAMODB', own.dynamodb),
       region: region.dynamodb,
     });
   const tellThrottling = onFailedAttempt('tellThrottling', (error) => {
@@ -105,7 +105,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     const kms =
       settings.clients?.kms ??
       new KMSClient({
-        ...serviceConfig(common, endpoints, 'KMS', own.kms),
+        ...createServiceConfig(common, endpoints, 'KMS', own.kms),
         region: region.kms,
       });
     if (!settings.clients?.kms) {

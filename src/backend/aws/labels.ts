@@ -104,7 +104,7 @@ export async function moveLabel(
         return true;
       } catch (error) {
         if (isOvertaken(error)) return false;
-        throw canceled(error, name, table.location);
+        throw toTransactionError(error, name, table.location);
       }
     });
     // If the answer to our move was lost, the next read finds the label moved: the first read tells who had it before.
@@ -175,7 +175,7 @@ function isOvertaken(error: unknown): boolean {
 }
 
 /** The error of a transaction about the labels of `name`: one that was throttled is waited for. */
-export function canceled(error: unknown, name: string, where: string): unknown {
+export function toTransactionError(error: unknown, name: string, where: string): unknown {
   const codes = reasonsOf(error);
   const throttled = codes.find((code) => /Throttling|ThroughputExceeded/.test(code));
   if (throttled !== undefined) {

@@ -26,25 +26,25 @@ export const DEFAULT_REGION: Origin = { value: 'us-east-1', from: 'the default' 
  *
  * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
  */
-export async function regionOrigins(settings: AwsSettings): Promise<RegionOrigins> {
+export async function findRegions(settings: AwsSettings): Promise<RegionOrigins> {
   const { clients, clientOptions, kmsRegion, table } = settings;
   const profile = `the profile ${profileNameOf(settings) ?? 'default'}`;
   const region =
-    given(settings.region, 'as given') ??
-    ofEnvironment('AWS_REGION') ??
-    ofEnvironment('AWS_DEFAULT_REGION') ??
-    given(profileSetting(settings, 'region'), profile) ??
+    originOf(settings.region, 'as given') ??
+    readVariable('AWS_REGION') ??
+    readVariable('AWS_DEFAULT_REGION') ??
+    originOf(profileSetting(settings, 'region'), profile) ??
     DEFAULT_REGION;
   return {
     dynamodb:
-      given(await clients?.dynamodb?.config.region(), "the application's client") ??
-      given(await said(clientOptions?.dynamodb?.region), "the application's options") ??
-      given(checkTable(table).region, "the table's ARN") ??
+      originOf(await clients?.dynamodb?.config.region(), "the application's client") ??
+      originOf(await resolveRegion(clientOptions?.dynamodb?.region), "the application's options") ??
+      originOf(checkTable(table).region, "the table's ARN") ??
       region,
     kms:
-      given(await clients?.kms?.config.region(), "the application's client") ??
-      given(await said(clientOptions?.kms?.region), "the application's options") ??
-      given(kmsRegion, 'as given') ??
+      originOf(await clients?.kms?.config.region(), "the application's client") ??
+      originOf(await resolveRegion(clientOptions?.kms?.region), "the application's options") ??
+      originOf(kmsRegion, 'as given') ??
       region,
   };
 }
@@ -68,15 +68,17 @@ export function inDefaultRegion({ dynamodb, kms }: RegionOrigins): {
 }
 
 /** A client's region may come from a function. */
-export async function said(region: DynamoDBClientConfig['region']): Promise<string | undefined> {
+export async function resolveRegion(
+  region: DynamoDBClientConfig['region'],
+): Promise<string | undefined> {
   return typeof region === 'function' ? region() : region;
 }
 
-export function given(value: string | undefined, from: string): Origin | undefined {
+export function originOf(value: string | undefined, from: string): Origin | undefined {
   return value === undefined ? undefined : { value, from };
 }
 
 /** A variable of the environment; empty is absent. */
-export function ofEnvironment(name: string): Origin | undefined {
-  return given(process.env[name] || undefined, name);
+export function readVariable(name: string): Origin | undefined {
+  return originOf(process.env[name] || undefined, name);
 }

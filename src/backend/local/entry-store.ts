@@ -60,7 +60,7 @@ export class LocalEntryStore implements EntryStore {
         database.run(
           `INSERT INTO entries (${COLUMNS.join()}) VALUES (${COLUMNS.map(() => '?').join()})
            ON CONFLICT DO NOTHING`,
-          ...values(entry),
+          ...toColumns(entry),
         ),
       );
       if (changed === 0) throw versionExists(entry, this.location);
@@ -74,8 +74,8 @@ export class LocalEntryStore implements EntryStore {
         database.run(
           `UPDATE entries SET ${COLUMNS.map((column) => `${column} = ?`).join()}
            WHERE ${COLUMNS.map((column) => `${column} IS ?`).join(' AND ')}`,
-          ...values(entry),
-          ...values(was),
+          ...toColumns(entry),
+          ...toColumns(was),
         ),
       );
       if (changed === 0) throw conflict(was, this.location);
@@ -88,8 +88,8 @@ export class LocalEntryStore implements EntryStore {
         database.run(
           `UPDATE OR IGNORE entries SET ${COLUMNS.map((column) => `${column} = ?`).join()}
            WHERE ${COLUMNS.map((column) => `${column} IS ?`).join(' AND ')}`,
-          ...values(entry),
-          ...values(was),
+          ...toColumns(entry),
+          ...toColumns(was),
         ),
       );
       if (changed > 0) return;
@@ -110,21 +110,21 @@ export class LocalEntryStore implements EntryStore {
   latest(name: string): Promise<Entry | undefined> {
     return this.#settle(() => {
       const [row] = this.#select(COLUMNS, 'name = ? ORDER BY entries.version DESC LIMIT 1', name);
-      return row && parseItem(item(row));
+      return row && parseItem(toItem(row));
     });
   }
 
   newestHeader(name: string): Promise<EntryHeader | undefined> {
     return this.#settle(() => {
       const [row] = this.#select(HEADER, 'name = ? ORDER BY entries.version DESC LIMIT 1', name);
-      return row && parseHeader(item(row));
+      return row && parseHeader(toItem(row));
     });
   }
 
   get(name: string, version: string): Promise<Entry | undefined> {
     return this.#settle(() => {
       const [row] = this.#select(COLUMNS, 'name = ? AND version = ?', name, version);
-      return row && parseItem(item(row));
+      return row && parseItem(toItem(row));
     });
   }
 
@@ -134,7 +134,7 @@ export class LocalEntryStore implements EntryStore {
       ? []
       : [condition, ...prefixes.flatMap((prefix) => [prefix, prefix])];
     for await (const row of this.#scan(COLUMNS, PAGE, ...ofPrefixes)) {
-      const found = item(row);
+      const found = toItem(row);
       yield { ...parseHeader(found), read: () => parseItem(found) };
     }
   }
@@ -142,7 +142,7 @@ export class LocalEntryStore implements EntryStore {
   async *headers(name?: string): AsyncGenerator<EntryHeader> {
     const ofName = name === undefined ? [] : ['name = ?', name];
     for await (const row of this.#scan(HEADER, HEADER_PAGE, ...ofName)) {
-      yield parseHeader(item(row));
+      yield parseHeader(toItem(row));
     }
   }
 
@@ -171,7 +171,7 @@ export class LocalEntryStore implements EntryStore {
       if (!this.#vault.hasLabels()) return undefined;
       const rows = this.#select(COLUMNS, 'name = ? AND instr(labels, ?) > 0', name, ` ${label} `);
       if (rows.length > 1) throw severalLabelled(name, label, this.location);
-      return rows[0] && parseItem(item(rows[0]));
+      return rows[0] && parseItem(toItem(rows[0]));
     });
   }
 
@@ -211,7 +211,7 @@ export class LocalEntryStore implements EntryStore {
   }
 
   #settle<T>(work: () => T): Promise<T> {
-    return settle(work, this.#signal);
+    return callNow(work, this.#signal);
   }
 
   /**
@@ -271,14 +271,14 @@ export class LocalEntryStore implements EntryStore {
  *
  * @param signal when it is aborted, nothing is called, and its reason rejects
  */
-export function settle<T>(call: () => T, signal?: AbortSignal): Promise<T> {
+export function callNow<T>(call: () => T, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve) => {
     signal?.throwIfAborted();
     resolve(call());
   });
 }
 
-function values(entry: Entry): Value[] {
+function toColumns(entry: Entry): Value[] {
   const encoded = encodeItem(entry);
   return COLUMNS.map((column) => {
     const value = encoded[column];
@@ -292,7 +292,7 @@ function versionOf({ version }: Row): string {
   return (version instanceof Uint8Array ? textOf(version) : undefined) ?? '';
 }
 
-function item(row: Row): Record<string, unknown> {
+function toItem(row: Row): Record<string, unknown> {
   const attributes: Record<string, unknown> = {};
   for (const column of COLUMNS) {
     const value = row[column];

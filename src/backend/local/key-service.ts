@@ -7,7 +7,7 @@ import { CredstashError } from '../../errors.ts';
 import { FORMATS } from '../../seal/formats.ts';
 import type { Found } from '../entry-store.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
-import { LocalEntryStore, settle } from './entry-store.ts';
+import { LocalEntryStore, callNow } from './entry-store.ts';
 import type { Vault } from './vault.ts';
 
 /** Wraps data keys under a vault's master key. */
@@ -66,7 +66,7 @@ export class LocalKeyService implements KeyService {
   }
 
   #settle<T>(work: () => T): Promise<T> {
-    return settle(work, this.#signal);
+    return callNow(work, this.#signal);
   }
 
   #wrap(plaintext: Uint8Array, context: Context): Uint8Array {

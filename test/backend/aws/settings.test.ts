@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
-import { clientConfig, serviceConfig } from '../../../src/backend/aws/client-config.ts';
-import { checkRegions, regionOrigins } from '../../../src/backend/aws/regions.ts';
+import { createClientConfig, createServiceConfig } from '../../../src/backend/aws/client-config.ts';
+import { checkRegions, findRegions } from '../../../src/backend/aws/regions.ts';
 import { type AwsSettings, checkTable } from '../../../src/backend/aws/settings.ts';
 
 let folder: string;
@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 const regions = async (settings: AwsSettings): Promise<{ dynamodb: string; kms: string }> =>
-  checkRegions(await regionOrigins(settings));
+  checkRegions(await findRegions(settings));
 const dynamodb = async (settings: Partial<AwsSettings> = {}): Promise<string> =>
   (await regions({ table: 'secrets', key: 'k', ...settings })).dynamodb;
 
@@ -84,7 +84,7 @@ describe('a role', () => {
   it.each(['-r', 'reader', 'arn:aws:iam::123456789012:user/x', 'arn:aws:iam::1:role/r', 'a\x1b'])(
     'cannot be %j, which is told before any request',
     async (roleArn) => {
-      const config = clientConfig({ table: 'secrets', key: 'k', roleArn }, 'us-east-1');
+      const config = createClientConfig({ table: 'secrets', key: 'k', roleArn }, 'us-east-1');
       await expect(config).rejects.toMatchObject({ code: 'USAGE' });
     },
   );
@@ -92,7 +92,7 @@ describe('a role', () => {
   it.each(['arn:aws:iam::123456789012:role/a', 'arn:aws-cn:iam::123456789012:role/p/a+=,.@_-'])(
     'can be %j',
     async (roleArn) => {
-      const config = clientConfig({ table: 'secrets', key: 'k', roleArn }, 'us-east-1');
+      const config = createClientConfig({ table: 'secrets', key: 'k', roleArn }, 'us-east-1');
       await expect(config).resolves.toHaveProperty('shared.credentials');
     },
   );
@@ -101,7 +101,7 @@ describe('a role', () => {
 describe('an external ID', () => {
   const roleArn = 'arn:aws:iam::123456789012:role/a';
   const made = (settings: Partial<AwsSettings>): Promise<unknown> =>
-    clientConfig({ table: 'secrets', key: 'k', ...settings }, 'us-east-1');
+    createClientConfig({ table: 'secrets', key: 'k', ...settings }, 'us-east-1');
 
   it.each([undefined, { accessKeyId: 'AKID', secretAccessKey: 'x' }])(
     'is for a role only, whatever the credentials: %j',
@@ -123,9 +123,9 @@ describe('the user agent', () => {
     [[['mine', '1']] as [string, string][], [['mine', '1']]],
     [undefined, []],
   ])('has ours before that of an application: %j', async (customUserAgent, theirs) => {
-    const { shared } = await clientConfig({ table: 'secrets', key: 'k' }, 'us-east-1');
+    const { shared } = await createClientConfig({ table: 'secrets', key: 'k' }, 'us-east-1');
     const options = customUserAgent === undefined ? {} : { customUserAgent };
-    expect(serviceConfig(shared, {}, 'KMS', options).customUserAgent).toEqual([
+    expect(createServiceConfig(shared, {}, 'KMS', options).customUserAgent).toEqual([
       ['credstash-cli', manifest.version],
       ...theirs,
     ]);
@@ -136,7 +136,7 @@ describe('a profile', () => {
   it('whose sso_session is not there has no credentials, and the session is named', async () => {
     writeFileSync(join(folder, 'credentials'), '[odd]\nsso_session = none\n');
     const settings = { table: 'secrets', key: 'k', profile: 'odd' };
-    const { credentials } = (await clientConfig(settings, 'us-east-1')).shared;
+    const { credentials } = (await createClientConfig(settings, 'us-east-1')).shared;
     if (typeof credentials !== 'function') throw new Error('no provider');
     await expect(credentials()).rejects.toMatchObject({
       code: 'NO_CREDENTIALS',

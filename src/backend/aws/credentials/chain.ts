@@ -46,7 +46,7 @@ export function describeChain(
     const what = section
       ? isSeen && kind === 'role'
         ? 'a loop'
-        : wordsOf(section, kind)
+        : describeSection(section, kind)
       : 'missing';
     links.push({ kind, words: `profile ${name}: ${what}` });
     const source = section?.['source_profile'];
@@ -57,22 +57,22 @@ export function describeChain(
 }
 
 /** A setting that can be shown: an ARN of a role or a source's name. Anything else may be a secret in the wrong place. */
-export function wordOf(value = ''): string {
+export function describeValue(value = ''): string {
   const isKnown =
     isRoleArn(value) || ['Environment', 'Ec2InstanceMetadata', 'EcsContainer'].includes(value);
   return isKnown ? value : '(not a valid value)';
 }
 
-export function wordsOf(section: Section, kind: Kind | undefined): string {
+export function describeSection(section: Section, kind: Kind | undefined): string {
   const { credential_source: source } = section;
-  const named = source === undefined ? '' : ` with the credentials of ${wordOf(source)}`;
+  const named = source === undefined ? '' : ` with the credentials of ${describeValue(source)}`;
   switch (kind) {
     case 'role':
-      return `role ${wordOf(section['role_arn'])}${named}`;
+      return `role ${describeValue(section['role_arn'])}${named}`;
     case 'keys':
       return 'access keys in the file';
     case 'web identity':
-      return `web identity for the role ${wordOf(section['role_arn'])}`;
+      return `web identity for the role ${describeValue(section['role_arn'])}`;
     case 'process':
       return 'credential_process';
     case 'sso':

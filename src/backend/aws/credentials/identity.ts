@@ -24,7 +24,7 @@ export const FILES_HINT =
 
 export const KEYS_HINT = 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
 
-export function missing(text: string, hint: string, cause?: Error): CredstashError {
+export function noCredentials(text: string, hint: string, cause?: Error): CredstashError {
   return new CredstashError('NO_CREDENTIALS', `no AWS credentials were found${text}`, {
     hint,
     cause,
@@ -35,7 +35,7 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-export function optional<K extends string>(
+export function optionalProperty<K extends string>(
   key: K,
   value: string | undefined,
 ): {
@@ -47,7 +47,10 @@ export function optional<K extends string>(
 }
 
 /** Marks where credentials are from, as the SDK's own chain does: `doctor` shows it, and the SDK's user agent has it. */
-export function marked(identity: Identity, $source: Readonly<Record<string, string>>): Identity {
+export function withSource(
+  identity: Identity,
+  $source: Readonly<Record<string, string>>,
+): Identity {
   const { $source: before } = identity as { $source?: object };
   return { ...identity, $source: { ...before, ...$source } } as Identity;
 }

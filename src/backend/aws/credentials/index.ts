@@ -20,9 +20,9 @@ import {
   FILES_HINT,
   type Identity,
   KEYS_HINT,
-  marked,
-  missing,
-  optional,
+  withSource,
+  noCredentials,
+  optionalProperty,
 } from './identity.ts';
 import { getOfLogin } from './login.ts';
 import { getOfContainer, getOfInstance, hasContainer } from './metadata.ts';
@@ -54,7 +54,7 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
   const [id, secret] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
   if (context.profile === undefined && Boolean(process.env[id]) !== Boolean(process.env[secret])) {
     const [there, absent] = process.env[id] ? [id, secret] : [secret, id];
-    throw missing(`: ${there} is set, and ${absent} is not`, 'set both, or neither');
+    throw noCredentials(`: ${there} is set, and ${absent} is not`, 'set both, or neither');
   }
   const name = profileNameOf(context);
   const section = files.profiles.get(name ?? 'default');
@@ -72,7 +72,7 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
   const tail = section ? `: the profile ${name ?? 'default'} has none` : '';
   const unreadable = files.unreadable.map(({ path, code }) => `; ${path} cannot be read (${code})`);
   const [broken] = files.unreadable;
-  const nothing = missing(`${tail}${unreadable.join('')}`, CREDENTIALS_HINT, broken?.fault);
+  const nothing = noCredentials(`${tail}${unreadable.join('')}`, CREDENTIALS_HINT, broken?.fault);
   // boto knows `true` only. Nobody writes 1 to turn it on, but some write 0 to leave it on.
   if (/^(?!(?:false|0|no|off)$)./i.test(process.env['AWS_EC2_METADATA_DISABLED'] ?? '')) {
     throw nothing;
@@ -94,7 +94,7 @@ async function getOfProfile(
   }
   const kind = kindOf(section, path.length > 0);
   if (path.includes(name) && kind === 'role') {
-    throw missing(
+    throw noCredentials(
       `: source_profile leads in a circle: ${[...path, name].join(' -> ')}`,
       FILES_HINT,
     );
@@ -124,7 +124,7 @@ async function getOfProfile(
     case 'source':
       return getOfSource(context, files, section['credential_source'] ?? '', name);
     case undefined:
-      throw missing(
+      throw noCredentials(
         `: the profile ${name}, which is the source_profile of ${parent ?? name}, has none`,
         FILES_HINT,
       );
@@ -135,15 +135,15 @@ function getKeys(section: Section, name: string): Identity {
   const { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey } = section;
   if (!accessKeyId || !secretAccessKey) {
     const absent = accessKeyId ? 'aws_secret_access_key' : 'aws_access_key_id';
-    throw missing(`: the profile ${name} has no ${absent}`, FILES_HINT);
+    throw noCredentials(`: the profile ${name} has no ${absent}`, FILES_HINT);
   }
-  return marked(
+  return withSource(
     {
       accessKeyId,
       secretAccessKey,
-      ...optional('sessionToken', section['aws_session_token']),
-      ...optional('credentialScope', section['aws_credential_scope']),
-      ...optional('accountId', section['aws_account_id']),
+      ...optionalProperty('sessionToken', section['aws_session_token']),
+      ...optionalProperty('credentialScope', section['aws_credential_scope']),
+      ...optionalProperty('accountId', section['aws_account_id']),
     },
     { CREDENTIALS_PROFILE: 'n' },
   );
@@ -161,18 +161,21 @@ async function getOfSource(
       try {
         return await fromEnv()();
       } catch {
-        throw missing(`${of} AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set`, KEYS_HINT);
+        throw noCredentials(
+          `${of} AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set`,
+          KEYS_HINT,
+        );
       }
     case 'EcsContainer':
       if (hasContainer()) return getOfContainer();
-      throw missing(
+      throw noCredentials(
         `${of} neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set`,
         FILES_HINT,
       );
     case 'Ec2InstanceMetadata':
       return getOfInstance(context, files);
     default:
-      throw missing(
+      throw noCredentials(
         `: credential_source of the profile ${name} must be Environment, EcsContainer or Ec2InstanceMetadata`,
         FILES_HINT,
       );
@@ -182,7 +185,7 @@ async function getOfSource(
 function profileNotFound(name: string, files: AwsFiles, of = ''): CredstashError {
   const [broken] = files.unreadable;
   if (broken) {
-    return missing(
+    return noCredentials(
       `: the profile ${name}${of} cannot be looked up: ${broken.path} cannot be read (${broken.code})`,
       `let this user read it: ${commandLine(['ls', '-l', broken.path])}`,
       broken.fault,
@@ -193,5 +196,5 @@ function profileNotFound(name: string, files: AwsFiles, of = ''): CredstashError
     names.length === 0
       ? `there are no profiles in ${files.paths.join(' and ')}`
       : `the profiles are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`;
-  return missing(`: the profile ${name}${of} does not exist`, hint);
+  return noCredentials(`: the profile ${name}${of} does not exist`, hint);
 }

@@ -4,8 +4,8 @@ import { commandLine } from '../../../util/shell-word.ts';
 import { endpointOption } from '../client-settings.ts';
 import { hintOfCertificate, nameOf } from '../errors.ts';
 import type { Section } from '../profile.ts';
-import { type CredentialsContext, type Identity, missing } from './identity.ts';
-import { fileOf } from './profile-file.ts';
+import { type CredentialsContext, type Identity, noCredentials } from './identity.ts';
+import { createProfileFile } from './profile-file.ts';
 import { type Unanswered, watchRequests } from './watch-requests.ts';
 
 export async function getOfLogin(
@@ -17,7 +17,7 @@ export async function getOfLogin(
   const watch = watchRequests(() => undefined);
   try {
     return await fromLoginCredentials({
-      ...fileOf(name, section),
+      ...createProfileFile(name, section),
       // Its region, unless the login has one.
       clientConfig: {
         ...rest,
@@ -27,12 +27,12 @@ export async function getOfLogin(
       },
     })();
   } catch (error) {
-    throw loginFailure(error, name, watch.failure());
+    throw toLoginError(error, name, watch.failure());
   }
 }
 
 /** The SDK's error has only a text. What it quotes may be a part of a file with keys. */
-export function loginFailure(
+export function toLoginError(
   error: unknown,
   name: string,
   failure: Unanswered | undefined,
@@ -44,19 +44,19 @@ export function loginFailure(
   if (failure) {
     const tail = `${failure.host} cannot be reached to renew it (${failure.code})`;
     const refused = hintOfCertificate(failure.code, failure.host);
-    return missing(`: the login ${of} has expired, and ${tail}`, refused ?? login, cause);
+    return noCredentials(`: the login ${of} has expired, and ${tail}`, refused ?? login, cause);
   }
   if (text.startsWith('Failed to load token')) {
     return text.includes('ENOENT')
-      ? missing(`: there is no login ${of}`, login, cause)
-      : missing(`: the file with the login ${of} is not valid`, login, cause);
+      ? noCredentials(`: there is no login ${of}`, login, cause)
+      : noCredentials(`: the file with the login ${of} is not valid`, login, cause);
   }
   if (text.includes('insufficient permissions')) {
-    return missing(
+    return noCredentials(
       `: the login ${of} has expired, and its user may not renew it (signin:CreateOAuth2Token)`,
       login,
       cause,
     );
   }
-  return missing(`: the login ${of} has expired`, login, cause);
+  return noCredentials(`: the login ${of} has expired`, login, cause);
 }

@@ -3,7 +3,13 @@ import type { CredstashError } from '../../../errors.ts';
 import { findInstanceEndpoint } from '../client-settings.ts';
 import { refuseAnyCertificate } from '../guard-requests.ts';
 import { type AwsFiles, profileNameOf } from '../profile.ts';
-import { type CredentialsContext, type Identity, isText, marked, missing } from './identity.ts';
+import {
+  type CredentialsContext,
+  type Identity,
+  isText,
+  withSource,
+  noCredentials,
+} from './identity.ts';
 import { readToken } from './token.ts';
 
 export function hasContainer(): boolean {
@@ -23,11 +29,11 @@ export async function getOfContainer(): Promise<Identity> {
   if (token !== undefined && /[\r\n]/.test(token)) {
     const where = file ? `the token file ${file} (${tokens}_FILE)` : tokens;
     const how = /^[^\r\n]*\r?\n$/.test(token) ? 'ends in a newline' : 'has a line break in it';
-    throw missing(`: ${where} ${how}`, 'write the token without one, such as with printf %s');
+    throw noCredentials(`: ${where} ${how}`, 'write the token without one, such as with printf %s');
   }
   const url = process.env[variable] ?? '';
   if (!relative && !/^https?:\/\//i.test(url)) {
-    throw missing(
+    throw noCredentials(
       `: ${variable} is not an http or https URL`,
       'see the documents of the container',
     );
@@ -37,7 +43,10 @@ export async function getOfContainer(): Promise<Identity> {
   try {
     return await fromHttp()();
   } catch (error) {
-    throw missing(`: ${of} ${answerOf(error)}`, `check the role of the container, and ${variable}`);
+    throw noCredentials(
+      `: ${of} ${describeAnswer(error)}`,
+      `check the role of the container, and ${variable}`,
+    );
   }
 }
 
@@ -55,13 +64,13 @@ export async function getOfInstance(
       ...(profile === undefined ? {} : { profile }),
       ...(logger ? { logger } : {}),
     });
-    return marked(await withInstanceEndpoint(endpoint, provider), { CREDENTIALS_IMDS: '0' });
+    return withSource(await withInstanceEndpoint(endpoint, provider), { CREDENTIALS_IMDS: '0' });
   } catch (error) {
     const { statusCode } = Object(error) as { statusCode?: unknown };
     // Away from an instance nothing answers there, which is not what went wrong.
     if (nothing && typeof statusCode !== 'number' && from === 'default') throw nothing;
-    throw missing(
-      `: the instance's metadata service ${answerOf(error)}${statusCode === 404 ? ': the instance has no role' : ''}`,
+    throw noCredentials(
+      `: the instance's metadata service ${describeAnswer(error)}${statusCode === 404 ? ': the instance has no role' : ''}`,
       `give the instance a role, or check ${from === 'default' ? 'AWS_EC2_METADATA_SERVICE_ENDPOINT' : from}`,
     );
   }
@@ -84,7 +93,7 @@ export function withInstanceEndpoint<T>(endpoint: string, call: () => Promise<T>
 }
 
 /** What an endpoint for credentials did, without its words. */
-export function answerOf(error: unknown): string {
+export function describeAnswer(error: unknown): string {
   const { statusCode, code, message } = Object(error) as Record<string, unknown>;
   const text = isText(message) ? message : '';
   const status = typeof statusCode === 'number' ? statusCode : /status: (\d{3})\b/.exec(text)?.[1];

@@ -1,6 +1,6 @@
 import { exec } from 'node:child_process';
 import type { Section } from '../profile.ts';
-import { type Identity, isText, marked, missing } from './identity.ts';
+import { type Identity, isText, withSource, noCredentials } from './identity.ts';
 
 /** Runs a credential_process as the SDK does, by a shell. Its output is never quoted: it has keys in it. */
 export async function runProcess(
@@ -23,29 +23,32 @@ export async function runProcess(
           : signal
             ? `was ended by ${signal}`
             : 'cannot be run';
-      reject(missing(`: ${of} ${how}`, hint));
+      reject(noCredentials(`: ${of} ${how}`, hint));
     });
   });
   let data: Partial<Record<string, unknown>>;
   try {
     data = Object(JSON.parse(output)) as typeof data;
   } catch {
-    throw missing(`: ${of} printed no valid JSON`, hint);
+    throw noCredentials(`: ${of} printed no valid JSON`, hint);
   }
   const { Version, AccessKeyId, SecretAccessKey, SessionToken, Expiration } = data;
-  if (Version !== 1) throw missing(`: ${of} printed JSON without "Version": 1`, hint);
+  if (Version !== 1) throw noCredentials(`: ${of} printed JSON without "Version": 1`, hint);
   if (!isText(AccessKeyId) || !isText(SecretAccessKey)) {
-    throw missing(`: ${of} printed no AccessKeyId or no SecretAccessKey`, hint);
+    throw noCredentials(`: ${of} printed no AccessKeyId or no SecretAccessKey`, hint);
   }
   const expiration = isText(Expiration) ? new Date(Expiration) : undefined;
   if (expiration && Number.isNaN(expiration.getTime())) {
-    throw missing(`: ${of} printed an Expiration that is not a time`, hint);
+    throw noCredentials(`: ${of} printed an Expiration that is not a time`, hint);
   }
   if (expiration && expiration.getTime() < Date.now()) {
-    throw missing(`: ${of} gave credentials that have expired`, 'log in again where it gets them');
+    throw noCredentials(
+      `: ${of} gave credentials that have expired`,
+      'log in again where it gets them',
+    );
   }
   const account = data['AccountId'] ?? section['aws_account_id'];
-  return marked(
+  return withSource(
     {
       accessKeyId: AccessKeyId,
       secretAccessKey: SecretAccessKey,

@@ -5,7 +5,7 @@ import type { Section } from '../profile.ts';
  * A configuration file for the SDK, which exists in its cache of files only. A header with a dot is taken as it is, so that
  * a name may have spaces and quotes.
  */
-export function fileOf(
+export function createProfileFile(
   name: string,
   section: Section,
   session?: string,

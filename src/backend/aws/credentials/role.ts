@@ -3,18 +3,18 @@ import { endpointOption } from '../client-settings.ts';
 import { translate } from '../errors.ts';
 import { rememberFailedHost } from '../failed-host.ts';
 import { findSessionName, type Section } from '../profile.ts';
-import { wordOf } from './chain.ts';
+import { describeValue } from './chain.ts';
 import {
   type CredentialsContext,
   FILES_HINT,
   type Identity,
-  marked,
-  missing,
-  optional,
+  withSource,
+  noCredentials,
+  optionalProperty,
 } from './identity.ts';
 import { readToken } from './token.ts';
 
-function stsOptions({ shared, endpoints }: CredentialsContext, region: string) {
+function createStsOptions({ shared, endpoints }: CredentialsContext, region: string) {
   const { endpoint: _, ...rest } = shared;
   return { ...rest, ...endpointOption(endpoints, 'STS'), region };
 }
@@ -33,31 +33,31 @@ export async function assumeRole(
   const { role_arn: role = '', source_profile: source, credential_source: named } = section;
   if (source !== undefined && named !== undefined) {
     const both = `: the profile ${name} has both a source_profile and a credential_source`;
-    throw missing(both, FILES_HINT);
+    throw noCredentials(both, FILES_HINT);
   }
   const serial = section['mfa_serial'];
   if (serial !== undefined && !context.mfaCode) {
     const ask = `: the profile ${name} needs a code of the MFA device ${serial}, and nobody can be asked`;
-    throw missing(ask, 'use a profile without mfa_serial');
+    throw noCredentials(ask, 'use a profile without mfa_serial');
   }
   // Before the source's credentials are got, which may take requests.
   const session = findSessionName(section, name) ?? `credstash-${Date.now()}`;
   const duration = section['duration_seconds'] ?? '3600';
   if (!/^\d{1,6}$/.test(duration)) {
-    throw missing(`: duration_seconds of the profile ${name} is not a number`, FILES_HINT);
+    throw noCredentials(`: duration_seconds of the profile ${name} is not a number`, FILES_HINT);
   }
   const identity = await getSource();
   const code = serial !== undefined && (await context.mfaCode?.(serial));
   const { getDefaultRoleAssumer } = await import('@aws-sdk/client-sts');
   const region = section['region'] ?? context.region;
-  const assume = getDefaultRoleAssumer(stsOptions(context, region), [rememberFailedHost]);
+  const assume = getDefaultRoleAssumer(createStsOptions(context, region), [rememberFailedHost]);
   try {
-    return marked(
+    return withSource(
       await assume(identity, {
         RoleArn: role,
         RoleSessionName: session,
         DurationSeconds: Number(duration),
-        ...optional('ExternalId', section['external_id']),
+        ...optionalProperty('ExternalId', section['external_id']),
         ...(serial === undefined || code === false
           ? {}
           : { SerialNumber: serial, TokenCode: code }),
@@ -65,7 +65,7 @@ export async function assumeRole(
       { CREDENTIALS_PROFILE_SOURCE_PROFILE: 'o' },
     );
   } catch (error) {
-    const resource = `the role ${wordOf(role)} of the profile ${name}`;
+    const resource = `the role ${describeValue(role)} of the profile ${name}`;
     throw translate(error, { service: 'STS', action: 'sts:AssumeRole', resource, region });
   }
 }
@@ -85,11 +85,11 @@ export async function assumeWithToken(
 ): Promise<Identity> {
   const token = readToken(path, from);
   const { getDefaultRoleAssumerWithWebIdentity } = await import('@aws-sdk/client-sts');
-  const assume = getDefaultRoleAssumerWithWebIdentity(stsOptions(context, context.region), [
+  const assume = getDefaultRoleAssumerWithWebIdentity(createStsOptions(context, context.region), [
     rememberFailedHost,
   ]);
   try {
-    return marked(
+    return withSource(
       await assume({
         RoleArn: role,
         RoleSessionName: session ?? `credstash-${Date.now()}`,

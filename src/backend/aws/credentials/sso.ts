@@ -3,8 +3,8 @@ import { CredstashError } from '../../../errors.ts';
 import { commandLine } from '../../../util/shell-word.ts';
 import { hintOfCertificate, nameOf } from '../errors.ts';
 import type { AwsFiles, Section } from '../profile.ts';
-import { type CredentialsContext, type Identity, missing } from './identity.ts';
-import { fileOf } from './profile-file.ts';
+import { type CredentialsContext, type Identity, noCredentials } from './identity.ts';
+import { createProfileFile } from './profile-file.ts';
 import { type Unanswered, watchRequests } from './watch-requests.ts';
 
 export async function getOfSso(
@@ -17,7 +17,7 @@ export async function getOfSso(
   const shared = session === undefined ? undefined : files.ssoSessions.get(session);
   if (session !== undefined && !shared) {
     const names = [...files.ssoSessions.keys()];
-    throw missing(
+    throw noCredentials(
       `: the profile ${name} names the sso-session ${session}, which does not exist`,
       names.length === 0
         ? 'create it: aws configure sso-session'
@@ -28,7 +28,7 @@ export async function getOfSso(
   for (const key of ['sso_start_url', 'sso_region', 'sso_account_id', 'sso_role_name']) {
     if (all[key]) continue;
     const hint = commandLine(['aws', 'configure', 'sso', '--profile', name]);
-    throw missing(`: the profile ${name} has no ${key}`, `set it up: ${hint}`);
+    throw noCredentials(`: the profile ${name} has no ${key}`, `set it up: ${hint}`);
   }
   const { endpoint: _, ...rest } = context.shared;
   const { SSO, SSO_OIDC } = context.endpoints;
@@ -42,19 +42,19 @@ export async function getOfSso(
     ssoAccountId: all['sso_account_id'] ?? '',
     ssoRoleName: all['sso_role_name'] ?? '',
     ...(session === undefined ? {} : { ssoSession: session }),
-    ...fileOf(name, all, session, shared),
+    ...createProfileFile(name, all, session, shared),
     // Without a region of its own, which is the table's: the SDK would prefer it to the one of the session.
     clientConfig: { ...rest, extensions: [...rest.extensions, watch.extension] },
   });
   try {
     return await provider();
   } catch (error) {
-    throw ssoFailure(error, all, name, watch.failure());
+    throw toSsoError(error, all, name, watch.failure());
   }
 }
 
 /** The SDK's error has only a text, which begins with the name of the service's error, or tells of the token. */
-export function ssoFailure(
+export function toSsoError(
   error: unknown,
   section: Section,
   name: string,
@@ -67,14 +67,14 @@ export function ssoFailure(
   const refused = failure && hintOfCertificate(failure.code, failure.host);
   if (/\bexpired\b|Cannot refresh/i.test(text) || answered === 'UnauthorizedException') {
     const tail = failure && `, and ${failure.host} cannot be reached to renew it (${failure.code})`;
-    return missing(`: the SSO login ${of} has expired${tail ?? ''}`, refused ?? login);
+    return noCredentials(`: the SSO login ${of} has expired${tail ?? ''}`, refused ?? login);
   }
   if (/not found or is invalid|is invalid\.|Value not present/.test(text)) {
-    return missing(`: there is no SSO login ${of}`, login);
+    return noCredentials(`: there is no SSO login ${of}`, login);
   }
   if (answered === 'ForbiddenException' || answered === 'ResourceNotFoundException') {
     const { sso_role_name: role = '', sso_account_id: account = '' } = section;
-    return missing(
+    return noCredentials(
       `: SSO does not give the role ${role} of the account ${account} to the login ${of} (${answered})`,
       login,
     );

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { bareFault } from '../../../util/system-faults.ts';
-import { FILES_HINT, missing } from './identity.ts';
+import { FILES_HINT, noCredentials } from './identity.ts';
 
 export function readToken(path: string, from: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw missing(
+    throw noCredentials(
       `: the token file ${path} (${from}) cannot be read (${code})`,
       FILES_HINT,
       bareFault(error),

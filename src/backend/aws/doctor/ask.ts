@@ -8,7 +8,7 @@ import type { AwsSettings } from '../settings.ts';
 import { type SendOptions, sendOptions } from '../throttle-retry.ts';
 
 /** What is looked at. */
-export interface Opened {
+export interface OpenedAws {
   readonly settings: AwsSettings;
   readonly region: { readonly dynamodb: string; readonly kms: string };
   readonly shared: ClientConfig;
@@ -21,15 +21,15 @@ export interface Opened {
 }
 
 /** Whether nothing is wrong but that one may not look, or the service does not know the operation. */
-export function isHidden(error: CredstashError): boolean {
+export function isUnknown(error: CredstashError): boolean {
   return hasCode(error, 'ACCESS_DENIED', 'UNEXPECTED');
 }
 
-export function words(constant = '?'): string {
+export function inWords(constant = '?'): string {
   return constant.toLowerCase().replaceAll('_', ' ');
 }
 
-export function ask<T>(
+export function sendProbe<T>(
   signal: AbortSignal | undefined,
   send: (options: SendOptions) => Promise<T>,
   translated: (error: unknown) => CredstashError,

@@ -14,21 +14,21 @@ import { describeChain } from '../credentials/chain.ts';
 import { translate } from '../errors.ts';
 import { rememberFailedHost } from '../failed-host.ts';
 import { PROXIES, PROXY_HINT, usesProxy } from '../proxy.ts';
-import { ofEnvironment, regionOrigins } from '../regions.ts';
+import { readVariable, findRegions } from '../regions.ts';
 import type { AwsSettings } from '../settings.ts';
-import { ask, type Opened, words } from './ask.ts';
+import { sendProbe, type OpenedAws, inWords } from './ask.ts';
 
 /** What AWS's own variables say, beside what the command line does. */
-export async function* environment({ settings }: Opened): AsyncGenerator<Step> {
+export async function* describeEnvironment({ settings }: OpenedAws): AsyncGenerator<Step> {
   const title = 'configuration';
   if (settings.profile === undefined) {
-    const profile = ofEnvironment('AWS_PROFILE') ?? ofEnvironment('AWS_DEFAULT_PROFILE');
+    const profile = readVariable('AWS_PROFILE') ?? readVariable('AWS_DEFAULT_PROFILE');
     if (profile) yield okStep(title, `profile: ${profile.value} (${profile.from})`);
   }
   for (const name of PROXIES) {
-    const proxy = ofEnvironment(name);
+    const proxy = readVariable(name);
     if (!proxy) continue;
-    const found = `proxy: ${placeOf(proxy.value)} (${name})`;
+    const found = `proxy: ${hostOf(proxy.value)} (${name})`;
     yield usesProxy() ? okStep(title, found) : warningStep(title, found, PROXY_HINT);
   }
   if (acceptsAnyCertificate()) {
@@ -36,7 +36,7 @@ export async function* environment({ settings }: Opened): AsyncGenerator<Step> {
     const hint = 'unset it; AWS_CA_BUNDLE names the file of a certificate to trust';
     yield failedStep(title, new CredstashError('USAGE', found, { hint }));
   }
-  const bundle = ofEnvironment('AWS_CA_BUNDLE');
+  const bundle = readVariable('AWS_CA_BUNDLE');
   if (bundle) yield okStep(title, `certificates: ${bundle.value} (${bundle.from})`);
   for (const { from } of findIneffective(settings)) {
     yield warningStep(title, `${from} counts as false`, 'only true turns it on, as in boto');
@@ -45,13 +45,13 @@ export async function* environment({ settings }: Opened): AsyncGenerator<Step> {
   if (!settings.credentials && chain.some(({ kind }) => kind !== undefined)) {
     yield okStep(title, `credentials: ${chain.map(({ words }) => words).join(' <- ')}`);
   }
-  const { dynamodb, kms } = await regionOrigins(settings);
+  const { dynamodb, kms } = await findRegions(settings);
   const ofKey = kms.value === dynamodb.value ? '' : `; of the key ${kms.value} (${kms.from})`;
   yield okStep('region', `${dynamodb.value} (${dynamodb.from})${ofKey}`);
 }
 
 /** A URL without what may be a password: its host and port. */
-export function placeOf(url: string): string {
+export function hostOf(url: string): string {
   const text = url.includes('://') ? url : `http://${url}`;
   return URL.canParse(text) ? new URL(text).host : 'not a URL';
 }
@@ -59,7 +59,7 @@ export function placeOf(url: string): string {
 export type Sts = Awaited<ReturnType<typeof loadSts>>;
 
 /** The client that asks who the caller is, and its question. */
-export async function loadSts({ shared, region, endpoints, dynamodb, closeLater }: Opened) {
+export async function loadSts({ shared, region, endpoints, dynamodb, closeLater }: OpenedAws) {
   const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
   const client = new STSClient({
     ...shared,
@@ -77,8 +77,8 @@ export async function loadSts({ shared, region, endpoints, dynamodb, closeLater 
 }
 
 /** Whether there are credentials. */
-export async function* credentials(
-  { settings, region, dynamodb }: Opened,
+export async function* checkCredentials(
+  { settings, region, dynamodb }: OpenedAws,
   sts: Sts,
   { signal }: CheckOptions,
 ): AsyncGenerator<Step, boolean> {
@@ -95,9 +95,9 @@ export async function* credentials(
     return false;
   }
   const until = found.expiration ? `, until ${found.expiration.toISOString()}` : '';
-  yield okStep('credentials', `found (${sourceOf(found, settings)})${until}`);
+  yield okStep('credentials', `found (${describeSource(found, settings)})${until}`);
 
-  const identity = await ask(
+  const identity = await sendProbe(
     signal,
     (options) => sts.client.send(new sts.GetCallerIdentityCommand(), options),
     (error) => translate(error, { ...where, action: 'sts:GetCallerIdentity' }),
@@ -112,13 +112,13 @@ export async function* credentials(
 }
 
 /** Where they are from: `env vars`, `profile sso`. */
-export function sourceOf(identity: object, settings: AwsSettings): string {
+export function describeSource(identity: object, settings: AwsSettings): string {
   const { $source = {} } = identity as { $source?: object };
   const names = Object.keys($source).filter((name) => name.startsWith('CREDENTIALS_'));
   // It marks so that a function of ours stands before the chain.
   const telling = names.filter((name) => name !== 'CREDENTIALS_CODE');
   if (telling.length > 0) {
-    return telling.map((name) => words(name.replace('CREDENTIALS_', ''))).join(', ');
+    return telling.map((name) => inWords(name.replace('CREDENTIALS_', ''))).join(', ');
   }
   return settings.roleArn === undefined ? 'given by the application' : 'of the role';
 }

@@ -6,12 +6,12 @@ import { CredstashError } from '../../../errors.ts';
 import { attempt, failedStep, okStep, type Step, warningStep } from '../../diagnosis.ts';
 import type { Service } from '../client-settings.ts';
 import { translate } from '../errors.ts';
-import type { Opened } from './ask.ts';
+import type { OpenedAws } from './ask.ts';
 import type { Sts } from './credentials.ts';
 
 /** Names the endpoint that each service is asked at, and warns of one without TLS. */
-export async function* nameEndpoints(
-  { settings, endpoints, dynamodb, kms }: Opened,
+export async function* checkEndpoints(
+  { settings, endpoints, dynamodb, kms }: OpenedAws,
   sts: Sts,
   hasCredentials: boolean,
 ): AsyncGenerator<Step> {
@@ -26,13 +26,13 @@ export async function* nameEndpoints(
       service: 'DynamoDB',
       config: known(dynamodb.config),
       command: GetItemCommand,
-      from: applicationOf(clients?.dynamodb, clientOptions?.dynamodb) ?? configured('DYNAMODB'),
+      from: findApplication(clients?.dynamodb, clientOptions?.dynamodb) ?? configured('DYNAMODB'),
     },
     {
       service: 'KMS',
       config: known(kms.config),
       command: DescribeKeyCommand,
-      from: applicationOf(clients?.kms, clientOptions?.kms) ?? configured('KMS'),
+      from: findApplication(clients?.kms, clientOptions?.kms) ?? configured('KMS'),
     },
     {
       service: 'STS',
@@ -56,7 +56,7 @@ export async function* nameEndpoints(
 }
 
 /** Who says where a client connects to, if that is the application. */
-export function applicationOf(
+export function findApplication(
   client: object | undefined,
   options: { readonly endpoint?: unknown } | undefined,
 ): string | undefined {

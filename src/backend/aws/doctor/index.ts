@@ -1,19 +1,22 @@
 import type { KMSClient } from '@aws-sdk/client-kms';
 import { CredstashError } from '../../../errors.ts';
 import { attempt, type CheckOptions, type Checks, failedStep } from '../../diagnosis.ts';
-import type { Opened } from './ask.ts';
-import { credentials, environment, loadSts } from './credentials.ts';
-import { nameEndpoints } from './endpoints.ts';
-import { key } from './key.ts';
-import { reader, writer } from './permissions.ts';
-import { table } from './table.ts';
+import type { OpenedAws } from './ask.ts';
+import { checkCredentials, describeEnvironment, loadSts } from './credentials.ts';
+import { checkEndpoints } from './endpoints.ts';
+import { checkKey } from './key.ts';
+import { checkReader, checkWriter } from './permissions.ts';
+import { checkTable } from './table.ts';
 
 /**
  * Looks at the settings of AWS, the credentials, the table and the key, and at what is allowed. Nothing is written: a
  * write is tried under a condition that cannot hold.
  */
 export async function* checkAws(
-  { loadKms, ...opened }: Omit<Opened, 'kms'> & { readonly loadKms: () => Promise<KMSClient> },
+  {
+    loadKms,
+    ...withoutKms
+  }: Omit<OpenedAws, 'kms'> & { readonly loadKms: () => Promise<KMSClient> },
   options: CheckOptions,
 ): Checks {
   const kms = await attempt(loadKms);
@@ -21,14 +24,15 @@ export async function* checkAws(
     yield failedStep('configuration', kms);
     return { keys: false, entries: false };
   }
-  const on = { ...opened, kms };
-  yield* environment(on);
-  const sts = await loadSts(on);
-  const hasCredentials = yield* credentials(on, sts, options);
-  yield* nameEndpoints(on, sts, hasCredentials);
+  const opened = { ...withoutKms, kms };
+  yield* describeEnvironment(opened);
+  const sts = await loadSts(opened);
+  const hasCredentials = yield* checkCredentials(opened, sts, options);
+  yield* checkEndpoints(opened, sts, hasCredentials);
   if (!hasCredentials) return { keys: false, entries: false };
-  const readable = yield* table(on, options);
-  const entries = readable && (yield* reader(on, options)) && (yield* writer(on, options));
-  const keys = yield* key(on, options);
+  const readable = yield* checkTable(opened, options);
+  const entries =
+    readable && (yield* checkReader(opened, options)) && (yield* checkWriter(opened, options));
+  const keys = yield* checkKey(opened, options);
   return { keys, entries };
 }

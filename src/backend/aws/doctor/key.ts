@@ -16,26 +16,28 @@ import {
 } from '../../diagnosis.ts';
 import { fromKms } from '../key-service.ts';
 import type { SendOptions } from '../throttle-retry.ts';
-import { ask, isHidden, type Opened, words } from './ask.ts';
+import { sendProbe, isUnknown, type OpenedAws, inWords } from './ask.ts';
 
-export const REMEDIES: Readonly<Record<string, string>> = {
+export const HINT_OF_STATE: Readonly<Record<string, string>> = {
   Disabled: 'enable it: aws kms enable-key --key-id',
   PendingDeletion: 'keep it: aws kms cancel-key-deletion --key-id',
 };
 
 /** Whether new data keys can come from the key, as far as one may look. */
-export async function* key(
-  on: Opened,
+export async function* checkKey(
+  opened: OpenedAws,
   { write, signal }: CheckOptions,
 ): AsyncGenerator<Step, boolean> {
-  const { kms, region, settings, trusted } = on;
+  const { kms, region, settings, trusted } = opened;
   const askKey = <T>(action: string, send: (options: SendOptions) => Promise<T>) =>
-    ask(signal, send, (error) => fromKms(error, action, `the key ${settings.key}`, region.kms));
+    sendProbe(signal, send, (error) =>
+      fromKms(error, action, `the key ${settings.key}`, region.kms),
+    );
   const description = await askKey('kms:DescribeKey', (options) =>
     kms.send(new DescribeKeyCommand({ KeyId: settings.key }), options),
   );
   if (description instanceof CredstashError) {
-    const mayBeUsable = isHidden(description);
+    const mayBeUsable = isUnknown(description);
     yield mayBeUsable
       ? unknownStep('key', 'what it is like', description)
       : failedStep('key', description);
@@ -71,14 +73,14 @@ export function keyStep(metadata: KeyMetadata, where: string): Step {
   const unusable = (found: string, hint: string): Step =>
     failedStep('key', new CredstashError('KEY_UNUSABLE', `${where} ${found}`, { hint }));
   if (KeySpec !== 'SYMMETRIC_DEFAULT' || KeyUsage !== 'ENCRYPT_DECRYPT') {
-    const kind = `${KeySpec ?? '?'}, ${words(KeyUsage)}`;
+    const kind = `${KeySpec ?? '?'}, ${inWords(KeyUsage)}`;
     return unusable(
       `makes no data keys (${kind})`,
       'name a symmetric key to encrypt with, with -k',
     );
   }
   if (KeyState !== 'Enabled') {
-    const how = REMEDIES[KeyState];
+    const how = HINT_OF_STATE[KeyState];
     return unusable(`is ${KeyState}`, how ? `${how} ${KeyId}` : 'name another with -k');
   }
   return okStep(

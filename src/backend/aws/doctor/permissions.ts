@@ -19,20 +19,23 @@ import {
 import { nameOf } from '../errors.ts';
 import { keyOf } from '../items.ts';
 import type { SendOptions } from '../throttle-retry.ts';
-import { isHidden, type Opened } from './ask.ts';
-import { askTable } from './table.ts';
+import { isUnknown, type OpenedAws } from './ask.ts';
+import { sendTableProbe } from './table.ts';
 
 /** A table takes its versions from few programs, so that some tell. To read every entry of a large table costs its capacity. */
-export const VERSIONS_READ = 100;
+export const MAX_VERSIONS_READ = 100;
 
 /** What the step about versions tells. */
-export const SORTING = 'whether versions sort as numbers';
+export const ABOUT_SORTING = 'whether versions sort as numbers';
 
 /** Whether what a reader asks of the table is allowed. */
-export async function* reader(on: Opened, options: CheckOptions): AsyncGenerator<Step, boolean> {
-  const { dynamodb } = on;
+export async function* checkReader(
+  opened: OpenedAws,
+  options: CheckOptions,
+): AsyncGenerator<Step, boolean> {
+  const { dynamodb } = opened;
   const { name, byName, signal } = options;
-  const TableName = on.settings.table;
+  const TableName = opened.settings.table;
   const query = new QueryCommand({
     TableName,
     ConsistentRead: true,
@@ -54,48 +57,54 @@ export async function* reader(on: Opened, options: CheckOptions): AsyncGenerator
   ];
   let readable = true;
   for (const [action, send] of probes) {
-    const answer = await askTable(on, signal, action, send);
+    const answer = await sendTableProbe(opened, signal, action, send);
     if (!(answer instanceof CredstashError)) {
       yield okStep('reader', `${action} is allowed`);
-      if (action === 'dynamodb:Scan') yield await versions(on, signal);
-    } else if (action === 'dynamodb:Scan' && byName && isHidden(answer)) {
+      if (action === 'dynamodb:Scan') yield await checkVersions(opened, signal);
+    } else if (action === 'dynamodb:Scan' && byName && isUnknown(answer)) {
       yield okStep('reader', `${action} is not allowed, which listings and * would need`);
-      yield unknownStep('versions', SORTING, answer);
+      yield unknownStep('versions', ABOUT_SORTING, answer);
     } else {
       yield failedStep('reader', answer, 'failed', 'reader');
       readable = false;
       // The next one would wait as long.
-      if (!isHidden(answer)) return false;
+      if (!isUnknown(answer)) return false;
     }
   }
   return readable;
 }
 
 /** Whether versions sort as numbers, as far as one small page of them tells. */
-export async function versions(on: Opened, signal: AbortSignal | undefined): Promise<Step> {
+export async function checkVersions(
+  opened: OpenedAws,
+  signal: AbortSignal | undefined,
+): Promise<Step> {
   const command = new ScanCommand({
-    TableName: on.settings.table,
-    Limit: VERSIONS_READ,
+    TableName: opened.settings.table,
+    Limit: MAX_VERSIONS_READ,
     ProjectionExpression: '#version',
     ExpressionAttributeNames: { '#version': 'version' },
   });
-  const answer = await askTable(on, signal, 'dynamodb:Scan', (options) =>
-    on.dynamodb.send(command, options),
+  const answer = await sendTableProbe(opened, signal, 'dynamodb:Scan', (options) =>
+    opened.dynamodb.send(command, options),
   );
-  if (answer instanceof CredstashError) return unknownStep('versions', SORTING, answer);
+  if (answer instanceof CredstashError) return unknownStep('versions', ABOUT_SORTING, answer);
   const { Items = [], LastEvaluatedKey: next } = answer;
   const unpadded = Items.filter(({ version }) => isUnpadded(version?.S ?? '')).length;
   return versionsStep(unpadded, next ? `the first ${Items.length} entries` : 'all entries');
 }
 
 /** Whether what a writer asks of the table is allowed, where that is wanted. */
-export async function* writer(on: Opened, options: CheckOptions): AsyncGenerator<Step, boolean> {
-  const { dynamodb } = on;
+export async function* checkWriter(
+  opened: OpenedAws,
+  options: CheckOptions,
+): AsyncGenerator<Step, boolean> {
+  const { dynamodb } = opened;
   const { name, write, signal } = options;
   const Key = keyOf(name, FIRST_VERSION);
   // No entry has this name, and so nothing is written.
   const condition = {
-    TableName: on.settings.table,
+    TableName: opened.settings.table,
     ConditionExpression: 'attribute_exists(#name)',
     ExpressionAttributeNames: { '#name': 'name' },
   };
@@ -114,7 +123,7 @@ export async function* writer(on: Opened, options: CheckOptions): AsyncGenerator
   ];
   let writable = true;
   for (const [action, who, required, send] of probes) {
-    const answer = await askTable(on, signal, action, async (options) => {
+    const answer = await sendTableProbe(opened, signal, action, async (options) => {
       try {
         await send(options);
       } catch (error) {
@@ -122,7 +131,7 @@ export async function* writer(on: Opened, options: CheckOptions): AsyncGenerator
       }
     });
     if (!(answer instanceof CredstashError)) yield okStep('writer', `${action} is allowed`);
-    else if (required || !isHidden(answer)) {
+    else if (required || !isUnknown(answer)) {
       yield failedStep('writer', answer, 'failed', 'writer');
       writable = false;
     } else if (answer.code === 'ACCESS_DENIED') {

@@ -15,31 +15,36 @@ import {
 import { estimateScanUnits, isOfSeveralPages } from '../read-units.ts';
 import { fromDynamo } from '../table.ts';
 import type { SendOptions } from '../throttle-retry.ts';
-import { ask, isHidden, type Opened, words } from './ask.ts';
+import { sendProbe, isUnknown, type OpenedAws, inWords } from './ask.ts';
 
 /** From this on a clock is told of. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
 export const MAX_SKEW_MS = 60_000;
 
-export function askTable<T>(
-  { settings, region }: Opened,
+export function sendTableProbe<T>(
+  { settings, region }: OpenedAws,
   signal: AbortSignal | undefined,
   action: string,
   send: (options: SendOptions) => Promise<T>,
 ): Promise<T | CredstashError> {
-  return ask(signal, send, (error) => fromDynamo(error, action, settings.table, region.dynamodb));
+  return sendProbe(signal, send, (error) =>
+    fromDynamo(error, action, settings.table, region.dynamodb),
+  );
 }
 
 /** Whether there is a table that entries can stand in, as far as one may look. */
-export async function* table(on: Opened, { signal }: CheckOptions): AsyncGenerator<Step, boolean> {
-  const { dynamodb, region, settings } = on;
+export async function* checkTable(
+  opened: OpenedAws,
+  { signal }: CheckOptions,
+): AsyncGenerator<Step, boolean> {
+  const { dynamodb, region, settings } = opened;
   const command = new DescribeTableCommand({ TableName: settings.table });
   const clock = watchClock(command);
-  const description = await askTable(on, signal, 'dynamodb:DescribeTable', (options) =>
+  const description = await sendTableProbe(opened, signal, 'dynamodb:DescribeTable', (options) =>
     dynamodb.send(command, options),
   );
   let readable = true;
   if (description instanceof CredstashError) {
-    readable = isHidden(description);
+    readable = isUnknown(description);
     yield readable
       ? unknownStep('table', 'what it is like', description)
       : failedStep('table', description);
@@ -50,7 +55,7 @@ export async function* table(on: Opened, { signal }: CheckOptions): AsyncGenerat
     if (readable) yield sizeStep(description.Table);
     yield deletionStep(description.Table);
   }
-  if (readable) yield await recovery(on, signal);
+  if (readable) yield await checkRecovery(opened, signal);
   yield clockStep(clock());
   return readable;
 }
@@ -72,7 +77,7 @@ export function tableStep(described: TableDescription, where: string): Step {
   if (TableStatus !== 'ACTIVE' && TableStatus !== 'UPDATING') {
     return failedStep(
       'table',
-      new CredstashError('UNREACHABLE', `${where} is ${words(TableStatus)}`),
+      new CredstashError('UNREACHABLE', `${where} is ${inWords(TableStatus)}`),
     );
   }
   const { ReadCapacityUnits: reads = 0, WriteCapacityUnits: writes = 0 } =
@@ -116,11 +121,17 @@ export function deletionStep({ DeletionProtectionEnabled: isOn }: TableDescripti
   );
 }
 
-export async function recovery(on: Opened, signal: AbortSignal | undefined): Promise<Step> {
-  const { dynamodb, settings } = on;
+export async function checkRecovery(
+  opened: OpenedAws,
+  signal: AbortSignal | undefined,
+): Promise<Step> {
+  const { dynamodb, settings } = opened;
   const command = new DescribeContinuousBackupsCommand({ TableName: settings.table });
-  const answer = await askTable(on, signal, 'dynamodb:DescribeContinuousBackups', (options) =>
-    dynamodb.send(command, options),
+  const answer = await sendTableProbe(
+    opened,
+    signal,
+    'dynamodb:DescribeContinuousBackups',
+    (options) => dynamodb.send(command, options),
   );
   if (answer instanceof CredstashError) {
     return unknownStep('table', 'whether point-in-time recovery is on', answer);

@@ -21,7 +21,7 @@ const LONGEST_WAIT_MS = 60_000;
 const DAYS_UNTIL_DELETION = 7;
 
 /** An alias, of a key or of none yet. */
-export interface AliasAt {
+export interface AliasPlace {
   readonly kms: KMSClient;
   readonly alias: string;
   readonly region: string;
@@ -32,7 +32,7 @@ export interface AliasAt {
 }
 
 /** The key behind the alias, after a setup. */
-export interface KeyMade {
+export interface KeyOutcome {
   readonly created: boolean;
   /** Whether this call turned its rotation on. */
   readonly rotated: boolean;
@@ -50,31 +50,31 @@ export interface KeyMade {
  *   symmetric key whose rotation is on, or can be turned on; ACCESS_DENIED and the like
  */
 export async function createKey(
-  at: AliasAt,
+  at: AliasPlace,
   options: { readonly tags: Readonly<Record<string, string>>; readonly multiRegion: boolean },
-): Promise<KeyMade> {
-  const there = await find(at);
-  if (there) return adopt(at, there, options.multiRegion);
-  const own = await make(at, options);
+): Promise<KeyOutcome> {
+  const there = await findKey(at);
+  if (there) return adoptKey(at, there, options.multiRegion);
+  const own = await makeKey(at, options);
   try {
-    await soon(at, 'kms:EnableKeyRotation', () => enableRotation(at, own));
-    await soon(at, 'kms:CreateAlias', () => name(at, own));
+    await waitForKey(at, 'kms:EnableKeyRotation', () => enableRotation(at, own));
+    await waitForKey(at, 'kms:CreateAlias', () => createAlias(at, own));
   } catch (error) {
-    throw leaving(error, await discard(at, own));
+    throw addLeftBehind(error, await discardKey(at, own));
   }
-  const named = await soon(at, 'kms:DescribeKey', () => find(at));
+  const named = await waitForKey(at, 'kms:DescribeKey', () => findKey(at));
   const made = { created: true, rotated: true, multiRegion: options.multiRegion };
   if (named.KeyId === own) return made;
   // Somebody else's setup was quicker.
-  const leftBehind = await discard(at, own);
+  const leftBehind = await discardKey(at, own);
   return {
-    ...(await adopt(at, named, options.multiRegion)),
+    ...(await adoptKey(at, named, options.multiRegion)),
     ...(leftBehind === undefined ? {} : { leftBehind }),
   };
 }
 
 /** The key behind the alias; undefined for none. */
-async function find(at: AliasAt): Promise<KeyMetadata | undefined> {
+async function findKey(at: AliasPlace): Promise<KeyMetadata | undefined> {
   const { alias, kms } = at;
   return call(at, 'kms:DescribeKey', async () => {
     try {
@@ -87,8 +87,8 @@ async function find(at: AliasAt): Promise<KeyMetadata | undefined> {
 }
 
 /** The id of a new key. A lost answer may leave a second one behind, without an alias: CreateKey knows no token. */
-async function make(
-  at: AliasAt,
+async function makeKey(
+  at: AliasPlace,
   options: { readonly tags: Readonly<Record<string, string>>; readonly multiRegion: boolean },
 ): Promise<string> {
   const create = new CreateKeyCommand({
@@ -108,7 +108,11 @@ async function make(
 }
 
 /** Checks a key that is there, and turns its rotation on. */
-async function adopt(at: AliasAt, key: KeyMetadata, multiRegion: boolean): Promise<KeyMade> {
+async function adoptKey(
+  at: AliasPlace,
+  key: KeyMetadata,
+  multiRegion: boolean,
+): Promise<KeyOutcome> {
   const subject = `the key ${at.alias} in ${at.region}`;
   const unusable = (why: string, hint: string): CredstashError =>
     new CredstashError('KEY_UNUSABLE', `${subject} cannot be used: ${why}`, { hint });
@@ -116,12 +120,15 @@ async function adopt(at: AliasAt, key: KeyMetadata, multiRegion: boolean): Promi
   const { KeyId, KeySpec, KeyUsage, KeyState, KeyManager, Origin, MultiRegion = false } = key;
   if (KeyId === undefined) throw unreadable(whereOf(at));
   if (KeySpec !== 'SYMMETRIC_DEFAULT' || KeyUsage !== 'ENCRYPT_DECRYPT') {
-    const is = `${word(KeySpec)} for ${word(KeyUsage)}`;
+    const is = `${safeWord(KeySpec)} for ${safeWord(KeyUsage)}`;
     throw unusable(`it is ${is}, and must be SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT`, another);
   }
   if (KeyManager !== 'CUSTOMER') throw unusable('it is a key of AWS, not of yours', another);
   if (KeyState !== 'Enabled') {
-    throw unusable(`its state is ${word(KeyState)}`, 'enable it, or name another alias with -k');
+    throw unusable(
+      `its state is ${safeWord(KeyState)}`,
+      'enable it, or name another alias with -k',
+    );
   }
   if (multiRegion && !MultiRegion) {
     throw new CredstashError(
@@ -141,10 +148,10 @@ async function adopt(at: AliasAt, key: KeyMetadata, multiRegion: boolean): Promi
   });
   if (rotates) return { created: false, rotated: false, multiRegion: MultiRegion };
   if (rotates === undefined || Origin !== 'AWS_KMS') {
-    throw unusable(`KMS does not rotate a key whose origin is ${word(Origin)}`, another);
+    throw unusable(`KMS does not rotate a key whose origin is ${safeWord(Origin)}`, another);
   }
   if (key.MultiRegionConfiguration?.MultiRegionKeyType === 'REPLICA') {
-    const region = word(key.MultiRegionConfiguration.PrimaryKey?.Region);
+    const region = safeWord(key.MultiRegionConfiguration.PrimaryKey?.Region);
     throw unusable(
       `its rotation is off, and can be turned on in ${region} alone`,
       `run setup with --kms-region ${region}`,
@@ -154,13 +161,13 @@ async function adopt(at: AliasAt, key: KeyMetadata, multiRegion: boolean): Promi
   return { created: false, rotated: true, multiRegion: MultiRegion };
 }
 
-async function enableRotation({ kms }: AliasAt, key: string): Promise<true> {
+async function enableRotation({ kms }: AliasPlace, key: string): Promise<true> {
   await kms.send(new EnableKeyRotationCommand({ KeyId: key }));
   return true;
 }
 
 /** Points the alias at the key, unless it is there already: it may then be this very key's, whose answer was lost. */
-async function name({ kms, alias }: AliasAt, key: string): Promise<true> {
+async function createAlias({ kms, alias }: AliasPlace, key: string): Promise<true> {
   try {
     await kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: key }));
   } catch (error) {
@@ -175,13 +182,13 @@ async function name({ kms, alias }: AliasAt, key: string): Promise<true> {
  *
  * @returns the key where it stays
  */
-async function discard(at: AliasAt, key: string): Promise<string | undefined> {
+async function discardKey(at: AliasPlace, key: string): Promise<string | undefined> {
   const schedule = new ScheduleKeyDeletionCommand({
     KeyId: key,
     PendingWindowInDays: DAYS_UNTIL_DELETION,
   });
   try {
-    if ((await find(at))?.KeyId === key) return key;
+    if ((await findKey(at))?.KeyId === key) return key;
     await call(at, 'kms:ScheduleKeyDeletion', () => at.kms.send(schedule));
     return undefined;
   } catch {
@@ -190,18 +197,18 @@ async function discard(at: AliasAt, key: string): Promise<string | undefined> {
 }
 
 /** The error that ended it, with what it left behind. */
-function leaving(error: unknown, key: string | undefined): unknown {
+function addLeftBehind(error: unknown, key: string | undefined): unknown {
   if (key === undefined || !(error instanceof CredstashError)) return error;
-  const hint = `the new key ${word(key)} is left behind: delete it, or give it the alias`;
+  const hint = `the new key ${safeWord(key)} is left behind: delete it, or give it the alias`;
   return error.reworded(error.message, hint);
 }
 
 /** Of an answer: an id, a region, or a name of KMS's own. */
-function word(text = 'unknown'): string {
+function safeWord(text = 'unknown'): string {
   return /^[\w-]{1,100}$/.test(text) ? text : 'unknown';
 }
 
-function whereOf({ alias, region }: AliasAt): {
+function whereOf({ alias, region }: AliasPlace): {
   service: string;
   resource: string;
   region: string;
@@ -209,16 +216,16 @@ function whereOf({ alias, region }: AliasAt): {
   return { service: 'KMS', resource: `the key ${alias}`, region };
 }
 
-function call<T>(at: AliasAt, action: string, send: () => Promise<T>): Promise<T> {
+function call<T>(at: AliasPlace, action: string, send: () => Promise<T>): Promise<T> {
   return at.retry.send(
     `KMS in ${at.region}`,
     send,
-    (error) => refused(at, error, action),
+    (error) => toSetupError(at, error, action),
     at.signal,
   );
 }
 
-function refused(at: AliasAt, error: unknown, action: string): CredstashError {
+function toSetupError(at: AliasPlace, error: unknown, action: string): CredstashError {
   const general = translate(error, { ...whereOf(at), action });
   if (nameOf(error) !== 'LimitExceededException') return general;
   // It is a quota: trying again does not help.
@@ -229,7 +236,11 @@ function refused(at: AliasAt, error: unknown, action: string): CredstashError {
 }
 
 /** What `send` gives, once KMS knows what was made just now. */
-function soon<T>(at: AliasAt, action: string, send: () => Promise<T | undefined>): Promise<T> {
+function waitForKey<T>(
+  at: AliasPlace,
+  action: string,
+  send: () => Promise<T | undefined>,
+): Promise<T> {
   const attempt = (end: number): Promise<T | undefined> =>
     call(at, action, async () => {
       try {

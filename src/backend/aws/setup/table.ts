@@ -12,13 +12,13 @@ import type { SetupOptions } from '../../setup.ts';
 import { nameOf, translate, unreadable } from '../errors.ts';
 import { pollUntil } from '../poll.ts';
 import type { ThrottleRetry } from '../throttle-retry.ts';
-import type { AliasAt } from './key.ts';
+import type { AliasPlace } from './key.ts';
 
 /** DynamoDB makes a table in seconds. */
 const LONGEST_WAIT_MS = 300_000;
 
 /** A table, there or not. */
-export interface TableAt {
+export interface TablePlace {
   readonly dynamodb: DynamoDBClient;
   /** A name or an ARN. */
   readonly table: string;
@@ -36,8 +36,8 @@ export interface TableAt {
  * @returns whether the table was created
  */
 export async function setUp(
-  at: TableAt,
-  alias: (() => Promise<AliasAt>) | undefined,
+  at: TablePlace,
+  alias: (() => Promise<AliasPlace>) | undefined,
   options: SetupOptions,
 ): Promise<boolean> {
   const { tags = {}, multiRegion = false, deletionProtection = false } = options;
@@ -54,7 +54,7 @@ export async function setUp(
     await done({ what: 'pointInTimeRecovery', changed: await turnOnRecovery(at) });
   }
   if (deletionProtection) {
-    if (!isProtected) await protect(at);
+    if (!isProtected) await protectTable(at);
     await done({ what: 'deletionProtection', changed: created || !isProtected });
   }
   return created;
@@ -73,7 +73,7 @@ export async function setUp(
  *   it is not active after five minutes
  */
 export async function createTable(
-  at: TableAt,
+  at: TablePlace,
   options: {
     readonly tags: Readonly<Record<string, string>>;
     readonly deletionProtection?: boolean;
@@ -129,7 +129,7 @@ export async function createTable(
   if (created) await options.creating();
   // One that is there may still be on its way, when somebody else's setup runs at the same time. Not the SDK's waiter,
   // which goes on after a denial as well, until its time is over.
-  const described = await until(at, 'is not active', 'dynamodb:DescribeTable', async () => {
+  const described = await waitFor(at, 'is not active', 'dynamodb:DescribeTable', async () => {
     const found = await describe();
     return found?.TableStatus === 'ACTIVE' ? found : undefined;
   });
@@ -138,7 +138,7 @@ export async function createTable(
 }
 
 /** Turns on point-in-time recovery. @returns whether this call did */
-export async function turnOnRecovery(at: TableAt): Promise<boolean> {
+export async function turnOnRecovery(at: TablePlace): Promise<boolean> {
   const { dynamodb, table } = at;
   const describe = new DescribeContinuousBackupsCommand({ TableName: table });
   const { ContinuousBackupsDescription: now } = await call(
@@ -151,7 +151,7 @@ export async function turnOnRecovery(at: TableAt): Promise<boolean> {
     TableName: table,
     PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
   });
-  return until(at, 'takes no backups', 'dynamodb:UpdateContinuousBackups', async () => {
+  return waitFor(at, 'takes no backups', 'dynamodb:UpdateContinuousBackups', async () => {
     try {
       await dynamodb.send(update);
       return true;
@@ -164,9 +164,9 @@ export async function turnOnRecovery(at: TableAt): Promise<boolean> {
 }
 
 /** Protects the table from deletion. */
-export async function protect(at: TableAt): Promise<void> {
+export async function protectTable(at: TablePlace): Promise<void> {
   const update = new UpdateTableCommand({ TableName: at.table, DeletionProtectionEnabled: true });
-  await until(at, 'is busy', 'dynamodb:UpdateTable', async () => {
+  await waitFor(at, 'is busy', 'dynamodb:UpdateTable', async () => {
     try {
       await at.dynamodb.send(update);
       return true;
@@ -179,13 +179,13 @@ export async function protect(at: TableAt): Promise<void> {
 }
 
 /** @throws CredstashError USAGE when the table has other keys than those of credstash */
-function checkKeys(at: TableAt, { KeySchema, AttributeDefinitions }: TableDescription): void {
+function checkKeys(at: TablePlace, { KeySchema, AttributeDefinitions }: TableDescription): void {
   const types = new Map(
     AttributeDefinitions?.map(({ AttributeName, AttributeType }) => [AttributeName, AttributeType]),
   );
   const keyOf = (wanted: string): string | undefined => {
     const name = KeySchema?.find(({ KeyType }) => KeyType === wanted)?.AttributeName;
-    return name === undefined ? undefined : `${shown(name)} (${shown(types.get(name))})`;
+    return name === undefined ? undefined : `${safeName(name)} (${safeName(types.get(name))})`;
   };
   const [partition, sort] = [keyOf('HASH'), keyOf('RANGE')];
   if (partition === undefined) throw unreadable(whereOf(at));
@@ -198,19 +198,19 @@ function checkKeys(at: TableAt, { KeySchema, AttributeDefinitions }: TableDescri
 }
 
 /** A table of another application may have any name there. */
-function shown(name = '?'): string {
+function safeName(name = '?'): string {
   return /^[\w.-]{1,100}$/.test(name) ? name : '…';
 }
 
-function resourceOf({ table }: TableAt): string {
+function resourceOf({ table }: TablePlace): string {
   return `the table ${table}`;
 }
 
-function whereOf(at: TableAt): { service: string; resource: string; region: string } {
+function whereOf(at: TablePlace): { service: string; resource: string; region: string } {
   return { service: 'DynamoDB', resource: resourceOf(at), region: at.region };
 }
 
-function call<T>(at: TableAt, action: string, send: () => Promise<T>): Promise<T> {
+function call<T>(at: TablePlace, action: string, send: () => Promise<T>): Promise<T> {
   return at.retry.send(
     resourceOf(at),
     send,
@@ -225,8 +225,8 @@ function call<T>(at: TableAt, action: string, send: () => Promise<T>): Promise<T
  * @param failing why it gives nothing yet: `is busy`
  * @throws CredstashError UNREACHABLE after five minutes
  */
-function until<T>(
-  at: TableAt,
+function waitFor<T>(
+  at: TablePlace,
   failing: string,
   action: string,
   send: () => Promise<T | undefined>,
