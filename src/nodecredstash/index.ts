@@ -1,3 +1,4 @@
+import { DEFAULT_KEY, DEFAULT_TABLE } from '../model/defaults.ts';
 import type { Context } from '../model/context.ts';
 import { Credstash } from '../credstash.ts';
 import type { EntryHeader } from '../model/entry.ts';
@@ -26,8 +27,6 @@ import { nextVersion } from '../model/version.ts';
  * lines: it has every method of both releases, with the documentation of the public API.
  */
 
-const TABLE = 'credential-store';
-const KEY = 'alias/credstash';
 /** As many characters as a version that is a number is padded to. */
 const PAD_LENGTH = 19;
 
@@ -63,7 +62,7 @@ class CredStash {
 
   constructor(options: CredStashOptions = {}) {
     this.#options = { ...options };
-    this.#where = { table: options.table || TABLE, key: options.kmsKey || KEY };
+    this.#where = { table: options.table || DEFAULT_TABLE, key: options.kmsKey || DEFAULT_KEY };
   }
 
   /** Stores a secret as a version that is not there yet. @throws CredstashError USAGE, TOO_LARGE, VERSION_EXISTS */

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { CredstashError, TargetError } from '../../errors.ts';
 import type { Overtaken } from '../../operations/copy.ts';
 import { commandLine } from '../../util/shell-word.ts';
+import { DEFAULT_KEY } from '../../model/defaults.ts';
 import { shortVersion } from '../../model/version.ts';
 import { chooseBackend, open } from '../options/backend.ts';
 import {
@@ -13,7 +14,6 @@ import {
 import type { Io } from '../terminal/io.ts';
 import { printFirstWarnings } from '../advice/overtaken.ts';
 import {
-  DEFAULT_KEY,
   type GlobalOptions,
   resolveKmsRegion,
   optionsOf,

@@ -1,3 +1,4 @@
+import { DEFAULT_KEY } from '../../model/defaults.ts';
 import type { Command } from 'commander';
 import type { SetupStep } from '../../backend/setup.ts';
 import { CredstashError } from '../../errors.ts';
@@ -36,7 +37,7 @@ export function register(command: Command, io: Io): void {
       const tags = parseTags(Array.isArray(options.tags) ? options.tags : []);
       // What cannot be is told before anything is written.
       chooseBackend(command, io);
-      if (createKey) checkNewAlias(options.key ?? 'alias/credstash');
+      if (createKey) checkNewAlias(options.key ?? DEFAULT_KEY);
       else if (multiRegion || options.key !== undefined) {
         const without = multiRegion ? '--multi-region' : '-k';
         throw new CredstashError('USAGE', `${without} is for --create-key, which is not given`);

@@ -1,3 +1,4 @@
+import { DEFAULT_KEY, DEFAULT_TABLE } from '../../model/defaults.ts';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { AwsSettings } from '../../backend/aws/index.ts';
@@ -28,8 +29,6 @@ export interface GlobalOptions {
 export type Settings =
   | ({ readonly backend: 'local'; readonly folder: string } & TrustSettings)
   | ({ readonly backend: 'aws' } & AwsSettings & TrustSettings);
-
-export const DEFAULT_KEY = 'alias/credstash';
 
 const AWS_ONLY = {
   region: '-r',
@@ -104,7 +103,7 @@ export function resolveTable({ table }: GlobalOptions): Origin {
   return (
     toOrigin(table, '-t') ??
     toOrigin(process.env['CREDSTASH_DEFAULT_TABLE'] || undefined, 'CREDSTASH_DEFAULT_TABLE') ?? {
-      value: 'credential-store',
+      value: DEFAULT_TABLE,
       from: 'default',
     }
   );
