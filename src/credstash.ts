@@ -14,6 +14,8 @@ import type {
   DoctorOptions,
   GetAllOptions,
   GetOptions,
+  Labelled,
+  LabelOptions,
   MigrateOptions,
   PruneOptions,
   PutAllOptions,
@@ -40,9 +42,9 @@ import type { CallOptions, ProgressOptions } from './util/progress.ts';
 
 // Over 250 lines: every operation has its method here, with the documentation of the public API.
 /**
- * Secrets on AWS, with `Credstash.local` in a vault, or with `Credstash.inMemory` in memory. Nothing is loaded, read or asked for before the first call, and
- * nothing is kept outside of the instance: no global state, no file, no output. Every method rejects with a CredstashError
- * of a stable `code`, or with the reason of the `signal` that it was given.
+ * Secrets on AWS, in a vault (`Credstash.local`) or in memory (`Credstash.inMemory`). Nothing is loaded, read or requested
+ * before the first call. Nothing is kept outside the instance: no global state, no file, no output. Every method rejects with
+ * a CredstashError of a stable `code`, or with the reason of its `signal`.
  */
 export class Credstash {
   readonly #session: Session;
@@ -67,11 +69,7 @@ export class Credstash {
   /**
    * Secrets in memory, for the tests of an application: without AWS, a file or the network. They are sealed as elsewhere.
    * Every instance begins without secrets, and `close` forgets them.
-   *
    * @throws CredstashError USAGE for invalid options
-   * @example
-   * const credstash = Credstash.inMemory();
-   * await credstash.put('db.password', Buffer.from('of a test'));
    */
   static inMemory(options: CallDefaults = {}): Credstash {
     return new Credstash(options, openInMemory);
@@ -122,8 +120,8 @@ export class Credstash {
    * wanted more than once is read and unwrapped once, and is then the same array. It is all of them or none.
    *
    * @returns each of `wanted`, with the secret's bytes as its `value`
-   * @throws CredstashError USAGE for bad input; with `failures`, one for each that cannot be got: its code is one of
-   *   theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
+   * @throws CredstashError USAGE for bad input; with `failures`, one for each secret that cannot be read; and errors that concern
+   *   all secrets, such as THROTTLED, UNREACHABLE and NO_CREDENTIALS
    */
   async getMany<W extends SecretRequest>(
     wanted: readonly W[],
@@ -176,12 +174,12 @@ export class Credstash {
   }
 
   /**
-   * The secrets whose name matches, by name: the newest version of each, or the one asked for. The entries are read
-   * once, however many globs there are, and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
+   * The secrets whose name matches, by name: the newest version of each, or the version asked for. The table is read once,
+   * and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
    *
    * @returns the secrets, and with `skipUndecryptable` what was left out, and why
-   * @throws CredstashError USAGE for a glob that no name can match; with `failures`, one for each secret that does not
-   *   open or lacks that version: its code is one of theirs. Also what is not about one secret: THROTTLED, UNREACHABLE, NO_CREDENTIALS and the like
+   * @throws CredstashError USAGE for a glob that no name can match; with `failures`, one for each secret that does not open or
+   *   lacks that version; and errors that concern all secrets, such as THROTTLED, UNREACHABLE and NO_CREDENTIALS
    */
   async getAll(
     options: GetAllOptions = {},
@@ -233,11 +231,9 @@ export class Credstash {
   }
 
   /**
-   * Stores the value of an older version as a new one, commented `rollback to V`. It is sealed as that version is, under the
-   * same pairs, unless the options say otherwise. Nothing is deleted.
+   * Stores the value of an older version as a new version, commented `rollback to V`. It is sealed as the older version is,
+   * under the same pairs, unless the options say otherwise. Nothing is deleted.
    *
-   * @param options.version the one to go back to; default: the one before the newest
-   * @param options.label moved to the new version once that is stored
    * @throws CredstashError as `get` and `put` do; VERSION_NOT_FOUND where there is only one; VERSION_EXISTS when somebody
    *   else stored a version meanwhile. With `stored`, the header of the new entry, if it is stored and the label could not be
    *   moved: then call `label`, and not `rollback` again
@@ -247,18 +243,11 @@ export class Credstash {
   }
 
   /**
-   * Moves a label to a version of a secret: it stands on one of them at most, and whoever reads sees it on the old one or
-   * the new one.
+   * Moves a label to a version of a secret, in one step: a reader finds it on the old version or on the new one.
    *
-   * @param options.version default: the newest
-   * @returns the version that has it now, and those that had it before
-   * @throws CredstashError USAGE for what can be no label; SECRET_NOT_FOUND, VERSION_NOT_FOUND
+   * @throws CredstashError USAGE for an invalid label; SECRET_NOT_FOUND, VERSION_NOT_FOUND
    */
-  async label(
-    name: string,
-    label: string,
-    options: CallOptions & { readonly version?: string | undefined } = {},
-  ): Promise<{ version: string; before: string[] }> {
+  async label(name: string, label: string, options: LabelOptions = {}): Promise<Labelled> {
     return operations.moveLabel(this.#session.backendFor(options), name, label, options);
   }
 
@@ -304,10 +293,10 @@ export class Credstash {
   }
 
   /**
-   * Seals every entry whose name matches, and that is in another format, in the format of `cipher`, in its place: version and
-   * comment stay, a digest that is not written any more becomes SHA256. Each is read back and compared before the next one. An
-   * original entry whose `key` or `contents` stand elsewhere in the table too is a failure of the code INTEGRITY, and stays: one of
-   * the two is a copy, which would become genuine. The `cipher` of this instance does not count. Yields what became of each.
+   * Seals every entry whose name matches again in the format of `cipher`, unless it has that format. Version and comment stay; a
+   * digest that is only read becomes SHA256. Each entry is read back and compared before the next one. An original entry stays,
+   * and is an INTEGRITY failure, if another entry has its `key` or `contents`: one of the two is a copy, which would become
+   * genuine. The `cipher` of this instance does not count. Yields what became of each.
    * @throws CredstashError USAGE for bad input
    */
   async *migrate(options: MigrateOptions = {}): AsyncGenerator<Change> {
@@ -326,9 +315,9 @@ export class Credstash {
   }
 
   /**
-   * Copies entries to another table or vault, under the same versions: the sealed bytes stay as they are, and their data key is
-   * wrapped there. What does not verify is not copied. What is there already is opened: with the same value it is `skipped`, with
-   * another it is a failure of the code CONFLICT, and what does not verify there is one of INTEGRITY; both stay. Labels come along, unless another version has them there.
+   * Copies entries, with their labels, to another table or vault under the same versions. The sealed bytes stay as they are, and
+   * their data key is wrapped there. An entry that does not verify is not copied. An entry that exists there is opened: with the
+   * same value it is `skipped`, with another value it is a CONFLICT, and if it does not verify it is an INTEGRITY failure.
    * @throws CredstashError USAGE for bad input; TABLE_NOT_FOUND when the other table does not exist
    */
   async *copy(to: Credstash, options: CopyOptions = {}): AsyncGenerator<Change> {
@@ -346,10 +335,7 @@ export class Credstash {
   }
 
   /** @internal Throws VERSION_EXISTS if this version exists, also if its entry is broken. It may be stored afterwards. */
-  async expectNoVersion(
-    name: string,
-    options: Pick<PutOptions, 'version' | 'exactVersion' | 'signal'> = {},
-  ): Promise<void> {
+  async expectNoVersion(name: string, options: PutOptions = {}): Promise<void> {
     return operations.expectNoVersion(this.#session.backendFor(options), name, options);
   }
 

@@ -21,6 +21,8 @@ export type {
   DoctorOptions,
   GetAllOptions,
   GetOptions,
+  Labelled,
+  LabelOptions,
   MigrateOptions,
   Overtaken,
   PruneOptions,

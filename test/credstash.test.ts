@@ -789,31 +789,6 @@ describe('putAll', () => {
   });
 });
 
-describe('Credstash.inMemory', () => {
-  it('has every operation, a doctor that finds nothing wrong, and forgets what it holds on close', async () => {
-    const memory = Credstash.inMemory({ cipher: 'AES-256-CTR' });
-    expect(await memory.setup()).toBe(false);
-    await memory.put('a', bytes('one'), { label: 'live' });
-    await memory.put('a', bytes('two'), { autoversion: true });
-    expect(await memory.getText('a')).toBe('two');
-    expect(await memory.getText('a', { label: 'live' })).toBe('one');
-    expect((await memory.rollback('a')).from).toBe(v(1));
-    const steps = [];
-    for await (const step of memory.doctor({ write: true })) steps.push(step);
-    expect(steps.map(({ state }) => state)).not.toContain('failed');
-    expect(steps.at(-1)).toMatchObject({ state: 'ok', found: 'removed' });
-    expect(await memory.names()).toEqual(['a']);
-    await memory.close();
-    expect(await memory.names()).toEqual([]);
-  });
-
-  it('is a backend of its own for each instance', async () => {
-    const one = Credstash.inMemory();
-    await one.put('a', bytes('x'));
-    expect(await Credstash.inMemory().names()).toEqual([]);
-  });
-});
-
 describe('Credstash.over', () => {
   it('neither sets up nor closes what is not its own', async () => {
     await expect(credstash.setup()).rejects.toMatchObject({ code: 'USAGE' });

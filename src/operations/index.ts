@@ -9,7 +9,7 @@ export type { DoctorOptions } from './doctor.ts';
 export { get, textFrom } from './get.ts';
 export { getAll, type GetAllOptions } from './get-all.ts';
 export { getMany, resolveReferences, type SecretRequest } from './get-many.ts';
-export { moveLabel, removeLabel } from './label.ts';
+export { type Labelled, type LabelOptions, moveLabel, removeLabel } from './label.ts';
 export { findNewestVersion, list, listHistory, listNames, streamHeaders } from './list.ts';
 export type { MigrateOptions } from './migrate.ts';
 export type {

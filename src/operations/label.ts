@@ -2,16 +2,30 @@ import { type BackendSource, openBackend } from '../backend/backend.ts';
 import { checkLabel } from '../model/label.ts';
 import { checkName } from '../model/name.ts';
 import { checkVersion, spellings } from '../model/version.ts';
+import type { CallOptions } from '../util/progress.ts';
 import { versionNotFound } from './errors.ts';
 import { listVersions } from './list.ts';
+
+export interface LabelOptions extends CallOptions {
+  /** The version that gets the label; default: the newest. */
+  readonly version?: string | undefined;
+}
+
+/** What moving a label did. */
+export interface Labelled {
+  /** The version that has the label now. */
+  readonly version: string;
+  /** The versions that had it before. */
+  readonly before: readonly string[];
+}
 
 /** Moves a label to a version of a secret: `Credstash.label`. */
 export async function moveLabel(
   source: BackendSource,
   name: string,
   label: string,
-  options: { readonly version?: string | undefined } = {},
-): Promise<{ version: string; before: string[] }> {
+  options: LabelOptions = {},
+): Promise<Labelled> {
   checkName(name);
   checkLabel(label);
   const { version } = options;
