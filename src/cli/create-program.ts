@@ -5,13 +5,12 @@ import { Grammar, takesValueBehindEquals } from './argparse.ts';
 import { COMMANDS, type Output } from './commands/index.ts';
 import type { Io } from './terminal/io.ts';
 
-/** Python's names, which the original takes. What is logged is errors, and with debug where they came from. */
+/** Python's names, which the original takes. Errors are logged, and at `debug` their stacks. */
 const LOG_LEVELS = ['notset', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'critical'];
 
 /**
- * The command line's grammar.
- *
- * @param argv what is to be parsed: of a command that it does not name, no more than the name is known
+ * Makes the grammar of the command line. Only the commands that `argv` names are loaded; of the others the grammar has the
+ * name and the summary.
  */
 export async function createProgram(
   io: Io,
@@ -36,7 +35,7 @@ export async function createProgram(
         output.error += text;
       },
       outputError: () => undefined,
-      // There are none, and asking takes the streams of Node.js, which take long to load.
+      // Avoids loading process.stdout, which is slow to start.
       getOutHasColors: () => false,
       getErrHasColors: () => false,
       getOutHelpWidth: () => io.columns('stdout') ?? 80,
@@ -73,7 +72,7 @@ function addGlobalOptions(command: Command): void {
       'DynamoDB table, name or ARN (default: CREDSTASH_DEFAULT_TABLE, credential-store)',
     )
     .option('-p, --profile <profile>', "profile of AWS's configuration files")
-    // After get, -n is no newline, as it always was.
+    // After get, -n means no newline, as in the original.
     .option(
       command.name() === 'get' ? '--arn <role>' : '-n, --arn <role>',
       'ARN of an IAM role to assume',

@@ -54,7 +54,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     // Help and version end in an error of commander's too. No command at all gets help, as in the original.
     const unasked =
       output.help === '' && error instanceof CommanderError && error.code === 'commander.help';
-    // `help` of what is no command ends as no command does.
+    // `help X` ends as X does, if X is not a command.
     const [, unknown] = unasked ? (program?.args ?? []) : [];
     if (unknown !== undefined) {
       const message = `unknown command '${unknown}'`;

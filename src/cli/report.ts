@@ -24,7 +24,7 @@ export function report(
   if (failure.code !== 'INTERRUPTED') {
     for (const line of describeFailure(failure, limit)) io.note(`credstash: ${line}`);
   }
-  // Where the command line could not be taken apart, what stands there has to do.
+  // If the command line could not be parsed, its words decide.
   if (options.debug ?? asksForDebug(argv)) for (const line of origin) io.note(`credstash: ${line}`);
   options.log?.([...describeFailure(failure, Infinity), ...origin]);
   return failure.exitStatus;
@@ -36,7 +36,7 @@ const MAX_FAILURES_SHOWN = 20;
 function describeFailure(failure: CredstashError, limit: number): string[] {
   const hint = hintOfSystem(failure) ?? failure.hint;
   const left = Math.max(0, failure.failures.length - limit);
-  // Of a list that is cut the worst are shown: whoever writes to a table must not hide them behind others.
+  // A shortened list shows the worst failures: somebody who writes to a table must not hide them behind others.
   const shown = left === 0 ? failure.failures : worstFirst(failure.failures).slice(0, limit);
   return [
     `error: ${failure.message}`,
@@ -71,8 +71,8 @@ function toCredstashError(error: unknown, argv: readonly string[]): CredstashErr
       },
     );
   }
-  // Nobody chose this message, so nobody made sure what stands in it, nor in the name that a library gave it: what can
-  // be no name of an error and no line of a stack is left out.
+  // Neither the message nor the name of an unknown error is known to be free of secrets: keep only what looks like the name
+  // of an error, and the lines of the stack.
   const cause = new Error();
   const name =
     error instanceof Error && /^[A-Za-z]{1,60}$/.test(error.name) ? error.name : typeof error;
@@ -88,7 +88,7 @@ function toCredstashError(error: unknown, argv: readonly string[]): CredstashErr
 }
 
 function toUsageError(error: CommanderError, argv: readonly string[]): CredstashError {
-  // commander quotes an option that it does not know: that may be a secret that begins with a dash.
+  // commander quotes an unknown option, which may be a secret that begins with a dash.
   const writer = ['put', 'putall'].find((command) => argv.includes(command));
   if (error.code === 'commander.unknownOption' && writer !== undefined) {
     return new CredstashError('USAGE', `${writer} does not know one of the options given`, {
@@ -101,7 +101,7 @@ function toUsageError(error: CommanderError, argv: readonly string[]): Credstash
       hint: 'the command to run and its options stand behind --: credstash exec GLOB -- COMMAND [ARG…]',
     });
   }
-  // Of an option that nobody knows its name alone: its value may be meant for --default, or be a password of another program.
+  // Quote only the name of an unknown option: its value may be meant for --default, or be a password of another program.
   const said =
     error.code === 'commander.unknownOption'
       ? error.message.replace(/=[^]*/, "'").replace(/'(-[^-])[^]*'/, "'$1'")

@@ -3,7 +3,7 @@ import { type FormatOptions, toTextPairs } from './pairs.ts';
 import { visible } from './visible.ts';
 
 /**
- * A line of name and value for each secret, quoted where it must be (RFC 4180, section 2). Lines end in LF alone, as
+ * A line of name and value for each secret, quoted where it must be (RFC 4180, section 2). Lines end in LF, as
  * the original's do.
  *
  * @param options.onTerminal whether a person reads it: what a name could do to the terminal is then an escape

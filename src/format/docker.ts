@@ -14,8 +14,8 @@ import { visible } from './visible.ts';
 const LINE_BYTES = 65_536;
 
 /**
- * `NAME=value` lines for `docker run --env-file`, which takes what stands behind the `=` as it is: quotes and
- * backslashes are a part of the value, and there is no way to write a line break.
+ * `NAME=value` lines for `docker run --env-file`, which takes everything after the `=` as it is: quotes and
+ * backslashes are a part of the value, and a line break cannot be written.
  *
  * @param options.rawNames names as they are, instead of those that an environment takes
  * @param options.allowName reserved variables that are exported all the same

@@ -1,7 +1,7 @@
 /**
  * The environment variable of a secret: upper case, `_` for everything outside A-Z 0-9 _, and before a digit.
  *
- * @param prefix what stands before it, as it is
+ * @param prefix put before it unchanged
  */
 export function envName(name: string, prefix = ''): string {
   return `${prefix}${name.toUpperCase().replace(/[^A-Z0-9_]/gu, '_')}`.replace(/^(?=[0-9])/, '_');

@@ -9,7 +9,7 @@ export interface FormatOptions {
   readonly rawNames?: boolean;
   /** Whether it is printed on a terminal, and to no program. */
   readonly onTerminal?: boolean;
-  /** What stands before the name of each variable. */
+  /** The prefix of each variable. */
   readonly prefix?: string;
   /** Reserved variables that are set all the same (src/model/variable-names.ts). */
   readonly allowName?: readonly string[];

@@ -3,7 +3,7 @@ import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { textOf, utf8 } from '../util/utf8.ts';
 import { isPlainText } from './yaml.ts';
 
-/** A value, or why it is none. */
+/** The bytes of a value, or why it is invalid. */
 type Value = Uint8Array | string;
 
 const HINT = 'a value is a text in quotes, or in base64: {"base64": "…"} in JSON, !!binary in YAML';
@@ -42,7 +42,7 @@ function parseJson(text: string): [name: string, value: Value][] {
     // It begins with {, so it is an object if it is JSON at all.
     object = JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    // Of the parser's message the place only: it quotes what stands there.
+    // Keep only the position of the parser's message, which quotes the input.
     const at = /at position (\d+)/.exec(String(error))?.[1];
     const line = at === undefined ? '' : ` (line ${text.slice(0, Number(at)).split('\n').length})`;
     throw refuseInput(`begins with { and is not valid JSON${line}`);

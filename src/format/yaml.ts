@@ -4,7 +4,7 @@ import { visible } from './visible.ts';
 
 /**
  * A YAML block mapping of the secrets, which parsers of YAML 1.1 and 1.2 read back as the same texts. Each value
- * stands on one line; a secret that is no UTF-8 is `!!binary`.
+ * is one line; a secret that is no UTF-8 is `!!binary`.
  */
 export function yaml(secrets: readonly Secret[]): string {
   if (secrets.length === 0) return '{}\n';

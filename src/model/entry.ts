@@ -1,8 +1,8 @@
 /** The two formats: ours, and the original's (an item with no `cipher` attribute). */
-export const CIPHERS = ['AES-256-GCM', 'AES-256-CTR'] as const;
+export type Cipher = 'AES-256-GCM' | 'AES-256-CTR';
 
-/** The format that an entry is sealed in. */
-export type Cipher = (typeof CIPHERS)[number];
+/** Every format. */
+export const CIPHERS: readonly Cipher[] = ['AES-256-GCM', 'AES-256-CTR'];
 
 /** A secret's name and its bytes. */
 export interface Secret {

@@ -16,7 +16,7 @@ const MAX_WARNINGS = 20;
 
 /**
  * Warns of each secret of which a get still gives another version than the one that was stored. A role need not be allowed to
- * look: then there is no warning.
+ * read: then no warning is printed.
  */
 export async function warnOfOvertaken(
   io: Io,

@@ -6,7 +6,7 @@ import { type GlobalOptions, optionsOf } from '../options/settings.ts';
  * A command line for a person to type, on the table or vault that this one's options chose.
  *
  * @param args the command's name and its options
- * @param operands what stands behind the options: names, which may begin with a dash
+ * @param operands the words after the options: names, which may begin with a dash
  */
 export function samePlaceCommand(
   command: Command,

@@ -107,7 +107,7 @@ function isPair(word: string): boolean {
   return word.includes('=');
 }
 
-/** The context of words that are pairs alone. @throws CredstashError USAGE */
+/** Parses words that must all be pairs of the encryption context. @throws CredstashError USAGE */
 function parsePairs(words: readonly string[]): Context {
   try {
     return parseContext(words, 'open');

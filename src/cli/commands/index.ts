@@ -5,7 +5,7 @@ export interface CommandModule {
   readonly register: (command: Grammar, io: Io, output: Output) => void;
 }
 
-/** What a command line gives besides what it prints. */
+/** What a command line results in, besides what it prints. */
 export interface Output {
   /** What help and version print, asked for. */
   help: string;
@@ -15,7 +15,7 @@ export interface Output {
   status: number;
 }
 
-/** The commands. Each is loaded where a command line names it: help and the version do without. */
+/** The commands. Each is loaded only if the command line names it, so help and the version load none. */
 export const COMMANDS: Readonly<
   Record<string, { summary?: string; load: () => Promise<CommandModule> }>
 > = {
@@ -80,6 +80,7 @@ export const COMMANDS: Readonly<
   __complete: { load: () => import('./complete.ts') },
 };
 
-/** The commands that change nothing, and those that go on with the rest when they are run again. */
+/** The commands that change nothing. After a timeout they can be run again. */
 export const READERS = ['get', 'getall', 'render', 'list', 'keys', 'history', 'doctor', 'policy'];
+/** The commands that continue with the rest when they are run again. */
 export const RESUMED = ['rekey', 'migrate', 'copy', 'prune'];

@@ -143,7 +143,7 @@ async function readValue(
   { literal, allowEmpty }: PutOptions,
 ): Promise<Uint8Array> {
   if (literal && value !== undefined) return Buffer.from(value, 'utf8');
-  // A command that failed, or a job without a stdin, gives nothing. That is no secret that somebody meant.
+  // A command that failed, or a job without stdin, gives nothing: that is not a secret that somebody meant.
   const whenEmpty = allowEmpty
     ? 'allowed'
     : { hint: 'to store an empty secret on purpose, add --allow-empty' };

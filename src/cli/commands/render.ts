@@ -50,7 +50,7 @@ function isSameFile(one: string, other: string): boolean {
     const [a, b] = [statSync(one), statSync(other)];
     return a.ino === b.ino && a.dev === b.dev;
   } catch {
-    // Whoever opens them says what is wrong.
+    // The open that follows reports the error.
     return false;
   }
 }

@@ -74,7 +74,7 @@ export function register(command: Command, io: Io): void {
     });
 }
 
-/** Of the table in the original's words, for whoever reads them in a script. */
+/** Of the table in the original's words, which scripts read. */
 function formatStep(step: SetupStep, location: string): string {
   const { what, changed } = step;
   switch (what) {

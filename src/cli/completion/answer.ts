@@ -69,7 +69,7 @@ function filesBehindAt(typed: string): Candidate[] {
   }
 }
 
-/** The names of secrets where the options say that stand before the cursor. */
+/** The names of secrets in the table or vault that the options before the cursor choose. */
 async function names(
   program: Command,
   io: Io,
@@ -86,7 +86,7 @@ async function names(
       found.push(...(await credstash.names()));
     });
   } catch {
-    // Whoever runs the command is told.
+    // The command itself will report the error.
   }
   return found;
 }

@@ -1,13 +1,13 @@
 import type { Argument, Command, Option } from 'commander';
 import { Grammar, takesValueBehindEquals } from '../argparse.ts';
 
-/** A whole word that can stand at the cursor, and what it means. */
+/** A whole word that is possible at the cursor, and its description. */
 export interface Candidate {
   readonly value: string;
   readonly description: string;
 }
 
-/** What can stand at the cursor: one of some words, a file behind a part of the word, or a secret's name. */
+/** What is possible at the cursor: one of some words, a file after a part of the word, or a secret's name. */
 export type Place =
   | { readonly kind: 'words'; readonly words: readonly Candidate[] }
   | { readonly kind: 'files'; readonly prefix: string }
@@ -49,7 +49,7 @@ export function findPlace(program: Grammar, words: readonly string[]): Place {
       taker = command.awaits(word);
       takesAny = taker?.required ?? false;
     } else if (command === program && operands === 0) {
-      // `help` alone is none of those that commander lists.
+      // commander does not list `help`.
       if (word === 'help') return offerCommands(program);
       const found = program.commands.find((each) => each.name() === word);
       if (!(found instanceof Grammar)) return nothing;

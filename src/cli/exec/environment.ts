@@ -9,11 +9,11 @@ import { byteLength, textOf } from '../../util/utf8.ts';
 /** A process's environment, without a prototype. */
 export type Environment = Readonly<Record<string, string>>;
 
-/** A secret that a variable is to hold. */
+/** A secret and the variable that will hold it. */
 export interface Assignment extends Secret {
-  /** The variable, where somebody wrote it down. */
+  /** The variable, if the user named it. */
   readonly variable?: string;
-  /** Else the GLOB that the secret matched, from which the variable is made; the secret's name unless given. */
+  /** Otherwise the GLOB that the secret matched, from which the variable is derived; default: the secret's name. */
   readonly glob?: string;
 }
 
@@ -93,7 +93,7 @@ export function chooseReferences(
 export interface NameOptions {
   /** As the secrets' whole names. */
   readonly fullNames?: boolean;
-  /** What stands before each. */
+  /** The prefix of each variable. */
   readonly prefix?: string;
 }
 
@@ -109,7 +109,7 @@ export function variableOf(name: string, glob: string, options: NameOptions = {}
 /**
  * The environment of a program: what it inherits, and the secrets.
  *
- * @param secrets what the command line asks for; the same secret twice for one variable is no matter
+ * @param secrets what the command line asks for; the same secret may be given twice for one variable
  * @param options.resolved the secrets of the references in `base`, all of them
  * @param options.override whether `secrets` win over `base`; over its references neither wins: a variable of which
  *   both have another secret is an error

@@ -99,7 +99,7 @@ const MAX_DEPTH = 5;
 
 /**
  * Whether the kernel is known to load a file: a script of an interpreter, or a program for the same machine as this
- * one. False is no error: it may be of another machine that is emulated, or one that may be executed and not read.
+ * one. False is not an error: the file may be for another machine that is emulated, or executable but not readable.
  */
 function isLoadable(file: string, depth = 0): boolean {
   const head = readBytes(file, 0, 256);

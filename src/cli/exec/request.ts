@@ -13,7 +13,7 @@ import { checkLabel } from '../../model/label.ts';
 import { matches, checkGlob } from '../../model/glob.ts';
 import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
 
-/** What exec is asked for besides its words. */
+/** The options of exec that choose secrets. */
 export interface ExecRequestOptions {
   /** Each NAME=REFERENCE. */
   readonly env?: readonly string[];
@@ -25,7 +25,7 @@ export interface ExecRequestOptions {
 
 type Named = SecretRequest & { readonly variable?: string };
 
-/** What is to be got, checked before the first request. */
+/** The secrets to get, checked before the first request. */
 export interface ExecRequest {
   readonly context: Context;
   readonly globs: readonly string[];
@@ -36,8 +36,8 @@ export interface ExecRequest {
 
 /**
  * What the words before `--` ask for, and those references of the environment that are to be resolved. Others may have
- * written the environment: a CI service puts a commit's title there. So whoever asks for secrets by name gets no others,
- * unless they ask for the references too.
+ * written the environment: a CI service puts a commit's title there. So a command line that names secrets gets no others,
+ * unless it asks for the references too.
  *
  * @throws CredstashError USAGE
  */
@@ -118,7 +118,7 @@ export async function fetchRequested(
   return { secrets, resolved: got.slice(0, inherited.length) };
 }
 
-/** Nothing is run with a part of its secrets: the way out of a getall is none here. */
+/** `--skip-undecryptable`, the hint of a getall, does not exist here: exec runs nothing with a part of its secrets. */
 function throwWithEnvHint(error: unknown): never {
   if (!(error instanceof CredstashError) || error.failures.length === 0) throw error;
   const hint = 'one of another encryption context is named by --env NAME=SECRET?KEY=VALUE';

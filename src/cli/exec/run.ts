@@ -12,10 +12,10 @@ import { saveTerminalSettings } from '../terminal/saved-settings.ts';
 type Execve = (file: string, argv: readonly string[], environment: Environment) => never;
 
 /**
- * Runs a program in the place of this process where that can be, and then never returns; else as a child that has this
+ * Replaces this process by a program if the system can, and then never returns. Otherwise runs it as a child that has this
  * process's streams, process group and terminal, and gets its signals. A signal that ends the child ends this process too.
  *
- * @returns the program's exit status; 128 and the number of the signal that ended it where this process cannot end by it
+ * @returns the program's exit status; 128 plus the number of the signal that ended it, if this process cannot end by the same signal
  * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOO_LARGE when it cannot be started
  */
 export async function runProgram(
@@ -25,31 +25,31 @@ export async function runProgram(
 ): Promise<number> {
   const { execve } = process as { execve?: Execve };
   io.release();
-  // Where execve fails, Node.js aborts, and may dump its memory: it is not tried where it might.
+  // If execve fails, Node.js aborts, and may dump its memory: call it only if it is known to succeed.
   if (
     execve &&
     process.platform === 'linux' &&
     program.isCertain &&
     fitsExecve(program, environment)
   ) {
-    // execve tells nobody: what the launcher has to write, it writes now.
+    // No exit event follows execve: let the launcher write its code cache now.
     process.emit('exit', 0);
-    // Node.js ignores them, and what is ignored stays so: `yes | head` would never end.
+    // Node.js ignores these signals, and execve keeps them ignored: `yes | head` would never end.
     restoreDefault('SIGPIPE');
     restoreDefault('SIGXFSZ');
     try {
       execve(program.file, program.argv, environment);
     } catch {
-      // Bun throws what Node.js aborts for. A child says why.
+      // Bun throws an error where Node.js aborts. A child process reports the reason.
     }
   }
   return runChild(program, environment);
 }
 
-/** Whether execve takes so much (Linux, execve(2), "Limits on size of arguments and environment"). */
+/** Whether the arguments and the environment fit execve (execve(2), "Limits on size of arguments and environment"). */
 function fitsExecve({ file, argv }: Program, environment: Environment): boolean {
   const strings = [file, ...argv, ...Object.entries(environment).map((pair) => pair.join('='))];
-  // Each with its NUL and a pointer. A script's first line comes to it, as long as a page at most.
+  // Each string has its NUL and a pointer. A script's first line is added, which has a page at most.
   const size = strings.reduce((sum, text) => sum + byteLength(text) + 1 + 8, 4096);
   const limit = Math.min(6 * 1024 * 1024, readStackLimit() / 4);
   return size <= Math.max(limit, 128 * 1024);
@@ -67,12 +67,12 @@ function readStackLimit(): number {
 
 async function runChild({ file, argv }: Program, environment: Environment): Promise<number> {
   const [argv0 = '', ...args] = argv;
-  // Loaded where it is needed: help and a usage error do without.
+  // Loaded on use: help and a usage error do not need it.
   const { spawn, spawnSync } = await import('node:child_process');
-  // child_process adds it where the environment given has none.
+  // child_process would add it to an environment without it.
   Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
   const restoreTerminal = saveTerminalSettings(spawnSync);
-  // Before there is a child: a signal that comes meanwhile reaches it as soon as it is there.
+  // Listen before the child exists: a signal that comes meanwhile is passed on as soon as it does.
   const signals = forwardSignals();
   try {
     const ended = await new Promise<number | NodeJS.Signals>((resolve, reject) => {

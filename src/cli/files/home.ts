@@ -7,7 +7,7 @@ export function expandHome(path: string): string {
   return path === '~' || path.startsWith('~/') ? join(requireHome(), path.slice(1)) : path;
 }
 
-/** The home folder; absent where the environment has none, and the user no entry in the system's list. */
+/** The home folder; undefined if HOME is unset and the system's list of users has none. */
 export function findHome(): string | undefined {
   // The system's list is asked where HOME is not set at all; Bun asks it also where HOME is empty.
   if (process.env['HOME'] === '') return undefined;

@@ -10,7 +10,7 @@ import { codeOf } from '../../util/errno.ts';
 export type WhenEmpty = 'allowed' | { readonly hint: string };
 
 /**
- * The bytes that an argument stands for: those of stdin for `-`, of a file for `@FILE`, else its own.
+ * Reads the bytes that an argument means: stdin for `-`, a file for `@FILE`, otherwise the argument itself.
  *
  * @param whenEmpty of stdin and of a file. A command that fails before a pipe leaves an empty stdin
  * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE for a file or a stdin that cannot be read, or is empty

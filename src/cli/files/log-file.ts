@@ -7,7 +7,7 @@ import { openPlainFile } from './plain-file.ts';
 export type Log = (messages: readonly string[]) => void;
 
 /**
- * Opens a file that messages are added to, and creates it for its owner alone.
+ * Opens a file that messages are added to. A new file is readable only by its owner.
  *
  * @returns what adds a line for each message, with the time before it; a log that is full fails silently, because
  *   what it would report is on stderr already

@@ -9,8 +9,8 @@ export interface PlainFile {
 }
 
 /**
- * Opens a plain file to write to. It follows no link, and waits for nobody to read a pipe: both could stand where
- * others can create files.
+ * Opens a plain file to write to. It follows no link, and waits for nobody to read a pipe: others may create both
+ * in a folder that they can write to.
  *
  * @param called what errors call it: `the log x`
  * @param flags of open(2), besides those for that
@@ -28,7 +28,7 @@ export function openPlainFile(
     fd = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
   } catch (cause) {
     const code = codeOf(cause);
-    // Of a pipe without a reader, of a socket, and of a device that is none.
+    // For a pipe without a reader, a socket, and a device that does not exist.
     if (code === 'ENXIO') throw notPlain(called, cause);
     throw new CredstashError('USAGE', `${called} cannot be written (${code})`, {
       cause,

@@ -57,16 +57,16 @@ function loadConfig(): Readonly<Record<string, unknown>> {
 }
 
 /**
- * Saves the KMS region in `~/.credstash`, and leaves alone what else is in it.
+ * Saves the KMS region in `~/.credstash`, and keeps its other settings.
  *
- * @throws CredstashError USAGE when the region cannot be one, or the file is none that can be written
+ * @throws CredstashError USAGE if the region is invalid, or the file cannot be written
  */
 export async function saveKmsRegion(region: string): Promise<void> {
   checkRegion(region);
   const path = join(requireHome(), '.credstash');
   const text = `${JSON.stringify({ ...readConfig(), 'kms-region': region })}\n`;
   const { openOutputFile } = await import('../files/output-file.ts');
-  // Where it is a link, as those who keep such files in a repository have it, what it points to is replaced.
+  // If it is a link, as in a repository of dot files, the file that it points to is replaced.
   openOutputFile(
     existsSync(path) ? realpathSync(path) : path,
     `the file is a mount point, which nothing can replace: add "kms-region": "${region}" to it with an editor`,

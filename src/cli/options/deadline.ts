@@ -43,7 +43,7 @@ export class Deadline {
       });
       throw error;
     });
-    // It is no failure that nobody waits for it.
+    // Nobody may wait for it, which is not an unhandled rejection.
     this.passed.catch(() => undefined);
     this.#timer = setTimeout(() => {
       const limit = `${formatDuration(milliseconds)} (${from})`;

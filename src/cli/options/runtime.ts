@@ -17,10 +17,10 @@ const LEAKY_DEBUG_SECTIONS = [
 
 /**
  * Looks for two settings of the runtime that no command runs with: the one that prints secrets, and the one that accepts any
- * certificate. Node.js has read the first before anything of ours runs, and nothing turns it off again. The second would have
- * no effect, and whoever set it expects one.
+ * certificate. Node.js has read the first before anything of ours runs, and nothing turns it off again. The second has
+ * no effect here, which its user must know.
  *
- * @returns the error to end with, of the code USAGE; undefined if there is none of them
+ * @returns the error to end with, of the code USAGE; undefined if neither is set
  */
 export function findRuntimeDanger(): CredstashError | undefined {
   const section = LEAKY_DEBUG_SECTIONS.find((each) => debuglog(each).enabled);

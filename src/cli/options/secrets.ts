@@ -117,7 +117,7 @@ export async function printMatching(
   const { secrets, leftOut } = await credstash
     .getAll({ ...options, progress })
     .catch(suggestNaming('credstash get NAME NAME -f FORMAT'));
-  // Whoever obeys what is printed, a cluster or a job, must not go on with nothing for a name that is mistyped.
+  // A cluster or a job that takes the output must not go on without secrets because a name was mistyped.
   if (
     glob !== undefined &&
     secrets.length + leftOut.length === 0 &&
@@ -158,7 +158,7 @@ function formatSecrets(
   end: string,
 ): () => Promise<void> {
   const format = options.githubEnv ? githubExport : SECRET_FORMATS[options.format ?? 'json'];
-  // Asked for csv alone: the others escape such names for everybody, or refuse them.
+  // Only for csv: the other formats escape such names always, or refuse them.
   const onTerminal = options.format === 'csv' && output.isTerminal;
   const made = buildVariables(command, options, {}, (names) =>
     format?.(secrets, { ...options, ...names, onTerminal }),

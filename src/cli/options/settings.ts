@@ -9,7 +9,7 @@ import { expandHome, requireHome } from '../files/home.ts';
 import { readText } from './config-file.ts';
 import { readFormats, readTrustedKeys, readTrustSettings, type TrustSettings } from './trust.ts';
 
-/** The options that stand before or after every command. */
+/** The options that every command takes, before its name or after it. */
 export interface GlobalOptions {
   readonly region?: string;
   readonly kmsRegion?: string;
@@ -17,7 +17,7 @@ export interface GlobalOptions {
   readonly profile?: string;
   readonly arn?: string;
   readonly externalId?: string;
-  /** `1` for the default folder, which `--local` alone means. */
+  /** `1`, from `--local` without a folder, is the default folder. */
   readonly local?: string;
   readonly logLevel?: string;
   readonly logFile?: string;
@@ -51,7 +51,7 @@ const AWS_ONLY = {
  * @throws CredstashError USAGE when an option of AWS meets the local vault, or `~/.credstash` cannot be read
  */
 export function resolveSettings(options: GlobalOptions & { readonly key?: string }): Settings {
-  // An option that a script filled from an unset variable must not fall back to another table or role.
+  // A script may fill an option from an unset variable: it must not fall back to another table or role.
   for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
     if ((options as Record<string, unknown>)[name] === '') {
       throw new CredstashError('USAGE', `the value of ${flag} is empty`);

@@ -12,10 +12,10 @@ import { readConfig } from './config-file.ts';
 export type TrustSettings = Pick<CallDefaults, 'formats' | 'trustNames'>;
 
 /**
- * A setting of trust: a list in the environment, its items behind a comma or a space each, or in `~/.credstash`. It fails
- * closed: there, anything but a list with something in it is an error, and so is a name that only looks like the setting's.
+ * Reads a setting of trust: a list in the environment, separated by commas or spaces, or in `~/.credstash`. It fails closed:
+ * in the file, an empty list or another type is an error, and so is a name that only looks like the setting's.
  *
- * @param check makes of the list what it stands for
+ * @param check parses the list
  */
 function readTrustList<T>(
   variable: string,

@@ -14,7 +14,7 @@ import { collect } from './collect.ts';
 export interface VariableOptions {
   readonly prefix?: string;
   readonly allowName?: readonly string[];
-  /** Of exec alone. */
+  /** Only of exec. */
   readonly fullNames?: true;
 }
 

@@ -39,7 +39,7 @@ const FD = { stdin: 0, stdout: 1, stderr: 2 } as const;
 
 /** The only place that touches stdin, stdout, stderr and the terminal. */
 export class Io {
-  /** On stderr. Whatever is printed here erases it first; whoever hands the terminal to another program has to. */
+  /** On stderr. Printing erases it first. A caller that hands the terminal to another program must erase it itself. */
   readonly status: StatusLine;
   /** When the command has to be done; undefined if it may take any time. */
   deadline: Deadline | undefined;
@@ -122,7 +122,7 @@ export class Io {
     return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
   }
 
-  /** How wide the terminal is; undefined where it is none, or does not say. */
+  /** The width of the terminal in columns; undefined if the stream is not a terminal, or the width is unknown. */
   columns(name: 'stdout' | 'stderr'): number | undefined {
     return (this.#streamOfTerminal(name) as Partial<WriteStream> | undefined)?.columns || undefined;
   }
@@ -254,7 +254,7 @@ export class Io {
    * Asks on the terminal and reads one line that is not shown. From stdin where that is the terminal, else
    * from /dev/tty, as getpass does.
    *
-   * @param noTerminal thrown where there is no terminal to ask on
+   * @param noTerminal thrown if no terminal can be opened
    * @returns the line's bytes without its end
    * @throws CredstashError `noTerminal`; USAGE when nothing was typed, or more than one line was pasted;
    *   INTERRUPTED for Ctrl-C or another signal by which this process cannot end. The terminal is as it was before in every
@@ -366,7 +366,7 @@ function isNonBlocking(fd: number): boolean {
   }
 }
 
-/** The error of a stdin that is no input. */
+/** The error of a stdin that cannot be read. */
 function unreadableStdin(fault: string): CredstashError {
   return new CredstashError('USAGE', `stdin ${fault}`, {
     hint: 'redirect a file or the output of a command to it: credstash … < FILE',

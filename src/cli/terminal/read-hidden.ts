@@ -18,8 +18,11 @@ const KEY_SEQUENCES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g;
 const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
 
 /**
- * Bytes, and not node:readline's text: a secret that was typed in another encoding than UTF-8 stays as it is.
- * Ctrl-C, which comes as a byte in raw mode, is the signal that it would be.
+ * Reads one line that is typed in raw mode, up to Enter or Ctrl-D. It returns bytes, not node:readline's text: a secret
+ * that was typed in another encoding than UTF-8 stays as it is.
+ *
+ * @returns the line without its end; SIGINT for Ctrl-C, which is a byte in raw mode
+ * @throws CredstashError USAGE if nothing was typed, or more than one line was pasted
  */
 export async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array | 'SIGINT'> {
   const line: number[] = [];

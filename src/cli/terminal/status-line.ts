@@ -37,8 +37,8 @@ export class StatusLine {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param stream asked for once there is something to show; undefined if it is no terminal
-   * @param say writes a line of its own, for a stream that is no terminal
+   * @param stream asked for once there is something to show; undefined if it is not a terminal
+   * @param say writes a line of its own, for a stream that is not a terminal
    * @param now a clock, in milliseconds
    */
   constructor(

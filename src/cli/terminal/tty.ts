@@ -7,10 +7,10 @@ export function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream 
   return 'isTTY' in stream && stream.isTTY === true;
 }
 
-/** A terminal that is asked on. */
+/** A terminal to ask on. */
 export interface Terminal {
   readonly setRawMode: (raw: boolean) => void;
-  /** What is typed, as it comes. */
+  /** The bytes that are typed, as they come. */
   readonly keys: AsyncIterable<Uint8Array>;
   readonly close: () => void;
 }
@@ -26,8 +26,8 @@ export function keysOf(stdin: ReadStream): Terminal {
 }
 
 /**
- * The terminal of the process where stdin is another stream. It is read through a descriptor of its own: a stream of
- * it would keep the process from ending in Bun, whatever is done with it.
+ * Opens the terminal of the process, if stdin is another stream. Reads use a descriptor of their own: a stream would keep
+ * the process from ending in Bun.
  */
 export function openTerminal(noTerminal: CredstashError): Terminal {
   let mode: ReadStream;
