@@ -1,3 +1,4 @@
+/** The configuration of each client of the SDK: what all of them share, and what one service's client adds. */
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { KMSClientConfig } from '@aws-sdk/client-kms';
 import { fromEnv, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
@@ -63,7 +64,7 @@ export const QUIET = {
 
 /**
  * What all clients share, without an endpoint, and where each service is. The credentials are the environment's, the
- * profile's or what comes after them (see credentials.ts), or a role assumed from those.
+ * profile's or what comes after them (see credentials/), or a role assumed from those.
  */
 export async function createClientConfig(
   settings: AwsSettings,

@@ -1,18 +1,17 @@
-/*
+/**
  * Two rules for every request of every client, those of the SDK's own credential providers included: no certificate is
  * accepted unverified, and no answer is read without end.
  */
-/**
- * The largest answer of DynamoDB, in bytes. A page has up to 1 MB of data, and its last item may go 400 KB beyond. JSON
- * makes four bytes of three of a binary, six of a control character in a text, and up to nine of an element of a list: 13 MB
- * at most. This leaves room for that, and for the 16 MB of a batch in base64.
- */
-
 import type { Readable } from 'node:stream';
 import type { HttpHandlerExtensionConfiguration } from '@smithy/core/protocols';
 import { CredstashError } from '../../errors.ts';
 import { acceptsAnyCertificate } from '../../util/tls.ts';
 
+/**
+ * The largest answer of DynamoDB, in bytes. A page has up to 1 MB of data, and its last item may go 400 KB beyond. JSON
+ * makes four bytes of three of a binary, six of a control character in a text, and up to nine of an element of a list: 13 MB
+ * at most. This leaves room for that, and for the 16 MB of a batch in base64.
+ */
 export const MAX_TABLE_ANSWER_BYTES = 24 * 2 ** 20;
 
 /** The same for KMS and for the services that give credentials. Their largest answers have some 10 KB. */

@@ -1,3 +1,4 @@
+/** How the SDK's clients connect: agents with the user's certificates and proxy, and an application's own handler. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
@@ -9,6 +10,7 @@ import { profileNameOf, profileSetting } from './profile.ts';
 import { PROXIES, ProxyAgent, proxyIsSet, usesProxy } from './proxy.ts';
 import type { AwsSettings } from './settings.ts';
 
+/** The options of the SDK's request handler. Times are in milliseconds. */
 export interface RequestHandler {
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
@@ -18,7 +20,7 @@ export interface RequestHandler {
 }
 
 /** An agent that exists, and no options to make one with. The SDK tells them apart in the same way. */
-export function isAgent(agent: object): agent is HttpsAgent {
+function isAgent(agent: object): agent is HttpsAgent {
   return typeof (agent as Partial<HttpsAgent>).destroy === 'function';
 }
 

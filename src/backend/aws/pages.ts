@@ -1,3 +1,4 @@
+/** Reads the pages of a scan or a query, and bounds them. */
 import { createHash } from 'node:crypto';
 import { unreadable, wrongAnswer } from './errors.ts';
 import { isRecord, keyOf, type RawItem } from './items.ts';

@@ -1,10 +1,10 @@
-/** A setting, and where it came from, for a person. */
-
+/** Where the regions of the table and of the key come from. */
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { checkRegion } from '../../model/region.ts';
 import { profileNameOf, profileSetting } from './profile.ts';
 import { type AwsSettings, checkTable } from './settings.ts';
 
+/** A setting, and where it came from, for a person. */
 export interface Origin {
   readonly value: string;
   readonly from: string;

@@ -1,3 +1,4 @@
+/** Reads a whole table, in four segments if it has more than a page. */
 import { ScanCommand, type ScanCommandInput } from '@aws-sdk/client-dynamodb';
 import { merge } from '../../util/parallel.ts';
 import { combineSignals } from '../../util/progress.ts';

@@ -11,7 +11,7 @@ const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 /** A request that takes longer is told as a wait. */
 const USUAL_MS = 2000;
-/** The time of one attempt of the SDK, with the pause before the next: both of its time limits are below (config.ts). */
+/** The time of one attempt of the SDK, with the pause before the next: both of its time limits are below (client-config.ts). */
 const ATTEMPT_MS = 20_000;
 
 const THROTTLED = 'is throttled';

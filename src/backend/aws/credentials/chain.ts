@@ -1,3 +1,4 @@
+/** Describes the profiles that credentials come from. Nothing is run or asked. */
 import { type AwsFiles, isRoleArn, profileNameOf, readAwsFiles, type Section } from '../profile.ts';
 
 /** Where a profile's credentials come from. */

@@ -1,3 +1,4 @@
+/** What the providers of credentials have in common. */
 import { CredstashError } from '../../../errors.ts';
 import type { ClientConfig, Endpoints } from '../client-settings.ts';
 

@@ -1,3 +1,4 @@
+/** Credentials of a profile with a login of `aws login`. */
 import { fromLoginCredentials } from '@aws-sdk/credential-providers';
 import type { CredstashError } from '../../../errors.ts';
 import { commandLine } from '../../../util/shell-word.ts';

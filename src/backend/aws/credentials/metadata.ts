@@ -1,3 +1,4 @@
+/** Credentials of a container or an instance, from its metadata endpoint. */
 import { fromHttp } from '@aws-sdk/credential-providers';
 import type { CredstashError } from '../../../errors.ts';
 import { findInstanceEndpoint } from '../client-settings.ts';

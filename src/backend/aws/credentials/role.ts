@@ -1,3 +1,4 @@
+/** Credentials of a role that STS gives. */
 import { commandLine } from '../../../util/shell-word.ts';
 import { endpointOption } from '../client-settings.ts';
 import { translate } from '../errors.ts';

@@ -1,3 +1,4 @@
+/** Credentials of a profile with an SSO login (IAM Identity Center). */
 import { fromSSO } from '@aws-sdk/credential-providers';
 import { CredstashError } from '../../../errors.ts';
 import { commandLine } from '../../../util/shell-word.ts';

@@ -1,3 +1,4 @@
+/** What the checks of AWS have in common. */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import { type CredstashError, hasCode } from '../../../errors.ts';

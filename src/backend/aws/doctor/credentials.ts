@@ -1,3 +1,4 @@
+/** Checks what the environment says, and the credentials. */
 import { CredstashError } from '../../../errors.ts';
 import { acceptsAnyCertificate } from '../../../util/tls.ts';
 import {

@@ -1,3 +1,4 @@
+/** Checks the endpoint of each service. */
 import { isIP } from 'node:net';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { DescribeKeyCommand } from '@aws-sdk/client-kms';

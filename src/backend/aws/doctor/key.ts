@@ -1,3 +1,4 @@
+/** Checks the KMS key. */
 import {
   DescribeKeyCommand,
   GetKeyRotationStatusCommand,

@@ -1,3 +1,4 @@
+/** Checks what a reader and a writer may ask of the table. */
 import {
   DeleteItemCommand,
   GetItemCommand,

@@ -1,3 +1,4 @@
+/** Checks the table: its keys, billing, size, protection, backups, and the clock. */
 import {
   DescribeContinuousBackupsCommand,
   DescribeTableCommand,
