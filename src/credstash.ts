@@ -359,7 +359,7 @@ export class Credstash {
    * @throws CredstashError USAGE for options that cannot be
    */
   async *doctor(options: DoctorOptions = {}): AsyncGenerator<Step> {
-    const { diagnose } = await import('./operations/doctor.ts');
+    const { runDoctor: diagnose } = await import('./operations/doctor.ts');
     const [put, get] = [this.put.bind(this), this.get.bind(this)];
     const patient = { open: () => this.#session.open(), put, get, trust: this.#session.trust };
     yield* diagnose(patient, { ...options, signal: this.#session.signalFor(options) });

@@ -1,5 +1,5 @@
 export type { AwsSettings } from './backend/aws/settings.ts';
-export type { Wait, OnWait as Waiting } from './backend/aws/throttle-retry.ts';
+export type { Wait, OnWait } from './backend/aws/throttle-retry.ts';
 export type { Backend } from './backend/backend.ts';
 export type { Step } from './backend/diagnosis.ts';
 export type { EntryStore, Found } from './backend/entry-store.ts';
@@ -32,7 +32,7 @@ export type {
   RewriteOptions,
   RollbackOptions,
   RolledBack,
-  SecretRequest as Wanted,
+  SecretRequest,
   Stored,
   Target,
 } from './operations/index.ts';

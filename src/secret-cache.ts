@@ -72,7 +72,7 @@ export class SecretCache {
   readonly #onError: (name: string, error: unknown) => void;
   /** The one that was asked for last is the last. */
   readonly #kept = new Map<string, Kept>();
-  readonly #flights = new Map<string, PendingFetch>();
+  readonly #pendingFetches = new Map<string, PendingFetch>();
   readonly #closing = new AbortController();
 
   /**
@@ -110,15 +110,15 @@ export class SecretCache {
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
     const { id, request } = this.#check(name, options);
     const kept = this.#usable(id);
-    const flight = this.#flights.get(id);
-    if (!kept) return this.#waitFor(id, flight ?? this.#begin(id, request), options.signal);
+    const pending = this.#pendingFetches.get(id);
+    if (!kept) return this.#waitFor(id, pending ?? this.#begin(id, request), options.signal);
     this.#kept.delete(id);
     this.#kept.set(id, kept);
     const age = since(kept.since);
     const value = kept.value.slice();
     if (age < this.#ttl * (1 - AHEAD)) return value;
     const isDown = kept.failed !== undefined && since(kept.failed) < PAUSE_MS;
-    const refresh = flight ?? (isDown ? undefined : this.#begin(id, request));
+    const refresh = pending ?? (isDown ? undefined : this.#begin(id, request));
     const wait = refresh ? WAIT_MS - since(refresh.since) : 0;
     if (age < this.#ttl || !refresh || isDown || wait <= 0) return value;
     value.fill(0);
@@ -139,14 +139,14 @@ export class SecretCache {
    */
   async refresh(name: string, options: GetOptions = {}): Promise<void> {
     const { id, request } = this.#check(name, options);
-    const before = this.#flights.get(id);
+    const before = this.#pendingFetches.get(id);
     if (before) {
       // It may have read the table before this call.
       await this.#settle(before, options.signal, () => undefined);
       this.#check(name, options);
     }
-    const flight = this.#flights.get(id) ?? this.#begin(id, request);
-    await this.#settle(flight, options.signal, (outcome) => {
+    const pending = this.#pendingFetches.get(id) ?? this.#begin(id, request);
+    await this.#settle(pending, options.signal, (outcome) => {
       if ('error' in outcome) throw outcome.error;
     });
   }
@@ -156,10 +156,10 @@ export class SecretCache {
     const closed = isClosed();
     this.#closing.abort(closed);
     for (const id of this.#kept.keys()) this.#drop(id);
-    for (const { waiting } of this.#flights.values()) {
+    for (const { waiting } of this.#pendingFetches.values()) {
       for (const each of waiting) each({ error: closed });
     }
-    this.#flights.clear();
+    this.#pendingFetches.clear();
   }
 
   /** All that can be checked before anything is asked. */
@@ -204,13 +204,17 @@ export class SecretCache {
   }
 
   #begin(id: string, request: Request): PendingFetch {
-    const flight: PendingFetch = { since: now(), waiting: new Set() };
-    this.#flights.set(id, flight);
-    void this.#fetch(id, flight, request);
-    return flight;
+    const pending: PendingFetch = { since: now(), waiting: new Set() };
+    this.#pendingFetches.set(id, pending);
+    void this.#fetch(id, pending, request);
+    return pending;
   }
 
-  async #fetch(id: string, flight: PendingFetch, { name, which, context }: Request): Promise<void> {
+  async #fetch(
+    id: string,
+    pending: PendingFetch,
+    { name, which, context }: Request,
+  ): Promise<void> {
     const { signal } = this.#closing;
     let outcome: Outcome;
     try {
@@ -222,9 +226,9 @@ export class SecretCache {
       if ('value' in outcome) outcome.value.fill(0);
       return;
     }
-    this.#flights.delete(id);
+    this.#pendingFetches.delete(id);
     if ('value' in outcome) {
-      this.#keep(id, outcome.value, flight.since);
+      this.#keep(id, outcome.value, pending.since);
     } else if (hasCode(outcome.error, 'THROTTLED', 'UNREACHABLE')) {
       const kept = this.#kept.get(id);
       if (kept) kept.failed = now();
@@ -232,7 +236,7 @@ export class SecretCache {
       this.#drop(id);
     }
     let told = false;
-    for (const each of flight.waiting) told = each(outcome) || told;
+    for (const each of pending.waiting) told = each(outcome) || told;
     if ('error' in outcome && !told) this.#onError(name, outcome.error);
   }
 
@@ -243,7 +247,7 @@ export class SecretCache {
    */
   #waitFor(
     id: string,
-    flight: PendingFetch,
+    pending: PendingFetch,
     signal: AbortSignal | undefined,
     wait?: number,
   ): Promise<Uint8Array> {
@@ -256,7 +260,7 @@ export class SecretCache {
       throw outcome.error;
     };
     return this.#settle(
-      flight,
+      pending,
       signal,
       take,
       wait === undefined ? undefined : { wait, take: stale },
@@ -264,12 +268,12 @@ export class SecretCache {
   }
 
   /**
-   * What `take` makes of the outcome of a flight; what it throws rejects.
+   * What `take` makes of the outcome of a pending fetch; what it throws rejects.
    *
    * @param sooner what is taken after `wait`, if it is there
    */
   #settle<T>(
-    flight: PendingFetch,
+    pending: PendingFetch,
     signal: AbortSignal | undefined,
     take: (outcome: Outcome) => T,
     sooner?: { readonly wait: number; readonly take: () => T | undefined },
@@ -277,11 +281,11 @@ export class SecretCache {
     return new Promise((resolve, reject) => {
       const fail: (reason: unknown) => void = reject;
       const leave = (): void => {
-        flight.waiting.delete(landed);
+        pending.waiting.delete(settled);
         signal?.removeEventListener('abort', abort);
         clearTimeout(timer);
       };
-      const landed = (outcome: Outcome): boolean => {
+      const settled = (outcome: Outcome): boolean => {
         leave();
         try {
           resolve(take(outcome));
@@ -295,7 +299,7 @@ export class SecretCache {
         leave();
         fail(signal?.reason);
       };
-      flight.waiting.add(landed);
+      pending.waiting.add(settled);
       signal?.addEventListener('abort', abort);
       const timer =
         sooner &&

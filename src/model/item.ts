@@ -43,10 +43,10 @@ export function encodeItem(entry: Entry): Item {
     item['contents'] = { B: entry.contents };
     item['hmac'] = { B: entry.hmac };
   } else {
-    const hex = Buffer.from(entry.hmac).toString('hex');
+    const parseHex = Buffer.from(entry.hmac).toString('hex');
     item['key'] = { S: Buffer.from(entry.key).toString('base64') };
     item['contents'] = { S: Buffer.from(entry.contents).toString('base64') };
-    item['hmac'] = entry.hmacAsText ? { S: hex } : { B: Buffer.from(hex, 'latin1') };
+    item['hmac'] = entry.hmacAsText ? { S: parseHex } : { B: Buffer.from(parseHex, 'latin1') };
   }
   return item;
 }
@@ -66,7 +66,7 @@ export function parseItem(item: AnyItem): Entry {
   const malformed = (problem: string): CredstashError =>
     new CredstashError(
       'INTEGRITY',
-      `version ${text(item, 'version') ?? '?'} of ${text(item, 'name') ?? '?'} is malformed: ${problem}`,
+      `version ${readText(item, 'version') ?? '?'} of ${readText(item, 'name') ?? '?'} is malformed: ${problem}`,
     );
   /** @param what it has to be, for a person, if it is of its type and still cannot be read */
   const required = <T>(
@@ -78,14 +78,14 @@ export function parseItem(item: AnyItem): Entry {
     const value = read(item, name);
     if (value !== undefined) return value;
     if (!Object.hasOwn(item, name)) throw malformed(`its attribute ${name} is missing`);
-    const type = typeOf(item[name]);
+    const type = describeType(item[name]);
     throw malformed(
       types.split(' or ').includes(type)
         ? `its attribute ${name} is not ${what}`
         : `its attribute ${name} has the type ${type} and not ${types}`,
     );
   };
-  const requiredText = (name: string): string => required(name, 'S', 'text', text);
+  const requiredText = (name: string): string => required(name, 'S', 'text', readText);
   const wrappedKey = (key: Uint8Array): Uint8Array => {
     if (key.length > 0 && key.length <= MAX_WRAPPED_BYTES) return key;
     throw malformed(
@@ -98,24 +98,25 @@ export function parseItem(item: AnyItem): Entry {
   const common = {
     name: requiredText('name'),
     version: requiredText('version'),
-    ...labels(item),
+    ...readLabels(item),
   };
   if (cipher === undefined) {
-    const digest = only(item, 'digest', 'NULL') === true ? undefined : optionalText('digest');
+    const digest =
+      readAttribute(item, 'digest', 'NULL') === true ? undefined : optionalText('digest');
     // Nothing authenticates it, and no reader of the original looks at it.
-    const comment = text(item, 'comment');
+    const comment = readText(item, 'comment');
     if (digest && digestAlgorithm(digest) === undefined) {
       throw malformed('its attribute digest names an unknown digest');
     }
-    const asText = text(item, 'hmac') !== undefined;
+    const asText = readText(item, 'hmac') !== undefined;
     const entry: Entry = {
       ...common,
       ...(comment === undefined ? {} : { comment }),
       cipher: 'AES-256-CTR',
       ...(digest ? { digest } : {}),
-      key: wrappedKey(required('key', 'S', 'base64', base64)),
-      contents: required('contents', 'S', 'base64', base64),
-      hmac: required('hmac', 'S or B', 'hexadecimal', asText ? hexText : hexBytes),
+      key: wrappedKey(required('key', 'S', 'base64', readBase64)),
+      contents: required('contents', 'S', 'base64', readBase64),
+      hmac: required('hmac', 'S or B', 'hexadecimal', asText ? readHexText : readHexBytes),
       ...(asText ? { hmacAsText: true } : {}),
     };
     return isCanonical(entry, item) ? entry : { ...entry, stored: item };
@@ -135,9 +136,9 @@ export function parseItem(item: AnyItem): Entry {
     cipher,
     digest,
     created,
-    key: wrappedKey(required('key', 'B', 'bytes', bytes)),
-    contents: required('contents', 'B', 'bytes', bytes),
-    hmac: required('hmac', 'B', 'bytes', bytes),
+    key: wrappedKey(required('key', 'B', 'bytes', readBytes)),
+    contents: required('contents', 'B', 'bytes', readBytes),
+    hmac: required('hmac', 'B', 'bytes', readBytes),
   };
 }
 
@@ -148,8 +149,9 @@ function isCanonical(entry: Entry, item: AnyItem): boolean {
     const value = encoded[name];
     if (!value) return item[name] === undefined;
     // Only the digits can differ from the bytes that they were read from.
-    if ('B' in value) return Buffer.compare(value.B, bytes(item, name) ?? new Uint8Array()) === 0;
-    return value.S === text(item, name);
+    if ('B' in value)
+      return Buffer.compare(value.B, readBytes(item, name) ?? new Uint8Array()) === 0;
+    return value.S === readText(item, name);
   });
 }
 
@@ -158,17 +160,17 @@ function isCanonical(entry: Entry, item: AnyItem): boolean {
  * what is no text is left out.
  */
 export function parseHeader(item: Readonly<Record<string, unknown>>): EntryHeader {
-  const digest = text(item, 'digest');
-  const created = text(item, 'created');
-  const comment = text(item, 'comment');
+  const digest = readText(item, 'digest');
+  const created = readText(item, 'created');
+  const comment = readText(item, 'comment');
   return {
-    name: text(item, 'name') ?? '',
-    version: text(item, 'version') ?? '',
-    cipher: item['cipher'] === undefined ? 'AES-256-CTR' : (text(item, 'cipher') ?? ''),
+    name: readText(item, 'name') ?? '',
+    version: readText(item, 'version') ?? '',
+    cipher: item['cipher'] === undefined ? 'AES-256-CTR' : (readText(item, 'cipher') ?? ''),
     ...(digest === undefined ? {} : { digest }),
     ...(created === undefined ? {} : { created }),
     ...(comment === undefined ? {} : { comment }),
-    ...labels(item),
+    ...readLabels(item),
   };
 }
 
@@ -197,26 +199,26 @@ export function tooLarge(name: string, size: number): CredstashError {
 }
 
 /** Nothing authenticates labels, and an entry opens without them: what is no label is none. */
-function labels(item: AnyItem): { labels?: readonly string[] } {
-  const set = only(item, 'labels', 'SS');
+function readLabels(item: AnyItem): { labels?: readonly string[] } {
+  const set = readAttribute(item, 'labels', 'SS');
   const found = Array.isArray(set) ? set.filter(isLabel).sort() : [];
   return found.length === 0 ? {} : { labels: found };
 }
 
-function only(item: AnyItem, name: string, type: 'S' | 'B' | 'SS' | 'NULL'): unknown {
+function readAttribute(item: AnyItem, name: string, type: 'S' | 'B' | 'SS' | 'NULL'): unknown {
   const value = Object.hasOwn(item, name) ? item[name] : undefined;
   return typeof value === 'object' && value !== null && Object.keys(value).join() === type
     ? (value as Record<string, unknown>)[type]
     : undefined;
 }
 
-function text(item: AnyItem, name: string): string | undefined {
-  const value = only(item, name, 'S');
+function readText(item: AnyItem, name: string): string | undefined {
+  const value = readAttribute(item, name, 'S');
   return typeof value === 'string' ? value : undefined;
 }
 
-function bytes(item: AnyItem, name: string): Uint8Array | undefined {
-  const value = only(item, name, 'B');
+function readBytes(item: AnyItem, name: string): Uint8Array | undefined {
+  const value = readAttribute(item, name, 'B');
   return value instanceof Uint8Array ? value : undefined;
 }
 
@@ -224,7 +226,7 @@ function bytes(item: AnyItem, name: string): Uint8Array | undefined {
 const TYPES = ['S', 'N', 'B', 'SS', 'NS', 'BS', 'M', 'L', 'NULL', 'BOOL'];
 
 /** The type of an attribute, for a person. */
-function typeOf(value: unknown): string {
+function describeType(value: unknown): string {
   const names = typeof value === 'object' && value !== null ? Object.keys(value) : [];
   const [name = ''] = names;
   return names.length === 1 && TYPES.includes(name) ? name : 'unknown';
@@ -234,19 +236,19 @@ function typeOf(value: unknown): string {
  * Base64 as Python, Node.js and Ruby read it (RFC 2045, 6.8): line breaks and other characters that are not of the alphabet are
  * skipped, padding may be missing. Text without any digit of base64 is undefined.
  */
-function base64(item: AnyItem, name: string): Uint8Array | undefined {
-  const value = text(item, name);
+function readBase64(item: AnyItem, name: string): Uint8Array | undefined {
+  const value = readText(item, name);
   if (value === undefined) return undefined;
   const decoded = Buffer.from(value, 'base64');
   return decoded.length > 0 || value.trim() === '' ? decoded : undefined;
 }
 
-function hexText(item: AnyItem, name: string): Uint8Array | undefined {
-  return hex(text(item, name));
+function readHexText(item: AnyItem, name: string): Uint8Array | undefined {
+  return hex(readText(item, name));
 }
 
-function hexBytes(item: AnyItem, name: string): Uint8Array | undefined {
-  const value = bytes(item, name);
+function readHexBytes(item: AnyItem, name: string): Uint8Array | undefined {
+  const value = readBytes(item, name);
   return value && hex(Buffer.from(value).toString('latin1'));
 }
 

@@ -44,10 +44,10 @@ export function parseReference(text: string): Reference {
     throw malformed('it has white space or one of # | { } that is not percent-encoded');
   }
   const [path, query] = splitAt(text.slice(SCHEME.length), '?');
-  const name = checkName(decoded(path));
+  const name = checkName(decodePercent(path));
   const parameters = new Map<string, string>();
   for (const parameter of query?.split('&') ?? []) {
-    const [key, value] = splitAt(parameter, '=').map((each) => each && decoded(each));
+    const [key, value] = splitAt(parameter, '=').map((each) => each && decodePercent(each));
     if (key === undefined || value === undefined) throw malformed('it has a parameter without a =');
     if (parameters.has(key)) throw malformed(`it has the parameter ${key} twice`);
     parameters.set(key, value);
@@ -72,7 +72,7 @@ export function parseReference(text: string): Reference {
  *
  * @throws CredstashError USAGE when both together, with the name, are over 8192 bytes
  */
-export function inContext<T extends Reference>(reference: T, shared: Context): T {
+export function withSharedContext<T extends Reference>(reference: T, shared: Context): T {
   const { name, context: own } = reference;
   const context = checkContext([...Object.entries(shared), ...Object.entries(own)], 'open');
   bindName(context, name);
@@ -80,7 +80,7 @@ export function inContext<T extends Reference>(reference: T, shared: Context): T
 }
 
 /**
- * Several references, each under the pairs that hold for all of them (`inContext`).
+ * Several references, each under the pairs that hold for all of them (`withSharedContext`).
  *
  * @throws CredstashError USAGE with `failures`, one for each that is malformed, named by its place
  */
@@ -88,7 +88,7 @@ export function parseReferences(
   texts: Iterable<readonly [place: string, text: string]>,
   shared: Context,
 ): PlacedReference[] {
-  return parseAll(texts, (text) => inContext(parseReference(text), shared));
+  return parseAll(texts, (text) => withSharedContext(parseReference(text), shared));
 }
 
 /**
@@ -125,7 +125,7 @@ function splitAt(text: string, mark: string): [before: string, after: string | u
   return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function decoded(text: string): string {
+function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -117,7 +117,7 @@ async function requireTarget(
   { name, version }: EntryHeader,
 ): Promise<void> {
   try {
-    await inPlace(to.entries.get(name, version), dryRun);
+    await allowMissingVault(to.entries.get(name, version), dryRun);
   } catch (error) {
     if (hasCode(error, 'TABLE_NOT_FOUND', 'VAULT_NOT_FOUND')) throw asTargetError(error);
     if (!concernsOneEntry(error)) throw error;
@@ -138,7 +138,7 @@ async function copyEntry(
   if (there) await requireSame(copying, entry, there);
   else if ((mayWrite = await begin())) await createAtTarget(copying, entry);
   else (await openEntry(from, entry, pairs)).fill(0);
-  const labels = await missingLabels(to, entry, dryRun);
+  const labels = await findMissingLabels(to, entry, dryRun);
   if (labels.length === 0) return !there;
   if (there) mayWrite = await begin();
   if (mayWrite) {
@@ -155,7 +155,7 @@ async function createAtTarget(copying: Copying, entry: Entry): Promise<void> {
     if (!hasCode(error, 'VERSION_EXISTS')) throw error;
     // Another copy was quicker.
     const there = await readAtTarget(copying, entry);
-    if (!there) throw differs(to, entry);
+    if (!there) throw differentAtTarget(to, entry);
     await requireSame(copying, entry, there);
   }
 }
@@ -200,7 +200,7 @@ async function unwrapVerified(
 /** What the target has in the place of `entry`; nothing where a dry run creates no vault. */
 async function readAtTarget({ to, dryRun }: Copying, entry: Entry): Promise<Entry | undefined> {
   try {
-    return await inPlace(to.entries.get(entry.name, entry.version), dryRun);
+    return await allowMissingVault(to.entries.get(entry.name, entry.version), dryRun);
   } catch (error) {
     throw explainAtTarget(to, error);
   }
@@ -231,10 +231,10 @@ async function requireSame(copying: Copying, entry: Entry, there: Entry): Promis
         new CredstashError('INTEGRITY', error.message, { cause: error.cause }),
       );
     });
-    if ((entry.comment ?? '') !== (there.comment ?? '')) throw differs(to, entry);
+    if ((entry.comment ?? '') !== (there.comment ?? '')) throw differentAtTarget(to, entry);
     if (isCopy) return;
     value = await openEntry(from, entry, pairs);
-    if (!equal(value, other)) throw differs(to, entry);
+    if (!equal(value, other)) throw differentAtTarget(to, entry);
   } finally {
     value?.fill(0);
     other?.fill(0);
@@ -260,11 +260,11 @@ function asTargetError({ code, message, hint, cause }: CredstashError): TargetEr
 }
 
 /** The labels of `entry` that are not there yet. @throws CredstashError CONFLICT where another version has one */
-async function missingLabels(to: Backend, entry: Entry, dryRun: boolean): Promise<string[]> {
+async function findMissingLabels(to: Backend, entry: Entry, dryRun: boolean): Promise<string[]> {
   const { entries } = to;
   const missing: string[] = [];
   for (const label of entry.labels ?? []) {
-    const other = await inPlace(entries.getByLabel(entry.name, label), dryRun).catch(
+    const other = await allowMissingVault(entries.getByLabel(entry.name, label), dryRun).catch(
       (error: unknown) => {
         throw explainAtTarget(to, error);
       },
@@ -282,14 +282,14 @@ async function missingLabels(to: Backend, entry: Entry, dryRun: boolean): Promis
 }
 
 /** What is there. A dry run creates no vault, so that there may be none. */
-function inPlace<T>(found: Promise<T>, dryRun: boolean): Promise<T | undefined> {
+function allowMissingVault<T>(found: Promise<T>, dryRun: boolean): Promise<T | undefined> {
   return found.catch((error: unknown) => {
     if (dryRun && hasCode(error, 'VAULT_NOT_FOUND')) return undefined;
     throw error;
   });
 }
 
-function differs({ entries }: Backend, { name, version }: Entry): CredstashError {
+function differentAtTarget({ entries }: Backend, { name, version }: Entry): CredstashError {
   return new CredstashError(
     'CONFLICT',
     `version ${version} of ${name} is in ${entries.location} with another value or comment`,

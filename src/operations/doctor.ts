@@ -46,7 +46,7 @@ export interface Patient {
  *
  * @throws CredstashError USAGE for options that cannot be; what is found out is told as a step
  */
-export async function* diagnose(patient: Patient, options: DoctorOptions): AsyncGenerator<Step> {
+export async function* runDoctor(patient: Patient, options: DoctorOptions): AsyncGenerator<Step> {
   const { write = false, prefix = '', signal } = options;
   const context = validateContext(options.context, 'seal');
   const name = checkName(`${prefix}credstash-doctor-${randomBytes(8).toString('hex')}`);
@@ -62,13 +62,13 @@ export async function* diagnose(patient: Patient, options: DoctorOptions): Async
   const { keys, entries } = opened;
   const usable = yield* opened.check({ name, context, byName: prefix !== '', write, signal });
   if (!usable.keys) return;
-  const opens = yield* dataKey(signal ? keys.withSignal(signal) : keys, bound, write, signal);
+  const opens = yield* checkDataKey(signal ? keys.withSignal(signal) : keys, bound, write, signal);
   if (!write || !usable.entries || !opens) return;
-  yield* canary(patient, entries, name, { ...options, context });
+  yield* checkCanary(patient, entries, name, { ...options, context });
 }
 
 /** A data key, generated and unwrapped. Whether both worked. */
-async function* dataKey(
+async function* checkDataKey(
   keys: Backend['keys'],
   context: Context,
   write: boolean,
@@ -113,7 +113,7 @@ async function* dataKey(
 }
 
 /** An entry, stored, read and removed. */
-async function* canary(
+async function* checkCanary(
   { put, get }: Patient,
   entries: Backend['entries'],
   name: string,

@@ -87,11 +87,11 @@ export class Originals {
       for (const place of places.first) if (!isHere(place)) others.add(place);
       count = Math.max(count, places.count - 1, others.size);
     }
-    if (count > 0) throw copiedElsewhere(entry, sortByVersion([...others]), count);
+    if (count > 0) throw copyError(entry, sortByVersion([...others]), count);
   }
 }
 
-function copiedElsewhere(
+function copyError(
   { name, version }: Entry,
   others: readonly Target[],
   count: number,

@@ -5,7 +5,7 @@ import { getMany } from './get-many.ts';
 import type { Limit } from './options.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import {
-  inContext,
+  withSharedContext,
   malformed,
   parseAll,
   parseReference,
@@ -37,11 +37,11 @@ export type Filter = (secret: Uint8Array) => Uint8Array;
 
 const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['base64', (secret) => utf8(Buffer.from(secret).toString('base64'))],
-  ['json', (secret) => utf8(jsonText(textFor('json', secret)))],
+  ['json', (secret) => utf8(encodeJson(requireText('json', secret)))],
   [
     'shell',
     (secret) => {
-      const text = textFor('shell', secret);
+      const text = requireText('shell', secret);
       if (!text.includes('\0')) return utf8(shellWord(text));
       throw new CredstashError('USAGE', 'has a NUL, which no word of a shell can have');
     },
@@ -55,7 +55,7 @@ export async function render(
   options: ProgressOptions & Limit & { readonly context?: Context | undefined } = {},
 ): Promise<Uint8Array> {
   const { texts, slots } = parseTemplate(template, validateContext(options.context, 'open'));
-  return fill(texts, await getMany(source, slots, options));
+  return fillTemplate(texts, await getMany(source, slots, options));
 }
 
 /**
@@ -86,7 +86,7 @@ interface Tag {
 }
 
 function* findTags(bytes: Buffer): Generator<Tag> {
-  const placeOf = positions(bytes);
+  const placeOf = createPlaceFinder(bytes);
   let at = 0;
   for (;;) {
     const start = bytes.indexOf('{{', at);
@@ -118,7 +118,7 @@ function isPair(bytes: Buffer, at: number, brace: number): boolean {
 }
 
 /** Gives the line and column of offsets that ascend. A character is a byte that continues none (RFC 3629, section 3). */
-function positions(bytes: Buffer): (offset: number) => string {
+function createPlaceFinder(bytes: Buffer): (offset: number) => string {
   const hasMark = bytes.subarray(0, 3).equals(Buffer.from('\ufeff'));
   // A byte order mark is no character of the first line.
   let [at, line, column] = [hasMark ? 3 : 0, 1, 1];
@@ -142,7 +142,7 @@ function parseTag(inside: Uint8Array | undefined, shared: Context): Omit<Slot, '
     if (filter) return filter;
     throw malformed(`a filter is one of ${[...FILTERS.keys()].join(', ')}`);
   });
-  return { ...inContext(parseReference(reference), shared), filters };
+  return { ...withSharedContext(parseReference(reference), shared), filters };
 }
 
 /**
@@ -152,7 +152,7 @@ function parseTag(inside: Uint8Array | undefined, shared: Context): Omit<Slot, '
  * @throws CredstashError USAGE with `failures`, for each secret that its filter cannot hold; TOO_LARGE for a result of
  *   over 256 MB
  */
-export function fill(
+export function fillTemplate(
   texts: readonly Uint8Array[],
   secrets: readonly (Slot & { readonly value: Uint8Array })[],
 ): Uint8Array {
@@ -189,7 +189,7 @@ export function fill(
   );
 }
 
-function textFor(filter: string, secret: Uint8Array): string {
+function requireText(filter: string, secret: Uint8Array): string {
   const text = textOf(secret);
   if (text !== undefined) return text;
   throw new CredstashError('USAGE', `is not UTF-8, which ${filter} needs`);
@@ -199,7 +199,7 @@ function textFor(filter: string, secret: Uint8Array): string {
  * A JSON text that is the same one in YAML 1.1 and 1.2, where people put it: what YAML takes for a line break, a mark or
  * no character is escaped, and what needs a pair of escapes is not.
  */
-function jsonText(text: string): string {
+function encodeJson(text: string): string {
   return JSON.stringify(text).replace(
     /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,

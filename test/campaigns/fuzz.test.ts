@@ -10,7 +10,7 @@ import { parseSecrets } from '../../src/format/parse.ts';
 import { checkName } from '../../src/model/name.ts';
 import { matches, checkGlob } from '../../src/model/glob.ts';
 import { isReference, parseReference } from '../../src/model/reference.ts';
-import { fill, parseTemplate } from '../../src/operations/render.ts';
+import { fillTemplate, parseTemplate } from '../../src/operations/render.ts';
 import { byteLength, characterLength, compareUtf8 } from '../../src/util/utf8.ts';
 import { checkVersion, nextVersion, padVersion, spellings } from '../../src/model/version.ts';
 import { awsEnv, temporaryFolder } from '../end-to-end/backends.ts';
@@ -331,7 +331,7 @@ describe('what the library parses', () => {
         tally.add('templates that are well-formed');
         const { texts, slots } = parsed;
         const secrets = slots.map((slot) => ({ ...slot, value: asBuffer('"a\'') }));
-        const filled = await refusing(['USAGE', 'TOO_LARGE'], () => fill(texts, secrets));
+        const filled = await refusing(['USAGE', 'TOO_LARGE'], () => fillTemplate(texts, secrets));
         if (slots.length === 0) expect(filled).toEqual(template);
       });
     },

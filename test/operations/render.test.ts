@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { CredstashError } from '../../src/errors.ts';
-import { fill, parseTemplate } from '../../src/operations/render.ts';
+import { fillTemplate, parseTemplate } from '../../src/operations/render.ts';
 import { textOf } from '../../src/util/utf8.ts';
 import { anyText, examples, textFrom } from '../format/secrets.ts';
 import { describeWithPython, python } from '../support/python.ts';
@@ -14,7 +14,7 @@ const bytes = (text: string | Uint8Array): Buffer => Buffer.from(text);
 function filled(template: string | Uint8Array, secret: string | Uint8Array = 'SECRET'): Buffer {
   const { texts, slots } = parseTemplate(bytes(template), {});
   return bytes(
-    fill(
+    fillTemplate(
       texts,
       slots.map((slot) => ({ ...slot, value: bytes(secret) })),
     ),
@@ -204,7 +204,7 @@ describe('a filter', () => {
     const template = '{{credstash://a}}{{credstash://b|json}}\n{{credstash://c | shell}}';
     const { texts, slots } = parseTemplate(bytes(template), {});
     const fillBy = (value: Uint8Array) => () =>
-      fill(
+      fillTemplate(
         texts,
         slots.map((slot) => ({ ...slot, value })),
       );
@@ -259,7 +259,7 @@ describe('whatever a template is', () => {
         const plain = bytes(any.toString('latin1').replaceAll('credstash://', 'x'));
         const { texts, slots } = parseTemplate(plain, {});
         expect(slots).toEqual([]);
-        expect(bytes(fill(texts, []))).toEqual(plain);
+        expect(bytes(fillTemplate(texts, []))).toEqual(plain);
       }),
     );
   });
@@ -305,7 +305,7 @@ it('a result that would have over 256 MB is refused', () => {
   const { texts, slots } = parseTemplate(bytes('{{credstash://a}}'.repeat(700)), {});
   const value = new Uint8Array(400_000);
   const large = errorOf(() =>
-    fill(
+    fillTemplate(
       texts,
       slots.map((slot) => ({ ...slot, value })),
     ),
