@@ -17,7 +17,7 @@ export interface Step {
   readonly serviceMessage?: string;
 }
 
-/** What a backend is asked to look at. */
+/** The options of a backend's checks. */
 export interface CheckOptions extends CallOptions {
   /** A name that no secret has, for what is asked of the table and the key. */
   readonly name: string;
@@ -25,11 +25,11 @@ export interface CheckOptions extends CallOptions {
   readonly context: Context;
   /** Whether such a name is all that may be asked for: nobody may then scan. */
   readonly byName: boolean;
-  /** Whether whoever asks means to write: what a writer needs is then required. */
+  /** Whether the caller means to write: what a writer needs is then required. */
   readonly write: boolean;
 }
 
-/** What of a backend is worth trying, after it has been looked at. */
+/** The parts of a backend that are worth trying after its checks. */
 export interface Usable {
   readonly keys: boolean;
   readonly entries: boolean;
@@ -103,7 +103,7 @@ function mended(step: Step, hint: string | undefined): Step {
 /**
  * What `work` gives, or its error, of this project's.
  *
- * @throws the reason of `signal`, and what is no CredstashError
+ * @throws the reason of `signal`, and any error that is not a CredstashError
  */
 export async function attempt<T>(
   work: () => T | Promise<T>,

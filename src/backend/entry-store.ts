@@ -11,35 +11,35 @@ export interface Found extends EntryHeader {
  * Holds entries by name and version, as a DynamoDB table does: versions order by their UTF-8 bytes, a write is
  * conditional and durable when its promise resolves, a read sees every write that finished before it.
  *
- * Every method throws CredstashError alone: TABLE_NOT_FOUND or VAULT_NOT_FOUND, INTEGRITY for an entry that is
+ * Every method throws only CredstashError: TABLE_NOT_FOUND or VAULT_NOT_FOUND, INTEGRITY for an entry that is
  * broken, ACCESS_DENIED, NO_CREDENTIALS, CREDENTIALS_REFUSED, THROTTLED, UNREACHABLE.
  */
 export interface EntryStore {
   /** How a person calls it, for messages: `the table credential-store in eu-west-1`. */
   readonly location: string;
   /**
-   * Stores a new entry; never overwrites. An entry that is there already with the same sealed bytes is this
+   * Stores a new entry; never overwrites. If an entry with the same sealed bytes exists, it is this
    * very write, whose answer was lost: that is success.
    *
    * @throws CredstashError VERSION_EXISTS, TOO_LARGE
    */
   create(entry: Entry): Promise<void>;
-  /** Replaces `was` by `entry`, which has its name and version. @throws CredstashError CONFLICT when `was` is not there unchanged */
+  /** Replaces `was` by `entry`, which has its name and version. @throws CredstashError CONFLICT if `was` was changed or removed */
   replace(entry: Entry, was: Entry): Promise<void>;
   /**
    * Replaces `was` by `entry`, which has its name and another version, in one step. Labels, and attributes that the format does
    * not name, go along.
    *
-   * @throws CredstashError CONFLICT when `was` is not there unchanged; VERSION_EXISTS when the other version exists
+   * @throws CredstashError CONFLICT if `was` was changed or removed; VERSION_EXISTS if the other version exists
    */
   renumber(entry: Entry, was: Entry): Promise<void>;
-  /** Whether a version exists, spelled as it stands in the table, broken or not. */
+  /** Whether a version exists, spelled as in the table, broken or not. */
   has(name: string, version: string): Promise<boolean>;
-  /** The newest version; absent is undefined, broken throws. */
+  /** The newest version; undefined if the name has none. A broken entry throws. */
   latest(name: string): Promise<Entry | undefined>;
   /** What a listing needs of the newest version, also of a broken entry; undefined for a name without any. */
   newestHeader(name: string): Promise<EntryHeader | undefined>;
-  /** One version, spelled as it stands in the table; absent is undefined, broken throws. */
+  /** One version, spelled as in the table; undefined if it does not exist. A broken entry throws. */
   get(name: string, version: string): Promise<Entry | undefined>;
   /**
    * Every entry, whole, in no order; broken ones too. One read of the table, however many prefixes there are.
@@ -50,30 +50,31 @@ export interface EntryStore {
   /** What a listing needs of every entry, or of those of one name, in no order; broken ones too. */
   headers(name?: string): AsyncIterable<EntryHeader>;
   /**
-   * Removes one version, spelled as it stands in the table. Whether it was there.
+   * Removes one version, spelled as in the table.
    *
-   * @param options.unlabelled remove it only while it has no label; one that has is left, as if it were not there
+   * @param options.unlabelled remove it only while it has no label
+   * @returns whether it was removed
    */
   remove(
     name: string,
     version: string,
     options?: { readonly unlabelled?: boolean },
   ): Promise<boolean>;
-  /** The version that has `label`; absent is undefined, broken throws. @throws CredstashError CONFLICT when several have it */
+  /** The version that has `label`; undefined if none has it. A broken entry throws. @throws CredstashError CONFLICT if several have it */
   getByLabel(name: string, label: string): Promise<Entry | undefined>;
   /**
-   * Moves `label` to `version`, spelled as it stands in the table, from whichever version has it, in one step: nobody sees
-   * it on two, and of two who move it at once, the later one moves it from the other's. Undefined takes it away.
+   * Moves `label` to `version`, spelled as in the table, from the version that has it, in one step: nobody sees it on two
+   * versions, and if two writers move it at once, the second moves it from the first's version. Undefined takes it away.
    *
    * @returns the versions that had it before
-   * @throws CredstashError VERSION_NOT_FOUND when there is no such version; CONFLICT when others keep moving it
+   * @throws CredstashError VERSION_NOT_FOUND if the version does not exist; CONFLICT if others keep moving it
    */
   moveLabel(name: string, label: string, version: string | undefined): Promise<string[]>;
   /** The same store, whose requests end once `signal` is aborted: they reject with its reason. */
   withSignal(signal: AbortSignal): EntryStore;
 }
 
-/** The error of a version that was asked for by its name and is not there, in the same words on every backend. */
+/** The error of a version that was asked for and does not exist, in the same words on every backend. */
 export function versionNotFound(name: string, version: string, where: string): CredstashError {
   return new CredstashError('VERSION_NOT_FOUND', `${name} has no version ${version} in ${where}`);
 }
@@ -87,7 +88,7 @@ export function severalLabelled(name: string, label: string, where: string): Cre
   );
 }
 
-/** The error of a version that is there already, in the same words on every backend. */
+/** The error of a version that exists, in the same words on every backend. */
 export function versionExists(entry: EntryHeader, where: string): CredstashError {
   return new CredstashError(
     'VERSION_EXISTS',

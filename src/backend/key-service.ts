@@ -12,17 +12,17 @@ export interface DataKey {
 /**
  * Makes and unwraps data keys under a master key that never leaves it.
  *
- * Every method throws CredstashError alone: WRONG_CONTEXT when a wrapped key and a context do not belong
+ * Every method throws only CredstashError: WRONG_CONTEXT when a wrapped key and a context do not belong
  * together (or the wrapped key is damaged: the two cannot be told apart), ENTRY_NOT_TRUSTED when a wrapped key is under a
  * master key that is not trusted, KEY_NOT_TRUSTED when this service's own is not, KEY_NOT_FOUND, KEY_UNUSABLE, VAULT_KEY_MISMATCH, ACCESS_DENIED,
  * NO_CREDENTIALS, CREDENTIALS_REFUSED, THROTTLED, UNREACHABLE. No error holds a key, wrapped or not.
  */
 export interface KeyService {
-  /** A data key will be wanted soon: a service that is far away may be connected to meanwhile. Asks for nothing, never throws. */
+  /** Says that a data key is needed soon, so that a remote service can be connected to. Sends no request, never throws. */
   warmUp(): void;
   /**
-   * Refuses before any request to make or wrap data keys, where the master key is known not to be trusted. What is not
-   * known yet is checked by each method.
+   * Refuses, before any request, to make or wrap data keys under a master key that is known not to be trusted. Each method
+   * checks what is not known yet.
    *
    * @throws CredstashError KEY_NOT_TRUSTED
    */
@@ -33,7 +33,7 @@ export interface KeyService {
   unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array>;
   /** A data key of 64 bytes that another service made, wrapped as one of this service's own. */
   wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array>;
-  /** `wrapped` under this service's present master key; undefined where it is under that one already. Nobody sees the data key. */
+  /** `wrapped` under this service's present master key; undefined if it is under that one already. Nobody sees the data key. */
   rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array | undefined>;
   /** The same service, whose requests end once `signal` is aborted: they reject with its reason. */
   withSignal(signal: AbortSignal): KeyService;

@@ -1,10 +1,10 @@
 import type { CallOptions } from '../util/progress.ts';
 
-/** What `setup` is to see to, besides the table or the vault. All of it is about AWS. */
+/** What `setup` does besides creating the table or the vault. All of it is about AWS. */
 export interface SetupOptions extends CallOptions {
   /** Tags of a table or a key that is created. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** See to it that the key, which is named by an alias, is there, with rotation on. */
+  /** Create the KMS key and its alias if missing, and turn on rotation. */
   readonly createKey?: boolean | undefined;
   /** With `createKey`: as a key of several regions. */
   readonly multiRegion?: boolean | undefined;
@@ -12,7 +12,7 @@ export interface SetupOptions extends CallOptions {
   readonly pointInTimeRecovery?: boolean | undefined;
   /** Protect the table from being deleted. */
   readonly deletionProtection?: boolean | undefined;
-  /** Called once the table is being created, before the wait until it is there. */
+  /** Called once the table is being created, before the wait until it is active. */
   readonly creating?: (() => Promise<void>) | undefined;
   /** Told of each thing once it is as it was asked for. */
   readonly done?: ((step: SetupStep) => Promise<void>) | undefined;

@@ -89,9 +89,9 @@ export async function createSharedConfig(
     customUserAgent: USER_AGENT,
     logger: QUIET,
     extensions: [guardRequests({ unverified: findUnverifiedProxy() })],
-    // A client's requests of one kind differ in their input alone, and a getall sends thousands.
+    // A client's requests of one kind differ only in their input, and a getall sends thousands.
     cacheMiddleware: true,
-    // A service that is not there must not hold a person up: all attempts together end within a minute.
+    // An unreachable service must not keep a person waiting: all attempts together end within a minute.
     requestHandler: {
       connectionTimeout: 3000,
       requestTimeout: 8000,

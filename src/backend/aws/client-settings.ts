@@ -14,7 +14,7 @@ export const SERVICES = ['DYNAMODB', 'KMS', 'STS', 'SSO', 'SSO_OIDC', 'SIGNIN'] 
 
 export type Service = (typeof SERVICES)[number];
 
-/** A setting's text, and where it is from, for a person: `AWS_RETRY_MODE`, `retry_mode of the profile X`. */
+/** A setting's text and its source, for a person: `AWS_RETRY_MODE`, `retry_mode of the profile X`. */
 export interface Found {
   readonly value: string;
   readonly from: string;
@@ -195,7 +195,7 @@ function isTrue(setting: Found | undefined): boolean {
   return setting?.value.toLowerCase() === 'true';
 }
 
-/** A value is not repeated: what stands in the wrong place may be a password. */
+/** A value is not repeated: a value in the wrong place may be a password. */
 function oneOf(setting: Found | undefined, words: readonly string[]): string | undefined {
   if (!setting) return undefined;
   const value = setting.value.toLowerCase();

@@ -65,7 +65,7 @@ export class AwsEntryStore implements EntryStore {
     const values: RawItem = {};
     const set: string[] = [];
     const remove: string[] = [];
-    // Its keys alone would be met by an item that is not there.
+    // Without this, conditions on missing attributes would hold for an item that does not exist.
     const conditions = ['attribute_exists(#name)'];
     // A `created` of an original entry is somebody else's attribute: nothing is known of it, and it stays.
     const isOriginal = was.cipher === entry.cipher && was.cipher === 'AES-256-CTR';
@@ -83,7 +83,7 @@ export class AwsEntryStore implements EntryStore {
         set.push(`#${name} = :${name}`);
         values[`:${name}`] = to;
       } else if (!(isOriginal && name === 'comment' && from)) {
-        // A comment of an original entry that is no text counts as none, and stays.
+        // If an original entry's comment is not text, it counts as missing, and stays.
         remove.push(`#${name}`);
       }
     }
@@ -204,7 +204,7 @@ export class AwsEntryStore implements EntryStore {
       Key: keyOf(name, version),
       ConditionExpression: `attribute_exists(#name)${unlabelled ? ' AND attribute_not_exists(#labels)' : ''}`,
       ExpressionAttributeNames: names,
-      // So that one that has a label is told from one that is gone.
+      // Tells a version that has a label from a version that was deleted.
       ...(unlabelled ? { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const } : {}),
     };
     return this.#conditional('dynamodb:DeleteItem', undefined, (options) =>

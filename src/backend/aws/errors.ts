@@ -74,7 +74,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
  * The one translation of what the SDK throws into the project's errors, by its class or code.
  *
  * Of the SDK's error only names, numbers and the words of a denial are kept. It carries the whole answer along, its
- * other texts can quote the request, and a parser's error quotes the answer: a data key could stand there.
+ * other texts can quote the request, and a parser's error quotes the answer: it could contain a data key.
  */
 export function translate(error: unknown, where: Where): CredstashError {
   if (error instanceof CredstashError) return error;
@@ -160,7 +160,7 @@ export function translate(error: unknown, where: Where): CredstashError {
   );
 }
 
-/** The error of an answer that is none of the service's. */
+/** The error of an answer that does not make sense for the service. */
 export function unreadable(where: Where, cause?: Error): CredstashError {
   return wrongAnswer('sent an answer that cannot be read', where, cause);
 }
@@ -284,7 +284,7 @@ function facts(error: unknown): {
   };
   const status = $metadata?.httpStatusCode;
   return {
-    // It is taken from the answer: what can be no name of an error, which has letters alone, is not repeated.
+    // It is taken from the answer: a text that cannot be an error's name, which has only letters, is not repeated.
     name: /^[A-Za-z]{1,60}$/.test(nameOf(error)) ? nameOf(error) : 'Error',
     // Of the system or of TLS: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED.
     code: typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code) ? code : undefined,

@@ -106,7 +106,7 @@ export function createAgents(
   return { httpAgent: new HttpAgent(proxied), httpsAgent: new ProxyAgent(proxied) };
 }
 
-/** The environment with its proxies as URLs: Node.js goes directly, without a word, where one is none. */
+/** The environment with its proxies as URLs: Node.js silently ignores a proxy that is not a URL. */
 export function readProxyEnvironment(): NodeJS.ProcessEnv {
   const environment = { ...process.env };
   for (const name of PROXIES) {

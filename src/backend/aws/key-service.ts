@@ -13,7 +13,7 @@ import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
 import { nameOf, translate } from './errors.ts';
 import { ThrottleRetry, type SendOptions } from './throttle-retry.ts';
 
-/** For whoever loads this: loading the package itself would bring all of it. */
+/** For the modules that load this one: importing the package lazily would load all of it. */
 export { DecryptCommand, KMSClient };
 
 /**
@@ -64,7 +64,7 @@ export class AwsKeyService implements KeyService {
   }
 
   warmUp(): void {
-    // Whoever made the client knows how it connects.
+    // No-op: the caller that made the client connects it.
   }
 
   async generate(context: Context): Promise<DataKey> {

@@ -38,7 +38,7 @@ export class PreconnectAgent extends Agent {
 
   /**
    * Opens a connection for the first request of `client`, once, when it has credentials: without them it sends none.
-   * Nothing is opened where the endpoint is none of HTTPS. Never rejects.
+   * It opens nothing for an endpoint without HTTPS. Never rejects.
    *
    * @param command any of the client's: they all go to one endpoint
    */
@@ -65,7 +65,7 @@ export class PreconnectAgent extends Agent {
     if (standing.some((name) => name.startsWith(`${origin}:`))) return;
     // The address is looked up, and TCP connects, while TLS reads the certificates that it trusts: 25 ms on Node.js 20.
     const tcp = connect({ port, host, noDelay: true });
-    // Whoever takes it is told. A process that has nothing else to wait for does not wait for it.
+    // The request that takes the connection is told of its error. A process does not stay alive for the connection.
     tcp.on('error', () => undefined).unref();
     let socket: TLSSocket;
     try {

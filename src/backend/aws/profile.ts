@@ -149,7 +149,7 @@ export function profileNameOf({
  *
  * @param section of the profile that has the role; absent for a role that no profile names
  * @returns undefined if neither is set
- * @throws CredstashError USAGE for one that STS would refuse, in words that are not kept
+ * @throws CredstashError USAGE for a name that STS would refuse, whose words of a refusal are not kept
  *   (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)
  */
 export function findSessionName(section: Section = {}, profile = ''): string | undefined {

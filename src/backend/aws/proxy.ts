@@ -41,7 +41,7 @@ export class ProxyAgent extends Agent {
     };
     this.#pending.add(socket);
     socket.once('close', settle);
-    // One that needs no proxy, by NO_PROXY, is the agent's own at once.
+    // A connection that NO_PROXY exempts belongs to the agent at once.
     process.nextTick(() => {
       if (Object.values(this.sockets).some((own) => own?.includes(socket))) settle();
       else socket.setMaxListeners(0).on('readable', measure);

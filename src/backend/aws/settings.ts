@@ -4,7 +4,7 @@ import { CredstashError } from '../../errors.ts';
 import type { TrustNames } from '../../model/trust.ts';
 import type { OnWait } from './throttle-retry.ts';
 
-/** Where the table and the key are, and who asks. What is absent is found as AWS's own tools find it. */
+/** The table, the key, and the credentials. A missing setting is looked up as AWS's own tools do. */
 export interface AwsSettings {
   /** Default: AWS_REGION, AWS_DEFAULT_REGION, the profile's, then us-east-1 as in the original. */
   readonly region?: string | undefined;

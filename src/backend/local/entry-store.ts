@@ -251,7 +251,7 @@ export class LocalEntryStore implements EntryStore {
     );
   }
 
-  /** Texts come as their bytes, each column with its type: libsql ends the process on a text that is no UTF-8. */
+  /** Texts come as their bytes, each column with its type: libsql ends the process on a text that is not UTF-8. */
   #select(columns: string[], where: string, ...bind: Value[]): Row[] {
     const typed = columns.map(
       (each) => `CAST(${each} AS BLOB) ${each}, typeof(${each}) ${each}_is`,
@@ -300,7 +300,7 @@ function toItem(row: Row): Record<string, unknown> {
     const type = row[`${column}_is`];
     const text = type === 'text' ? textOf(value) : undefined;
     if (type === 'blob') attributes[column] = { B: value };
-    // A number, or a text that is none: it is there, and of no type that an attribute of an entry has.
+    // A number, or text that is not UTF-8: the attribute exists, with a type that no attribute of an entry has.
     else attributes[column] = text === undefined ? {} : { S: text };
   }
   const labels = row['labels'];

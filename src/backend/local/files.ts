@@ -22,7 +22,7 @@ import { isErrno } from './errors.ts';
 const flags: Partial<typeof constants> = constants;
 const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY = 0 } = flags;
 /**
- * O_PATH of open(2), which Node.js does not name: a descriptor that stands for a file, and neither reads it nor counts as an
+ * O_PATH of open(2), which Node.js does not name: a descriptor that refers to a file, and neither reads it nor counts as an
  * open one. To close any other descriptor of a database would release the locks that SQLite holds on it in this process
  * (https://www.sqlite.org/howtocorrupt.html, 2.2).
  */
@@ -51,7 +51,7 @@ export function expectPrivateFolder(path: string, hint?: string): void {
  *
  * @param length in bytes
  * @returns at most one byte more than `length`; the caller wipes it
- * @throws CredstashError VAULT_PERMISSIONS, USAGE for what is no plain file
+ * @throws CredstashError VAULT_PERMISSIONS, USAGE for anything but a plain file
  */
 export function readPrivateFile(path: string, length: number): Buffer {
   return withDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, (fd) => {
@@ -70,7 +70,7 @@ export function readPrivateFile(path: string, length: number): Buffer {
 /**
  * Whether there is a file at `path`.
  *
- * @throws CredstashError USAGE for what is no plain file, VAULT_PERMISSIONS for a file of somebody else
+ * @throws CredstashError USAGE for anything but a plain file, VAULT_PERMISSIONS for a file of somebody else
  */
 export function hasOwnFile(path: string): boolean {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });

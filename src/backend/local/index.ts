@@ -7,7 +7,7 @@ import { Vault, type VaultOptions } from './vault.ts';
 /**
  * The embedded vault in `folder`, an absolute path. Nothing is read or written before the first use.
  *
- * @param options.create whether the first use creates a vault that is not there
+ * @param options.create whether the first use creates a missing vault
  * @param options.busyMs how long a lock of another process is waited for, in milliseconds; 30 s at most
  */
 export function openLocal(

@@ -9,7 +9,7 @@ const INFO = Buffer.concat([utf8('credstash vault key check 1'), Uint8Array.of(1
  *
  *     HKDF-Expand-SHA256(master key, "credstash vault key check 1", 32) = HMAC-SHA256(master key, "credstash vault key check 1" ‖ 01)
  *
- * The key is 32 random bytes, so it needs no HKDF-Extract (RFC 5869, 3.3). Whoever has the value cannot tell it from random
+ * The key is 32 random bytes, so it needs no HKDF-Extract (RFC 5869, 3.3). A reader of the value cannot tell it from random
  * bytes, and cannot find the key by it. The classic check value, a block of zeros under AES, must not be published: it is the
  * hash key of GCM (NIST SP 800-38D, 7.1).
  */

@@ -17,8 +17,8 @@ export const WITH_LABELS = 2;
 /** The version from which on the vault can tell its master key from another one. */
 export const WITH_KEY_CHECK = 3;
 
-// Untyped columns: an attribute of type S stands as TEXT, one of type B as BLOB, an absent one as NULL; labels as a TEXT
-// with a space before, between and after them. What listings read stands before the large columns, so that SQLite need not fetch those.
+// Untyped columns: an attribute of type S is stored as TEXT, of type B as BLOB, a missing one as NULL; labels as a TEXT
+// with a space before, between and after them. The columns of listings come before the large ones, so that SQLite need not fetch those.
 const entriesSql = (labels: string): string => `CREATE TABLE entries (
     name NOT NULL, version NOT NULL, cipher, digest, created, comment, key, contents, hmac,${labels}
     PRIMARY KEY (name, version)
@@ -101,7 +101,7 @@ export function keyCheckOf(database: Database, folder: string): Uint8Array {
 
 /**
  * The version of a vault's tables, which are exactly those that credstash makes. A view, a trigger, an index, a default or a
- * generated column would run what whoever made the file wrote into it.
+ * generated column would run what the author of the file wrote into it.
  *
  * @throws CredstashError INTEGRITY
  */
@@ -112,7 +112,7 @@ export function checkSchema(database: Database, folder: string): number {
     () => ({
       version: versionOf(database),
       encoding: database.all('PRAGMA encoding')[0]?.['encoding'],
-      // As bytes, because libsql ends the process on a text that is no UTF-8.
+      // As bytes, because libsql ends the process on a text that is not UTF-8.
       rows: database.all(
         `SELECT CAST(type AS BLOB) type, CAST(name AS BLOB) name, CAST(tbl_name AS BLOB) tbl, CAST(sql AS BLOB) sql
          FROM sqlite_schema LIMIT ${MAX_OBJECTS}`,

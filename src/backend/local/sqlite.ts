@@ -14,7 +14,7 @@ export type Row = Readonly<Record<string, Value>>;
 
 export interface Database {
   exec(sql: string): void;
-  /** Runs a statement that writes. One value alone must be no Uint8Array, of which libsql would end the process. @returns the number of rows it changed */
+  /** Runs a statement that writes. A single value must not be a Uint8Array: libsql would end the process. @returns the number of rows it changed */
   run(sql: string, ...values: Value[]): number;
   all(sql: string, ...values: Value[]): Row[];
   close(): void;

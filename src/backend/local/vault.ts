@@ -47,7 +47,7 @@ export interface VaultOptions {
  * The folder of an embedded vault: `vault.db`, the entries, and `master.key`, 32 random bytes that wrap the
  * data keys. Nothing is opened or created before the first use. All of it must belong to the user who runs this process.
  *
- * Both files come into being by `link`, which one of many first writers wins and which a crash cannot tear: whoever
+ * Both files come into being by `link`, which one of many first writers wins and which a crash cannot tear: a process that
  * sees a file sees all of it. The key comes first, so a vault with entries always had its key.
  *
  * The database has SQLite's rollback journal and no write-ahead log: at rest it is this one file, and to read it
@@ -64,7 +64,7 @@ export class Vault {
   #isKeyProven = false;
 
   /**
-   * @param options.create whether the first use creates what is not there; else that is VAULT_NOT_FOUND
+   * @param options.create whether the first use creates missing files; else they are VAULT_NOT_FOUND
    * @param options.busyMs how long a lock of another process is waited for, in milliseconds; default: 30 s
    */
   constructor(folder: string, options: VaultOptions) {
@@ -74,7 +74,7 @@ export class Vault {
   }
 
   /**
-   * Creates the vault if it is not there. Whether this call did.
+   * Creates the vault if it is missing. @returns whether this call did
    *
    * @throws CredstashError VAULT_PERMISSIONS, IO, KEY_NOT_FOUND when there are entries and no key; and as `masterKey` does for a
    *   vault that cannot be used
@@ -87,7 +87,7 @@ export class Vault {
     });
   }
 
-  /** Whether it is there, and closed to others. @throws CredstashError VAULT_NOT_FOUND, VAULT_PERMISSIONS, KEY_NOT_FOUND */
+  /** Checks that the vault exists, and is closed to others. @throws CredstashError VAULT_NOT_FOUND, VAULT_PERMISSIONS, KEY_NOT_FOUND */
   check(): void {
     access(this.folder, () => this.#ready(false));
   }
@@ -172,7 +172,7 @@ export class Vault {
   masterKey(): Uint8Array {
     return access(this.folder, () => {
       if (!this.#masterKey) {
-        // Which creates the vault, if that is to be.
+        // Opens the vault, and creates it if it may.
         this.#has(WITH_KEY_CHECK);
         const key = this.#readKey();
         try {
@@ -315,7 +315,7 @@ export class Vault {
 }
 
 /**
- * Earlier releases kept a write-ahead log. SQLite turns it off for whoever has the file to himself and may write;
+ * Earlier releases kept a write-ahead log. SQLite turns it off for a process that has the file to itself and may write;
  * for others the vault works as it is.
  */
 function leaveWal(database: Database): void {

@@ -8,7 +8,7 @@ import type { ClientConfig, Endpoints } from '../client-settings.ts';
 import type { AwsSettings } from '../settings.ts';
 import { type SendOptions, sendOptions } from '../throttle-retry.ts';
 
-/** What is looked at. */
+/** What the checks look at. */
 export interface OpenedAws {
   readonly settings: AwsSettings;
   readonly region: { readonly dynamodb: string; readonly kms: string };

@@ -67,7 +67,7 @@ export async function loadSts({ shared, region, endpoints, dynamodb, closeLater 
     ...endpointOption(endpoints, 'STS'),
     credentials: dynamodb.config.credentials,
     region: region.dynamodb,
-    // Once only: if STS cannot be reached, as in a network with ways to DynamoDB and KMS alone, that is no failure.
+    // A single attempt: a network may lead only to DynamoDB and KMS, and then it is not a failure that STS is unreachable.
     maxAttempts: 1,
   });
   client.middlewareStack.use(rememberFailedHost);
@@ -116,7 +116,7 @@ export async function* checkCredentials(
 export function describeSource(identity: object, settings: AwsSettings): string {
   const { $source = {} } = identity as { $source?: object };
   const names = Object.keys($source).filter((name) => name.startsWith('CREDENTIALS_'));
-  // It marks so that a function of ours stands before the chain.
+  // The SDK marks with it that a function of ours comes before its chain.
   const telling = names.filter((name) => name !== 'CREDENTIALS_CODE');
   if (telling.length > 0) {
     return telling.map((name) => inWords(name.replace('CREDENTIALS_', ''))).join(', ');

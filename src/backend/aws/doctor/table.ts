@@ -32,7 +32,7 @@ export function sendTableProbe<T>(
   );
 }
 
-/** Whether there is a table that entries can stand in, as far as one may look. */
+/** Whether the table exists and can hold entries, as far as the caller may look. */
 export async function* checkTable(
   opened: OpenedAws,
   { signal }: CheckOptions,

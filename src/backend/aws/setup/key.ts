@@ -42,12 +42,12 @@ export interface KeyOutcome {
 }
 
 /**
- * Sees to it that the alias has a symmetric key, with rotation on. One that is there is taken as it is, but for its rotation.
+ * Creates the KMS key and its alias if missing, and turns on rotation. An existing key is not changed otherwise.
  *
  * @param options.tags of a new key, beside `Name=credstash`
  * @param options.multiRegion whether it has to be a key of several regions, which no key becomes later
- * @throws CredstashError USAGE when the key is there and of one region alone; KEY_UNUSABLE when it is there and no enabled
- *   symmetric key whose rotation is on, or can be turned on; ACCESS_DENIED and the like
+ * @throws CredstashError USAGE if the existing key is of one region only; KEY_UNUSABLE if the existing key is not an
+ *   enabled symmetric key, or its rotation cannot be turned on; ACCESS_DENIED and the like
  */
 export async function createKey(
   at: AliasPlace,
@@ -107,7 +107,7 @@ async function makeKey(
   return made.KeyId;
 }
 
-/** Checks a key that is there, and turns its rotation on. */
+/** Checks an existing key, and turns its rotation on. */
 async function adoptKey(
   at: AliasPlace,
   key: KeyMetadata,
@@ -166,7 +166,7 @@ async function enableRotation({ kms }: AliasPlace, key: string): Promise<true> {
   return true;
 }
 
-/** Points the alias at the key, unless it is there already: it may then be this very key's, whose answer was lost. */
+/** Points the alias at the key. An existing alias is left: it may be this key's, if the answer of the request was lost. */
 async function createAlias({ kms, alias }: AliasPlace, key: string): Promise<true> {
   try {
     await kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: key }));
@@ -177,10 +177,10 @@ async function createAlias({ kms, alias }: AliasPlace, key: string): Promise<tru
 }
 
 /**
- * Schedules the deletion of a key that nothing was wrapped with. Never of the one that has the alias, and so of none where
+ * Schedules the deletion of a key that nothing was wrapped with. Never the key that has the alias, and so no key if
  * that cannot be told.
  *
- * @returns the key where it stays
+ * @returns the key if it stays
  */
 async function discardKey(at: AliasPlace, key: string): Promise<string | undefined> {
   const schedule = new ScheduleKeyDeletionCommand({

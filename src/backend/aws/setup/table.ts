@@ -61,8 +61,8 @@ export async function setUp(
 }
 
 /**
- * Creates the table, with on-demand billing, and waits until it is active. One that is there already is fine, if it has
- * the same keys.
+ * Creates the table, with on-demand billing, and waits until it is active. An existing table
+ * must have the keys `name` and `version`.
  *
  * @param options.tags of the table, beside `Name=credstash` as in the original. They are a part of the request that creates
  *   it: a table without its tags never is
@@ -120,14 +120,14 @@ export async function createTable(
       return true;
     } catch (error) {
       if (nameOf(error) === 'ResourceInUseException') return false;
-      // Whoever may create none may still see that it is there, as an application does that makes sure at each start.
+      // A caller that may not create tables may still see that the table exists, such as an application that runs setup at each start.
       const { code } = translate(error, whereOf(at));
       if (code === 'ACCESS_DENIED' && (await describe().catch(() => undefined))) return false;
       throw error;
     }
   });
   if (created) await options.creating();
-  // One that is there may still be on its way, when somebody else's setup runs at the same time. Not the SDK's waiter,
+  // An existing table may not be active yet, if somebody else's setup runs at the same time. Not the SDK's waiter,
   // which goes on after a denial as well, until its time is over.
   const described = await waitFor(at, 'is not active', 'dynamodb:DescribeTable', async () => {
     const found = await describe();
