@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpServer, startHttpServer } from '../../support/http-server.ts';
 import { inProcess } from '../../support/in-process.ts';
+import { run } from '../../support/run.ts';
 
 const CANARY = 'canary-output';
 let folder: string;
@@ -175,6 +178,40 @@ describe('a failure of credentials says what failed, of which profile, and quote
     });
     expect(instance.stderr).toContain("the instance's metadata service answered 404");
     expect([container.status, newline.status, instance.status]).toEqual([6, 6, 6]);
+  });
+
+  it('a container’s endpoint that never answers, or answers without end or without credentials', async () => {
+    const silent = createServer(() => undefined);
+    const endless = createServer((_, response) => {
+      const pour = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536, 'x')));
+      };
+      response.on('drain', pour);
+      pour();
+    });
+    const empty = createServer((_, response) => response.end('{}'));
+    const servers = [silent, endless, empty];
+    const said = await Promise.all(
+      servers.map(async (each) => {
+        await new Promise<void>((resolve) => each.listen(0, '127.0.0.1', resolve));
+        const { port } = each.address() as AddressInfo;
+        const uri = `http://127.0.0.1:${port}/role`;
+        const env = { AWS_REGION: 'eu-west-1', AWS_CONTAINER_CREDENTIALS_FULL_URI: uri };
+        // As a process, which nothing that is open may keep alive.
+        const { status, stderr } = await run(['--quiet', 'get', 'db'], { env, timeoutMs: 30_000 });
+        expect(status).toBe(6);
+        return stderr;
+      }),
+    );
+    for (const each of servers) {
+      each.close();
+      each.closeAllConnections();
+    }
+    expect(said[0]).toContain("the container's endpoint");
+    expect(said[0]).toContain('cannot be reached (TimeoutError)');
+    expect(said[1]).toContain('sent an answer without credentials');
+    expect(said[2]).toContain('sent an answer without credentials');
+    for (const each of said) expect(each).not.toMatch(/smithy|aws-sdk/);
   });
 
   it('a configuration file that cannot be read, which is a folder or closed', async () => {

@@ -1,5 +1,4 @@
 /** Credentials of a container or an instance, from its metadata endpoint. */
-import { fromHttp } from '@aws-sdk/credential-providers';
 import type { CredstashError } from '../../../errors.ts';
 import { findInstanceEndpoint } from '../client-settings.ts';
 import { refuseAnyCertificate } from '../guard-requests.ts';
@@ -11,6 +10,7 @@ import {
   withSource,
   noCredentials,
 } from './identity.ts';
+import { fetchContainerCredentials } from './container.ts';
 import { readToken } from './token.ts';
 
 export function hasContainer(): boolean {
@@ -42,7 +42,8 @@ export async function getOfContainer(): Promise<Identity> {
   // The SDK asks it through an agent of its own, which nothing here can tell to verify.
   if (/^https:/i.test(url) && !relative) refuseAnyCertificate(of);
   try {
-    return await fromHttp()();
+    const place = relative ? { relative } : { full: url };
+    return withSource(await fetchContainerCredentials(place, token), { CREDENTIALS_HTTP: 'z' });
   } catch (error) {
     throw noCredentials(
       `: ${of} ${describeAnswer(error)}`,
