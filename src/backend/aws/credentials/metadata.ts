@@ -39,7 +39,6 @@ export async function getOfContainer(): Promise<Identity> {
       'see the documents of the container',
     );
   }
-  // The SDK asks it through an agent of its own, which nothing here can tell to verify.
   if (/^https:/i.test(url) && !relative) refuseAnyCertificate(of);
   try {
     const place = relative ? { relative } : { full: url };
