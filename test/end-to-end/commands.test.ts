@@ -274,7 +274,8 @@ describe.each(backends)('$name', ({ start }) => {
       const refused = failed(2, 'is not a plain file');
       expect(await cs(['get', 'thing', '-o', there])).toEqual(refused);
       expect(await cs(['get', 'thing', '-o', join(there, 'link')])).toEqual(refused);
-      expect(await cs(['get', 'thing', '-o', ''])).toEqual(refused);
+      const unnamed = failed(2, 'the name of the output file is empty');
+      expect(await cs(['get', 'thing', '-o', ''])).toEqual(unnamed);
       expect(running.kms?.requests.length).toBe(asked);
       const nowhere = join(there, 'none', 'file');
       expect(await cs(['get', 'thing', '-o', nowhere])).toEqual(failed(2, '(ENOENT)'));
