@@ -90,7 +90,7 @@ export class Session {
     checkChange({ maxConcurrency });
     this.#formats = checkFormats(options.formats, trustNames?.formats);
     this.trust = describeTrust(openOther ? null : trusted, this.#formats);
-    // What is trusted stays as it was checked.
+    // The list as it was checked: the caller may change its own array later.
     this.#open = openOther ?? (() => openTable({ ...options, trustedKeys: trusted?.arns }));
     this.#defaults = { cipher, digest, maxConcurrency };
     this.#signal = signal;

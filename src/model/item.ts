@@ -57,7 +57,7 @@ export function encodeItem(entry: Entry): Item {
  *
  * A current entry must be in its one canonical encoding. An original entry is read as the original, nodecredstash 2 and the
  * port that wrote it read it: base64 with line breaks, hex in upper case, any spelling of a digest, a digest that is
- * NULL, a comment that is no text. Its HMAC tells whether it is genuine.
+ * NULL, a comment of any type. Its HMAC tells whether it is genuine.
  *
  * @throws CredstashError INTEGRITY, naming the entry and the attribute and never its content, for an attribute that is missing,
  *   of the wrong type or wrongly encoded, or that names an unknown cipher or digest

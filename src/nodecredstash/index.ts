@@ -31,21 +31,7 @@ import { nextVersion } from '../model/version.ts';
 const PAD_LENGTH = 19;
 
 export type { SdkOptions };
-export type {
-  CredStashOptions,
-  WhereOptions,
-  NameOptions,
-  SecretOptions,
-  PutSecretOptions,
-  GetAllVersionsOptions,
-  GetAllSecretsOptions,
-  ListSecretsOptions,
-  DeleteSecretOptions,
-  Done,
-  Callback,
-  Method,
-  BareMethod,
-} from './options.ts';
+export type * from './options.ts';
 
 /**
  * Secrets on AWS as nodecredstash has them: texts, with one object of options for each call, and a callback or a promise.

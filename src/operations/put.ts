@@ -114,7 +114,7 @@ function isCipher(cipher: string): cipher is Cipher {
 }
 
 function checkSize(header: Plan['header'], contentsLength: number): void {
-  // What is over the limit by itself is not made into an entry, to be counted, first.
+  // A secret over the limit is refused before an entry is made of it to count its bytes.
   if (contentsLength > MAX_ITEM_BYTES) throw tooLarge(header.name, contentsLength);
   checkItemSize({
     ...header,

@@ -11,7 +11,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is aborted as soon as one of two signals is. */
+/** A signal that is aborted as soon as one of two signals is; undefined if both are. */
 export function combineSignals(
   one: AbortSignal | undefined,
   other: AbortSignal | undefined,

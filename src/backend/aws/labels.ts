@@ -153,7 +153,7 @@ function updatesFor(
 }
 
 /**
- * Why each part of a transaction was refused, `None` for one that was not; empty for any other error.
+ * The reason of each part of a refused transaction, `None` for the parts that were not refused; empty for any other error.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
  */
 export function reasonsOf(error: unknown): string[] {
@@ -174,7 +174,7 @@ function isOvertaken(error: unknown): boolean {
   );
 }
 
-/** The error of a transaction about the labels of `name`: one that was throttled is waited for. */
+/** The error of a transaction about the labels of `name`. The caller waits and repeats a throttled transaction. */
 export function toTransactionError(error: unknown, name: string, where: string): unknown {
   const codes = reasonsOf(error);
   const throttled = codes.find((code) => /Throttling|ThroughputExceeded/.test(code));

@@ -55,7 +55,7 @@ export function addMoveHint(error: unknown, command: Command, label: string): un
   return error.reworded(error.message, before === '' ? `to move it: ${move}` : `${before}${move}`);
 }
 
-/** What is printed of a label that was moved to `version`. @param before the versions that had it */
+/** The lines that report a label moved to `version`. @param before the versions that had the label */
 export function formatMove(
   name: string,
   label: string,

@@ -17,7 +17,7 @@ const PLAIN_HOSTS =
 
 const ATTEMPTS = 3;
 const PAUSE_MS = 1000;
-/** Of an attempt, up to the end of its answer. */
+/** The limit of an attempt until its answer begins, and again until the answer ends. */
 const MAX_MS = 4000;
 
 /** An answer that gives no credentials. */
