@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /*
- * Imports point inward (docs/architecture.md). Each zone is a room or a file of src/, and says what it may not import; a later
+ * Imports point inward (docs/contributing/architecture.md). Each zone is a room or a file of src/, and says what it may not import; a later
  * zone replaces an earlier one for the files of both.
  */
 const sdk = {

@@ -20,7 +20,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { makeFolders } from '../src/util/make-folders.ts';
 
 /*
- * Loads the command's own modules, and keeps what V8 compiled of them for the next start (docs/performance.md). It is
+ * Loads the command's own modules, and keeps what V8 compiled of them for the next start (docs/contributing/performance.md). It is
  * code that will run, so it is taken from files of this user alone, and only with the very source that it was compiled
  * from: V8 compares no more than the source's length, and trusts every byte of the rest. Whatever is not as it must be, or
  * cannot be written, costs time and nothing else.

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /*
- * Writes test/vectors/gcm-hmac.json from docs/format.md and node:crypto alone: nothing of src is used, so the
+ * Writes test/vectors/gcm-hmac.json from docs/reference/entry-format.md and node:crypto alone: nothing of src is used, so the
  * vectors check the implementation instead of repeating it. Data keys and nonces are fixed.
  */
 

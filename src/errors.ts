@@ -1,7 +1,7 @@
 import type { EntryHeader } from './model/entry.ts';
 
 /**
- * The exit status of the command for each code (docs/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
+ * The exit status of the command for each code (docs/reference/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
  * secret, version or table, 4 a conflict, 5 integrity or trust, 6 credentials, access or key refused,
  * 7 throttled or not reachable after retries, or out of time; as a shell reports them, 126 and 127 for a command of exec that cannot be
  * executed and one that is not there, and 130 for Ctrl-C at a prompt.

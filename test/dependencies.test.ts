@@ -38,8 +38,8 @@ it('nothing that users install has an install script, or a license with conditio
   }
 });
 
-it('docs/dependencies.md gives a reason for each dependency', () => {
-  const table = read('docs/dependencies.md');
+it('docs/contributing/dependencies.md gives a reason for each dependency', () => {
+  const table = read('docs/contributing/dependencies.md');
   for (const name of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
     expect(table, name).toMatch(RegExp(`^\\|.*\`${name}\`.*\\|.{20,}\\|.*\\|$`, 'm'));
   }

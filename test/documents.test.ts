@@ -168,7 +168,7 @@ describe('what people are told to run', () => {
   });
 
   it('the name of the package is one that nobody is told to install, and this says so', () => {
-    for (const document of ['README.md', 'docs/ci.md', 'docs/library.md']) {
+    for (const document of ['README.md', 'docs/how-to/ci.md', 'docs/reference/library.md']) {
       const text = textOf(document).replace(/\s+/g, ' ');
       expect(text, document).toMatch(
         /[Dd]o not install `credstash-cli` (?:from a registry )?by its name/,

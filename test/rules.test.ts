@@ -6,13 +6,13 @@ const read = (...path: string[]): string =>
   readFileSync(join(import.meta.dirname, ...path), 'utf8');
 
 it.each([
-  ['rule', 'format.md', /^- \*\*(\d+)\.\*\*/gm],
+  ['rule', 'entry-format.md', /^- \*\*(\d+)\.\*\*/gm],
   ['compat', 'compatibility.md', /^\| (\d+) +\|/gm],
 ])(
-  'every %s of docs/%s stands in the title of a test, and every title names one that is there',
+  'every %s of docs/reference/%s stands in the title of a test, and every title names one that is there',
   (tag, document, item) => {
     // A new row stands where its subject is, and no other one changes its number.
-    const items = [...read('..', 'docs', document).matchAll(item)]
+    const items = [...read('..', 'docs/reference', document).matchAll(item)]
       .map(([, n]) => Number(n))
       .sort((a, b) => a - b);
     expect(items).toEqual(items.map((_, i) => i + 1));

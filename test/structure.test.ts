@@ -4,7 +4,7 @@ import ts from 'typescript';
 import { expect, it } from 'vitest';
 
 /*
- * The shape of the source (docs/architecture.md). Which room may import which is in eslint.config.js.
+ * The shape of the source (docs/contributing/architecture.md). Which room may import which is in eslint.config.js.
  */
 
 const root = join(import.meta.dirname, '..');
@@ -81,16 +81,16 @@ it('no file is long, and one that is longer than most says why', () => {
   expect(silent.map(([file]) => file)).toEqual([]);
 });
 
-it.each(['CONTRIBUTING.md', 'docs/architecture.md', 'docs/decisions.md', 'docs/performance.md'])(
-  '%s names only files and folders that exist',
-  (document) => {
-    const paths = [...read(document).matchAll(/`((?:bin|docs|src|test)\/[\w./-]*)`/g)].map(
-      ([, path = '']) => path,
-    );
-    expect(paths.length).toBeGreaterThan(0);
-    // docs/api is generated.
-    expect(paths.filter((path) => path !== 'docs/api' && !existsSync(join(root, path)))).toEqual(
-      [],
-    );
-  },
-);
+it.each([
+  'CONTRIBUTING.md',
+  'docs/contributing/architecture.md',
+  'docs/contributing/decisions.md',
+  'docs/contributing/performance.md',
+])('%s names only files and folders that exist', (document) => {
+  const paths = [...read(document).matchAll(/`((?:bin|docs|src|test)\/[\w./-]*)`/g)].map(
+    ([, path = '']) => path,
+  );
+  expect(paths.length).toBeGreaterThan(0);
+  // docs/api is generated.
+  expect(paths.filter((path) => path !== 'docs/api' && !existsSync(join(root, path)))).toEqual([]);
+});

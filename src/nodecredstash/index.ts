@@ -23,7 +23,7 @@ import { compareUtf8, textOf } from '../util/utf8.ts';
 import { nextVersion } from '../model/version.ts';
 
 /*
- * The class of the npm package nodecredstash, of its releases 2 and 3, over Credstash (docs/from-nodecredstash.md). Over 250
+ * The class of the npm package nodecredstash, of its releases 2 and 3, over Credstash (docs/how-to/migrate-from-nodecredstash.md). Over 250
  * lines: it has every method of both releases, with the documentation of the public API.
  */
 

@@ -1,7 +1,7 @@
 import type { Context } from '../model/context.ts';
 import type { SdkOptions } from './sdk2-options.ts';
 
-/* What the methods of class CredStash take and return (docs/from-nodecredstash.md). */
+/* What the methods of class CredStash take and return (docs/how-to/migrate-from-nodecredstash.md). */
 
 export interface CredStashOptions {
   /** Default: `credential-store`. */

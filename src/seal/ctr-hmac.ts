@@ -4,7 +4,7 @@ import { CredstashError } from '../errors.ts';
 import { CURRENT_LABEL, doesNotVerify, equal, hmac, split } from './data-key.ts';
 
 /*
- * The format of the original credstash (docs/format.md). Its HMAC covers the ciphertext alone: name, version,
+ * The format of the original credstash (docs/reference/entry-format.md). Its HMAC covers the ciphertext alone: name, version,
  * digest and comment are not authenticated, and entries can be swapped (fugue/credstash#134).
  */
 

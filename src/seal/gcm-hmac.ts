@@ -5,7 +5,7 @@ import { lengthPrefixed } from '../util/utf8.ts';
 import { CURRENT_LABEL, doesNotVerify, equal, hmac, split } from './data-key.ts';
 
 /*
- * The current format, specified in docs/format.md. GCM alone does not commit to its key: one ciphertext can be
+ * The current format, specified in docs/reference/entry-format.md. GCM alone does not commit to its key: one ciphertext can be
  * made that opens under two keys. The HMAC under an independent key does, so it is checked first.
  */
 

@@ -2,7 +2,7 @@ import { seed } from '../support/seed.ts';
 
 /*
  * A campaign does a great many things that go wrong, chosen by a seed, and counts. `npm test` runs its short form;
- * `npm run campaign:NAME` the long one, whose figures stand in docs/reliability.md.
+ * `npm run campaign:NAME` the long one, whose figures stand in docs/contributing/campaigns.md.
  */
 
 /** Whether this is the long form. */

@@ -66,7 +66,7 @@ export class Oracle {
 
   /**
    * The secret that a changed item may give, and why: that of an entry that is as it was stored, or one of the
-   * exceptions that docs/format.md and docs/threat-model.md name. Undefined for all else, which must not open.
+   * exceptions that docs/reference/entry-format.md and docs/explanation/threat-model.md name. Undefined for all else, which must not open.
    */
   opens(item: Wire): { readonly secret: Buffer; readonly because: string } | undefined {
     const genuine = this.#byContents.get(meaningOf(item, 'contents'));

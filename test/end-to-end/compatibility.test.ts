@@ -22,7 +22,7 @@ import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { shell } from './shell.ts';
 
 /*
- * docs/compatibility.md, row by row, on KMS and DynamoDB: what a script of the original meets. Rows that other tests
+ * docs/reference/compatibility.md, row by row, on KMS and DynamoDB: what a script of the original meets. Rows that other tests
  * show have their number there.
  */
 

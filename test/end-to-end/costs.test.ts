@@ -8,13 +8,13 @@ import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { awsPlace, backends, dynalite, type Place, runHere, type Running, v } from './backends.ts';
 
 /*
- * The figures of docs/costs.md, measured: DynamoDB Local tells what each request consumes (ReturnConsumedCapacity), and so does
+ * The figures of docs/reference/costs.md, measured: DynamoDB Local tells what each request consumes (ReturnConsumedCapacity), and so does
  * dynalite, where DynamoDB Local is not at hand.
  */
 
-const page = readFileSync(join(import.meta.dirname, '../../docs/costs.md'), 'utf8');
+const page = readFileSync(join(import.meta.dirname, '../../docs/reference/costs.md'), 'utf8');
 
-/** A row of the table of docs/costs.md: what is said of one command on one table. */
+/** A row of the table of docs/reference/costs.md: what is said of one command on one table. */
 interface Row {
   readonly what: string;
   readonly secrets: number;
@@ -61,7 +61,7 @@ const TABLES = [
   ),
 ];
 
-describe('docs/costs.md', () => {
+describe('docs/reference/costs.md', () => {
   let running: Running;
   let recorder: Recorder;
   const used = { read: 0, write: 0 };

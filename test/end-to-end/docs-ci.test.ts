@@ -21,7 +21,7 @@ import {
   token,
 } from './documented.ts';
 
-const block = namedBlocks('docs/ci.md');
+const block = namedBlocks('docs/how-to/ci.md');
 let here: Documented;
 beforeAll(async () => {
   here = await startDocumented();
@@ -67,7 +67,7 @@ const titles = {
   CHANGE_TITLE: written,
 };
 
-testBlocks('docs/ci.md', () => here, {
+testBlocks('docs/how-to/ci.md', () => here, {
   resolve: async () => {
     const root = here.machine();
     root.write('app/publish.sh', program, 0o755);
@@ -241,7 +241,7 @@ describeUnless(programMissing('systemd-analyze', '--version'), 'units of systemd
   test('systemd finds nothing wrong with them', async () => {
     const root = here.machine();
     for (const each of ['api', 'web']) root.write(`usr/local/bin/${each}`, program, 0o755);
-    const units = blocksOf('docs/ci.md').flatMap(({ text }) => {
+    const units = blocksOf('docs/how-to/ci.md').flatMap(({ text }) => {
       const name = /^# \/etc\/systemd\/system\/(\S+)$/m.exec(text)?.[1];
       if (name === undefined) return [];
       root.write(`units/${name}`, root.inside(text));

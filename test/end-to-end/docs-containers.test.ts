@@ -19,7 +19,7 @@ import {
 } from './documented.ts';
 import { stored, vaultPlace } from './backends.ts';
 
-const block = namedBlocks('docs/containers.md');
+const block = namedBlocks('docs/how-to/containers.md');
 let here: Documented;
 beforeAll(async () => {
   here = await startDocumented();
@@ -77,7 +77,7 @@ function manifests(name: string): unknown[] {
   });
 }
 
-testBlocks('docs/containers.md', () => here, {
+testBlocks('docs/how-to/containers.md', () => here, {
   'docker-node': async () => {
     const image = await buildImage(block('docker-node'), context());
     const cache = readdirSync(image.root.at('home/.cache/credstash/code'), { recursive: true });

@@ -19,8 +19,11 @@ import {
   temporaryFolder,
 } from './backends.ts';
 
-/** The rows of the table in docs/permissions.md: of a command, whose policies it needs, and what it calls. */
-const DOCUMENT = readFileSync(join(import.meta.dirname, '../../docs/permissions.md'), 'utf8');
+/** The rows of the table in docs/reference/permissions.md: of a command, whose policies it needs, and what it calls. */
+const DOCUMENT = readFileSync(
+  join(import.meta.dirname, '../../docs/reference/permissions.md'),
+  'utf8',
+);
 const ROWS = DOCUMENT.replace(/^[^]*\n## Which command needs which\n/, '')
   .replace(/\n## [^]*$/, '')
   .split('\n')
@@ -141,7 +144,7 @@ const CASES: Readonly<Record<string, Case>> = {
 /** Calls of no request that a command makes by itself: credentials, and what another service does for KMS. */
 const INDIRECT = ['iam:CreateServiceLinkedRole', 'sts:GetCallerIdentity'];
 
-test('every row of docs/permissions.md has its command lines here, and the reverse', () => {
+test('every row of docs/reference/permissions.md has its command lines here, and the reverse', () => {
   expect(ROWS.map(({ command }) => command).sort()).toEqual(Object.keys(CASES).sort());
 });
 

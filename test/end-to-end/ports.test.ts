@@ -69,7 +69,7 @@ afterAll(async () => {
 beforeEach(async () => {
   place = await running.place();
   secrets.clear();
-  // Those under a context are tried by row 47 of docs/compatibility.md; a command has one context for all.
+  // Those under a context are tried by row 47 of docs/reference/compatibility.md; a command has one context for all.
   for (const { item, context, dataKey, secret } of [...ports, ...originals]) {
     if (Object.keys(context).length > 0) continue;
     const found = fromJson(item) as Attributes;

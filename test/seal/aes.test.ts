@@ -57,9 +57,12 @@ describe('the header', () => {
     );
   });
 
-  it('is the one that docs/format.md shows', () => {
+  it('is the one that docs/reference/entry-format.md shows', () => {
     const shown = gcmHmac.encodeHeader({ ...header, name: 'db.password', comment: 'first' });
-    const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'format.md'), 'utf8');
+    const page = readFileSync(
+      join(import.meta.dirname, '../../docs/reference/entry-format.md'),
+      'utf8',
+    );
     expect(page.replaceAll('\n', '')).toContain(Buffer.from(shown).toString('hex'));
   });
 });

@@ -176,7 +176,7 @@ describe('what stands in a folder or in the environment', () => {
 
   const left = (): string[] => readdirSync(cwd).sort();
 
-  // docs/threat-model.md, "What the runtime is told to do".
+  // docs/explanation/threat-model.md, "What the runtime is told to do".
   test.each([
     `--preload ${code}`,
     `--preload=${code}`,
@@ -243,7 +243,7 @@ describe('what stands in a folder or in the environment', () => {
     expect(existsSync(marker)).toBe(false);
   });
 
-  // docs/containers.md, "A single file, no Node", which says so.
+  // docs/how-to/containers.md, "A single file, no Node", which says so.
   test('BUN_BE_BUN=1 makes it the interpreter that it holds', async () => {
     const other = await run(['-e', 'console.log(40 + 2)'], { env: { BUN_BE_BUN: '1' } });
     expect(other.stdout.toString()).toBe('42\n');

@@ -5,12 +5,14 @@ const root = join(import.meta.dirname, '../..');
 
 /** The documents for people, by their path from the project's root. */
 export function documents(): string[] {
-  const folders = ['.', 'docs', 'examples', 'bench'];
-  return folders.flatMap((folder) =>
-    readdirSync(join(root, folder))
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => join(folder, name)),
+  // docs/api is generated.
+  const inDocs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => !path.startsWith('api/'))
+    .map((path) => join('docs', path));
+  const others = ['.', 'examples', 'bench'].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => join(folder, name)),
   );
+  return [...others, ...inDocs].filter((path) => path.endsWith('.md'));
 }
 
 /** What stands in a document. */
@@ -20,7 +22,7 @@ export function textOf(document: string): string {
 
 /** A fenced block of a document. */
 export interface Block {
-  /** `docs/ci.md:12` */
+  /** `docs/how-to/ci.md:12` */
   readonly where: string;
   readonly text: string;
   /** The name of what runs it, by the comment `<!-- run: NAME -->` before it. */

@@ -72,7 +72,7 @@ export const UNSEEN =
   /(?!\n)\p{C}|\p{Default_Ignorable_Code_Point}|(?! )\p{Z}|[\u2800\u{13441}\u{13442}\u{1d159}]|^\s*::|##\w*\[/mu;
 
 /**
- * What holds for every command, whatever it was given and whatever it met: a status that docs/errors.md has, no crash,
+ * What holds for every command, whatever it was given and whatever it met: a status that docs/reference/errors.md has, no crash,
  * nothing that drives a terminal, and a secret on stdout alone, of a command that succeeds.
  */
 export function expectTame(

@@ -77,10 +77,10 @@ describe('the check value of a master key', () => {
     file.close();
   });
 
-  it('is of a fixed key what docs/format.md says', () => {
+  it('is of a fixed key what docs/reference/entry-format.md says', () => {
     const master = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
     const hex = Buffer.from(keyCheck(master)).toString('hex');
-    expect(readFileSync('docs/format.md', 'utf8')).toContain(hex);
+    expect(readFileSync('docs/reference/entry-format.md', 'utf8')).toContain(hex);
   });
 
   it('is not the hash key of GCM, which a block of zeros under the key would be', () => {
