@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { hintOfFault } from '../src/util/system-faults.ts';
+import { findFaultHint } from '../src/util/system-faults.ts';
 import { load } from './code-cache.ts';
 
 // The command itself. What is built is two files, so that this one can lay V8's code cache over the other.
 try {
   load(join(import.meta.dirname, 'command.cjs'));
 } catch (error) {
-  const hint = hintOfFault(error);
+  const hint = findFaultHint(error);
   if (hint === undefined) throw error;
   const { code } = error as { code: string };
   const message = `the files of credstash itself cannot be read (${code})`;

@@ -5,7 +5,7 @@ import { type KeyService, wrongContext } from '../src/backend/key-service.ts';
 import { type Context, checkContext, encodeContext } from '../src/model/context.ts';
 import { Credstash } from '../src/credstash.ts';
 import type { Entry, EntryHeader } from '../src/model/entry.ts';
-import { itemSize, MAX_ITEM_BYTES } from '../src/model/item.ts';
+import { measureItem, MAX_ITEM_BYTES } from '../src/model/item.ts';
 import { CredstashError } from '../src/errors.ts';
 import { compareUtf8 } from '../src/util/utf8.ts';
 
@@ -189,7 +189,7 @@ describe('put', () => {
       const entry = stored.get(`n${fits} ${v(1)}`);
       expect(entry).toBeDefined();
       // 512 bytes are kept for a wrapped key, of which the fake takes 32, and 64 for an HMAC.
-      const size = entry ? itemSize(entry) : 0;
+      const size = entry ? measureItem(entry) : 0;
       expect(size).toBeLessThanOrEqual(MAX_ITEM_BYTES);
       expect(size).toBeGreaterThan(MAX_ITEM_BYTES - 1000);
       expect(fits).toBeGreaterThan(290_000);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkContext } from '../src/model/context.ts';
 import { hasCode } from '../src/errors.ts';
-import { matches } from '../src/model/glob.ts';
+import { matchesGlob } from '../src/model/glob.ts';
 import {
   policyOf,
   type PolicyOptions,
@@ -241,8 +241,8 @@ describe('a policy', () => {
             ...contextKeys({ 'credstash:name': secret }),
           },
         };
-        expect(allows([policy], ask)).toBe(matches(name, secret));
-        expect(allows([policy], open)).toBe(matches(name, secret));
+        expect(allows([policy], ask)).toBe(matchesGlob(name, secret));
+        expect(allows([policy], open)).toBe(matchesGlob(name, secret));
       }),
       { numRuns: 2000 },
     );
@@ -360,7 +360,7 @@ describe('the encryption context that a policy grants', () => {
           JSON.stringify(Object.entries(one).sort()) ===
           JSON.stringify(Object.entries(other).sort());
         const isUnrestricted = name === undefined && Object.keys(context).length === 0;
-        const isNamed = name === undefined || (secret !== undefined && matches(name, secret));
+        const isNamed = name === undefined || (secret !== undefined && matchesGlob(name, secret));
         expect(grants({ name, context }, request)).toBe(
           isUnrestricted || (isNamed && isSame(own, context)),
         );

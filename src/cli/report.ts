@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
-import { hintOfFault } from '../util/system-faults.ts';
+import { findFaultHint } from '../util/system-faults.ts';
 import { hintOfSystem } from './advice/system-hint.ts';
 import { COMMANDS } from './commands/index.ts';
 import type { Log } from './files/log-file.ts';
@@ -61,7 +61,7 @@ function stackLines({ message, stack = '' }: Error): string[] {
 function toCredstashError(error: unknown, argv: readonly string[]): CredstashError {
   if (error instanceof CredstashError) return error;
   if (error instanceof CommanderError) return toUsageError(error, argv);
-  if (hintOfFault(error) !== undefined) {
+  if (findFaultHint(error) !== undefined) {
     const { code } = error as NodeJS.ErrnoException;
     return new CredstashError(
       'IO',

@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { textOf } from '../util/utf8.ts';
+import { decodeUtf8 } from '../util/utf8.ts';
 import { visible } from './visible.ts';
 
 /**
@@ -15,7 +15,7 @@ export function json(secrets: readonly Secret[]): string {
 }
 
 function formatValue(value: Uint8Array): string {
-  const text = textOf(value);
+  const text = decodeUtf8(value);
   if (text !== undefined) return quoteAscii(text);
   return `{\n        "base64": "${Buffer.from(value).toString('base64')}"\n    }`;
 }

@@ -1,5 +1,5 @@
 import type { EntryHeader } from '../model/entry.ts';
-import { characterLength } from '../util/utf8.ts';
+import { countCharacters } from '../util/utf8.ts';
 import { visible, visibleJson } from './visible.ts';
 
 /**
@@ -13,10 +13,10 @@ export function formatList(headers: readonly EntryHeader[]): string {
     comment: visible(comment),
   }));
   // Characters, as the original counts them, and not columns of a terminal.
-  const width = rows.reduce((widest, row) => Math.max(widest, characterLength(row.name)), 0);
+  const width = rows.reduce((widest, row) => Math.max(widest, countCharacters(row.name)), 0);
   return rows
     .map(({ name, version, comment }) => {
-      const padding = ' '.repeat(width - characterLength(name));
+      const padding = ' '.repeat(width - countCharacters(name));
       return `${name}${padding} -- version ${version} -- comment ${comment}\n`;
     })
     .join('');

@@ -1,6 +1,6 @@
 import type { Secret } from '../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
-import { textOf } from '../util/utf8.ts';
+import { decodeUtf8 } from '../util/utf8.ts';
 import { envName } from './env-name.ts';
 
 /** What every format is given besides the secrets; each looks at what concerns it. */
@@ -33,7 +33,7 @@ export function toTextPairs(
   const pairs: [string, string][] = [];
   const failures = [];
   for (const { name, value } of secrets) {
-    const text = textOf(value);
+    const text = decodeUtf8(value);
     if (text === undefined) {
       failures.push({ name, error: new CredstashError('USAGE', 'it is not UTF-8 text') });
     } else {

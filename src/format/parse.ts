@@ -1,6 +1,6 @@
 import type { Secret } from '../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
-import { textOf, utf8 } from '../util/utf8.ts';
+import { decodeUtf8, utf8 } from '../util/utf8.ts';
 import { isPlainText } from './yaml.ts';
 
 /** The bytes of a value, or why it is invalid. */
@@ -16,7 +16,7 @@ const HINT = 'a value is a text in quotes, or in base64: {"base64": "…"} in JS
  * @throws CredstashError USAGE; no message quotes the input, which is secret, but for names
  */
 export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
-  const text = textOf(input)?.replace(/^\ufeff/, '');
+  const text = decodeUtf8(input)?.replace(/^\ufeff/, '');
   if (text === undefined) throw refuseInput('is not UTF-8');
   if (text.trim() === '') throw refuseInput('is empty');
   const read = /^\s*\{/.test(text) ? parseJson(text) : await parseYaml(text);

@@ -1,6 +1,6 @@
-import { ageOf, formatAge } from '../model/age.ts';
+import { computeAge, formatAge } from '../model/age.ts';
 import type { EntryHeader } from '../model/entry.ts';
-import { shortVersion } from '../model/version.ts';
+import { unpadVersion } from '../model/version.ts';
 import { table } from './table.ts';
 
 /** The versions of one secret, a row each. @param width of the terminal, if it is one */
@@ -8,7 +8,7 @@ export function formatHistory(headers: readonly EntryHeader[], width?: number): 
   return table(
     ['VERSION', 'AGE', 'CREATED', 'CIPHER', 'DIGEST', 'LABELS', 'COMMENT'],
     headers.map((header) => [
-      shortVersion(header.version),
+      unpadVersion(header.version),
       formatAgeCell(header),
       header.created ?? '-',
       header.cipher,
@@ -31,12 +31,12 @@ export function formatSecretsTable(
       const newest = versions.at(-1);
       if (!newest) return [];
       const labels = versions.flatMap(({ version, labels = [] }) =>
-        labels.map((label) => `${label}=${shortVersion(version)}`),
+        labels.map((label) => `${label}=${unpadVersion(version)}`),
       );
       return [
         [
           name,
-          shortVersion(newest.version),
+          unpadVersion(newest.version),
           String(versions.length),
           newest.created?.slice(0, 10) ?? '-',
           formatAgeCell(newest),
@@ -51,6 +51,6 @@ export function formatSecretsTable(
 }
 
 function formatAgeCell(header: EntryHeader): string {
-  const ms = ageOf(header);
+  const ms = computeAge(header);
   return ms === undefined ? '-' : formatAge(ms);
 }

@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { textOf } from '../util/utf8.ts';
+import { decodeUtf8 } from '../util/utf8.ts';
 import { visible } from './visible.ts';
 
 /**
@@ -12,7 +12,7 @@ export function yaml(secrets: readonly Secret[]): string {
     .map(({ name, value }) => {
       // What the runner of a job would obey in a name is an escape; `scalar` has them for all else that nobody sees.
       const key = visible(name) === name ? scalar(name) : visible(quoteDouble(name));
-      const text = textOf(value);
+      const text = decodeUtf8(value);
       const node =
         text === undefined ? `!!binary "${Buffer.from(value).toString('base64')}"` : scalar(text);
       // A parser need not look further than 1024 characters for the end of a key (YAML 1.2.2, 7.4.2); PyYAML

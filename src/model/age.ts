@@ -27,7 +27,7 @@ export function formatAge(milliseconds: number): string {
 }
 
 /** How long ago an entry was sealed; undefined where it does not say. */
-export function ageOf({ created }: { readonly created?: string }): number | undefined {
+export function computeAge({ created }: { readonly created?: string }): number | undefined {
   const at = created === undefined ? NaN : Date.parse(created);
   return Number.isNaN(at) ? undefined : Date.now() - at;
 }

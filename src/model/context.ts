@@ -1,5 +1,5 @@
 import { CredstashError } from '../errors.ts';
-import { byteLength, compareUtf8, isStorable, lengthPrefixed } from '../util/utf8.ts';
+import { byteLength, compareUtf8, isStorable, encodeLengthPrefixed } from '../util/utf8.ts';
 
 /** A KMS encryption context: frozen, without a prototype. It is authenticated, not secret. */
 export type Context = Readonly<Record<string, string>>;
@@ -66,7 +66,7 @@ export function checkContext(
         'the encryption context must be valid Unicode text without NUL',
       );
     }
-    if (key.startsWith(RESERVED) || key === '__proto__') throw reserved(key);
+    if (key.startsWith(RESERVED) || key === '__proto__') throw reservedKey(key);
     context[key] = value;
   }
   if (use === 'seal') checkKeys(Object.keys(context));
@@ -84,7 +84,7 @@ function checkKeys(keys: readonly string[]): void {
   const known = new Map<string, string>();
   for (const key of keys) {
     // Compatibility forms as well, such as full-width letters: a key that only looks reserved has no use.
-    if (foldCase(key.normalize('NFKC')).startsWith(RESERVED)) throw reserved(key);
+    if (foldCase(key.normalize('NFKC')).startsWith(RESERVED)) throw reservedKey(key);
     const folded = foldCase(key);
     const other = known.get(folded);
     if (other !== undefined) {
@@ -104,7 +104,7 @@ function foldCase(text: string): string {
   return text.toLowerCase().toUpperCase().toLowerCase().replaceAll('i\u0307', 'i');
 }
 
-function reserved(key: string): CredstashError {
+function reservedKey(key: string): CredstashError {
   return new CredstashError('USAGE', `the encryption context key ${key} is reserved`, {
     hint: `keys that begin with ${RESERVED} are credstash's own, in any case: give it another name`,
   });
@@ -123,7 +123,7 @@ export function bindName(context: Context, name: string): Context {
 }
 
 /** The pairs of a context without the name that `bindName` added: those that the user gave. */
-export function pairsOf(context: Context): Context {
+export function unbindName(context: Context): Context {
   return Object.fromEntries(Object.entries(context).filter(([key]) => key !== NAME_KEY));
 }
 
@@ -147,7 +147,7 @@ function checkSize(context: Context): Context {
  * u32be(length) ‖ key ‖ u32be(length) ‖ value. Two contexts have the same bytes only if they are equal.
  */
 export function encodeContext(context: Context): Uint8Array {
-  return lengthPrefixed(
+  return encodeLengthPrefixed(
     Object.entries(context)
       .sort(([a], [b]) => compareUtf8(a, b))
       .flat(),

@@ -77,7 +77,7 @@ const DIGESTS: Readonly<Record<string, string>> = Object.assign(
  * The digest of an entry's HMAC, as node:crypto calls it; undefined for an unknown one. OpenSSL's synonyms count:
  * `sha256`, `SHA-256`, `SHA2-256` and `RSA-SHA256` are one digest.
  */
-export function digestAlgorithm(digest: string): string | undefined {
+export function findDigestAlgorithm(digest: string): string | undefined {
   const name = digest
     .toLowerCase()
     .replace(/^rsa-/, '')
@@ -90,7 +90,7 @@ export function digestAlgorithm(digest: string): string | undefined {
 export const WRITTEN_DIGESTS = ['SHA256', 'SHA384', 'SHA512'] as const;
 
 /** Headers by name, each in the order in which they came. */
-export function byName(headers: readonly EntryHeader[]): Map<string, EntryHeader[]> {
+export function groupByName(headers: readonly EntryHeader[]): Map<string, EntryHeader[]> {
   const names = new Map<string, EntryHeader[]>();
   for (const header of headers) {
     const known = names.get(header.name);
@@ -101,12 +101,12 @@ export function byName(headers: readonly EntryHeader[]): Map<string, EntryHeader
 }
 
 /** The time, as an entry has it. */
-export function now(): string {
+export function formatNow(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 /** The digest of an entry, where it is one that is written; SHA256 in the place of the others. */
-export function writtenDigest(digest: string | undefined): string {
+export function chooseDigest(digest: string | undefined): string {
   return WRITTEN_DIGESTS.find((known) => known === digest) ?? 'SHA256';
 }
 

@@ -15,7 +15,7 @@ export function checkGlob(glob: string): string {
  * Whether `name` matches `glob`, in which `*` stands for any run of characters, the empty one too, and nothing
  * else is special. Linear in the length of the name for each `*`, with no backtracking to exploit.
  */
-export function matches(glob: string, name: string): boolean {
+export function matchesGlob(glob: string, name: string): boolean {
   const [first = '', ...rest] = glob.split('*');
   const last = rest.pop();
   if (last === undefined) return name === glob;
@@ -30,7 +30,7 @@ export function matches(glob: string, name: string): boolean {
 }
 
 /** What every name that matches `glob` begins with. */
-export function literalPrefix(glob: string): string {
+export function findLiteralPrefix(glob: string): string {
   return glob.split('*', 1)[0] ?? '';
 }
 
@@ -38,10 +38,10 @@ export function literalPrefix(glob: string): string {
 const MAX_PREFIXES = 100;
 
 /** What the names that match `globs` begin with: the fewest prefixes that hold for all of them, and 100 at most. */
-export function literalPrefixes(globs: readonly string[]): string[] {
+export function findLiteralPrefixes(globs: readonly string[]): string[] {
   const prefixes: string[] = [];
   // Sorted, those that begin with another one come right behind it.
-  for (const prefix of globs.map(literalPrefix).sort()) {
+  for (const prefix of globs.map(findLiteralPrefix).sort()) {
     const last = prefixes.at(-1);
     if (last === undefined || !prefix.startsWith(last)) prefixes.push(prefix);
   }

@@ -2,7 +2,7 @@ import { CredstashError } from '../errors.ts';
 import { byteLength } from '../util/utf8.ts';
 import {
   WRITTEN_DIGESTS,
-  digestAlgorithm,
+  findDigestAlgorithm,
   type AnyItem,
   type Entry,
   type EntryHeader,
@@ -43,10 +43,10 @@ export function encodeItem(entry: Entry): Item {
     item['contents'] = { B: entry.contents };
     item['hmac'] = { B: entry.hmac };
   } else {
-    const parseHex = Buffer.from(entry.hmac).toString('hex');
+    const hmacHex = Buffer.from(entry.hmac).toString('hex');
     item['key'] = { S: Buffer.from(entry.key).toString('base64') };
     item['contents'] = { S: Buffer.from(entry.contents).toString('base64') };
-    item['hmac'] = entry.hmacAsText ? { S: parseHex } : { B: Buffer.from(parseHex, 'latin1') };
+    item['hmac'] = entry.hmacAsText ? { S: hmacHex } : { B: Buffer.from(hmacHex, 'latin1') };
   }
   return item;
 }
@@ -105,7 +105,7 @@ export function parseItem(item: AnyItem): Entry {
       readAttribute(item, 'digest', 'NULL') === true ? undefined : optionalText('digest');
     // Nothing authenticates it, and no reader of the original looks at it.
     const comment = readText(item, 'comment');
-    if (digest && digestAlgorithm(digest) === undefined) {
+    if (digest && findDigestAlgorithm(digest) === undefined) {
       throw malformed('its attribute digest names an unknown digest');
     }
     const asText = readText(item, 'hmac') !== undefined;
@@ -175,7 +175,7 @@ export function parseHeader(item: Readonly<Record<string, unknown>>): EntryHeade
 }
 
 /** The size of an entry's item as DynamoDB counts it: UTF-8 bytes of attribute names and texts, and bytes. */
-export function itemSize(entry: Entry): number {
+export function measureItem(entry: Entry): number {
   return Object.entries(encodeItem(entry)).reduce(
     (sum, [name, value]) =>
       sum + byteLength(name) + ('S' in value ? byteLength(value.S) : value.B.length),
@@ -185,7 +185,7 @@ export function itemSize(entry: Entry): number {
 
 /** @throws CredstashError TOO_LARGE when the entry's item would be over DynamoDB's limit */
 export function checkItemSize(entry: Entry): void {
-  const size = itemSize(entry);
+  const size = measureItem(entry);
   if (size > MAX_ITEM_BYTES) throw tooLarge(entry.name, size);
 }
 
@@ -244,16 +244,16 @@ function readBase64(item: AnyItem, name: string): Uint8Array | undefined {
 }
 
 function readHexText(item: AnyItem, name: string): Uint8Array | undefined {
-  return hex(readText(item, name));
+  return parseHex(readText(item, name));
 }
 
 function readHexBytes(item: AnyItem, name: string): Uint8Array | undefined {
   const value = readBytes(item, name);
-  return value && hex(Buffer.from(value).toString('latin1'));
+  return value && parseHex(Buffer.from(value).toString('latin1'));
 }
 
 /** Buffer would stop at the first character that is not a digit, without an error. */
-function hex(value: string | undefined): Uint8Array | undefined {
+function parseHex(value: string | undefined): Uint8Array | undefined {
   return value !== undefined && /^(?:[0-9a-f]{2})*\s*$/i.test(value)
     ? Buffer.from(value.trimEnd(), 'hex')
     : undefined;

@@ -1,7 +1,7 @@
 import { bindName, type Context, checkContext } from './context.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { checkName } from './name.ts';
-import { checkWhich } from './selector.ts';
+import { checkSelector } from './selector.ts';
 
 /** What says which secret is meant: it stands in an environment or a file in the secret's place. */
 export interface Reference {
@@ -39,20 +39,24 @@ export function isReference(text: string): boolean {
  *   or the context is none; the message quotes no more of it than a parameter's key
  */
 export function parseReference(text: string): Reference {
-  if (!isReference(text)) throw malformed(`it does not begin with ${SCHEME}`);
+  if (!isReference(text)) throw malformedReference(`it does not begin with ${SCHEME}`);
   if (/[\s\p{Cc}#|{}]/u.test(text)) {
-    throw malformed('it has white space or one of # | { } that is not percent-encoded');
+    throw malformedReference('it has white space or one of # | { } that is not percent-encoded');
   }
-  const [path, query] = splitAt(text.slice(SCHEME.length), '?');
+  const [path, query] = splitAtFirst(text.slice(SCHEME.length), '?');
   const name = checkName(decodePercent(path));
   const parameters = new Map<string, string>();
   for (const parameter of query?.split('&') ?? []) {
-    const [key, value] = splitAt(parameter, '=').map((each) => each && decodePercent(each));
-    if (key === undefined || value === undefined) throw malformed('it has a parameter without a =');
-    if (parameters.has(key)) throw malformed(`it has the parameter ${key} twice`);
+    const [key, value] = splitAtFirst(parameter, '=').map((each) => each && decodePercent(each));
+    if (key === undefined || value === undefined)
+      throw malformedReference('it has a parameter without a =');
+    if (parameters.has(key)) throw malformedReference(`it has the parameter ${key} twice`);
     parameters.set(key, value);
   }
-  const which = checkWhich({ version: parameters.get('version'), label: parameters.get('label') });
+  const which = checkSelector({
+    version: parameters.get('version'),
+    label: parameters.get('label'),
+  });
   parameters.delete('version');
   parameters.delete('label');
   const context = checkContext(parameters, 'open');
@@ -72,7 +76,7 @@ export function parseReference(text: string): Reference {
  *
  * @throws CredstashError USAGE when both together, with the name, are over 8192 bytes
  */
-export function withSharedContext<T extends Reference>(reference: T, shared: Context): T {
+export function addSharedContext<T extends Reference>(reference: T, shared: Context): T {
   const { name, context: own } = reference;
   const context = checkContext([...Object.entries(shared), ...Object.entries(own)], 'open');
   bindName(context, name);
@@ -80,7 +84,7 @@ export function withSharedContext<T extends Reference>(reference: T, shared: Con
 }
 
 /**
- * Several references, each under the pairs that hold for all of them (`withSharedContext`).
+ * Several references, each under the pairs that hold for all of them (`addSharedContext`).
  *
  * @throws CredstashError USAGE with `failures`, one for each that is malformed, named by its place
  */
@@ -88,7 +92,7 @@ export function parseReferences(
   texts: Iterable<readonly [place: string, text: string]>,
   shared: Context,
 ): PlacedReference[] {
-  return parseAll(texts, (text) => withSharedContext(parseReference(text), shared));
+  return parseAll(texts, (text) => addSharedContext(parseReference(text), shared));
 }
 
 /**
@@ -116,11 +120,11 @@ export function parseAll<Item, Parsed>(
 }
 
 /** The error of a reference that is none. @param why says nothing of what may be a secret */
-export function malformed(why: string): CredstashError {
+export function malformedReference(why: string): CredstashError {
   return new CredstashError('USAGE', `the reference is malformed: ${why}`, { hint: HINT });
 }
 
-function splitAt(text: string, mark: string): [before: string, after: string | undefined] {
+function splitAtFirst(text: string, mark: string): [before: string, after: string | undefined] {
   const at = text.indexOf(mark);
   return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
@@ -130,6 +134,8 @@ function decodePercent(text: string): string {
     return decodeURIComponent(text);
   } catch {
     // Not kept as a cause: it may quote the text.
-    throw malformed('what follows a % is not two hexadecimal digits, or the bytes are not UTF-8');
+    throw malformedReference(
+      'what follows a % is not two hexadecimal digits, or the bytes are not UTF-8',
+    );
   }
 }

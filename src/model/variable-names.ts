@@ -152,16 +152,16 @@ const SAYS_WHO = `
 /** The end of a name that a family has for credentials: `NPM_CONFIG__AUTHTOKEN`, `CARGO_REGISTRY_TOKEN`, `LD_SDK_KEY`. */
 const IS_CREDENTIAL = /(?:AUTH|PASSPHRASE|PASSWORD|SECRET|TOKENS?|_KEY)$/;
 
-interface List {
+interface VariableList {
   readonly names: ReadonlySet<string>;
   readonly families: RegExp;
   readonly says: string;
 }
 
-let lists: readonly List[] | undefined;
-let inLowerCase: List | undefined;
+let lists: readonly VariableList[] | undefined;
+let inLowerCase: VariableList | undefined;
 
-function listOf(text: string, says: string): List {
+function parseList(text: string, says: string): VariableList {
   const all = text.trim().split(/\s+/);
   const families = all.filter((name) => name.includes('*'));
   return {
@@ -172,23 +172,23 @@ function listOf(text: string, says: string): List {
   };
 }
 
-function has({ names, families }: List, name: string): boolean {
+function isListed({ names, families }: VariableList, name: string): boolean {
   return names.has(name) || (families.test(name) && !IS_CREDENTIAL.test(name));
 }
 
 /** What a reserved variable is, as the words behind its name. Undefined for any other variable. */
-export function reservedFor(variable: string): string | undefined {
+export function describeReserved(variable: string): string | undefined {
   // Made when they are asked for: a get of one secret has no variable.
-  inLowerCase ??= listOf(OF_SHELLS_IN_LOWER_CASE, 'is a variable that a shell keeps for itself');
+  inLowerCase ??= parseList(OF_SHELLS_IN_LOWER_CASE, 'is a variable that a shell keeps for itself');
   lists ??= [
-    listOf(DECIDES_CODE, 'is a variable that decides which code runs'),
-    listOf(DECIDES_PLACE, 'is a variable that names files or servers to trust'),
-    listOf(SAYS_WHO, 'is a variable that says who runs a program, and where'),
-    listOf(OF_SHELLS, inLowerCase.says),
+    parseList(DECIDES_CODE, 'is a variable that decides which code runs'),
+    parseList(DECIDES_PLACE, 'is a variable that names files or servers to trust'),
+    parseList(SAYS_WHO, 'is a variable that says who runs a program, and where'),
+    parseList(OF_SHELLS, inLowerCase.says),
   ];
-  if (has(inLowerCase, variable)) return inLowerCase.says;
+  if (isListed(inLowerCase, variable)) return inLowerCase.says;
   const name = variable.toUpperCase();
-  return lists.find((list) => has(list, name))?.says;
+  return lists.find((list) => isListed(list, name))?.says;
 }
 
 /** The error of a secret whose variable is reserved. */
@@ -210,6 +210,6 @@ export function refuseReserved(
   variable: string,
   allowed: readonly string[] = [],
 ): ReservedVariable | undefined {
-  const says = allowed.includes(variable) ? undefined : reservedFor(variable);
+  const says = allowed.includes(variable) ? undefined : describeReserved(variable);
   return says === undefined ? undefined : new ReservedVariable(variable, says);
 }

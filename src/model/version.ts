@@ -1,6 +1,6 @@
 import { CredstashError } from '../errors.ts';
 import { commandLine } from '../util/shell-word.ts';
-import { byteLength, characterLength, compareUtf8, isStorable } from '../util/utf8.ts';
+import { byteLength, countCharacters, compareUtf8, isStorable } from '../util/utf8.ts';
 
 /** Shorter versions are left-padded with zeros to this many characters, as the original does. */
 const PAD_LENGTH = 19;
@@ -16,7 +16,7 @@ export const FIRST_VERSION = padVersion('1');
  * (`1.9.1` is padded too), so that the order of numbers is the order of texts. A longer one is kept as it is.
  */
 export function padVersion(version: string): string {
-  return '0'.repeat(Math.max(0, PAD_LENGTH - characterLength(version))) + version;
+  return '0'.repeat(Math.max(0, PAD_LENGTH - countCharacters(version))) + version;
 }
 
 /** Whether a version is a number of fewer digits than the padding, so that it sorts as text and not as a number. */
@@ -51,14 +51,14 @@ export function checkVersion(version: string): string {
  *
  * @param exact only as given
  */
-export function spellings(version: string, exact = false): string[] {
+export function listSpellings(version: string, exact = false): string[] {
   if (exact) return [version];
   const padded = padVersion(version);
   return padded === version ? [version] : [padded, version];
 }
 
 /** A version without its padding, as a person types it. */
-export function shortVersion(version: string): string {
+export function unpadVersion(version: string): string {
   return /^[0-9]{19}$/.test(version) ? version.replace(/^0+(?=.)/, '') : version;
 }
 

@@ -19,7 +19,7 @@ import type {
   BareMethod,
 } from './options.ts';
 import { type SdkOptions, sdk3Options } from './sdk2-options.ts';
-import { compareUtf8, textOf } from '../util/utf8.ts';
+import { compareUtf8, decodeUtf8 } from '../util/utf8.ts';
 import { nextVersion } from '../model/version.ts';
 
 /*
@@ -283,7 +283,7 @@ function bytesOf(secret: unknown): Uint8Array {
 
 /** The very text of a secret's bytes. */
 function textIn(name: string, value: Uint8Array): string {
-  const text = textOf(value);
+  const text = decodeUtf8(value);
   if (text !== undefined) return text;
   throw new CredstashError('USAGE', `the secret ${name} is no UTF-8 text`, {
     hint: 'get its bytes with Credstash of credstash-cli',

@@ -9,11 +9,11 @@ import {
 import { listMatching } from './list.ts';
 import type { RewriteOptions, Change } from './options.ts';
 import type { Context } from '../model/context.ts';
-import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
+import { groupByName, type Entry, type EntryHeader } from '../model/entry.ts';
 import { CredstashError, hasCode, TargetError } from '../errors.ts';
 import { contextOf, openEntry } from './get.ts';
 import { nameEntry } from './errors.ts';
-import { equal } from '../seal/data-key.ts';
+import { constantTimeEqual } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { compareUtf8 } from '../util/utf8.ts';
 
@@ -60,7 +60,7 @@ export async function* copy(
   const all = await listMatching(copying.from, glob, options.progress);
   // The newest of each first, and the others once it is there: a run that is cut short, or an entry that fails, makes no old
   // value the newest one there.
-  const targets = [...byName(all).values()].flatMap((versions) =>
+  const targets = [...groupByName(all).values()].flatMap((versions) =>
     options.latest ? versions.slice(-1) : versions.reverse(),
   );
   if (targets[0]) await requireTarget(copying, targets[0]);
@@ -217,8 +217,8 @@ async function requireSame(copying: Copying, entry: Entry, there: Entry): Promis
     entry.cipher === there.cipher &&
     entry.digest === there.digest &&
     entry.created === there.created &&
-    equal(entry.contents, there.contents) &&
-    equal(entry.hmac, there.hmac);
+    constantTimeEqual(entry.contents, there.contents) &&
+    constantTimeEqual(entry.hmac, there.hmac);
   let value: Uint8Array | undefined;
   let other: Uint8Array | undefined;
   try {
@@ -234,7 +234,7 @@ async function requireSame(copying: Copying, entry: Entry, there: Entry): Promis
     if ((entry.comment ?? '') !== (there.comment ?? '')) throw differentAtTarget(to, entry);
     if (isCopy) return;
     value = await openEntry(from, entry, pairs);
-    if (!equal(value, other)) throw differentAtTarget(to, entry);
+    if (!constantTimeEqual(value, other)) throw differentAtTarget(to, entry);
   } finally {
     value?.fill(0);
     other?.fill(0);

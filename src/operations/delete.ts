@@ -1,7 +1,7 @@
 import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
 import type { EntryHeader } from '../model/entry.ts';
 import { checkName } from '../model/name.ts';
-import { checkVersion, spellings } from '../model/version.ts';
+import { checkVersion, listSpellings } from '../model/version.ts';
 import { type ProgressOptions, withProgress } from '../util/progress.ts';
 import { versionNotFound } from './errors.ts';
 import { listVersions } from './list.ts';
@@ -26,7 +26,8 @@ export async function* deleteVersions(
 ): AsyncGenerator<Deletion> {
   checkName(name);
   const { version, exactVersion, dryRun = false, confirm, progress } = options;
-  const wanted = version === undefined ? undefined : spellings(checkVersion(version), exactVersion);
+  const wanted =
+    version === undefined ? undefined : listSpellings(checkVersion(version), exactVersion);
   const backend = await openBackend(source);
   const versions = (await listVersions(backend, name, progress)).map(
     ({ version, labels }): Deletion => ({ name, version, ...(labels ? { labels } : {}) }),

@@ -6,7 +6,7 @@ import { CredstashError } from '../errors.ts';
 import { checkName } from '../model/name.ts';
 import type { PutOptions, GetOptions } from './options.ts';
 import type { CallOptions } from '../util/progress.ts';
-import { equal } from '../seal/data-key.ts';
+import { constantTimeEqual } from '../seal/data-key.ts';
 import { shellWord } from '../util/shell-word.ts';
 import {
   attempt,
@@ -95,7 +95,7 @@ async function* checkDataKey(
       yield failedStep(title, unwrapped, 'failed', 'reader');
       return false;
     }
-    const same = equal(unwrapped, key.plaintext);
+    const same = constantTimeEqual(unwrapped, key.plaintext);
     unwrapped.fill(0);
     if (same)
       yield okStep(
@@ -131,7 +131,8 @@ async function* checkCanary(
       yield okStep(title, `${name} is sealed with ${stored.cipher} and stored`);
       const read = await attempt(() => get(name, { context, signal }), signal);
       if (read instanceof CredstashError) yield failedStep(title, read);
-      else if (equal(read, value)) yield okStep(title, 'read, and it is what was stored');
+      else if (constantTimeEqual(read, value))
+        yield okStep(title, 'read, and it is what was stored');
       else {
         yield failedStep(title, new CredstashError('INTEGRITY', 'read, and it is another value'));
       }

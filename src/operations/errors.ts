@@ -1,10 +1,14 @@
 import type { Backend } from '../backend/backend.ts';
 import { CredstashError } from '../errors.ts';
 import type { Entry } from '../model/entry.ts';
-import type { Which } from '../model/selector.ts';
+import type { VersionSelector } from '../model/selector.ts';
 
 /** The error of a secret that is there, and has not the version that was asked for. */
-export function versionNotFound({ entries }: Backend, name: string, which: Which): CredstashError {
+export function versionNotFound(
+  { entries }: Backend,
+  name: string,
+  which: VersionSelector,
+): CredstashError {
   const what =
     which.label === undefined
       ? `${name} has no version ${which.version ?? ''}`

@@ -3,9 +3,9 @@ import type { Found } from '../backend/entry-store.ts';
 import { type Failure, concernsOneSecret, combineFailures } from '../errors.ts';
 import { validateContext } from '../model/context.ts';
 import type { Entry, Secret } from '../model/entry.ts';
-import { checkGlob, literalPrefixes, matches } from '../model/glob.ts';
-import { checkWhich, type Which } from '../model/selector.ts';
-import { spellings } from '../model/version.ts';
+import { checkGlob, findLiteralPrefixes, matchesGlob } from '../model/glob.ts';
+import { checkSelector, type VersionSelector } from '../model/selector.ts';
+import { listSpellings } from '../model/version.ts';
 import { inParallel } from '../util/parallel.ts';
 import { type Progress, type ProgressOptions, withProgress } from '../util/progress.ts';
 import { compareUtf8 } from '../util/utf8.ts';
@@ -33,7 +33,7 @@ export async function getAll(
   const { glob = '*' } = options;
   const globs = (typeof glob === 'string' ? [glob] : glob).map(checkGlob);
   const context = validateContext(options.context, 'open');
-  const which = checkWhich(options);
+  const which = checkSelector(options);
   const backend = await openBackend(source);
   backend.keys.warmUp();
   const chosen = await selectEntries(backend, globs, which, progress);
@@ -76,7 +76,7 @@ async function readSelected(
   backend: Backend,
   name: string,
   found: Choice[1],
-  which: Which,
+  which: VersionSelector,
 ): Promise<Entry> {
   if (found) return found.read();
   const entry = which.label === undefined ? undefined : await findEntry(backend, name, which);
@@ -88,15 +88,15 @@ async function readSelected(
 async function selectEntries(
   { entries }: Backend,
   globs: readonly string[],
-  { version, exactVersion, label }: Which,
+  { version, exactVersion, label }: VersionSelector,
   progress: Progress | undefined,
 ): Promise<Choice[]> {
   if (globs.length === 0) return [];
-  const spelled = version === undefined ? [] : spellings(version, exactVersion);
+  const spelled = version === undefined ? [] : listSpellings(version, exactVersion);
   const chosen = new Map<string, Choice[1]>();
   const several = new Set<string>();
-  for await (const found of withProgress(entries.scan(literalPrefixes(globs)), progress)) {
-    if (!globs.some((glob) => matches(glob, found.name))) continue;
+  for await (const found of withProgress(entries.scan(findLiteralPrefixes(globs)), progress)) {
+    if (!globs.some((glob) => matchesGlob(glob, found.name))) continue;
     const before = chosen.get(found.name);
     if (label !== undefined) {
       const isIt = found.labels?.includes(label) ?? false;

@@ -4,9 +4,9 @@ import type { Entry } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { checkFormat } from '../model/trust.ts';
-import { textOf } from '../util/utf8.ts';
-import { spellings } from '../model/version.ts';
-import { checkWhich, type Which } from '../model/selector.ts';
+import { decodeUtf8 } from '../util/utf8.ts';
+import { listSpellings } from '../model/version.ts';
+import { checkSelector, type VersionSelector } from '../model/selector.ts';
 import { checkName } from '../model/name.ts';
 import type { GetOptions, Target } from './options.ts';
 import { nameEntry, secretNotFound, versionNotFound } from './errors.ts';
@@ -33,7 +33,7 @@ export async function fetchSecret(
 /** A get of which everything has been checked: `context` is the user's pairs. */
 export interface Request {
   readonly name: string;
-  readonly which: Which;
+  readonly which: VersionSelector;
   readonly context: Context;
 }
 
@@ -44,7 +44,7 @@ export interface Request {
  */
 export function checkGet(name: string, options: GetOptions): Request {
   checkName(name);
-  const which = checkWhich(options);
+  const which = checkSelector(options);
   const context = validateContext(options.context, 'open');
   // The longer one of both formats' contexts: an entry's cipher is known only after the first request.
   bindName(context, name);
@@ -52,7 +52,11 @@ export function checkGet(name: string, options: GetOptions): Request {
 }
 
 /** @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND */
-export async function requireEntry(backend: Backend, name: string, which: Which): Promise<Entry> {
+export async function requireEntry(
+  backend: Backend,
+  name: string,
+  which: VersionSelector,
+): Promise<Entry> {
   const entry = await findEntry(backend, name, which);
   if (entry) return entry;
   for await (const _ of backend.entries.headers(name)) throw versionNotFound(backend, name, which);
@@ -62,11 +66,11 @@ export async function requireEntry(backend: Backend, name: string, which: Which)
 export async function findEntry(
   { entries }: Backend,
   name: string,
-  { version, exactVersion, label }: Which,
+  { version, exactVersion, label }: VersionSelector,
 ): Promise<Entry | undefined> {
   if (label !== undefined) return entries.getByLabel(name, label);
   if (version === undefined) return entries.latest(name);
-  for (const spelling of spellings(version, exactVersion)) {
+  for (const spelling of listSpellings(version, exactVersion)) {
     const entry = await entries.get(name, spelling);
     if (entry) return entry;
   }
@@ -98,7 +102,7 @@ export async function openEntry(
 
 /** The text that a secret's bytes are; they are wiped. @throws CredstashError USAGE where they are no UTF-8 */
 export function textFrom(name: string, value: Uint8Array): string {
-  const text = textOf(value);
+  const text = decodeUtf8(value);
   value.fill(0);
   if (text !== undefined) return text;
   throw new CredstashError('USAGE', `the secret ${name} is not UTF-8 text`, {

@@ -1,7 +1,7 @@
 import { type BackendSource, openBackend } from '../backend/backend.ts';
 import { checkLabel } from '../model/label.ts';
 import { checkName } from '../model/name.ts';
-import { checkVersion, spellings } from '../model/version.ts';
+import { checkVersion, listSpellings } from '../model/version.ts';
 import type { CallOptions } from '../util/progress.ts';
 import { versionNotFound } from './errors.ts';
 import { listVersions } from './list.ts';
@@ -35,7 +35,7 @@ export async function moveLabel(
   const found =
     version === undefined
       ? versions[0]
-      : spellings(version).find((each) => versions.includes(each));
+      : listSpellings(version).find((each) => versions.includes(each));
   if (found === undefined) throw versionNotFound(backend, name, { version });
   return { version: found, before: await backend.entries.moveLabel(name, label, found) };
 }

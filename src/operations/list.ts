@@ -1,5 +1,5 @@
 import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
-import { checkGlob, matches } from '../model/glob.ts';
+import { checkGlob, matchesGlob } from '../model/glob.ts';
 import { checkName } from '../model/name.ts';
 import { type ProgressOptions, type Progress, withProgress } from '../util/progress.ts';
 
@@ -38,7 +38,7 @@ export async function* streamHeaders(
   const wanted = checkGlob(glob);
   const { entries } = await openBackend(source);
   for await (const header of withProgress(entries.headers(), options.progress)) {
-    if (matches(wanted, header.name)) yield header;
+    if (matchesGlob(wanted, header.name)) yield header;
   }
 }
 
@@ -70,7 +70,7 @@ export async function listMatching(
 ): Promise<EntryHeader[]> {
   const headers: EntryHeader[] = [];
   for await (const header of withProgress(entries.headers(), progress)) {
-    if (matches(glob, header.name)) headers.push(header);
+    if (matchesGlob(glob, header.name)) headers.push(header);
   }
   return sortByVersion(headers);
 }

@@ -4,14 +4,14 @@ import { listMatching } from './list.ts';
 import type { RewriteOptions, Change, Target } from './options.ts';
 import type { Context } from '../model/context.ts';
 import type { DataKey } from '../backend/key-service.ts';
-import { type Entry, type EntryHeader, writtenDigest, now } from '../model/entry.ts';
+import { type Entry, type EntryHeader, chooseDigest, formatNow } from '../model/entry.ts';
 import { CredstashError, hasCode } from '../errors.ts';
-import { matches } from '../model/glob.ts';
+import { matchesGlob } from '../model/glob.ts';
 import { Originals } from './originals.ts';
 import { checkSealing } from './put.ts';
 import { contextOf, openEntry, findCurrent } from './get.ts';
 import { nameEntry } from './errors.ts';
-import { equal } from '../seal/data-key.ts';
+import { constantTimeEqual } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { checkCipher } from '../model/trust.ts';
 
@@ -51,7 +51,7 @@ async function survey(
   if (cipher === 'AES-256-CTR') return { headers: await listMatching(backend, glob, progress) };
   const headers: EntryHeader[] = [];
   const originals = await Originals.scan(backend, progress, (header) => {
-    if (matches(glob, header.name)) headers.push(header);
+    if (matchesGlob(glob, header.name)) headers.push(header);
   });
   return { headers: sortByVersion(headers), originals };
 }
@@ -112,9 +112,9 @@ export async function sealEntry(
     name,
     version,
     cipher,
-    digest: writtenDigest(digest),
+    digest: chooseDigest(digest),
     // An original entry does not say when it was stored: then it is the time of sealing.
-    ...(cipher === 'AES-256-CTR' ? {} : { created: was.created ?? now() }),
+    ...(cipher === 'AES-256-CTR' ? {} : { created: was.created ?? formatNow() }),
     ...(comment === undefined ? {} : { comment }),
   };
   const { seal } = await FORMATS[cipher].load();
@@ -142,7 +142,7 @@ export async function expectValue(
 ): Promise<void> {
   const read = entry && (await openEntry(backend, entry, pairs));
   try {
-    if (read !== undefined && equal(read, value)) return;
+    if (read !== undefined && constantTimeEqual(read, value)) return;
     throw new CredstashError('INTEGRITY', 'it has another value than before');
   } finally {
     read?.fill(0);

@@ -4,12 +4,12 @@ import { runBatch, checkRewrite } from './batch.ts';
 import { listMatching } from './list.ts';
 import type { RewriteOptions, Change } from './options.ts';
 import type { Context } from '../model/context.ts';
-import { byName, type Entry, type EntryHeader } from '../model/entry.ts';
+import { groupByName, type Entry, type EntryHeader } from '../model/entry.ts';
 import { CredstashError, type ErrorCode } from '../errors.ts';
 import { Originals } from './originals.ts';
 import { openEntry } from './get.ts';
 import { commandLine } from '../util/shell-word.ts';
-import { shortVersion } from '../model/version.ts';
+import { unpadVersion } from '../model/version.ts';
 
 export interface PruneOptions extends RewriteOptions {
   /** How many of the newest versions of each secret stay, labelled or not; 1 or more. */
@@ -38,7 +38,7 @@ export async function* prune(source: BackendSource, options: PruneOptions): Asyn
   const before = olderThan === undefined ? undefined : Date.now() - olderThan;
   const doomed: EntryHeader[] = [];
   const staying = new Map<string, EntryHeader[]>();
-  for (const [name, versions] of byName(await listMatching(backend, glob, options.progress))) {
+  for (const [name, versions] of groupByName(await listMatching(backend, glob, options.progress))) {
     // They come by version, so that the oldest go first.
     const isDoomed = (header: EntryHeader, i: number): boolean =>
       i < versions.length - keep && !header.labels && isBefore(header, before);
@@ -76,7 +76,7 @@ async function checkAll(staying: readonly EntryHeader[], check: Check): Promise<
 }
 
 function explainLeftAlone({ name, version }: EntryHeader, error: CredstashError): CredstashError {
-  const toDelete = ['credstash', 'delete', '-v', shortVersion(version)];
+  const toDelete = ['credstash', 'delete', '-v', unpadVersion(version)];
   const hints: Partial<Record<ErrorCode, string>> = {
     INTEGRITY: `find out who wrote that version, and delete it: ${commandLine([...toDelete, ...(name.startsWith('-') ? ['--'] : []), name])}`,
     ACCESS_DENIED: 'a role that may not decrypt prunes with --no-verify',

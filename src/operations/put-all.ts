@@ -78,10 +78,10 @@ async function hasSameValue(
   const version = options.autoversion ? undefined : options.version;
   const entry = await findEntry(backend, name, { version, exactVersion });
   if (!entry) return false;
-  const { equal } = await import('../seal/data-key.ts');
+  const { constantTimeEqual } = await import('../seal/data-key.ts');
   const stored = await openEntry(backend, entry, validateContext(options.context, 'open'));
   try {
-    return equal(stored, value);
+    return constantTimeEqual(stored, value);
   } finally {
     stored.fill(0);
   }

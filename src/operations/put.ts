@@ -4,13 +4,13 @@ import { checkLabel } from '../model/label.ts';
 import { hasCode, CredstashError } from '../errors.ts';
 import {
   nextVersion,
-  shortVersion,
+  unpadVersion,
   checkVersion,
   FIRST_VERSION,
   padVersion,
 } from '../model/version.ts';
 import { validateContext, type Context } from '../model/context.ts';
-import { type Cipher, type EntryHeader, now, WRITTEN_DIGESTS } from '../model/entry.ts';
+import { type Cipher, type EntryHeader, formatNow, WRITTEN_DIGESTS } from '../model/entry.ts';
 import { tooLarge, checkItemSize, MAX_ITEM_BYTES } from '../model/item.ts';
 import { checkName } from '../model/name.ts';
 import { FORMATS } from '../seal/formats.ts';
@@ -73,7 +73,7 @@ export function plan(
     cipher,
     digest,
     // The original has no such attribute, and its format would not authenticate it.
-    ...(cipher === 'AES-256-CTR' ? {} : { created: now() }),
+    ...(cipher === 'AES-256-CTR' ? {} : { created: formatNow() }),
     ...(comment === '' ? {} : { comment }),
   };
   const context = format.context(validateContext(options.context, 'seal'), name);
@@ -142,7 +142,7 @@ export async function moveLabelToStored(
     if (!(error instanceof CredstashError)) throw error;
     throw new CredstashError(
       error.code,
-      `version ${shortVersion(version)} of ${name} is stored in ${entries.location}, but the label ${label} has not been moved to it: ${error.message}`,
+      `version ${unpadVersion(version)} of ${name} is stored in ${entries.location}, but the label ${label} has not been moved to it: ${error.message}`,
       { hint: error.hint, cause: error, serviceMessage: error.serviceMessage, stored: header },
     );
   }
@@ -204,7 +204,7 @@ function isDowngrade(before: EntryHeader | undefined, after: EntryHeader): befor
 }
 
 function describeDowngrade(before: EntryHeader, { name, version }: EntryHeader): string {
-  return `version ${shortVersion(version)} of ${name} is an original entry (AES-256-CTR) after a current one, version ${shortVersion(before.version)}: nothing binds it to its name`;
+  return `version ${unpadVersion(version)} of ${name} is an original entry (AES-256-CTR) after a current one, version ${unpadVersion(before.version)}: nothing binds it to its name`;
 }
 
 /** Throws VERSION_EXISTS if a put of this version would find it in the table: `Credstash.expectNoVersion`. */

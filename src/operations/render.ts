@@ -5,15 +5,15 @@ import { getMany } from './get-many.ts';
 import type { Limit } from './options.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import {
-  withSharedContext,
-  malformed,
+  addSharedContext,
+  malformedReference,
   parseAll,
   parseReference,
   type PlacedReference,
   SCHEME,
 } from '../model/reference.ts';
 import { shellWord } from '../util/shell-word.ts';
-import { textOf, utf8 } from '../util/utf8.ts';
+import { decodeUtf8, utf8 } from '../util/utf8.ts';
 
 /** Of a template: it may be nothing but references, each of which takes memory while they are resolved. */
 export const MAX_TEMPLATE_BYTES = 4 * 1024 * 1024;
@@ -133,16 +133,16 @@ function createPlaceFinder(bytes: Buffer): (offset: number) => string {
 }
 
 function parseTag(inside: Uint8Array | undefined, shared: Context): Omit<Slot, 'place'> {
-  if (inside === undefined) throw malformed('it is not closed by }}');
-  const text = textOf(inside);
-  if (text === undefined) throw malformed('it is not UTF-8');
+  if (inside === undefined) throw malformedReference('it is not closed by }}');
+  const text = decodeUtf8(inside);
+  if (text === undefined) throw malformedReference('it is not UTF-8');
   const [reference = '', ...names] = text.split('|').map((part) => part.trim());
   const filters = names.map((name) => {
     const filter = FILTERS.get(name);
     if (filter) return filter;
-    throw malformed(`a filter is one of ${[...FILTERS.keys()].join(', ')}`);
+    throw malformedReference(`a filter is one of ${[...FILTERS.keys()].join(', ')}`);
   });
-  return { ...withSharedContext(parseReference(reference), shared), filters };
+  return { ...addSharedContext(parseReference(reference), shared), filters };
 }
 
 /**
@@ -190,7 +190,7 @@ export function fillTemplate(
 }
 
 function requireText(filter: string, secret: Uint8Array): string {
-  const text = textOf(secret);
+  const text = decodeUtf8(secret);
   if (text !== undefined) return text;
   throw new CredstashError('USAGE', `is not UTF-8, which ${filter} needs`);
 }

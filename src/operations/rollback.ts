@@ -1,10 +1,10 @@
 import { type BackendSource, openToWrite } from '../backend/backend.ts';
 import { CredstashError } from '../errors.ts';
 import { type Context, validateContext } from '../model/context.ts';
-import { type EntryHeader, writtenDigest } from '../model/entry.ts';
+import { type EntryHeader, chooseDigest } from '../model/entry.ts';
 import { checkLabel } from '../model/label.ts';
 import { checkCipher } from '../model/trust.ts';
-import { nextVersion, shortVersion, spellings } from '../model/version.ts';
+import { nextVersion, unpadVersion, listSpellings } from '../model/version.ts';
 import type { CallOptions } from '../util/progress.ts';
 import { versionNotFound } from './errors.ts';
 import { checkGet, openEntry, requireEntry } from './get.ts';
@@ -49,7 +49,7 @@ export async function rollback(
   const backend = await openToWrite(source);
   backend.keys.warmUp();
   const versions = await listVersions(backend, name);
-  const wanted = which.version === undefined ? undefined : spellings(which.version);
+  const wanted = which.version === undefined ? undefined : listSpellings(which.version);
   const from = wanted
     ? wanted.find((each) => versions.some(({ version }) => version === each))
     : versions.at(1)?.version;
@@ -66,9 +66,9 @@ export async function rollback(
     const sealing = {
       version: nextVersion(name, versions[0]?.version ?? ''),
       context,
-      comment: `rollback to ${shortVersion(from)}`,
+      comment: `rollback to ${unpadVersion(from)}`,
       cipher: options.cipher ?? entry.cipher,
-      digest: options.digest ?? writtenDigest(entry.digest),
+      digest: options.digest ?? chooseDigest(entry.digest),
     };
     const planned = plan(name, value.length, sealing, source.formats);
     const hmacAsText = planned.header.cipher === 'AES-256-CTR' ? entry.hmacAsText : undefined;

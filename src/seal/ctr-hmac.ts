@@ -1,7 +1,13 @@
 import { ctr } from '@noble/ciphers/aes.js';
 import type { EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
-import { CURRENT_LABEL, doesNotVerify, equal, hmac, split } from './data-key.ts';
+import {
+  CURRENT_PREFIX,
+  verificationFailed,
+  constantTimeEqual,
+  computeHmac,
+  splitDataKey,
+} from './data-key.ts';
 
 /*
  * The format of the original credstash (docs/reference/entry-format.md). Its HMAC covers the ciphertext alone: name, version,
@@ -25,14 +31,14 @@ export function seal(
   dataKey: Uint8Array,
   plaintext: Uint8Array,
 ): { contents: Uint8Array; hmac: Uint8Array } {
-  const { aesKey, hmacKey } = split(dataKey);
+  const { aesKey, hmacKey } = splitDataKey(dataKey);
   const contents = ctr(aesKey, COUNTER).encrypt(plaintext);
-  if (beginsAsCurrent(contents)) {
+  if (hasCurrentPrefix(contents)) {
     throw new CredstashError('INTEGRITY', 'no reader would take what this data key makes of it', {
       hint: 'run the command again: it takes another data key',
     });
   }
-  return { contents, hmac: hmac(header.digest ?? 'SHA256', hmacKey, [contents]) };
+  return { contents, hmac: computeHmac(header.digest ?? 'SHA256', hmacKey, [contents]) };
 }
 
 /**
@@ -46,14 +52,16 @@ export function open(
   entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },
   dataKey: Uint8Array,
 ): Uint8Array {
-  const { aesKey, hmacKey } = split(dataKey);
-  if (!equal(hmac(entry.digest ?? 'SHA256', hmacKey, [entry.contents]), entry.hmac)) {
-    throw doesNotVerify();
+  const { aesKey, hmacKey } = splitDataKey(dataKey);
+  if (
+    !constantTimeEqual(computeHmac(entry.digest ?? 'SHA256', hmacKey, [entry.contents]), entry.hmac)
+  ) {
+    throw verificationFailed();
   }
-  if (beginsAsCurrent(entry.contents)) throw doesNotVerify();
+  if (hasCurrentPrefix(entry.contents)) throw verificationFailed();
   return ctr(aesKey, COUNTER).decrypt(entry.contents);
 }
 
-function beginsAsCurrent(contents: Uint8Array): boolean {
-  return CURRENT_LABEL.every((byte, i) => contents[i] === byte);
+function hasCurrentPrefix(contents: Uint8Array): boolean {
+  return CURRENT_PREFIX.every((byte, i) => contents[i] === byte);
 }

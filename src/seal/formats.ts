@@ -2,7 +2,7 @@ import { bindName, checkContext, type Context } from '../model/context.ts';
 import type { Cipher, EntryHeader } from '../model/entry.ts';
 
 /** Bytes in, bytes out. */
-export interface Sealing {
+export interface Seal {
   readonly seal: (
     header: EntryHeader,
     dataKey: Uint8Array,
@@ -20,7 +20,7 @@ export interface Format {
    * Loaded where there is something to seal or to open: AES makes its tables, which takes milliseconds. That begins when
    * what the caller does next, to ask for the data key, is on its way: the key service answers meanwhile.
    */
-  load(): Promise<Sealing>;
+  load(): Promise<Seal>;
   /**
    * The encryption context of a data key, from the user's pairs and the secret's name.
    *
@@ -32,9 +32,9 @@ export interface Format {
 }
 
 /** Loads it once, and not before a request of just now is sent: in one turn of the event loop it connects, in the next it goes. */
-function onceSent(load: () => Promise<Sealing>): () => Promise<Sealing> {
-  let loading: Promise<Sealing> | undefined;
-  const later = async (): Promise<Sealing> => {
+function loadOnceSent(load: () => Promise<Seal>): () => Promise<Seal> {
+  let loading: Promise<Seal> | undefined;
+  const later = async (): Promise<Seal> => {
     for (const _ of [1, 2]) await new Promise((resolve) => setImmediate(resolve));
     return load();
   };
@@ -52,14 +52,14 @@ function onceSent(load: () => Promise<Sealing>): () => Promise<Sealing> {
 /** The formats by their `cipher`. A new one is a file here and a row in this table. */
 export const FORMATS: Readonly<Record<Cipher, Format>> = {
   'AES-256-GCM': {
-    load: onceSent(() => import('./gcm-hmac.ts')),
+    load: loadOnceSent(() => import('./gcm-hmac.ts')),
     context: (pairs, name) => bindName(checkContext(Object.entries(pairs)), name),
     // The nonce, and the tag.
     contentsLength: (length) => 12 + length + 16,
   },
   // The original sends the user's pairs alone, so its entries can be opened with nothing else.
   'AES-256-CTR': {
-    load: onceSent(() => import('./ctr-hmac.ts')),
+    load: loadOnceSent(() => import('./ctr-hmac.ts')),
     context: (pairs) => pairs,
     contentsLength: (length) => length,
   },

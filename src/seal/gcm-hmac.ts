@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { gcm } from '@noble/ciphers/aes.js';
 import type { EntryHeader } from '../model/entry.ts';
-import { lengthPrefixed } from '../util/utf8.ts';
-import { CURRENT_LABEL, doesNotVerify, equal, hmac, split } from './data-key.ts';
+import { encodeLengthPrefixed } from '../util/utf8.ts';
+import {
+  CURRENT_PREFIX,
+  verificationFailed,
+  constantTimeEqual,
+  computeHmac,
+  splitDataKey,
+} from './data-key.ts';
 
 /*
  * The current format, specified in docs/reference/entry-format.md. GCM alone does not commit to its key: one ciphertext can be
@@ -17,8 +23,8 @@ const TAG_BYTES = 16;
 /** The header: every authenticated attribute but the contents, each with its length, so that none runs into the next. */
 export function encodeHeader(entry: EntryHeader): Uint8Array {
   return Buffer.concat([
-    CURRENT_LABEL,
-    lengthPrefixed([
+    CURRENT_PREFIX,
+    encodeLengthPrefixed([
       entry.name,
       entry.version,
       entry.cipher,
@@ -44,10 +50,10 @@ export function seal(
   plaintext: Uint8Array,
   nonce: Uint8Array = randomBytes(NONCE_BYTES),
 ): { contents: Uint8Array; hmac: Uint8Array } {
-  const { aesKey, hmacKey } = split(dataKey);
+  const { aesKey, hmacKey } = splitDataKey(dataKey);
   const aad = encodeHeader(header);
   const contents = Buffer.concat([nonce, gcm(aesKey, nonce, aad).encrypt(plaintext)]);
-  return { contents, hmac: mac(header, hmacKey, aad, contents) };
+  return { contents, hmac: computeEntryHmac(header, hmacKey, aad, contents) };
 }
 
 /**
@@ -61,20 +67,21 @@ export function open(
   entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },
   dataKey: Uint8Array,
 ): Uint8Array {
-  const { aesKey, hmacKey } = split(dataKey);
+  const { aesKey, hmacKey } = splitDataKey(dataKey);
   const aad = encodeHeader(entry);
-  if (!equal(mac(entry, hmacKey, aad, entry.contents), entry.hmac)) throw doesNotVerify();
-  if (entry.contents.length < NONCE_BYTES + TAG_BYTES) throw doesNotVerify();
+  if (!constantTimeEqual(computeEntryHmac(entry, hmacKey, aad, entry.contents), entry.hmac))
+    throw verificationFailed();
+  if (entry.contents.length < NONCE_BYTES + TAG_BYTES) throw verificationFailed();
   const nonce = entry.contents.subarray(0, NONCE_BYTES);
   try {
     return gcm(aesKey, nonce, aad).decrypt(entry.contents.subarray(NONCE_BYTES));
   } catch {
     // Not kept as a cause: what the cipher says of it helps an attacker only.
-    throw doesNotVerify();
+    throw verificationFailed();
   }
 }
 
-function mac(
+function computeEntryHmac(
   header: EntryHeader,
   key: Uint8Array,
   aad: Uint8Array,
@@ -82,5 +89,5 @@ function mac(
 ): Uint8Array {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(contents.length);
-  return hmac(header.digest ?? '', key, [aad, length, contents]);
+  return computeHmac(header.digest ?? '', key, [aad, length, contents]);
 }

@@ -30,7 +30,7 @@ export const FEW_FILES_HINT =
  *
  * @returns undefined for every other error
  */
-export function hintOfFault(error: unknown): string | undefined {
+export function findFaultHint(error: unknown): string | undefined {
   const { code, permission } = Object(error) as Fault;
   if (code === 'EMFILE') return FEW_FILES_HINT;
   if (code === 'ENFILE') return 'the system has no file left to open: end other programs';
@@ -43,14 +43,14 @@ export function hintOfFault(error: unknown): string | undefined {
 }
 
 /** The same failure without its words, which may quote a path that is a secret. */
-export function bareFault(error: unknown): Error {
+export function stripFault(error: unknown): Error {
   const { code, permission } = Object(error) as Fault;
   const said = permission === undefined ? {} : { permission };
   return Object.assign(new Error(String(code)), { code, ...said });
 }
 
 /** Whether this process can open so many files at once, besides those that it has open. */
-export function canOpen(count: number): boolean {
+export function canOpenFiles(count: number): boolean {
   const open: number[] = [];
   try {
     for (let i = 0; i < count; i += 1) open.push(openSync('/', 'r'));

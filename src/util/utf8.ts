@@ -8,7 +8,7 @@ export function utf8(text: string): Uint8Array {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The text that has exactly these bytes; undefined when they are no UTF-8. */
-export function textOf(bytes: Uint8Array): string | undefined {
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
   } catch {
@@ -30,7 +30,7 @@ export function isStorable(text: string): boolean {
 }
 
 /** Length of `text` in characters (code points), as Python counts it and the original pads. */
-export function characterLength(text: string): number {
+export function countCharacters(text: string): number {
   return Array.from(text).length;
 }
 
@@ -43,7 +43,7 @@ export function compareUtf8(a: string, b: string): number {
 }
 
 /** u32be(byte length) ‖ UTF-8 bytes, for each of `texts`. */
-export function lengthPrefixed(texts: readonly string[]): Uint8Array {
+export function encodeLengthPrefixed(texts: readonly string[]): Uint8Array {
   return Buffer.concat(
     texts.map((text) => {
       const bytes = utf8(text);

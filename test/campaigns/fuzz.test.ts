@@ -3,16 +3,16 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeContext, parseContext } from '../../src/model/context.ts';
-import { digestAlgorithm, WRITTEN_DIGESTS } from '../../src/model/entry.ts';
+import { findDigestAlgorithm, WRITTEN_DIGESTS } from '../../src/model/entry.ts';
 import { parseHeader, parseItem, encodeItem } from '../../src/model/item.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { parseSecrets } from '../../src/format/parse.ts';
 import { checkName } from '../../src/model/name.ts';
-import { matches, checkGlob } from '../../src/model/glob.ts';
+import { matchesGlob, checkGlob } from '../../src/model/glob.ts';
 import { isReference, parseReference } from '../../src/model/reference.ts';
 import { fillTemplate, parseTemplate } from '../../src/operations/render.ts';
-import { byteLength, characterLength, compareUtf8 } from '../../src/util/utf8.ts';
-import { checkVersion, nextVersion, padVersion, spellings } from '../../src/model/version.ts';
+import { byteLength, countCharacters, compareUtf8 } from '../../src/util/utf8.ts';
+import { checkVersion, nextVersion, padVersion, listSpellings } from '../../src/model/version.ts';
 import { awsEnv, temporaryFolder } from '../end-to-end/backends.ts';
 import { anyText, textFrom } from '../format/secrets.ts';
 import { tableKeys } from '../support/dynamo.ts';
@@ -163,7 +163,7 @@ describe('what the library parses', () => {
         // However it was encoded, what this project writes of it is the same entry.
         const { stored: _, ...rewritten } = entry;
         expect(parseItem(encodeItem(entry))).toEqual(rewritten);
-        expect(digestAlgorithm(entry.digest ?? 'SHA256')).toBeDefined();
+        expect(findDigestAlgorithm(entry.digest ?? 'SHA256')).toBeDefined();
         if (entry.cipher === 'AES-256-GCM') {
           expect(entry.created).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
           expect(WRITTEN_DIGESTS).toContain(entry.digest);
@@ -196,12 +196,12 @@ describe('what the library parses', () => {
         fc.constant('9'.repeat(3000)),
       );
       await fuzz('versions', version, size(500, 100_000), async (version) => {
-        expect(characterLength(padVersion(version))).toBeGreaterThanOrEqual(19);
+        expect(countCharacters(padVersion(version))).toBeGreaterThanOrEqual(19);
         const checked = await refusing(['USAGE'], () => checkVersion(version));
         if (checked !== undefined) {
           expect(checked).toBe(version);
           expect(byteLength(padVersion(version))).toBeLessThanOrEqual(1024);
-          expect(new Set(spellings(version)).size).toBe(spellings(version).length);
+          expect(new Set(listSpellings(version)).size).toBe(listSpellings(version).length);
         }
         const next = await refusing(['VERSION_NOT_NUMERIC'], () => nextVersion('n', version));
         if (next === undefined) return;
@@ -227,7 +227,7 @@ describe('what the library parses', () => {
         async ([glob, name]) => {
           await refusing(['USAGE'], () => checkName(name));
           const short = await refusing(['USAGE'], () => checkGlob(glob));
-          if (short !== undefined) expect(matches(short, name)).toBe(naive(glob, name));
+          if (short !== undefined) expect(matchesGlob(short, name)).toBe(naive(glob, name));
         },
       );
     },

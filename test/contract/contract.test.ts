@@ -8,7 +8,7 @@ import type { MemoryItems } from '../../src/backend/memory/entry-store.ts';
 import { openMemory } from '../../src/backend/memory/index.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
 import type { Entry } from '../../src/model/entry.ts';
-import { itemSize, MAX_ITEM_BYTES } from '../../src/model/item.ts';
+import { measureItem, MAX_ITEM_BYTES } from '../../src/model/item.ts';
 import { type Aws, dynamoEngines, startAws, table } from '../support/aws.ts';
 import { putRaw, scanRaw } from '../support/dynamo.ts';
 import { describeEntryStore } from './entry-store.ts';
@@ -173,7 +173,7 @@ describe.each(dynamoEngines())('AWS on $name', ({ name, start }) => {
   if (name !== 'dynalite') {
     it('tells that a label makes an entry too large', async () => {
       const own = { ...entry, name: 'full' };
-      const room = MAX_ITEM_BYTES - itemSize({ ...own, contents: Buffer.of() });
+      const room = MAX_ITEM_BYTES - measureItem({ ...own, contents: Buffer.of() });
       await opened.entries.create({ ...own, contents: Buffer.alloc(room - 20) });
       await expect(opened.entries.moveLabel('full', 'live', own.version)).rejects.toMatchObject({
         code: 'TOO_LARGE',

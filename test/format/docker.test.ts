@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { docker } from '../../src/format/docker.ts';
 import { visible } from '../../src/format/visible.ts';
-import { reservedFor } from '../../src/model/variable-names.ts';
+import { describeReserved } from '../../src/model/variable-names.ts';
 import { dockerEnvironment, dockerMissing } from '../support/docker.ts';
 import { describeUnless } from '../support/needed.ts';
 import { seed } from '../support/seed.ts';
@@ -69,7 +69,7 @@ describe('docker', () => {
     let refused = 0;
     fc.assert(
       fc.property(name, held, (name, value) => {
-        fc.pre(reservedFor(name) === undefined);
+        fc.pre(describeReserved(name) === undefined);
         let envFile: string;
         try {
           envFile = docker(secrets([[name, value]]), { rawNames: true });

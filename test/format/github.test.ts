@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { github, githubExport } from '../../src/format/github.ts';
 import { visible } from '../../src/format/visible.ts';
-import { reservedFor } from '../../src/model/variable-names.ts';
+import { describeReserved } from '../../src/model/variable-names.ts';
 import { readGithubEnv, readMasks } from '../support/github.ts';
 import { anyText, numbered, refusal, secrets, textFrom } from './secrets.ts';
 
@@ -111,7 +111,7 @@ describe('github', () => {
     const name = fc.oneof(textFrom('a_.=< \t\n\r-é\u0085\ufeff:%#[', '<<', '::', '##['), anyText);
     fc.assert(
       fc.property(name, (name) => {
-        fc.pre(name !== '' && reservedFor(name) === undefined);
+        fc.pre(name !== '' && describeReserved(name) === undefined);
         let environment: string;
         try {
           ({ environment } = githubExport(secrets([[name, 'x']]), { rawNames: true }));

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { shell } from '../../src/format/shell.ts';
-import { reservedFor } from '../../src/model/variable-names.ts';
+import { describeReserved } from '../../src/model/variable-names.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { pty } from '../support/pty.ts';
 import { secrets } from './secrets.ts';
@@ -300,7 +300,7 @@ for (const one of SHELLS) {
       });
 
       it.each(one.found[payload])('%s would be, and is reserved', async (name) => {
-        expect(reservedFor(name)).toBeDefined();
+        expect(describeReserved(name)).toBeDefined();
         expect(await runIn(one, [name], payload)).toEqual([name]);
       });
     });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { digestAlgorithm, type Entry } from '../../src/model/entry.ts';
+import { findDigestAlgorithm, type Entry } from '../../src/model/entry.ts';
 import {
-  itemSize,
+  measureItem,
   parseHeader,
   parseItem,
   encodeItem,
@@ -190,7 +190,7 @@ describe('an original item is read as its writer reads it', () => {
     ['SHA3-256', 'sha3-256'],
   ])('with the digest %s', (digest, algorithm) => {
     expect(parseItem({ ...item, digest: { S: digest } }).digest).toBe(digest);
-    expect(digestAlgorithm(digest)).toBe(algorithm);
+    expect(findDigestAlgorithm(digest)).toBe(algorithm);
   });
 
   it('with a comment or digest that is NULL, a comment that is no text, or a digest that is empty: it has none', () => {
@@ -270,14 +270,14 @@ describe('the size of an item', () => {
     const names = 'nameversioncipherdigestcreatedkeycontentshmac'.length;
     const texts = 'n0000000000000000001AES-256-GCMSHA2562026-11-23T09:31:00Z'.length;
     const sealed = current.key.length + current.contents.length + current.hmac.length;
-    expect(itemSize(current)).toBe(names + texts + sealed);
-    expect(itemSize({ ...current, comment: 'ü🔑' })).toBe(
+    expect(measureItem(current)).toBe(names + texts + sealed);
+    expect(measureItem({ ...current, comment: 'ü🔑' })).toBe(
       names + texts + sealed + 'comment'.length + 6,
     );
   });
 
   it('of an original entry is that of its base64 and of its digits', () => {
     const names = 'nameversiondigestkeycontentshmac'.length;
-    expect(itemSize(original)).toBe(names + 1 + 19 + 6 + 8 + 16 + 64);
+    expect(measureItem(original)).toBe(names + 1 + 19 + 6 + 8 + 16 + 64);
   });
 });

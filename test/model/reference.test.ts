@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkContext } from '../../src/model/context.ts';
 import { CredstashError } from '../../src/errors.ts';
 import {
-  withSharedContext,
+  addSharedContext,
   isReference,
   parseReference,
   parseReferences,
@@ -152,10 +152,10 @@ describe('the pairs of a command line', () => {
 
   it('make no more than 8192 bytes with the name and its own pairs', () => {
     const reference = parseReference(`credstash://a?k=${'v'.repeat(8000)}`);
-    expect(() => withSharedContext(reference, { other: 'v'.repeat(300) })).toThrow(
+    expect(() => addSharedContext(reference, { other: 'v'.repeat(300) })).toThrow(
       usage('8192 bytes'),
     );
-    expect(() => withSharedContext(reference, { k: 'v'.repeat(8000) })).not.toThrow();
+    expect(() => addSharedContext(reference, { k: 'v'.repeat(8000) })).not.toThrow();
   });
 
   it('leave every malformed reference named by its place', () => {

@@ -8,7 +8,11 @@ import { docker } from '../../src/format/docker.ts';
 import { dotenv } from '../../src/format/dotenv.ts';
 import { github } from '../../src/format/github.ts';
 import { shell } from '../../src/format/shell.ts';
-import { reservedFor, ReservedVariable, refuseReserved } from '../../src/model/variable-names.ts';
+import {
+  describeReserved,
+  ReservedVariable,
+  refuseReserved,
+} from '../../src/model/variable-names.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { secrets } from '../format/secrets.ts';
 
@@ -77,7 +81,7 @@ const FREE =
 
 describe.each(Object.entries(RESERVED))('variables of %s', (_, names) => {
   it.each(words(names))('%s is reserved for every command that makes variables', (variable) => {
-    expect(reservedFor(variable)).toMatch(/^is a variable that [a-z, ]+$/);
+    expect(describeReserved(variable)).toMatch(/^is a variable that [a-z, ]+$/);
     const one = secrets({ [variable]: 'zQ7' });
     for (const format of [shell, docker, github]) {
       // What a format cannot hold anyway, it refuses before.
@@ -191,7 +195,7 @@ it('every setting of the AWS SDK that names a file, a folder, a server or a prof
     /(?:FILE|DIRECTORY|URI|URL|URLS|ENDPOINT|PROFILE|BUNDLE)$/.test(name),
   );
   expect(places.length).toBeGreaterThan(5);
-  expect(places.filter((name) => reservedFor(name) === undefined)).toEqual([]);
+  expect(places.filter((name) => describeReserved(name) === undefined)).toEqual([]);
 });
 
 it('every variable of our own is reserved', () => {
@@ -203,7 +207,7 @@ it('every variable of our own is reserved', () => {
       own.add(name);
   }
   expect(own.size).toBeGreaterThan(2);
-  expect([...own].filter((name) => reservedFor(name) === undefined)).toEqual([]);
+  expect([...own].filter((name) => describeReserved(name) === undefined)).toEqual([]);
 });
 
 /** What an interpreter's own help says that it reads, but for what changes no more than what it prints. */
@@ -227,7 +231,7 @@ for (const [[program, ...args], pattern, harmless] of HELPS) {
       const help = execFileSync(program, args, { encoding: 'utf8' });
       const all = [...help.matchAll(pattern)].map(([, name = '']) => name);
       expect(all.length).toBeGreaterThan(3);
-      const free = all.filter((name) => reservedFor(name) === undefined);
+      const free = all.filter((name) => describeReserved(name) === undefined);
       expect(free.filter((name) => !(harmless as readonly string[]).includes(name))).toEqual([]);
     });
   });
@@ -247,6 +251,6 @@ describeUnless(programMissing('git', '--version'), 'the programs that git runs',
       ),
     );
     expect(decides.length).toBeGreaterThan(15);
-    expect(decides.filter((name) => reservedFor(name) === undefined)).toEqual([]);
+    expect(decides.filter((name) => describeReserved(name) === undefined)).toEqual([]);
   });
 });

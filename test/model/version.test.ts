@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareUtf8 } from '../../src/util/utf8.ts';
-import { checkVersion, nextVersion, padVersion, spellings } from '../../src/model/version.ts';
+import { checkVersion, nextVersion, padVersion, listSpellings } from '../../src/model/version.ts';
 
 const USAGE = expect.objectContaining({ code: 'USAGE', exitStatus: 2 }) as Error;
 const NOT_NUMERIC = expect.objectContaining({
@@ -31,8 +31,8 @@ describe('padding [rule 3]', () => {
   });
 
   it('gives both spellings under which an entry may stand, the padded one first', () => {
-    expect(spellings('3')).toEqual(['0000000000000000003', '3']);
-    expect(spellings('0000000000000000003')).toEqual(['0000000000000000003']);
+    expect(listSpellings('3')).toEqual(['0000000000000000003', '3']);
+    expect(listSpellings('0000000000000000003')).toEqual(['0000000000000000003']);
   });
 });
 

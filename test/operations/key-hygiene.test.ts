@@ -23,7 +23,7 @@ import type { PutAllOptions } from '../../src/operations/put-all.ts';
 import type { Entry } from '../../src/model/entry.ts';
 import { encodeItem, type Item, type Attribute } from '../../src/model/item.ts';
 import { CredstashError, type ErrorCode } from '../../src/errors.ts';
-import { hmac, split } from '../../src/seal/data-key.ts';
+import { computeHmac, splitDataKey } from '../../src/seal/data-key.ts';
 import { FORMATS } from '../../src/seal/formats.ts';
 import { encodeHeader } from '../../src/seal/gcm-hmac.ts';
 
@@ -228,7 +228,7 @@ async function wrongTag(entry: Entry): Promise<Partial<Entry>> {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(contents.length);
   const parts = [encodeHeader(entry), length, contents];
-  const right = hmac(entry.digest ?? '', split(dataKey).hmacKey, parts);
+  const right = computeHmac(entry.digest ?? '', splitDataKey(dataKey).hmacKey, parts);
   dataKey.fill(0);
   return { contents, hmac: right };
 }

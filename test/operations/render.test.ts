@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { CredstashError } from '../../src/errors.ts';
 import { fillTemplate, parseTemplate } from '../../src/operations/render.ts';
-import { textOf } from '../../src/util/utf8.ts';
+import { decodeUtf8 } from '../../src/util/utf8.ts';
 import { anyText, examples, textFrom } from '../format/secrets.ts';
 import { describeWithPython, python } from '../support/python.ts';
 
@@ -282,7 +282,7 @@ describe('whatever a template is', () => {
         } catch (error) {
           if (!(error instanceof CredstashError)) throw error;
           expect(error.code).toBe('USAGE');
-          const lines = textOf(any)
+          const lines = decodeUtf8(any)
             ?.replace(/^\ufeff/, '')
             .split('\n');
           for (const { name } of error.failures) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { checkContext } from '../../src/model/context.ts';
 import type { Cipher } from '../../src/model/entry.ts';
 import { parseItem } from '../../src/model/item.ts';
-import { FORMATS, type Sealing } from '../../src/seal/formats.ts';
+import { FORMATS, type Seal } from '../../src/seal/formats.ts';
 
 /** An item in DynamoDB JSON, with B in base64. */
 export type JsonItem = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
@@ -39,7 +39,7 @@ export const originals = (load('credstash-1.17.1.json') as { items: OriginalVect
 export const ports = (load('ports.json') as { items: OriginalVector[] }).items;
 
 /** How each format seals and opens. */
-export const SEALS: Readonly<Record<Cipher, Sealing>> = {
+export const SEALS: Readonly<Record<Cipher, Seal>> = {
   'AES-256-GCM': await FORMATS['AES-256-GCM'].load(),
   'AES-256-CTR': await FORMATS['AES-256-CTR'].load(),
 };

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { bareFault } from '../../util/system-faults.ts';
+import { stripFault } from '../../util/system-faults.ts';
 
 /** The settings of one section. A setting inside a nested block is named `BLOCK.NAME`, such as `dynamodb.endpoint_url`. */
 export type Section = Readonly<Record<string, string>>;
@@ -77,7 +77,7 @@ function readText(path: string, unreadable: UnreadableFile[]): string {
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
     if (!['ENOENT', 'ENOTDIR'].includes(code)) {
-      unreadable.push({ path, code, fault: bareFault(error) });
+      unreadable.push({ path, code, fault: stripFault(error) });
     }
     return '';
   }

@@ -14,8 +14,8 @@ import {
   failedStep,
   versionsStep,
 } from '../diagnosis.ts';
-import { shortVersion } from '../../model/version.ts';
-import { RESTORE } from './errors.ts';
+import { unpadVersion } from '../../model/version.ts';
+import { RESTORE_HINT } from './errors.ts';
 import { unwrapStored } from './key-service.ts';
 import { DRAFT, type Vault } from './vault.ts';
 
@@ -38,23 +38,24 @@ export async function* checkVault(vault: Vault, options: CheckOptions): Checks {
     yield failedStep('vault', checked);
     return { keys: false, entries: false };
   }
-  yield okStep('vault', `${folder}, ${ownershipOf(folder)}`);
+  yield okStep('vault', `${folder}, ${describeOwnership(folder)}`);
 
   const length = await attempt(() => vault.checkKeyFile(), signal);
   yield length instanceof CredstashError
     ? failedStep(KEY, length)
-    : okStep(KEY, `${length} bytes, of mode ${modeOf(join(folder, 'master.key'))}`);
+    : okStep(KEY, `${length} bytes, of mode ${readMode(join(folder, 'master.key'))}`);
 
-  const count = yield* database(vault, signal);
+  const count = yield* checkDatabase(vault, signal);
   const entries = count !== undefined;
-  const keys = !(length instanceof CredstashError) && (yield* masterKey(vault, count, options));
+  const keys =
+    !(length instanceof CredstashError) && (yield* checkMasterKey(vault, count, options));
   // Last: to open the database undoes what a writer left that was cut short.
-  yield* files(vault, write);
+  yield* checkFiles(vault, write);
   return { keys, entries };
 }
 
 /** Whether the master key can be used: in a vault with check value it is the vault's own. */
-async function* masterKey(
+async function* checkMasterKey(
   vault: Vault,
   count: number | undefined,
   { context, signal }: CheckOptions,
@@ -66,12 +67,12 @@ async function* masterKey(
     return false;
   }
   if (vault.isKeyProven) yield okStep(KEY, 'it is the one that this vault was made with');
-  if (count > 0) yield* storedEntry(vault, context, signal);
+  if (count > 0) yield* checkStoredEntry(vault, context, signal);
   return true;
 }
 
 /** Opens one stored entry, whichever opens first. */
-async function* storedEntry(
+async function* checkStoredEntry(
   vault: Vault,
   pairs: Context,
   signal: AbortSignal | undefined,
@@ -81,7 +82,7 @@ async function* storedEntry(
   if (found instanceof CredstashError) yield failedStep(title, found);
   else if (found) {
     const { entry, dataKey } = found;
-    const which = `version ${shortVersion(entry.version)} of ${entry.name}`;
+    const which = `version ${unpadVersion(entry.version)} of ${entry.name}`;
     const opened = await attempt(async () => {
       try {
         const { open } = await FORMATS[entry.cipher].load();
@@ -107,7 +108,7 @@ async function* storedEntry(
 }
 
 /** Whether the database is whole: how many entries it has, or undefined. */
-async function* database(
+async function* checkDatabase(
   vault: Vault,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Step, number | undefined> {
@@ -147,7 +148,7 @@ async function* database(
   const { version, schema, damage, entries, names, unpadded } = found;
   if (damage.length > 0) {
     const error = new CredstashError('INTEGRITY', `it is damaged: ${damage.join('; ')}`, {
-      hint: RESTORE,
+      hint: RESTORE_HINT,
     });
     yield failedStep(title, error);
     return undefined;
@@ -158,9 +159,9 @@ async function* database(
   return entries;
 }
 
-function* files({ folder }: Vault, write: boolean): Generator<Step> {
+function* checkFiles({ folder }: Vault, write: boolean): Generator<Step> {
   const path = join(folder, 'vault.db');
-  const mode = modeOf(path);
+  const mode = readMode(path);
   // Windows has no such bits.
   if (process.platform !== 'win32' && !mode.endsWith('00')) {
     const found = `${path} is of mode ${mode}: nobody else reaches it, but a copy of it would be open to others`;
@@ -195,14 +196,14 @@ function isWritable(path: string): boolean {
 }
 
 /** What `Vault.check` has made sure of. */
-function ownershipOf(folder: string): string {
+function describeOwnership(folder: string): string {
   // Windows has no such owners and modes.
   const user = process.geteuid?.();
   if (user === undefined) return 'closed to others if its access list says so';
-  return `yours (user ${user}), of mode ${modeOf(folder)}: no other user but root can open it`;
+  return `yours (user ${user}), of mode ${readMode(folder)}: no other user but root can open it`;
 }
 
 /** As chmod has it. */
-function modeOf(path: string): string {
+function readMode(path: string): string {
   return (statSync(path).mode & 0o777).toString(8);
 }

@@ -9,9 +9,9 @@ import {
   versionNotFound,
 } from '../entry-store.ts';
 import { CredstashError } from '../../errors.ts';
-import { textOf } from '../../util/utf8.ts';
+import { decodeUtf8 } from '../../util/utf8.ts';
 import { inTransaction, type Row, type Value } from './sqlite.ts';
-import { RESTORE } from './errors.ts';
+import { RESTORE_HINT } from './errors.ts';
 import type { Vault } from './vault.ts';
 
 // Over 250 lines: every method of EntryStore, each a transaction or a query of SQLite.
@@ -54,7 +54,7 @@ export class LocalEntryStore implements EntryStore {
   }
 
   create(entry: Entry): Promise<void> {
-    return this.#settle(() => {
+    return this.#run(() => {
       this.#vault.addKeyCheck();
       const changed = this.#vault.withDatabase((database) =>
         database.run(
@@ -68,7 +68,7 @@ export class LocalEntryStore implements EntryStore {
   }
 
   replace(entry: Entry, was: Entry): Promise<void> {
-    return this.#settle(() => {
+    return this.#run(() => {
       this.#vault.addKeyCheck();
       const changed = this.#vault.withDatabase((database) =>
         database.run(
@@ -83,7 +83,7 @@ export class LocalEntryStore implements EntryStore {
   }
 
   renumber(entry: Entry, was: Entry): Promise<void> {
-    return this.#settle(() => {
+    return this.#run(() => {
       const changed = this.#vault.withDatabase((database) =>
         database.run(
           `UPDATE OR IGNORE entries SET ${COLUMNS.map((column) => `${column} = ?`).join()}
@@ -100,7 +100,7 @@ export class LocalEntryStore implements EntryStore {
   }
 
   has(name: string, version: string): Promise<boolean> {
-    return this.#settle(() => this.#exists(name, version));
+    return this.#run(() => this.#exists(name, version));
   }
 
   #exists(name: string, version: string): boolean {
@@ -108,21 +108,21 @@ export class LocalEntryStore implements EntryStore {
   }
 
   latest(name: string): Promise<Entry | undefined> {
-    return this.#settle(() => {
+    return this.#run(() => {
       const [row] = this.#select(COLUMNS, 'name = ? ORDER BY entries.version DESC LIMIT 1', name);
       return row && parseItem(toItem(row));
     });
   }
 
   newestHeader(name: string): Promise<EntryHeader | undefined> {
-    return this.#settle(() => {
+    return this.#run(() => {
       const [row] = this.#select(HEADER, 'name = ? ORDER BY entries.version DESC LIMIT 1', name);
       return row && parseHeader(toItem(row));
     });
   }
 
   get(name: string, version: string): Promise<Entry | undefined> {
-    return this.#settle(() => {
+    return this.#run(() => {
       const [row] = this.#select(COLUMNS, 'name = ? AND version = ?', name, version);
       return row && parseItem(toItem(row));
     });
@@ -151,7 +151,7 @@ export class LocalEntryStore implements EntryStore {
     version: string,
     { unlabelled = false }: { readonly unlabelled?: boolean } = {},
   ): Promise<boolean> {
-    return this.#settle(() => {
+    return this.#run(() => {
       const labels = this.#vault.hasLabels() ? 'labels' : 'NULL';
       const condition = unlabelled ? ` AND ${labels} IS NULL` : '';
       return (
@@ -167,7 +167,7 @@ export class LocalEntryStore implements EntryStore {
   }
 
   getByLabel(name: string, label: string): Promise<Entry | undefined> {
-    return this.#settle(() => {
+    return this.#run(() => {
       if (!this.#vault.hasLabels()) return undefined;
       const rows = this.#select(COLUMNS, 'name = ? AND instr(labels, ?) > 0', name, ` ${label} `);
       if (rows.length > 1) throw severalLabelled(name, label, this.location);
@@ -176,7 +176,7 @@ export class LocalEntryStore implements EntryStore {
   }
 
   moveLabel(name: string, label: string, version: string | undefined): Promise<string[]> {
-    return this.#settle(() => {
+    return this.#run(() => {
       this.#vault.addLabels();
       const mark = ` ${label} `;
       return this.#vault.withDatabase((database) =>
@@ -187,7 +187,7 @@ export class LocalEntryStore implements EntryStore {
             mark,
             name,
           );
-          if (version !== undefined && !rows.some((row) => versionOf(row) === version)) {
+          if (version !== undefined && !rows.some((row) => readVersion(row) === version)) {
             throw versionNotFound(name, version, this.location);
           }
           database.run(
@@ -204,14 +204,14 @@ export class LocalEntryStore implements EntryStore {
               version,
             );
           }
-          return rows.filter((row) => row['has'] === 1).map(versionOf);
+          return rows.filter((row) => row['has'] === 1).map(readVersion);
         }),
       );
     });
   }
 
-  #settle<T>(work: () => T): Promise<T> {
-    return callNow(work, this.#signal);
+  #run<T>(work: () => T): Promise<T> {
+    return runAsPromise(work, this.#signal);
   }
 
   /**
@@ -227,9 +227,7 @@ export class LocalEntryStore implements EntryStore {
     const after = `${where} AND entries.rowid > CAST(? AS INTEGER) ORDER BY entries.rowid LIMIT ?`;
     let last = -(2n ** 63n);
     for (;;) {
-      const rows = await this.#settle(() =>
-        this.#select(columns, after, ...bind, String(last), page),
-      );
+      const rows = await this.#run(() => this.#select(columns, after, ...bind, String(last), page));
       for (const row of rows) {
         const rowid = BigInt(String(row['rowid']));
         if (rowid <= last) throw this.#unordered();
@@ -246,7 +244,7 @@ export class LocalEntryStore implements EntryStore {
       'INTEGRITY',
       `${this.location} is damaged: its rows are not in order`,
       {
-        hint: RESTORE,
+        hint: RESTORE_HINT,
       },
     );
   }
@@ -271,7 +269,7 @@ export class LocalEntryStore implements EntryStore {
  *
  * @param signal when it is aborted, nothing is called, and its reason rejects
  */
-export function callNow<T>(call: () => T, signal?: AbortSignal): Promise<T> {
+export function runAsPromise<T>(call: () => T, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve) => {
     signal?.throwIfAborted();
     resolve(call());
@@ -288,8 +286,8 @@ function toColumns(entry: Entry): Value[] {
 }
 
 /** It comes as its bytes: see `#select`. */
-function versionOf({ version }: Row): string {
-  return (version instanceof Uint8Array ? textOf(version) : undefined) ?? '';
+function readVersion({ version }: Row): string {
+  return (version instanceof Uint8Array ? decodeUtf8(version) : undefined) ?? '';
 }
 
 function toItem(row: Row): Record<string, unknown> {
@@ -298,12 +296,13 @@ function toItem(row: Row): Record<string, unknown> {
     const value = row[column];
     if (!(value instanceof Uint8Array)) continue;
     const type = row[`${column}_is`];
-    const text = type === 'text' ? textOf(value) : undefined;
+    const text = type === 'text' ? decodeUtf8(value) : undefined;
     if (type === 'blob') attributes[column] = { B: value };
     // A number, or text that is not UTF-8: the attribute exists, with a type that no attribute of an entry has.
     else attributes[column] = text === undefined ? {} : { S: text };
   }
   const labels = row['labels'];
-  if (labels instanceof Uint8Array) attributes['labels'] = { SS: textOf(labels)?.split(' ') ?? [] };
+  if (labels instanceof Uint8Array)
+    attributes['labels'] = { SS: decodeUtf8(labels)?.split(' ') ?? [] };
   return attributes;
 }

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { canOpen, FEW_FILES_HINT } from '../../util/system-faults.ts';
+import { canOpenFiles, FEW_FILES_HINT } from '../../util/system-faults.ts';
 import { SqliteError } from './sqlite.ts';
 
 /** The hint for a vault that is damaged. */
-export const RESTORE = 'restore its files from a backup';
+export const RESTORE_HINT = 'restore its files from a backup';
 
 /** Whether `error` is of the system and has one of `codes`. */
 export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
@@ -15,11 +15,11 @@ export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.Err
  * Runs `use` on the vault in `folder`: the one translation of what SQLite or the file system refuses into the
  * project's errors, by its code.
  */
-export function access<T>(folder: string, use: () => T): T {
+export function withVaultErrors<T>(folder: string, use: () => T): T {
   try {
     return use();
   } catch (cause) {
-    if (cause instanceof SqliteError) throw fromSqlite(folder, cause);
+    if (cause instanceof SqliteError) throw translateSqliteError(folder, cause);
     if (isErrno(cause, 'EMFILE', 'ENFILE')) throw tooManyFiles(folder, cause);
     if (isErrno(cause, 'EROFS')) {
       throw new CredstashError(
@@ -76,7 +76,7 @@ function noSpace(folder: string, cause: unknown): CredstashError {
   });
 }
 
-function fromSqlite(folder: string, cause: SqliteError): CredstashError {
+function translateSqliteError(folder: string, cause: SqliteError): CredstashError {
   switch (cause.extendedCode) {
     case 264: // SQLITE_READONLY_RECOVERY
     case 776: // SQLITE_READONLY_ROLLBACK
@@ -102,7 +102,7 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
       });
     case 14: // SQLITE_CANTOPEN
       // SQLite does not say why: the database, or its journal.
-      if (!canOpen(2)) throw tooManyFiles(folder, cause);
+      if (!canOpenFiles(2)) throw tooManyFiles(folder, cause);
       return new CredstashError('VAULT_PERMISSIONS', `the vault ${folder} cannot be opened`, {
         hint: 'its folder and its files must be yours; one of an earlier release must be opened once where it can be written',
         cause,
@@ -111,7 +111,7 @@ function fromSqlite(folder: string, cause: SqliteError): CredstashError {
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
       return new CredstashError('INTEGRITY', `the vault ${folder} is damaged: ${cause.message}`, {
-        hint: RESTORE,
+        hint: RESTORE_HINT,
         cause,
       });
     case 13: // SQLITE_FULL

@@ -1,4 +1,4 @@
-import { hmac } from '../../seal/data-key.ts';
+import { computeHmac } from '../../seal/data-key.ts';
 import { utf8 } from '../../util/utf8.ts';
 
 /** What HKDF calls info, and its counter of the first and only block. */
@@ -13,6 +13,6 @@ const INFO = Buffer.concat([utf8('credstash vault key check 1'), Uint8Array.of(1
  * bytes, and cannot find the key by it. The classic check value, a block of zeros under AES, must not be published: it is the
  * hash key of GCM (NIST SP 800-38D, 7.1).
  */
-export function keyCheck(masterKey: Uint8Array): Uint8Array {
-  return hmac('SHA256', masterKey, [INFO]);
+export function deriveKeyCheck(masterKey: Uint8Array): Uint8Array {
+  return computeHmac('SHA256', masterKey, [INFO]);
 }

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { DATA_KEY_BYTES } from '../../model/data-key.ts';
 import { unwrapKey, wrapKey } from '../../seal/wrap-key.ts';
-import { type Context, encodeContext, pairsOf } from '../../model/context.ts';
+import { type Context, encodeContext, unbindName } from '../../model/context.ts';
 import type { Entry } from '../../model/entry.ts';
 import { CredstashError } from '../../errors.ts';
 import { FORMATS } from '../../seal/formats.ts';
 import type { Found } from '../entry-store.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
-import { LocalEntryStore, callNow } from './entry-store.ts';
+import { LocalEntryStore, runAsPromise } from './entry-store.ts';
 import type { Vault } from './vault.ts';
 
 /** Wraps data keys under a vault's master key. */
@@ -15,16 +15,16 @@ export class LocalKeyService implements KeyService {
   readonly #vault: Vault;
   readonly #signal: AbortSignal | undefined;
   /** The pairs that no stored entry could be opened with. */
-  readonly #tried: Set<string>;
+  readonly #failedPairs: Set<string>;
 
-  constructor(vault: Vault, signal?: AbortSignal, tried = new Set<string>()) {
+  constructor(vault: Vault, signal?: AbortSignal, failedPairs = new Set<string>()) {
     this.#vault = vault;
     this.#signal = signal;
-    this.#tried = tried;
+    this.#failedPairs = failedPairs;
   }
 
   withSignal(signal: AbortSignal): KeyService {
-    return new LocalKeyService(this.#vault, signal, this.#tried);
+    return new LocalKeyService(this.#vault, signal, this.#failedPairs);
   }
 
   warmUp(): void {
@@ -33,7 +33,7 @@ export class LocalKeyService implements KeyService {
 
   async generate(context: Context): Promise<DataKey> {
     await this.#proveKey(context);
-    return this.#settle(() => {
+    return this.#run(() => {
       const plaintext = randomBytes(DATA_KEY_BYTES);
       try {
         return { plaintext, wrapped: this.#wrap(plaintext, context) };
@@ -45,17 +45,17 @@ export class LocalKeyService implements KeyService {
   }
 
   unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
-    return this.#settle(() => this.#unwrap(wrapped, context));
+    return this.#run(() => this.#unwrap(wrapped, context));
   }
 
   async wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array> {
     await this.#proveKey(context);
-    return this.#settle(() => this.#wrap(plaintext, context));
+    return this.#run(() => this.#wrap(plaintext, context));
   }
 
   async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
     await this.#proveKey(context);
-    return this.#settle(() => {
+    return this.#run(() => {
       const plaintext = this.#unwrap(wrapped, context);
       try {
         return this.#wrap(plaintext, context);
@@ -65,8 +65,8 @@ export class LocalKeyService implements KeyService {
     });
   }
 
-  #settle<T>(work: () => T): Promise<T> {
-    return callNow(work, this.#signal);
+  #run<T>(work: () => T): Promise<T> {
+    return runAsPromise(work, this.#signal);
   }
 
   #wrap(plaintext: Uint8Array, context: Context): Uint8Array {
@@ -85,14 +85,14 @@ export class LocalKeyService implements KeyService {
    * pairs: nobody can tell, and the write goes on without.
    */
   async #proveKey(context: Context): Promise<void> {
-    const pairs = pairsOf(context);
+    const pairs = unbindName(context);
     const id = Buffer.from(encodeContext(pairs)).toString('base64');
-    await this.#settle(() => this.#vault.masterKey());
-    if (this.#vault.isKeyProven || this.#tried.has(id)) return;
+    await this.#run(() => this.#vault.masterKey());
+    if (this.#vault.isKeyProven || this.#failedPairs.has(id)) return;
     const stored = await unwrapStored(this.#vault, pairs, this.#signal);
     stored?.dataKey.fill(0);
     if (stored) this.#vault.proveKey();
-    else this.#tried.add(id);
+    else this.#failedPairs.add(id);
   }
 }
 
@@ -110,7 +110,7 @@ export async function unwrapStored(
   const noPairs: Context = {};
   for await (const found of new LocalEntryStore(vault, signal).scan()) {
     for (const each of [noPairs, pairs]) {
-      const wrapped = wrappedOf(found, each);
+      const wrapped = readWrappedKey(found, each);
       const dataKey = wrapped && unwrapKey(vault.masterKey(), wrapped.entry.key, wrapped.context);
       if (dataKey) return { entry: wrapped.entry, dataKey };
     }
@@ -119,7 +119,10 @@ export async function unwrapStored(
 }
 
 /** An entry and the context of its data key; undefined if it is broken, or cannot have been put with these pairs. */
-function wrappedOf(found: Found, pairs: Context): { entry: Entry; context: Context } | undefined {
+function readWrappedKey(
+  found: Found,
+  pairs: Context,
+): { entry: Entry; context: Context } | undefined {
   try {
     const entry = found.read();
     return { entry, context: FORMATS[entry.cipher].context(pairs, entry.name) };

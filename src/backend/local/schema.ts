@@ -1,6 +1,6 @@
 import { CredstashError } from '../../errors.ts';
 import { type Database, inTransaction, type Row } from './sqlite.ts';
-import { RESTORE } from './errors.ts';
+import { RESTORE_HINT } from './errors.ts';
 
 /*
  * The tables of a vault. Its version, SQLite's `user_version`, grows by one with each change; a vault of a later version is
@@ -49,7 +49,7 @@ export function createSchema(database: Database, keyCheck: Uint8Array): void {
 /** Makes room for labels in a vault of version 1, unless somebody else has done it meanwhile. */
 export function addLabels(database: Database): void {
   inTransaction(database, () => {
-    if (versionOf(database) >= WITH_LABELS) return;
+    if (readSchemaVersion(database) >= WITH_LABELS) return;
     addLabelsColumn(database);
     database.exec(`PRAGMA user_version = ${WITH_LABELS}`);
   });
@@ -62,7 +62,7 @@ export function addLabels(database: Database): void {
  */
 export function addKeyCheck(database: Database, keyCheck: Uint8Array, ifEmpty: boolean): void {
   inTransaction(database, () => {
-    const version = versionOf(database);
+    const version = readSchemaVersion(database);
     if (version >= WITH_KEY_CHECK) return;
     if (ifEmpty && database.all('SELECT 1 FROM entries LIMIT 1').length > 0) return;
     if (version < WITH_LABELS) addLabelsColumn(database);
@@ -83,19 +83,19 @@ function addLabelsColumn(database: Database): void {
 }
 
 /** The version of a vault's tables. */
-export function versionOf(database: Database): number {
+export function readSchemaVersion(database: Database): number {
   return Number(database.all('PRAGMA user_version')[0]?.['user_version']);
 }
 
 /** The check value of a vault of version 3. @throws CredstashError INTEGRITY if it is damaged */
-export function keyCheckOf(database: Database, folder: string): Uint8Array {
+export function readKeyCheck(database: Database, folder: string): Uint8Array {
   const rows = database.all('SELECT CAST(value AS BLOB) value FROM key_check LIMIT 2');
   const value = rows[0]?.['value'];
   if (rows.length === 1 && value instanceof Uint8Array) return value;
   throw new CredstashError(
     'INTEGRITY',
     `the vault ${folder} is damaged: it has ${rows.length === 0 ? 'no check value' : 'several check values'} of its master key`,
-    { hint: RESTORE },
+    { hint: RESTORE_HINT },
   );
 }
 
@@ -110,7 +110,7 @@ export function checkSchema(database: Database, folder: string): number {
   const found = inTransaction(
     database,
     () => ({
-      version: versionOf(database),
+      version: readSchemaVersion(database),
       encoding: database.all('PRAGMA encoding')[0]?.['encoding'],
       // As bytes, because libsql ends the process on a text that is not UTF-8.
       rows: database.all(
@@ -127,12 +127,13 @@ export function checkSchema(database: Database, folder: string): number {
       `the vault ${folder} has schema ${found.version}, this credstash knows ${SCHEMA_VERSION}`,
     );
   }
-  const objects = found.rows.map(objectOf);
-  const isKnown = (object: SchemaObject): boolean => expected.some((each) => same(each, object));
+  const objects = found.rows.map(toSchemaObject);
+  const isKnown = (object: SchemaObject): boolean =>
+    expected.some((each) => isSameObject(each, object));
   const strange = objects
     .filter((object) => !isKnown(object))
     .map(([type, name]) => `${type} ${name}`);
-  const isWhole = expected.every((each) => objects.some((object) => same(each, object)));
+  const isWhole = expected.every((each) => objects.some((object) => isSameObject(each, object)));
   if (isWhole && objects.length === expected.length && found.encoding === 'UTF-8') {
     return found.version;
   }
@@ -141,14 +142,14 @@ export function checkSchema(database: Database, folder: string): number {
     strange.length === 0
       ? `the vault ${folder} is damaged: its tables are not those of schema ${found.version}`
       : `the vault ${folder} holds what credstash did not make: ${strange.join(', ')}`,
-    { hint: `${RESTORE}, and do not trust it until you know who wrote to it` },
+    { hint: `${RESTORE_HINT}, and do not trust it until you know who wrote to it` },
   );
 }
 
 /** More than any vault has. */
 const MAX_OBJECTS = 8;
 
-function objectOf(row: Row): SchemaObject {
+function toSchemaObject(row: Row): SchemaObject {
   const text = (column: string): string => {
     const bytes = row[column];
     return bytes instanceof Uint8Array ? Buffer.from(bytes).toString() : '';
@@ -157,10 +158,10 @@ function objectOf(row: Row): SchemaObject {
 }
 
 /** White space means nothing in SQL. */
-function same(one: SchemaObject, other: SchemaObject): boolean {
-  return one.every((each, i) => compact(each) === compact(other[i] ?? ''));
+function isSameObject(one: SchemaObject, other: SchemaObject): boolean {
+  return one.every((each, i) => collapseSpaces(each) === collapseSpaces(other[i] ?? ''));
 }
 
-function compact(sql: string): string {
+function collapseSpaces(sql: string): string {
   return sql.replace(/\s+/g, ' ').replace(/\( | (?=\))/g, (match) => match.trim());
 }

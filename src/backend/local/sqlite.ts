@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { CredstashError } from '../../errors.ts';
-import { canOpen } from '../../util/system-faults.ts';
+import { canOpenFiles } from '../../util/system-faults.ts';
 
 /*
  * The one file that knows which SQLite this is: `node:sqlite` where the runtime has it without a flag
@@ -55,20 +55,21 @@ interface Driver {
 export function openDatabase(path: string): Database {
   const Driver = loadDriver();
   // libsql gives no code for a file that it cannot open: SQLITE_CANTOPEN.
-  const driver = guard(() => new Driver(path), 14);
-  guard(() => {
+  const driver = withSqliteError(() => new Driver(path), 14);
+  withSqliteError(() => {
     driver.enableDefensive?.(true);
     driver.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0');
   });
   return {
     exec: (sql) => {
-      guard(() => {
+      withSqliteError(() => {
         driver.exec(sql);
       });
     },
-    run: (sql, ...values) => guard(() => Number(driver.prepare(sql).run(...values).changes)),
+    run: (sql, ...values) =>
+      withSqliteError(() => Number(driver.prepare(sql).run(...values).changes)),
     all: (sql, ...values) =>
-      guard(() => (driver.prepare(sql).all(...values) as RawRow[]).map(bytes)),
+      withSqliteError(() => (driver.prepare(sql).all(...values) as RawRow[]).map(toUint8Arrays)),
     close: () => {
       driver.close();
     },
@@ -104,7 +105,7 @@ export function inTransaction<T>(
 type RawRow = Record<string, Value | ArrayBuffer>;
 
 // libsql gives blobs as ArrayBuffer.
-function bytes(row: RawRow): Row {
+function toUint8Arrays(row: RawRow): Row {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [
       name,
@@ -114,10 +115,10 @@ function bytes(row: RawRow): Row {
 }
 
 function loadDriver(): new (path: string) => Driver {
-  return builtin() ?? libsql();
+  return loadNodeSqlite() ?? loadLibsql();
 }
 
-function builtin(): (new (path: string) => Driver) | undefined {
+function loadNodeSqlite(): (new (path: string) => Driver) | undefined {
   // Loading it prints an ExperimentalWarning on Node 22 and 24. It is emitted while this call runs, and
   // nothing else runs meanwhile.
   const emitWarning = process.emitWarning.bind(process);
@@ -134,8 +135,8 @@ function builtin(): (new (path: string) => Driver) | undefined {
 /** What libsql opens when it is loaded and opens a database. With less it ends the process in a panic. */
 const LIBSQL_FILES = 7;
 
-function libsql(): new (path: string) => Driver {
-  if (!canOpen(LIBSQL_FILES)) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+function loadLibsql(): new (path: string) => Driver {
+  if (!canOpenFiles(LIBSQL_FILES)) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
   try {
     return createRequire(import.meta.url)('libsql') as new (path: string) => Driver;
   } catch (cause) {
@@ -160,7 +161,7 @@ function libsql(): new (path: string) => Driver {
   }
 }
 
-function guard<T>(call: () => T, otherwise = 0): T {
+function withSqliteError<T>(call: () => T, otherwise = 0): T {
   try {
     return call();
   } catch (error) {

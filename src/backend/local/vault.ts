@@ -10,20 +10,20 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { equal } from '../../seal/data-key.ts';
+import { constantTimeEqual } from '../../seal/data-key.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { makeFolders } from '../../util/make-folders.ts';
 import { type Database, openDatabase, SqliteError } from './sqlite.ts';
-import { access } from './errors.ts';
+import { withVaultErrors } from './errors.ts';
 import { expectPrivateFolder, hasOwnFile, openOwnDatabase, readPrivateFile } from './files.ts';
-import { keyCheck } from './key-check.ts';
+import { deriveKeyCheck } from './key-check.ts';
 import {
   addKeyCheck,
   addLabels,
   checkSchema,
   createSchema,
-  keyCheckOf,
-  versionOf,
+  readKeyCheck,
+  readSchemaVersion,
   WITH_KEY_CHECK,
   WITH_LABELS,
 } from './schema.ts';
@@ -32,7 +32,7 @@ import {
 
 const MASTER_KEY_BYTES = 32;
 
-/** What `#place` fills, and SQLite's own file beside it. */
+/** What `#createFile` fills, and SQLite's own file beside it. */
 export const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
 
 /** SQLite waits in one go, and nothing else runs meanwhile. */
@@ -80,21 +80,21 @@ export class Vault {
    *   vault that cannot be used
    */
   setup(): boolean {
-    return access(this.folder, () => {
-      const isMade = this.#ready(true);
+    return withVaultErrors(this.folder, () => {
+      const isCreated = this.#ensureFiles(true);
       this.masterKey();
-      return isMade;
+      return isCreated;
     });
   }
 
   /** Checks that the vault exists, and is closed to others. @throws CredstashError VAULT_NOT_FOUND, VAULT_PERMISSIONS, KEY_NOT_FOUND */
   check(): void {
-    access(this.folder, () => this.#ready(false));
+    withVaultErrors(this.folder, () => this.#ensureFiles(false));
   }
 
   /** The open database, on which `use` runs. @throws CredstashError for what goes wrong with the file */
   withDatabase<T>(use: (database: Database) => T): T {
-    return access(this.folder, () => {
+    return withVaultErrors(this.folder, () => {
       this.#database ??= this.#open();
       return use(this.#database);
     });
@@ -102,7 +102,7 @@ export class Vault {
 
   /** Whether there is a column of labels. */
   hasLabels(): boolean {
-    return this.#has(WITH_LABELS);
+    return this.#hasSchema(WITH_LABELS);
   }
 
   /** Makes room for labels. */
@@ -130,24 +130,24 @@ export class Vault {
    */
   addKeyCheck(): void {
     const key = this.masterKey();
-    if (!this.#has(WITH_KEY_CHECK)) {
+    if (!this.#hasSchema(WITH_KEY_CHECK)) {
       this.withDatabase((database) => {
-        addKeyCheck(database, keyCheck(key), !this.#isKeyProven);
+        addKeyCheck(database, deriveKeyCheck(key), !this.#isKeyProven);
       });
     }
     this.#checkKey(key);
   }
 
   /** Whether the schema is of `version` or a later one. Another process may have changed it since this one opened the vault. */
-  #has(version: number): boolean {
+  #hasSchema(version: number): boolean {
     return this.withDatabase((database) => {
-      if (this.#version < version) this.#version = versionOf(database);
+      if (this.#version < version) this.#version = readSchemaVersion(database);
       return this.#version >= version;
     });
   }
 
   #open(): Database {
-    this.#ready(this.#create);
+    this.#ensureFiles(this.#create);
     const database = openOwnDatabase(this.#path('vault.db'), openDatabase);
     try {
       // FULL: a write is on the disk before it is reported. Deleted entries are overwritten, not just let go
@@ -156,7 +156,7 @@ export class Vault {
         `PRAGMA busy_timeout = ${this.#busyMs}; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;`,
       );
       this.#version = checkSchema(database, this.folder);
-      leaveWal(database);
+      turnOffWal(database);
       return database;
     } catch (error) {
       database.close();
@@ -170,10 +170,10 @@ export class Vault {
    * @throws CredstashError KEY_UNUSABLE if it has another length, VAULT_KEY_MISMATCH if it is the key of another vault
    */
   masterKey(): Uint8Array {
-    return access(this.folder, () => {
+    return withVaultErrors(this.folder, () => {
       if (!this.#masterKey) {
         // Opens the vault, and creates it if it may.
-        this.#has(WITH_KEY_CHECK);
+        this.#hasSchema(WITH_KEY_CHECK);
         const key = this.#readKey();
         try {
           this.#checkKey(key);
@@ -189,7 +189,7 @@ export class Vault {
 
   /** The length of the master key's file. @throws CredstashError as `masterKey` does, unless it is another vault's */
   checkKeyFile(): number {
-    return access(this.folder, () => {
+    return withVaultErrors(this.folder, () => {
       const key = this.#readKey();
       key.fill(0);
       return key.length;
@@ -210,9 +210,9 @@ export class Vault {
   }
 
   #checkKey(key: Uint8Array): void {
-    if (this.#isKeyProven || !this.#has(WITH_KEY_CHECK)) return;
-    const expected = this.withDatabase((database) => keyCheckOf(database, this.folder));
-    if (!equal(keyCheck(key), expected)) {
+    if (this.#isKeyProven || !this.#hasSchema(WITH_KEY_CHECK)) return;
+    const expected = this.withDatabase((database) => readKeyCheck(database, this.folder));
+    if (!constantTimeEqual(deriveKeyCheck(key), expected)) {
       throw new CredstashError(
         'VAULT_KEY_MISMATCH',
         `the master.key in ${this.folder} is not the one that its vault.db was made with`,
@@ -234,11 +234,11 @@ export class Vault {
     return join(this.folder, file);
   }
 
-  #ready(create: boolean): boolean {
+  #ensureFiles(create: boolean): boolean {
     if (hasOwnFile(this.#path('vault.db'))) {
       expectPrivateFolder(this.folder);
       if (hasOwnFile(this.#path('master.key'))) {
-        if (create) this.#sweep();
+        if (create) this.#removeDrafts();
         return false;
       }
       throw new CredstashError(
@@ -255,7 +255,7 @@ export class Vault {
     makeFolders(this.folder, 0o700);
     // Not its chmod or chown: this may be /tmp.
     expectPrivateFolder(this.folder, 'choose a folder of its own, which the first put creates');
-    this.#place('master.key', (path) => {
+    this.#createFile('master.key', (path) => {
       const fd = openSync(path, 'r+');
       const key = randomBytes(MASTER_KEY_BYTES);
       try {
@@ -266,24 +266,24 @@ export class Vault {
         closeSync(fd);
       }
     });
-    const isMade = this.#place('vault.db', (path) => {
+    const isCreated = this.#createFile('vault.db', (path) => {
       const key = this.#readKey();
       const database = openDatabase(path);
       try {
         // A draft that is cut short is thrown away whole: it needs no journal on the disk.
         database.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL');
-        createSchema(database, keyCheck(key));
+        createSchema(database, deriveKeyCheck(key));
       } finally {
         key.fill(0);
         database.close();
       }
     });
-    this.#sweep();
-    return isMade;
+    this.#removeDrafts();
+    return isCreated;
   }
 
   /** Makes a file under a name of its own, then links it to its place. Whether this call won the place. */
-  #place(file: string, fill: (path: string) => void): boolean {
+  #createFile(file: string, fill: (path: string) => void): boolean {
     const target = this.#path(file);
     if (hasOwnFile(target)) return false;
     const draft = `${target}.${randomBytes(8).toString('hex')}.tmp`;
@@ -303,7 +303,7 @@ export class Vault {
   }
 
   /** Removes the drafts of killed first writers. Both files are there, so no draft can come to be either of them. */
-  #sweep(): void {
+  #removeDrafts(): void {
     for (const file of readdirSync(this.folder).filter((each) => DRAFT.test(each))) {
       try {
         rmSync(this.#path(file), { force: true });
@@ -318,7 +318,7 @@ export class Vault {
  * Earlier releases kept a write-ahead log. SQLite turns it off for a process that has the file to itself and may write;
  * for others the vault works as it is.
  */
-function leaveWal(database: Database): void {
+function turnOffWal(database: Database): void {
   if (database.all('PRAGMA journal_mode')[0]?.['journal_mode'] !== 'wal') return;
   try {
     database.exec('PRAGMA journal_mode = DELETE');

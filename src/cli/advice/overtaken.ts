@@ -1,7 +1,7 @@
 import type { Credstash } from '../../credstash.ts';
 import { inParallel } from '../../util/parallel.ts';
 import { compareUtf8 } from '../../util/utf8.ts';
-import { padVersion, shortVersion } from '../../model/version.ts';
+import { padVersion, unpadVersion } from '../../model/version.ts';
 import type { Io } from '../terminal/io.ts';
 
 /** How long a command that has stored its secrets waits for the answers which a warning depends on, and for each secret. */
@@ -34,7 +34,7 @@ export async function warnOfOvertaken(
       return undefined;
     });
     if (newest === undefined || compareUtf8(newest, version) <= 0) return undefined;
-    return `version ${shortVersion(version)} of ${name} is stored, but is not the newest: get will still give version ${shortVersion(newest)}`;
+    return `version ${unpadVersion(version)} of ${name} is stored, but is not the newest: get will still give version ${unpadVersion(newest)}`;
   };
   const warnings: string[] = [];
   for await (const warning of inParallel(AT_ONCE, names, look)) {

@@ -1,9 +1,9 @@
 import type { CredstashError } from '../../errors.ts';
 import { type ErrorCode, hasCode } from '../../errors.ts';
 import {
-  canOpen,
+  canOpenFiles,
   FEW_FILES_HINT,
-  hintOfFault,
+  findFaultHint,
   isCurrentFolderGone,
 } from '../../util/system-faults.ts';
 
@@ -29,10 +29,10 @@ const BLURRED: readonly ErrorCode[] = [
 export function hintOfSystem(failure: CredstashError): string | undefined {
   const faults = [failure, ...failure.failures.map(({ error }) => error)].flatMap(causesOf);
   for (const fault of faults) {
-    const hint = hintOfFault(fault);
+    const hint = findFaultHint(fault);
     if (hint !== undefined) return hint;
   }
-  if (hasCode(failure, ...BLURRED) && !canOpen(ENOUGH_FILES)) return FEW_FILES_HINT;
+  if (hasCode(failure, ...BLURRED) && !canOpenFiles(ENOUGH_FILES)) return FEW_FILES_HINT;
   const isNotFound =
     failure.code === 'COMMAND_NOT_FOUND' ||
     faults.some((fault) => 'code' in fault && fault.code === 'ENOENT' && !isAbsolute(fault));

@@ -3,7 +3,7 @@ import { CredstashError, TargetError } from '../../errors.ts';
 import type { Overtaken } from '../../operations/copy.ts';
 import { commandLine } from '../../util/shell-word.ts';
 import { DEFAULT_KEY } from '../../model/defaults.ts';
-import { shortVersion } from '../../model/version.ts';
+import { unpadVersion } from '../../model/version.ts';
 import { chooseBackend, open } from '../options/backend.ts';
 import {
   addChangeOptions,
@@ -58,7 +58,7 @@ export function register(command: Command, io: Io): void {
           }
           const overtaken: string[] = [];
           const onOvertaken = ({ name, version, newest }: Overtaken): void => {
-            const [copied, other] = [version, newest].map(shortVersion);
+            const [copied, other] = [version, newest].map(unpadVersion);
             overtaken.push(
               `version ${copied} of ${name} is copied, but is not the newest in ${where}: get there will still give version ${other}`,
             );

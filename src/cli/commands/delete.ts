@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Deletion } from '../../operations/delete.ts';
 import { visible } from '../../format/visible.ts';
-import { shortVersion } from '../../model/version.ts';
+import { unpadVersion } from '../../model/version.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { confirmOrStop } from '../options/batch.ts';
 import type { Io } from '../terminal/io.ts';
@@ -43,7 +43,7 @@ export function register(command: Command, io: Io): void {
           await io.write(`${dryRun ? 'would delete' : 'Deleting'} ${entry}\n`);
           if (each.labels !== undefined) {
             io.note(
-              `credstash: warning: version ${shortVersion(each.version)} of ${each.name} ${dryRun ? 'has' : 'had'} the ${formatLabels(each.labels)}`,
+              `credstash: warning: version ${unpadVersion(each.version)} of ${each.name} ${dryRun ? 'has' : 'had'} the ${formatLabels(each.labels)}`,
             );
           }
         }
@@ -58,10 +58,10 @@ function formatQuestion(name: string, doomed: readonly Deletion[], where: string
   const [first] = doomed;
   const what =
     first && doomed.length === 1
-      ? `1 version (${shortVersion(first.version)})`
+      ? `1 version (${unpadVersion(first.version)})`
       : `${doomed.length} versions`;
   const labels = doomed.flatMap(({ version, labels = [] }) =>
-    labels.map((label) => `${label} is version ${shortVersion(version)}`),
+    labels.map((label) => `${label} is version ${unpadVersion(version)}`),
   );
   const more = labels.length > NAMED ? `, and ${labels.length - NAMED} more` : '';
   const labelled =

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CredstashError } from '../../errors.ts';
-import { shortVersion } from '../../model/version.ts';
+import { unpadVersion } from '../../model/version.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
@@ -37,7 +37,7 @@ export function formatMoveCommand(
   label: string,
   version: string,
 ): string {
-  return samePlaceCommand(command, ['label', '-v', shortVersion(version)], [name, label]);
+  return samePlaceCommand(command, ['label', '-v', unpadVersion(version)], [name, label]);
 }
 
 /**
@@ -62,7 +62,7 @@ export function formatMove(
   version: string,
   before: readonly string[],
 ): string {
-  const others = before.filter((each) => each !== version).map(shortVersion);
+  const others = before.filter((each) => each !== version).map(unpadVersion);
   const moved = others.length > 0 ? `, and no more version ${visible(others.join(', '))}` : '';
-  return `${label} is version ${visible(shortVersion(version))} of ${visible(name)}${moved}\n`;
+  return `${label} is version ${visible(unpadVersion(version))} of ${visible(name)}${moved}\n`;
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ageOf, parseAge } from '../../model/age.ts';
-import { byName, CIPHERS, type EntryHeader } from '../../model/entry.ts';
+import { computeAge, parseAge } from '../../model/age.ts';
+import { groupByName, CIPHERS, type EntryHeader } from '../../model/entry.ts';
 import { CredstashError } from '../../errors.ts';
 import { formatSecretsTable } from '../../format/tables.ts';
 import { formatListJson, formatList } from '../../format/list.ts';
@@ -37,7 +37,9 @@ export function register(command: Command, io: Io): void {
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
         const headers = await credstash.list(glob, { progress: io.progress() });
-        const secrets = new Map([...byName(headers)].filter(([, versions]) => isWanted(versions)));
+        const secrets = new Map(
+          [...groupByName(headers)].filter(([, versions]) => isWanted(versions)),
+        );
         if (options.long) await io.write(formatSecretsTable(secrets, io.columns('stdout')));
         else {
           const entries = [...secrets.values()].flat();
@@ -57,7 +59,7 @@ function toFilter(options: ListOptions): (versions: readonly EntryHeader[]) => b
   const olderThan = options.olderThan === undefined ? undefined : parseAge(options.olderThan);
   return (versions) => {
     const newest = versions.at(-1);
-    const age = newest && ageOf(newest);
+    const age = newest && computeAge(newest);
     return (
       (olderThan === undefined || age === undefined || age > olderThan) &&
       (!unlabelled || versions.every(({ labels }) => labels === undefined)) &&

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parseContext } from '../../model/context.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
-import { shortVersion } from '../../model/version.ts';
+import { unpadVersion } from '../../model/version.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { addCipherOptions, type CipherOptions, warningPrinter } from '../options/seal.ts';
@@ -41,7 +41,7 @@ export function register(command: Command, io: Io): void {
           .catch((error: unknown) => {
             throw addMoveHint(error, command, label ?? '');
           });
-        const [to, now] = [from, header.version].map((each) => visible(shortVersion(each)));
+        const [to, now] = [from, header.version].map((each) => visible(unpadVersion(each)));
         const moved = label === undefined ? '' : formatMove(name, label, header.version, before);
         await io.write(
           json
@@ -59,7 +59,7 @@ export function register(command: Command, io: Io): void {
         if (label !== undefined) return;
         for (const other of others.slice(0, NAMED)) {
           io.note(
-            `credstash: warning: ${other.label} still points to version ${shortVersion(other.version)}; to move it: ${formatMoveCommand(command, name, other.label, header.version)}`,
+            `credstash: warning: ${other.label} still points to version ${unpadVersion(other.version)}; to move it: ${formatMoveCommand(command, name, other.label, header.version)}`,
           );
         }
         if (others.length > NAMED) {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { shortVersion } from '../../model/version.ts';
+import { unpadVersion } from '../../model/version.ts';
 import { visible } from '../../format/visible.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
@@ -12,7 +12,7 @@ export function register(command: Command, io: Io): void {
     .action(async (name: string, label: string, _: unknown, command: Command) => {
       const withBackend = chooseBackend(command, io);
       await withBackend(async (credstash) => {
-        const versions = (await credstash.unlabel(name, label)).map(shortVersion);
+        const versions = (await credstash.unlabel(name, label)).map(unpadVersion);
         await io.write(
           `${label} is no version of ${visible(name)} any more; it was ${visible(versions.join(', '))}\n`,
         );

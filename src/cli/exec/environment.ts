@@ -2,9 +2,9 @@ import type { Secret } from '../../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../../errors.ts';
 import { envName } from '../../format/env-name.ts';
 import { refuseReserved } from '../../model/variable-names.ts';
-import { literalPrefix } from '../../model/glob.ts';
+import { findLiteralPrefix } from '../../model/glob.ts';
 import { isReference, SCHEME } from '../../model/reference.ts';
-import { byteLength, textOf } from '../../util/utf8.ts';
+import { byteLength, decodeUtf8 } from '../../util/utf8.ts';
 
 /** A process's environment, without a prototype. */
 export type Environment = Readonly<Record<string, string>>;
@@ -103,7 +103,7 @@ export interface NameOptions {
  */
 export function variableOf(name: string, glob: string, options: NameOptions = {}): string {
   const isWhole = options.fullNames === true || !glob.includes('*');
-  return envName(isWhole ? name : name.slice(literalPrefix(glob).length), options.prefix);
+  return envName(isWhole ? name : name.slice(findLiteralPrefix(glob).length), options.prefix);
 }
 
 /**
@@ -138,7 +138,7 @@ export function buildEnvironment(
     const { variable, name, value } = each;
     const other = taken.get(variable);
     if (other && isSame(other, each)) continue;
-    const text = textOf(value);
+    const text = decodeUtf8(value);
     const error = other
       ? new CredstashError('USAGE', `its variable would be ${variable}, as that of ${other.name}`)
       : (refuseVariable(variable, text) ?? refuseReservedOfGlob(variable, each, options.allowName));

@@ -1,8 +1,8 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
 import { commandLine, shellWord } from '../../util/shell-word.ts';
-import { bareFault } from '../../util/system-faults.ts';
-import { codeOf } from '../../util/errno.ts';
+import { stripFault } from '../../util/system-faults.ts';
+import { readErrorCode } from '../../util/errno.ts';
 
 /** What execve is given. */
 export interface Program {
@@ -65,7 +65,7 @@ function findObstacle(file: string): 'absent' | 'denied' | undefined {
     accessSync(file, constants.X_OK);
     return undefined;
   } catch (error) {
-    const code = codeOf(error);
+    const code = readErrorCode(error);
     return ['EACCES', 'EPERM'].includes(code) ? 'denied' : 'absent';
   }
 }
@@ -172,7 +172,7 @@ function notExecutable(message: string, cause?: Error): CredstashError {
 
 /** The error of a program that the system did not start, by what it threw, which has the arguments. */
 export function notStarted(file: string, error: unknown): CredstashError {
-  const code = codeOf(error);
+  const code = readErrorCode(error);
   if (code === 'E2BIG') {
     return new CredstashError(
       'TOO_LARGE',
@@ -181,5 +181,5 @@ export function notStarted(file: string, error: unknown): CredstashError {
     );
   }
   if (code === 'ENOENT') return notFound(`the command ${file} is not found`);
-  return notExecutable(`the command ${file} cannot be started (${code})`, bareFault(error));
+  return notExecutable(`the command ${file} cannot be started (${code})`, stripFault(error));
 }

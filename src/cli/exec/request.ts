@@ -10,7 +10,7 @@ import { CredstashError } from '../../errors.ts';
 import type { ProgressOptions } from '../../util/progress.ts';
 import type { SecretRequest } from '../../operations/get-many.ts';
 import { checkLabel } from '../../model/label.ts';
-import { matches, checkGlob } from '../../model/glob.ts';
+import { matchesGlob, checkGlob } from '../../model/glob.ts';
 import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
 
 /** The options of exec that choose secrets. */
@@ -105,7 +105,7 @@ export async function fetchRequested(
       .getAll({ glob: globs, context, label: options.label, progress: options.progress })
       .catch(throwWithEnvHint);
     for (const glob of globs) {
-      const matching = found.filter(({ name }) => matches(glob, name));
+      const matching = found.filter(({ name }) => matchesGlob(glob, name));
       if (matching.length === 0) {
         throw new CredstashError(
           'SECRET_NOT_FOUND',

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
 import { openPlainFile } from './plain-file.ts';
-import { codeOf } from '../../util/errno.ts';
+import { readErrorCode } from '../../util/errno.ts';
 
 /**
  * Checks that the environment variable GITHUB_ENV names a plain file that can be written.
@@ -23,9 +23,13 @@ export function appendToGithubEnv(text: string): void {
   try {
     append(fd, text);
   } catch (cause) {
-    throw new CredstashError('IO', `${describeFile(path)} cannot be written (${codeOf(cause)})`, {
-      cause,
-    });
+    throw new CredstashError(
+      'IO',
+      `${describeFile(path)} cannot be written (${readErrorCode(cause)})`,
+      {
+        cause,
+      },
+    );
   } finally {
     closeSync(fd);
   }

@@ -1,10 +1,10 @@
 import { constants, createReadStream, openSync } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
-import { bareFault } from '../../util/system-faults.ts';
+import { stripFault } from '../../util/system-faults.ts';
 import { type Io, tooLong } from '../terminal/io.ts';
 import { openWaiting } from './read-waiting.ts';
 import { expandHome } from '../files/home.ts';
-import { codeOf } from '../../util/errno.ts';
+import { readErrorCode } from '../../util/errno.ts';
 
 /** What becomes of an input without a byte: it is allowed, or refused with a hint. */
 export type WhenEmpty = 'allowed' | { readonly hint: string };
@@ -74,11 +74,11 @@ async function readFile(
     bytes = await io.inTime(called, readStart(path, limit + 1, io.deadline !== undefined));
   } catch (error) {
     if (error instanceof CredstashError) throw error;
-    const code = codeOf(error);
+    const code = readErrorCode(error);
     throw new CredstashError('USAGE', `${called} cannot be read (${code})`, {
       hint,
       // Without its words, which quote the path.
-      cause: bareFault(error),
+      cause: stripFault(error),
     });
   }
   if (bytes.length > limit) throw tooLong(called, limit);

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
-import { codeOf } from '../../util/errno.ts';
+import { readErrorCode } from '../../util/errno.ts';
 
 /** What is mounted by itself, such as a file that `docker run -v` names, cannot be replaced. */
 const IF_MOUNTED =
@@ -73,7 +73,7 @@ function write(path: string, bytes: Uint8Array, ifMounted: string): void {
     renameSync(draft, path);
   } catch (cause) {
     rmSync(draft, { force: true });
-    const code = codeOf(cause);
+    const code = readErrorCode(cause);
     throw new CredstashError('IO', `the output ${path} cannot be written (${code})`, {
       cause,
       hint: code === 'EBUSY' ? ifMounted : undefined,
@@ -82,10 +82,14 @@ function write(path: string, bytes: Uint8Array, ifMounted: string): void {
 }
 
 function cannotWrite(path: string, cause: unknown, hint?: string): CredstashError {
-  return new CredstashError('USAGE', `the output ${path} cannot be written (${codeOf(cause)})`, {
-    cause,
-    hint,
-  });
+  return new CredstashError(
+    'USAGE',
+    `the output ${path} cannot be written (${readErrorCode(cause)})`,
+    {
+      cause,
+      hint,
+    },
+  );
 }
 
 function isWritable(path: string): boolean {

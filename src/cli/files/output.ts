@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CredstashError } from '../../errors.ts';
-import { textOf } from '../../util/utf8.ts';
+import { decodeUtf8 } from '../../util/utf8.ts';
 import type { Io } from '../terminal/io.ts';
 
 /** The options of a command that prints secrets. */
@@ -72,7 +72,7 @@ export async function openOutput(io: Io, options: OutputOptions): Promise<Output
 const CONTROL = /(?![\t\n])(?!\r\n)\p{Cc}/u;
 
 function isBinary(bytes: Uint8Array): boolean {
-  const text = textOf(bytes);
+  const text = decodeUtf8(bytes);
   return text === undefined || CONTROL.test(text);
 }
 

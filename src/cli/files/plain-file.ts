@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
-import { codeOf } from '../../util/errno.ts';
+import { readErrorCode } from '../../util/errno.ts';
 
 /** A plain file that is open. */
 export interface PlainFile {
@@ -27,7 +27,7 @@ export function openPlainFile(
   try {
     fd = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
   } catch (cause) {
-    const code = codeOf(cause);
+    const code = readErrorCode(cause);
     // For a pipe without a reader, a socket, and a device that does not exist.
     if (code === 'ENXIO') throw notPlain(called, cause);
     throw new CredstashError('USAGE', `${called} cannot be written (${code})`, {

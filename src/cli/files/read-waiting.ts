@@ -7,7 +7,7 @@ import {
   readSync,
   realpathSync,
 } from 'node:fs';
-import { codeOf } from '../../util/errno.ts';
+import { readErrorCode } from '../../util/errno.ts';
 import { sleep } from '../../util/sleep.ts';
 
 /*
@@ -69,7 +69,7 @@ async function* chunksOf(
     try {
       length = readSync(fd, chunk, 0, chunk.length, null);
     } catch (error) {
-      if (codeOf(error) !== 'EAGAIN') throw error;
+      if (readErrorCode(error) !== 'EAGAIN') throw error;
       hadWriter = true;
     }
     if (length) {

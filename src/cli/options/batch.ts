@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Context, parseContext } from '../../model/context.ts';
 import { ChangesError, CredstashError, type Failure, worstFirst } from '../../errors.ts';
 import type { Change, ChangeOptions, Target } from '../../operations/options.ts';
-import { shortVersion } from '../../model/version.ts';
+import { unpadVersion } from '../../model/version.ts';
 import { visible } from '../../format/visible.ts';
 import type { Io } from '../terminal/io.ts';
 
@@ -115,7 +115,7 @@ async function* replaceHints(
 function toFailure([first, ...others]: readonly Target[], error: CredstashError): Failure {
   const { name, version } = first ?? { name: '', version: '' };
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
-  return { name: `${name} version ${shortVersion(version)}${more}`, error };
+  return { name: `${name} version ${unpadVersion(version)}${more}`, error };
 }
 
 function parseRate({ rate }: ChangeFlags): number | undefined {

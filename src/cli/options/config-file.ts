@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { checkRegion } from '../../model/region.ts';
 import { findHome, requireHome } from '../files/home.ts';
-import { codeOf } from '../../util/errno.ts';
+import { readErrorCode } from '../../util/errno.ts';
 
 /** A setting of `~/.credstash`; empty or null is absent. */
 export function readText(name: string): string | undefined {
@@ -39,7 +39,7 @@ function loadConfig(): Readonly<Record<string, unknown>> {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(codeOf(cause))) return none;
+    if (['ENOENT', 'ENOTDIR'].includes(readErrorCode(cause))) return none;
     throw new CredstashError('USAGE', `${path} cannot be read`, { cause });
   }
   let parsed: unknown;

@@ -8,7 +8,7 @@ import { SECRET_FORMATS } from '../../format/index.ts';
 import { checkK8sName } from '../../format/k8s.ts';
 import { envName } from '../../format/env-name.ts';
 import { variableNamer } from '../../format/pairs.ts';
-import { reservedFor } from '../../model/variable-names.ts';
+import { describeReserved } from '../../model/variable-names.ts';
 import type { Grammar } from '../argparse.ts';
 import { addOutputOptions, type Output, outputPath, type OutputOptions } from '../files/output.ts';
 import type { Io } from '../terminal/io.ts';
@@ -190,7 +190,9 @@ function warnOfReserved(secrets: readonly Secret[], options: SecretsOptions, io:
     .filter((variable) => {
       // A key such as `user` is the name of a file.
       const isVariable = format === 'dotenv' || variable === envName(variable);
-      return isVariable && !allowName.includes(variable) && reservedFor(variable) !== undefined;
+      return (
+        isVariable && !allowName.includes(variable) && describeReserved(variable) !== undefined
+      );
     });
   if (found.length === 0) return;
   const more = found.length > NAMED ? ` and ${found.length - NAMED} more` : '';

@@ -4,7 +4,7 @@ import { CredstashError } from '../../errors.ts';
 import { envName } from '../../format/env-name.ts';
 import { visible } from '../../format/visible.ts';
 import { ReservedVariable } from '../../model/variable-names.ts';
-import { literalPrefix } from '../../model/glob.ts';
+import { findLiteralPrefix } from '../../model/glob.ts';
 import { isReference, SCHEME } from '../../model/reference.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import type { Grammar } from '../argparse.ts';
@@ -92,7 +92,10 @@ export function buildVariables<Built>(
       ways.push(`${env} is literal`);
     }
     ways.push(`${forEach(({ variable }) => `--allow-name ${quoteWord(variable)}`)} allows it`);
-    const prefixes = [...(globs ?? []).map((glob) => envName(literalPrefix(glob))), ...PREFIXES];
+    const prefixes = [
+      ...(globs ?? []).map((glob) => envName(findLiteralPrefix(glob))),
+      ...PREFIXES,
+    ];
     const prefix = prefixes.find((each) => each !== '' && works({ prefix: each }));
     const line = prefix === undefined ? undefined : lineWithPrefix(command, prefix);
     ways.push(

@@ -19,7 +19,7 @@ import { openWaiting } from '../files/read-waiting.ts';
 import { readHidden } from './read-hidden.ts';
 import { StatusLine } from './status-line.ts';
 import { isTerminal, keysOf, openTerminal, readLine } from './tty.ts';
-import { codeOf } from '../../util/errno.ts';
+import { readErrorCode } from '../../util/errno.ts';
 
 // Over 250 lines: no other file touches the streams, so everything that needs them is a method of Io.
 
@@ -82,7 +82,7 @@ export class Io {
     try {
       while (rest.length > 0) rest = rest.subarray(writeSync(FD[name], rest));
     } catch (error) {
-      if (codeOf(error) !== 'EAGAIN') throw error;
+      if (readErrorCode(error) !== 'EAGAIN') throw error;
     }
     return rest;
   }
@@ -100,7 +100,7 @@ export class Io {
       const rest = this.#writeNow('stdout', data);
       if (rest.length > 0) await this.#writeLater(rest);
     } catch (error) {
-      if (codeOf(error) !== 'EPIPE') throw cannotWrite(error);
+      if (readErrorCode(error) !== 'EPIPE') throw cannotWrite(error);
       this.#outputClosed = true;
     }
   }
@@ -213,9 +213,9 @@ export class Io {
       readvSync(FD.stdin, [Buffer.alloc(0)]);
       return undefined;
     } catch (error) {
-      return codeOf(error) === 'EBADF'
+      return readErrorCode(error) === 'EBADF'
         ? 'is open for writing only'
-        : `cannot be read (${codeOf(error)})`;
+        : `cannot be read (${readErrorCode(error)})`;
     }
   }
 
@@ -245,7 +245,7 @@ export class Io {
       }
     } catch (error) {
       if (error instanceof CredstashError) throw error;
-      throw unreadableStdin(`cannot be read (${codeOf(error)})`);
+      throw unreadableStdin(`cannot be read (${readErrorCode(error)})`);
     }
     return Buffer.concat(chunks);
   }
@@ -374,5 +374,5 @@ function unreadableStdin(fault: string): CredstashError {
 }
 
 function cannotWrite(error: unknown): CredstashError {
-  return new CredstashError('IO', `stdout cannot be written (${codeOf(error)})`);
+  return new CredstashError('IO', `stdout cannot be written (${readErrorCode(error)})`);
 }

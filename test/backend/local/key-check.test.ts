@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
-import { keyCheck } from '../../../src/backend/local/key-check.ts';
+import { deriveKeyCheck } from '../../../src/backend/local/key-check.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
 import { Credstash } from '../../../src/credstash.ts';
 import { execute, makeOlder } from '../../support/vault-files.ts';
@@ -69,7 +69,7 @@ describe('the check value of a master key', () => {
       .update('credstash vault key check 1')
       .update(Uint8Array.of(1))
       .digest();
-    expect(Buffer.from(keyCheck(master)).equals(expected)).toBe(true);
+    expect(Buffer.from(deriveKeyCheck(master)).equals(expected)).toBe(true);
     const file = openDatabase(database());
     expect(file.all('SELECT value FROM key_check').map(({ value }) => value)).toEqual([
       new Uint8Array(expected),
@@ -79,7 +79,7 @@ describe('the check value of a master key', () => {
 
   it('is of a fixed key what docs/reference/entry-format.md says', () => {
     const master = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
-    const hex = Buffer.from(keyCheck(master)).toString('hex');
+    const hex = Buffer.from(deriveKeyCheck(master)).toString('hex');
     expect(readFileSync('docs/reference/entry-format.md', 'utf8')).toContain(hex);
   });
 
@@ -87,7 +87,7 @@ describe('the check value of a master key', () => {
     const master = Buffer.alloc(32, 7);
     const cipher = createCipheriv('aes-256-ecb', master, null);
     const hashKey = cipher.update(Buffer.alloc(16));
-    expect(Buffer.from(keyCheck(master)).includes(hashKey.subarray(0, 4))).toBe(false);
+    expect(Buffer.from(deriveKeyCheck(master)).includes(hashKey.subarray(0, 4))).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { bareFault } from '../../../util/system-faults.ts';
+import { stripFault } from '../../../util/system-faults.ts';
 import { FILES_HINT, noCredentials } from './identity.ts';
 
 export function readToken(path: string, from: string): string {
@@ -10,7 +10,7 @@ export function readToken(path: string, from: string): string {
     throw noCredentials(
       `: the token file ${path} (${from}) cannot be read (${code})`,
       FILES_HINT,
-      bareFault(error),
+      stripFault(error),
     );
   }
 }
