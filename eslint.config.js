@@ -57,7 +57,7 @@ const zones = [
     files: ['src/session.ts'],
     forbidden: [...outside, onlyRooms('operations', 'backend', ...inner)],
   },
-  { files: ['src/errors.ts'], forbidden: [...core, onlyRooms('model')] },
+  { files: ['src/errors.ts'], forbidden: [...core, onlyRooms('model', 'util')] },
   { files: ['src/util/**'], forbidden: [...core, onlyRooms('util')] },
   { files: ['src/model/**'], forbidden: [...core, onlyRooms('model', 'util')] },
   {

@@ -38,6 +38,7 @@ import {
   openVault,
   Session,
 } from './session.ts';
+import { recogniseOtherForm } from './util/form.ts';
 import type { CallOptions, ProgressOptions } from './util/progress.ts';
 
 // Over 250 lines: every operation has its method here, with the documentation of the public API.
@@ -55,7 +56,7 @@ export class Credstash {
    * @throws CredstashError USAGE for a `maxConcurrency`, `formats` or `trustedKeys` that cannot be
    */
   constructor(options: CredstashOptions = {}, openOther?: () => Promise<Opened>) {
-    this.#session = new Session(options, openOther);
+    this.#session = new Session(options, openOther).attachTo(this);
   }
 
   /**
@@ -324,7 +325,7 @@ export class Credstash {
     const { copy } = await import('./operations/copy.ts');
     yield* copy(
       this.#session.backendFor(options),
-      to.#session.backendFor(options),
+      Session.of(to).backendFor(options),
       this.#session.withChangeLimit(options),
     );
   }
@@ -394,3 +395,5 @@ export class Credstash {
     await this.#session.close();
   }
 }
+
+recogniseOtherForm(Credstash, 'Credstash');

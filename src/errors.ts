@@ -1,4 +1,5 @@
 import type { EntryHeader } from './model/entry.ts';
+import { recogniseOtherForm } from './util/form.ts';
 
 /**
  * The exit status of the command for each code (docs/reference/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
@@ -51,6 +52,10 @@ export interface Failure {
  * and on which secret, table and region, and never hold a secret, a data key or a ciphertext.
  */
 export class CredstashError extends Error {
+  static {
+    recogniseOtherForm(this, 'CredstashError');
+  }
+
   override readonly name = 'CredstashError';
   readonly code: ErrorCode;
   /** What to do about it, as a sentence for a person; absent where the message says all. */
@@ -127,7 +132,11 @@ export function serviceMessages(errors: readonly CredstashError[]): Set<string> 
 }
 
 /** What a service answered in the place of a result, as the `cause` of an error. Its message has names and numbers only. */
-export class ServiceAnswer extends Error {}
+export class ServiceAnswer extends Error {
+  static {
+    recogniseOtherForm(this, 'ServiceAnswer');
+  }
+}
 
 /**
  * Whether a service was reached, and answered in a way that nobody foresaw, or that cannot be read, or that it failed. That may be

@@ -1,6 +1,7 @@
 import { CredstashError, hasCode } from './errors.ts';
 import { cacheKey, checkGet, type Request, textFrom } from './operations/get.ts';
 import type { GetOptions } from './operations/options.ts';
+import { recogniseOtherForm } from './util/form.ts';
 
 // Over 250 lines: the states of a cached value (fresh, about to expire, stale, failing) are one machine.
 
@@ -64,6 +65,10 @@ interface PendingFetch {
  * and on `close`. No timer keeps the process alive.
  */
 export class SecretCache {
+  static {
+    recogniseOtherForm(this, 'SecretCache');
+  }
+
   readonly #source: (name: string, options: GetOptions) => Promise<Uint8Array>;
   readonly #ttl: number;
   /** The age at which a value is wiped. */

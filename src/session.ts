@@ -64,6 +64,9 @@ export interface Opened extends Backend {
   readonly close: () => void;
 }
 
+/** Where a `Credstash` has its session, in both forms of the library: `copy` takes an instance of either. */
+const SESSION = Symbol.for('credstash-cli.session');
+
 /**
  * What the calls of one `Credstash` have in common: a backend that the first call opens, the defaults, the formats and the
  * signal. After `close` the next call opens the backend again.
@@ -94,6 +97,19 @@ export class Session {
     this.#open = openOther ?? (() => openTable({ ...options, trustedKeys: trusted?.arns }));
     this.#defaults = { cipher, digest, maxConcurrency };
     this.#signal = signal;
+  }
+
+  /** The session of a `Credstash` of either form. @throws CredstashError USAGE for another object */
+  static of(credstash: object): Pick<Session, 'backendFor'> {
+    const { [SESSION]: session } = Object(credstash) as { [SESSION]?: Session };
+    if (session) return session;
+    throw new CredstashError('USAGE', 'to is not a Credstash, which secrets can be copied to');
+  }
+
+  /** Lets `Session.of` find this session. */
+  attachTo(credstash: object): this {
+    Object.defineProperty(credstash, SESSION, { value: this });
+    return this;
   }
 
   open(): Promise<Opened> {

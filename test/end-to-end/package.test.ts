@@ -154,6 +154,40 @@ console.log(${both})`,
   }
 });
 
+test('both forms in one process recognise what the other gives', () => {
+  const source = `import * as esm from '${manifest.name}';
+import { createRequire } from 'node:module';
+const cjs = createRequire(import.meta.url)('${manifest.name}');
+for (const [here, there] of [[esm, cjs], [cjs, esm]]) {
+  const from = here.Credstash.inMemory();
+  const to = there.Credstash.inMemory();
+  await from.put('n', Buffer.from('secret'));
+  for await (const _ of await from.copy(to)) { /* A generator still, or a promise of the outcomes. */ }
+  // The other form's error of an outage: the stale value is given.
+  let isDown = false;
+  const cache = new here.SecretCache(async (name, options) => {
+    if (isDown) throw new there.CredstashError('UNREACHABLE', 'no answer');
+    return to.get(name, options);
+  }, { ttl: 0, maxStale: 60_000 });
+  const values = [await to.getText('n'), await cache.getText('n')];
+  isDown = true;
+  values.push(await cache.getText('n'));
+  const error = await to.get('none').catch((error) => error);
+  console.log(JSON.stringify([
+    here.Credstash === there.Credstash, values, error instanceof here.CredstashError,
+    here.hasCode(error, 'SECRET_NOT_FOUND'), to instanceof here.Credstash,
+    to.createCache() instanceof here.SecretCache, new Error() instanceof here.CredstashError,
+  ]));
+  cache.close();
+}`;
+  const line = '[false,["secret","secret","secret"],true,true,true,true,false]\n';
+  expect(runIn(project, process.execPath, 'mjs', source)).toEqual({
+    status: 0,
+    stdout: line.repeat(2),
+    stderr: '',
+  });
+});
+
 describe('types', () => {
   const consumer = `import { Credstash, CredstashError, type EntryHeader, hasCode } from 'credstash-cli';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
