@@ -8,6 +8,7 @@ export default defineConfig({
       ...configDefaults.exclude,
       ...(process.env.CREDSTASH_TEST_COMMAND === undefined ? ['test/standalone/**'] : []),
     ],
+    globalSetup: ['test/support/dynamo-pool.ts'],
     // Most tests wait for processes that they start, and some for time to pass: three files at a time fill two processors.
     maxWorkers: 3,
     testTimeout: 60_000,

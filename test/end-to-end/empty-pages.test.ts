@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { putRaw, scanRaw } from '../support/dynamo.ts';
+import { putManyRaw, putRaw, scanRaw } from '../support/dynamo.ts';
 import { type HttpServer, startHttpServer } from '../support/http-server.ts';
 import {
   awsPlace,
@@ -53,9 +53,11 @@ afterAll(async () => {
 });
 
 async function plant(items: readonly (readonly [name: string, version: number])[]): Promise<void> {
-  const put = ([name, version]: (typeof items)[number]): Promise<void> =>
-    putRaw(running.dynamo ?? '', table, { name: { S: name }, version: { S: v(version) } });
-  await Promise.all(items.map(put));
+  await putManyRaw(
+    running.dynamo ?? '',
+    table,
+    items.map(([name, version]) => ({ name: { S: name }, version: { S: v(version) } })),
+  );
 }
 
 test('a scan finds the one match behind 500 empty pages', async () => {

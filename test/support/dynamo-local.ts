@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, existsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dynamo } from './dynamo.ts';
@@ -53,39 +53,77 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** The port of the run's pool (`dynamo-pool.ts`), as an environment variable that the tests' processes inherit. */
+export const POOL_PORT = 'CREDSTASH_TEST_DYNAMODB_POOL';
+
 /**
- * Starts AWS's own DynamoDB Local on Java, which takes about two seconds.
- *
- * By itself it keeps separate tables for each region and access key; `-sharedDb` makes it one
- * database, as dynalite is, so that helpers and assumed roles see the same table.
+ * A DynamoDB Local without any table, of this caller only until it closes it: one of the run's pool, or its own if no
+ * pool runs.
  */
 export async function startDynamoLocal(): Promise<Dynamo> {
   const missing = dynamoLocalMissing();
   if (missing !== undefined) throw new Error(`cannot start DynamoDB Local: ${missing}`);
+  const port = process.env[POOL_PORT];
+  return port === undefined ? launchDynamoLocal() : lease(Number(port));
+}
+
+/** Asks the pool for an instance. The pool takes it back when the connection ends, also if this process is killed. */
+async function lease(port: number): Promise<Dynamo> {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  const url = await new Promise<string>((resolve, reject) => {
+    socket.once('data', (line: string) => {
+      resolve(line.trim());
+    });
+    socket.once('error', reject);
+    socket.once('end', () => {
+      reject(new Error('the pool has no DynamoDB Local: see what it wrote to stderr'));
+    });
+  });
+  // An open lease does not keep a process alive that has nothing else to do.
+  socket.unref();
+  return {
+    url,
+    close: async () => {
+      if (socket.destroyed) return;
+      socket.end();
+      await once(socket, 'close');
+    },
+  };
+}
+
+/**
+ * Starts AWS's own DynamoDB Local on Java, which takes about two seconds, most of them of a processor.
+ *
+ * By itself it keeps separate tables for each region and access key; `-sharedDb` makes it one
+ * database, as dynalite is, so that helpers and assumed roles see the same table.
+ */
+export async function launchDynamoLocal(): Promise<Dynamo> {
   const port = await freePort();
-  const args = ['-Djava.library.path=DynamoDBLocal_lib', '-jar', 'DynamoDBLocal.jar'];
+  // It lives for minutes: the second compiler and the parallel collector would cost more than they win.
+  const java = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
+  const args = [...java, '-Djava.library.path=DynamoDBLocal_lib', '-jar', 'DynamoDBLocal.jar'];
   const options = ['-inMemory', '-sharedDb', '-disableTelemetry', '-port', String(port)];
-  const java = spawn('java', [...args, ...options], {
+  const child = spawn('java', [...args, ...options], {
     cwd: folder(),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [java.stdout, java.stderr]) {
+  for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   }
-  const kill = (): boolean => java.kill('SIGKILL');
+  const kill = (): boolean => child.kill('SIGKILL');
   process.once('exit', kill);
 
   const url = `http://127.0.0.1:${port}`;
   const close = async (): Promise<void> => {
     process.off('exit', kill);
-    if (!isRunning(java)) return;
+    if (!isRunning(child)) return;
     kill();
-    await once(java, 'exit');
+    await once(child, 'exit');
   };
   const deadline = Date.now() + 60_000;
   while (!(await answers(url))) {
-    if (isRunning(java) && Date.now() < deadline) {
+    if (isRunning(child) && Date.now() < deadline) {
       await sleep(50);
     } else {
       await close();

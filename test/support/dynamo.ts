@@ -1,5 +1,6 @@
 import {
   type AttributeValue,
+  BatchWriteItemCommand,
   CreateTableCommand,
   type CreateTableCommandInput,
   DescribeTableCommand,
@@ -13,6 +14,9 @@ import { testCredential } from './sigv4.ts';
 export { dynamoLocalMissing, startDynamoLocal } from './dynamo-local.ts';
 export { startDynalite } from './dynalite.ts';
 
+/** BatchWriteItem takes no more items. */
+const MAX_BATCH = 25;
+
 /** A DynamoDB that a test started. */
 export interface Dynamo {
   readonly url: string;
@@ -23,21 +27,23 @@ export interface Dynamo {
 export type RawAttribute = AttributeValue | { readonly B: string };
 export type RawItem = Readonly<Record<string, RawAttribute>>;
 
-/** A client of this DynamoDB, closed when `use` is through with it. */
+const clients = new Map<string, DynamoDBClient>();
+
+/** Calls `use` with a client of this DynamoDB: one for each URL, because making one takes longer than a request. */
 export async function withClient<T>(
   url: string,
   use: (client: DynamoDBClient) => Promise<T>,
 ): Promise<T> {
-  const client = new DynamoDBClient({
-    endpoint: url,
-    region: 'us-east-1',
-    credentials: testCredential,
-  });
-  try {
-    return await use(client);
-  } finally {
-    client.destroy();
+  let client = clients.get(url);
+  if (!client) {
+    client = new DynamoDBClient({
+      endpoint: url,
+      region: 'us-east-1',
+      credentials: testCredential,
+    });
+    clients.set(url, client);
   }
+  return use(client);
 }
 
 /** The keys of a table of credstash. */
@@ -77,14 +83,35 @@ function decode(attribute: RawAttribute): AttributeValue {
   return attribute as AttributeValue;
 }
 
+function decodeItem(item: RawItem): Record<string, AttributeValue> {
+  return Object.fromEntries(
+    Object.entries(item).map(([name, attribute]) => [name, decode(attribute)]),
+  );
+}
+
 /** Writes an item as it stands, over any other: to plant test vectors and to tamper. */
 export async function putRaw(url: string, table: string, item: RawItem): Promise<void> {
-  const entries = Object.entries(item).map(
-    ([name, attribute]) => [name, decode(attribute)] as const,
-  );
   await withClient(url, (client) =>
-    client.send(new PutItemCommand({ TableName: table, Item: Object.fromEntries(entries) })),
+    client.send(new PutItemCommand({ TableName: table, Item: decodeItem(item) })),
   );
+}
+
+/** The same of many items, each of its own key. */
+export async function putManyRaw(
+  url: string,
+  table: string,
+  items: readonly RawItem[],
+): Promise<void> {
+  await withClient(url, async (client) => {
+    for (let start = 0; start < items.length; start += MAX_BATCH) {
+      const batch = items.slice(start, start + MAX_BATCH);
+      const writes = batch.map((item) => ({ PutRequest: { Item: decodeItem(item) } }));
+      const { UnprocessedItems = {} } = await client.send(
+        new BatchWriteItemCommand({ RequestItems: { [table]: writes } }),
+      );
+      if (Object.keys(UnprocessedItems).length > 0) throw new Error('some items were not written');
+    }
+  });
 }
 
 /** Reads every item as it stands, in no particular order. */
