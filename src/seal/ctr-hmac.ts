@@ -10,21 +10,21 @@ import {
 } from './data-key.ts';
 
 /*
- * The format of the original credstash (docs/reference/entry-format.md). Its HMAC covers the ciphertext alone: name, version,
+ * The format of the original credstash (docs/reference/entry-format.md). Its HMAC covers only the ciphertext: name, version,
  * digest and comment are not authenticated, and entries can be swapped (fugue/credstash#134).
  */
 
-/** The constant initial counter block. Each data key seals one secret, which is what makes it tolerable. */
+/** The constant initial counter block. It is safe only because each data key seals one secret. */
 const COUNTER = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 
 /**
  * Seals `plaintext` as the original does.
  *
- * @param header its digest names the HMAC's; absent is SHA256
- * @param dataKey 64 bytes, used for this secret alone; the caller wipes it
+ * @param header its digest selects the HMAC's hash function; default: SHA256
+ * @param dataKey 64 bytes, used only for this secret; the caller wipes it
  * @returns the ciphertext, as long as the plaintext, and the raw HMAC
- * @throws CredstashError INTEGRITY when the data key has not 64 bytes, or when the ciphertext begins as a current entry's header
- *   does. Random data keys make such a ciphertext once in 2^88 times, and another data key makes another one
+ * @throws CredstashError INTEGRITY if the data key is not 64 bytes long, or if the ciphertext happens to begin with
+ *   `CURRENT_PREFIX` (a chance of 2^-88 with random data keys; a retry with another data key succeeds)
  */
 export function seal(
   header: EntryHeader,
@@ -42,11 +42,12 @@ export function seal(
 }
 
 /**
- * Opens an original entry. The HMAC is compared first, in constant time; nothing is decrypted unless it is right.
+ * Opens an original entry. The HMAC is compared first, in constant time; nothing is decrypted unless it matches.
  *
  * @param dataKey 64 bytes; the caller wipes it
- * @throws CredstashError INTEGRITY when the HMAC is wrong, the data key has not 64 bytes, or the contents begin as a current
- *   entry's header does: then the HMAC may be a current entry's
+ * @returns the plaintext
+ * @throws CredstashError INTEGRITY if the HMAC is wrong, if the data key is not 64 bytes long, or if the contents begin with
+ *   `CURRENT_PREFIX`, because the HMAC may then be copied from a current entry
  */
 export function open(
   entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },

@@ -5,16 +5,17 @@ import { CredstashError } from '../errors.ts';
 import { utf8 } from '../util/utf8.ts';
 
 /**
- * How what the current format's HMAC covers begins. What the original format's HMAC covers must never begin so: both formats
- * take the HMAC's key from the same half of a data key, and nothing else keeps the bytes of one from verifying as the other.
+ * The first bytes of every input of the current format's HMAC. An input of the original format's HMAC must never begin with
+ * them: both formats take the HMAC's key from the same half of a data key, and only this prefix keeps an entry of one format
+ * from verifying as an entry of the other.
  */
 export const CURRENT_PREFIX = utf8('credstash/2');
 
 /**
- * The two halves of a data key, as views: wiping the data key wipes them.
+ * Splits a data key into its two halves of 32 bytes. They are views: wiping the data key wipes them.
  *
- * @throws CredstashError INTEGRITY when it has not exactly 64 bytes. A shorter one, halved as other clients do,
- *   would leave the HMAC a short or empty key
+ * @throws CredstashError INTEGRITY if the data key is not exactly 64 bytes long. Half of a shorter one would be a short or
+ *   empty key of the HMAC
  */
 export function splitDataKey(dataKey: Uint8Array): { aesKey: Uint8Array; hmacKey: Uint8Array } {
   if (dataKey.length !== DATA_KEY_BYTES) {
@@ -27,11 +28,11 @@ export function splitDataKey(dataKey: Uint8Array): { aesKey: Uint8Array; hmacKey
 }
 
 /**
- * HMAC (RFC 2104) over `parts`, one after the other.
+ * Computes the HMAC (RFC 2104) over the concatenation of `parts`.
  *
  * @param digest a name that `findDigestAlgorithm` knows
  * @returns 16 (MD5) to 64 (SHA512) bytes
- * @throws CredstashError INTEGRITY for a digest that is unknown, or that this runtime's OpenSSL lacks
+ * @throws CredstashError INTEGRITY if the digest is unknown, or if this runtime's OpenSSL lacks it
  */
 export function computeHmac(
   digest: string,
@@ -48,19 +49,19 @@ function createMac(digest: string, key: Uint8Array): ReturnType<typeof createHma
   try {
     if (algorithm !== undefined) return createHmac(algorithm, key);
   } catch {
-    // Bun's BoringSSL, and an OpenSSL in FIPS mode, lack some.
+    // Bun's BoringSSL and an OpenSSL in FIPS mode lack some digests.
   }
   throw new CredstashError('INTEGRITY', `this runtime cannot compute the digest ${digest}`);
 }
 
 /**
- * Compares two HMACs in constant time. Only their lengths, which the digest's name gives away, are not secret.
+ * Compares two HMACs in constant time. Their lengths are not secret, because the digest's name tells them.
  */
 export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** The error of an entry whose HMAC or tag is wrong; it does not tell which of them, nor any byte. */
+/** The error of an entry whose HMAC or GCM tag is wrong. It does not tell which of the two, and quotes no bytes. */
 export function verificationFailed(): CredstashError {
   return new CredstashError(
     'INTEGRITY',

@@ -1,7 +1,7 @@
 import { bindName, checkContext, type Context } from '../model/context.ts';
 import type { Cipher, EntryHeader } from '../model/entry.ts';
 
-/** Bytes in, bytes out. */
+/** Seals and opens the entries of one format. */
 export interface Seal {
   readonly seal: (
     header: EntryHeader,
@@ -14,24 +14,24 @@ export interface Seal {
   ) => Uint8Array;
 }
 
-/** A format of entries: how it seals, and the context under which its data keys are wrapped. */
+/** A format of entries: its cipher, and the encryption context of its data keys. */
 export interface Format {
   /**
-   * Loaded where there is something to seal or to open: AES makes its tables, which takes milliseconds. That begins when
-   * what the caller does next, to ask for the data key, is on its way: the key service answers meanwhile.
+   * Loads the cipher, which takes milliseconds because AES computes its tables. Call it just before the request for the
+   * data key: loading starts once that request is sent, and overlaps with the wait for its answer.
    */
   load(): Promise<Seal>;
   /**
-   * The encryption context of a data key, from the user's pairs and the secret's name.
+   * Makes the encryption context of a data key from the user's pairs and the secret's name.
    *
-   * @throws CredstashError USAGE for pairs that no entry of this format has
+   * @throws CredstashError USAGE for pairs that no entry of this format can have
    */
   context(pairs: Context, name: string): Context;
-  /** How many bytes of contents a plaintext of `length` bytes becomes. */
+  /** The size of an entry's contents for a plaintext of `length` bytes. */
   contentsLength(length: number): number;
 }
 
-/** Loads it once, and not before a request of just now is sent: in one turn of the event loop it connects, in the next it goes. */
+/** Loads the cipher once, two turns of the event loop later: a request that starts now connects in the first, and is sent in the second. */
 function loadOnceSent(load: () => Promise<Seal>): () => Promise<Seal> {
   let loading: Promise<Seal> | undefined;
   const later = async (): Promise<Seal> => {
@@ -41,7 +41,7 @@ function loadOnceSent(load: () => Promise<Seal>): () => Promise<Seal> {
   return () => {
     if (loading) return loading;
     const started = later();
-    // Whoever asked may fail before it waits for this. The next one tries again.
+    // Also keeps the rejection handled if the caller fails before it awaits this promise. The next call tries again.
     started.catch(() => {
       loading = undefined;
     });
@@ -49,15 +49,15 @@ function loadOnceSent(load: () => Promise<Seal>): () => Promise<Seal> {
   };
 }
 
-/** The formats by their `cipher`. A new one is a file here and a row in this table. */
+/** The formats by their `cipher`. To add a format, add a file to this folder and a row to this table. */
 export const FORMATS: Readonly<Record<Cipher, Format>> = {
   'AES-256-GCM': {
     load: loadOnceSent(() => import('./gcm-hmac.ts')),
     context: (pairs, name) => bindName(checkContext(Object.entries(pairs)), name),
-    // The nonce, and the tag.
+    // Nonce, ciphertext and tag.
     contentsLength: (length) => 12 + length + 16,
   },
-  // The original sends the user's pairs alone, so its entries can be opened with nothing else.
+  // The original sends only the user's pairs to KMS, so its entries open only with exactly these.
   'AES-256-CTR': {
     load: loadOnceSent(() => import('./ctr-hmac.ts')),
     context: (pairs) => pairs,

@@ -11,16 +11,16 @@ import {
 } from './data-key.ts';
 
 /*
- * The current format, specified in docs/reference/entry-format.md. GCM alone does not commit to its key: one ciphertext can be
- * made that opens under two keys. The HMAC under an independent key does, so it is checked first.
+ * The current format, specified in docs/reference/entry-format.md. GCM does not commit to its key: an attacker can make one
+ * ciphertext that opens under two keys. The HMAC under an independent key commits to it, so it is checked first.
  */
 
-/** A 96-bit nonce (NIST SP 800-38D, 5.2.1.1). Random is safe: a data key seals one secret. */
+/** A 96-bit nonce (NIST SP 800-38D, 5.2.1.1). A random one is safe, because a data key seals only one secret. */
 const NONCE_BYTES = 12;
 /** The full 128-bit tag (NIST SP 800-38D, 5.2.1.2). */
 const TAG_BYTES = 16;
 
-/** The header: every authenticated attribute but the contents, each with its length, so that none runs into the next. */
+/** Encodes every authenticated attribute except the contents, each with its length, so that the encoding is unambiguous. */
 export function encodeHeader(entry: EntryHeader): Uint8Array {
   return Buffer.concat([
     CURRENT_PREFIX,
@@ -36,13 +36,13 @@ export function encodeHeader(entry: EntryHeader): Uint8Array {
 }
 
 /**
- * Seals `plaintext` (any bytes, none at all too) under a fresh data key.
+ * Seals `plaintext` (any bytes, or none) under a fresh data key.
  *
- * @param header its cipher is AES-256-GCM, its digest SHA256, SHA384 or SHA512, its created present
- * @param dataKey 64 bytes, used for this secret alone; the caller wipes it
- * @param nonce 12 bytes; given by tests only, that they can show a vector
+ * @param header its cipher is AES-256-GCM, its digest SHA256, SHA384 or SHA512, and it has a creation time
+ * @param dataKey 64 bytes, used only for this secret; the caller wipes it
+ * @param nonce 12 bytes; only tests pass it, to reproduce a vector
  * @returns contents = nonce ‖ ciphertext ‖ tag, and the raw HMAC
- * @throws CredstashError INTEGRITY when the data key has not 64 bytes
+ * @throws CredstashError INTEGRITY if the data key is not 64 bytes long
  */
 export function seal(
   header: EntryHeader,
@@ -57,11 +57,11 @@ export function seal(
 }
 
 /**
- * Opens an entry. The HMAC is compared first, in constant time; nothing is decrypted unless it is right.
+ * Opens an entry. The HMAC is compared first, in constant time; nothing is decrypted unless it matches.
  *
  * @param dataKey 64 bytes; the caller wipes it
  * @returns the plaintext
- * @throws CredstashError INTEGRITY when the HMAC or the tag is wrong, or the data key has not 64 bytes
+ * @throws CredstashError INTEGRITY if the HMAC or the tag is wrong, or if the data key is not 64 bytes long
  */
 export function open(
   entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },
@@ -76,7 +76,7 @@ export function open(
   try {
     return gcm(aesKey, nonce, aad).decrypt(entry.contents.subarray(NONCE_BYTES));
   } catch {
-    // Not kept as a cause: what the cipher says of it helps an attacker only.
+    // Not kept as the cause: the cipher's own error would only help an attacker.
     throw verificationFailed();
   }
 }

@@ -7,12 +7,11 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Wraps a data key under a master key of 32 bytes, for backends without a key service of their own:
+ * Wraps a data key of 64 bytes under a master key of 32 bytes, for backends without a key service of their own:
  *
  *     wrapped = nonce (12, random) ‖ AES-256-GCM(master key, nonce, data key, AAD = canonical context)
  *
- * so that a wrong context fails as it does on KMS. Random nonces allow 2^32 puts under one master key (NIST SP 800-38D,
- * 8.3).
+ * A wrong context then fails as it does on KMS. Random nonces allow 2^32 puts under one master key (NIST SP 800-38D, 8.3).
  */
 export function wrapKey(masterKey: Uint8Array, dataKey: Uint8Array, context: Context): Uint8Array {
   const nonce = randomBytes(NONCE_BYTES);
@@ -21,8 +20,10 @@ export function wrapKey(masterKey: Uint8Array, dataKey: Uint8Array, context: Con
 }
 
 /**
- * The data key of `wrapped`, which the caller wipes; undefined if it was wrapped under another master key or context, or is
- * damaged: the tag cannot tell which.
+ * Unwraps a data key.
+ *
+ * @returns 64 bytes, which the caller wipes; undefined if the key was wrapped under another master key or context, or is
+ *   damaged: the tag does not tell which
  */
 export function unwrapKey(
   masterKey: Uint8Array,

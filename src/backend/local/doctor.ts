@@ -21,12 +21,12 @@ import { DRAFT, type Vault } from './vault.ts';
 
 const KEY = 'master key';
 
-/** How many of SQLite's lines about a damaged file are told. */
+/** How many of SQLite's lines about a damaged file are reported. */
 const MAX_LINES = 5;
 
 /**
- * Looks at a vault's folder and files, at whether its database is whole and its master key its own, and opens one stored
- * entry. Nothing is created or written.
+ * Checks a vault: its folder and files, the integrity of its database, whether its master key belongs to it, and whether a
+ * stored entry opens. Creates and writes nothing.
  */
 export async function* checkVault(vault: Vault, options: CheckOptions): Checks {
   const { write, signal } = options;
@@ -49,12 +49,12 @@ export async function* checkVault(vault: Vault, options: CheckOptions): Checks {
   const entries = count !== undefined;
   const keys =
     !(length instanceof CredstashError) && (yield* checkMasterKey(vault, count, options));
-  // Last: to open the database undoes what a writer left that was cut short.
+  // Last, because opening the database rolls back the transaction of a killed writer, which removes its journal.
   yield* checkFiles(vault, write);
   return { keys, entries };
 }
 
-/** Whether the master key can be used: in a vault with check value it is the vault's own. */
+/** Checks the master key against the vault's check value, if it has one, and opens a stored entry. @returns whether the key is usable */
 async function* checkMasterKey(
   vault: Vault,
   count: number | undefined,
@@ -71,7 +71,7 @@ async function* checkMasterKey(
   return true;
 }
 
-/** Opens one stored entry, whichever opens first. */
+/** Opens the first stored entry that the master key unwraps. */
 async function* checkStoredEntry(
   vault: Vault,
   pairs: Context,
@@ -107,7 +107,7 @@ async function* checkStoredEntry(
   }
 }
 
-/** Whether the database is whole: how many entries it has, or undefined. */
+/** Checks the integrity of the database. @returns how many entries it has; undefined if it cannot be read or is damaged */
 async function* checkDatabase(
   vault: Vault,
   signal: AbortSignal | undefined,
@@ -126,10 +126,10 @@ async function* checkDatabase(
           version: first('SELECT sqlite_version()'),
           schema: first('PRAGMA user_version'),
           damage,
-          // In a damaged file, to count may never end.
+          // Counting may never end in a damaged file.
           entries: isWhole ? Number(first('SELECT count(*) FROM entries')) : 0,
           names: isWhole ? first('SELECT count(DISTINCT name) FROM entries') : '',
-          // `isUnpadded`, in SQL.
+          // The SQL equivalent of `isUnpadded`.
           unpadded: isWhole
             ? Number(
                 first(
@@ -162,7 +162,7 @@ async function* checkDatabase(
 function* checkFiles({ folder }: Vault, write: boolean): Generator<Step> {
   const path = join(folder, 'vault.db');
   const mode = readMode(path);
-  // Windows has no such bits.
+  // Windows has no permission bits.
   if (process.platform !== 'win32' && !mode.endsWith('00')) {
     const found = `${path} is of mode ${mode}: nobody else reaches it, but a copy of it would be open to others`;
     yield warningStep('vault', found, `chmod 600 ${shellWord(path)}`);
@@ -185,7 +185,6 @@ function* checkFiles({ folder }: Vault, write: boolean): Generator<Step> {
   }
 }
 
-/** Whether this process may write to it. */
 function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
@@ -195,15 +194,15 @@ function isWritable(path: string): boolean {
   }
 }
 
-/** What `Vault.check` has made sure of. */
+/** Describes who can open the folder, as `Vault.check` has verified. */
 function describeOwnership(folder: string): string {
-  // Windows has no such owners and modes.
+  // Windows has no numeric owners and no permission bits.
   const user = process.geteuid?.();
   if (user === undefined) return 'closed to others if its access list says so';
   return `yours (user ${user}), of mode ${readMode(folder)}: no other user but root can open it`;
 }
 
-/** As chmod has it. */
+/** The permission bits in octal, as chmod takes them. */
 function readMode(path: string): string {
   return (statSync(path).mode & 0o777).toString(8);
 }

@@ -16,7 +16,7 @@ import type { Vault } from './vault.ts';
 
 // Over 250 lines: every method of EntryStore, each a transaction or a query of SQLite.
 
-/** What an entry is made of, and what a listing reads of it; both come with the labels. */
+/** The columns of an entry. The first six are enough for a listing; `#select` adds the labels. */
 const COLUMNS = [
   'name',
   'version',
@@ -30,13 +30,13 @@ const COLUMNS = [
 ];
 const HEADER = COLUMNS.slice(0, 6);
 
-/** Rows to hold at once: a page of the largest entries takes 13 MB. */
+/** Rows that are held at once: a page of the largest entries takes 13 MB. */
 const PAGE = 32;
 const HEADER_PAGE = 1000;
 
 /**
- * The entries of a vault. Each statement is a transaction of its own. Reads go page by page and hold no cursor, and
- * so no lock, between pages: a slow reader never keeps a writer waiting, and may write between two entries.
+ * The entries of a vault. Each statement is a transaction of its own. Reads go page by page and hold no cursor between
+ * pages, hence no lock: a slow reader never keeps a writer waiting, and can write between two entries itself.
  */
 export class LocalEntryStore implements EntryStore {
   readonly location: string;
@@ -130,18 +130,18 @@ export class LocalEntryStore implements EntryStore {
 
   async *scan(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
     const condition = `(${prefixes.map(() => 'substr(name, 1, length(?)) = ?').join(' OR ')})`;
-    const ofPrefixes = prefixes.includes('')
+    const filter = prefixes.includes('')
       ? []
       : [condition, ...prefixes.flatMap((prefix) => [prefix, prefix])];
-    for await (const row of this.#scan(COLUMNS, PAGE, ...ofPrefixes)) {
+    for await (const row of this.#scan(COLUMNS, PAGE, ...filter)) {
       const found = toItem(row);
       yield { ...parseHeader(found), read: () => parseItem(found) };
     }
   }
 
   async *headers(name?: string): AsyncGenerator<EntryHeader> {
-    const ofName = name === undefined ? [] : ['name = ?', name];
-    for await (const row of this.#scan(HEADER, HEADER_PAGE, ...ofName)) {
+    const filter = name === undefined ? [] : ['name = ?', name];
+    for await (const row of this.#scan(HEADER, HEADER_PAGE, ...filter)) {
       yield parseHeader(toItem(row));
     }
   }
@@ -215,8 +215,8 @@ export class LocalEntryStore implements EntryStore {
   }
 
   /**
-   * By rowid, and not by name and version: a row that somebody tampered with has none that a page could go on from.
-   * It comes as text, because a driver may fail on a large number.
+   * Yields the rows page by page. Pages continue after a rowid, because a row that was tampered with may have no name or
+   * version to continue after. The rowid is selected as text, because a driver may fail on a large number.
    */
   async *#scan(
     columns: string[],
@@ -238,7 +238,7 @@ export class LocalEntryStore implements EntryStore {
     }
   }
 
-  /** A file that was made to be so would have a scan begin again and again. */
+  /** The error of a file that somebody crafted so that its rowids do not grow: a scan of it would never end. */
   #unordered(): CredstashError {
     return new CredstashError(
       'INTEGRITY',
@@ -249,7 +249,7 @@ export class LocalEntryStore implements EntryStore {
     );
   }
 
-  /** Texts come as their bytes, each column with its type: libsql ends the process on a text that is not UTF-8. */
+  /** Selects each column as bytes, with its type beside it: libsql ends the process on a text that is not UTF-8. */
   #select(columns: string[], where: string, ...bind: Value[]): Row[] {
     const typed = columns.map(
       (each) => `CAST(${each} AS BLOB) ${each}, typeof(${each}) ${each}_is`,
@@ -265,9 +265,9 @@ export class LocalEntryStore implements EntryStore {
 }
 
 /**
- * The promise of a call that SQLite and the file system answer at once: what it throws rejects.
+ * Runs a synchronous call, and turns its result or error into a promise.
  *
- * @param signal when it is aborted, nothing is called, and its reason rejects
+ * @param signal if it is aborted already, the call is not made, and the promise rejects with the signal's reason
  */
 export function runAsPromise<T>(call: () => T, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve) => {
@@ -285,7 +285,7 @@ function toColumns(entry: Entry): Value[] {
   });
 }
 
-/** It comes as its bytes: see `#select`. */
+/** Decodes the version of a row, which `#select` gives as bytes. */
 function readVersion({ version }: Row): string {
   return (version instanceof Uint8Array ? decodeUtf8(version) : undefined) ?? '';
 }

@@ -6,14 +6,16 @@ import { SqliteError } from './sqlite.ts';
 /** The hint for a vault that is damaged. */
 export const RESTORE_HINT = 'restore its files from a backup';
 
-/** Whether `error` is of the system and has one of `codes`. */
+/** Whether `error` is a system error with one of `codes`. */
 export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
 /**
- * Runs `use` on the vault in `folder`: the one translation of what SQLite or the file system refuses into the
- * project's errors, by its code.
+ * Runs `use`, and translates the errors of SQLite and of the file system into the project's, by their codes.
+ *
+ * @param folder the vault's, for the messages
+ * @throws CredstashError IO, VAULT_PERMISSIONS, USAGE, THROTTLED (the vault is busy), INTEGRITY; any other error as it is
  */
 export function withVaultErrors<T>(folder: string, use: () => T): T {
   try {
@@ -45,7 +47,7 @@ export function withVaultErrors<T>(folder: string, use: () => T): T {
         },
       );
     }
-    // In /proc, and on a mount whose source was deleted: no folder of the vault can be made, or no draft of a file.
+    // In /proc, and on a mount whose source was deleted, mkdir and open answer ENOENT for new files.
     if (isErrno(cause, 'ENOENT') && (cause.syscall === 'mkdir' || cause.path?.endsWith('.tmp'))) {
       throw new CredstashError(
         'IO',
@@ -62,7 +64,7 @@ export function withVaultErrors<T>(folder: string, use: () => T): T {
   }
 }
 
-/** The error of a vault for which this process has no file left to open. */
+/** The error of a vault that cannot be opened because this process has too many files open. */
 export function tooManyFiles(folder: string, error?: Error): CredstashError {
   const message = `the vault ${folder} cannot be opened: too many files are open (EMFILE)`;
   const cause = Object.assign(new Error('EMFILE', { cause: error }), { code: 'EMFILE' });

@@ -14,32 +14,31 @@ import { shellWord } from '../../util/shell-word.ts';
 import { isErrno } from './errors.ts';
 
 /*
- * Whose files a vault is made of. Each must belong to the user who runs this process, and a file must be a plain one: a
- * link would lead elsewhere, and opening a FIFO would wait for ever.
+ * Checks of a vault's folder and files. Each must belong to the user who runs this process. A file must be a plain file: a
+ * link could lead elsewhere, and opening a FIFO could block for ever.
  */
 
-// Windows has only some of them.
+// Windows lacks some of these flags.
 const flags: Partial<typeof constants> = constants;
 const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY = 0 } = flags;
 /**
- * O_PATH of open(2), which Node.js does not name: a descriptor that refers to a file, and neither reads it nor counts as an
- * open one. To close any other descriptor of a database would release the locks that SQLite holds on it in this process
+ * O_PATH of open(2), which Node.js does not export: such a descriptor refers to a file without opening it. Closing a normal
+ * descriptor of a database would release the locks that SQLite holds on it in this process
  * (https://www.sqlite.org/howtocorrupt.html, 2.2).
  */
 const O_PATH = process.platform === 'linux' ? 0o10000000 : undefined;
 
-/** Every rollback journal begins, and one that names a super-journal ends, with this (https://www.sqlite.org/fileformat.html). */
+/** A rollback journal begins with these bytes, and also ends with them if it names a super-journal (https://www.sqlite.org/fileformat.html). */
 const JOURNAL_MAGIC = Buffer.from('d9d505f920a163d7', 'hex');
 
 /**
- * Checks that a folder belongs to the user who runs this process, and that nobody else can open it. A link to it is
- * followed.
+ * Checks that a folder belongs to the user who runs this process, and that no other user can open it. Follows a link to it.
  *
- * @param hint for a folder that is not fit, unless its owner or mode is to be changed
+ * @param hint of the error; default: the chown or chmod that helps
  * @throws CredstashError VAULT_PERMISSIONS
  */
 export function expectPrivateFolder(path: string, hint?: string): void {
-  // Windows opens no folder. There the profile folder of the user is private by its access list.
+  // Windows cannot open a folder as a file. There, the access list of the user's profile folder keeps others out.
   if (process.platform === 'win32') return;
   withDescriptor(path, (O_PATH ?? O_RDONLY | O_NONBLOCK) | O_DIRECTORY, (fd) => {
     expectPrivate(path, fstatSync(fd, { bigint: true }), '700', hint);
@@ -47,11 +46,11 @@ export function expectPrivateFolder(path: string, hint?: string): void {
 }
 
 /**
- * Reads a file that nobody else may open.
+ * Reads a file that no other user can open.
  *
- * @param length in bytes
- * @returns at most one byte more than `length`; the caller wipes it
- * @throws CredstashError VAULT_PERMISSIONS, USAGE for anything but a plain file
+ * @param length the expected length in bytes
+ * @returns at most one byte more than `length`, so that a longer file shows; the caller wipes it
+ * @throws CredstashError VAULT_PERMISSIONS if others can open it, USAGE if it is not a plain file
  */
 export function readPrivateFile(path: string, length: number): Buffer {
   return withDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, (fd) => {
@@ -68,9 +67,9 @@ export function readPrivateFile(path: string, length: number): Buffer {
 }
 
 /**
- * Whether there is a file at `path`.
+ * Whether a file exists at `path`.
  *
- * @throws CredstashError USAGE for anything but a plain file, VAULT_PERMISSIONS for a file of somebody else
+ * @throws CredstashError USAGE if it is not a plain file, VAULT_PERMISSIONS if it belongs to another user
  */
 export function hasOwnFile(path: string): boolean {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
@@ -79,11 +78,11 @@ export function hasOwnFile(path: string): boolean {
 }
 
 /**
- * Opens a database that takes its file by path, and makes sure that the file is ours, and still the one that was
- * checked. The files beside it, which SQLite opens by their names, are checked too.
+ * Opens a database by its path, and checks that the file belongs to this user and is still the one that was checked. Also
+ * checks the files beside it that SQLite opens by their names.
  *
- * @throws CredstashError USAGE, VAULT_PERMISSIONS; INTEGRITY for a journal that credstash did not write; CONFLICT if the file
- *   was replaced meanwhile
+ * @throws CredstashError USAGE, VAULT_PERMISSIONS; INTEGRITY if credstash did not write the journal; CONFLICT if the file
+ *   was replaced while it was opened
  */
 export function openOwnDatabase<T extends { close(): void }>(
   path: string,
@@ -120,8 +119,8 @@ function openUnmoved<T extends { close(): void }>(
 }
 
 /**
- * Refuses a journal that names a super-journal, as that of a transaction over several databases does. SQLite deletes the
- * file that it names once it has undone the transaction, whichever file that is. No transaction of credstash is one.
+ * Refuses a journal that names a super-journal, as a transaction over several databases writes it. After the rollback SQLite
+ * deletes the named file, whichever it is. credstash never writes such a transaction.
  */
 function expectOwnJournal(path: string): void {
   let end: Buffer;
@@ -151,7 +150,7 @@ function withDescriptor<T>(path: string, flags: number, use: (fd: number) => T):
   try {
     fd = openSync(path, flags);
   } catch (error) {
-    // What O_NOFOLLOW makes of a link.
+    // O_NOFOLLOW fails with these on a link.
     if ((flags & O_NOFOLLOW) !== 0 && isErrno(error, 'ELOOP', 'EMLINK')) throw notPlain(path);
     throw error;
   }
@@ -177,7 +176,7 @@ function notPlain(path: string): CredstashError {
 
 function expectPrivate(path: string, stat: BigIntStats, mode: string, hint?: string): void {
   expectOwner(path, stat, hint);
-  // Windows has no such bits.
+  // Windows has no permission bits.
   if (process.platform !== 'win32' && (stat.mode & 0o077n) !== 0n) {
     throw new CredstashError('VAULT_PERMISSIONS', `others than you can open ${path}`, {
       hint: hint ?? `chmod ${mode} ${shellWord(path)}`,
@@ -186,7 +185,7 @@ function expectPrivate(path: string, stat: BigIntStats, mode: string, hint?: str
 }
 
 function expectOwner(path: string, stat: BigIntStats, hint?: string): void {
-  // Windows has no such owners.
+  // Windows has no numeric owners.
   const user = process.geteuid?.();
   if (user === undefined || stat.uid === BigInt(user)) return;
   const folder = realpathSync(stat.isDirectory() ? path : dirname(path));

@@ -5,10 +5,10 @@ import { LocalKeyService } from './key-service.ts';
 import { Vault, type VaultOptions } from './vault.ts';
 
 /**
- * The embedded vault in `folder`, an absolute path. Nothing is read or written before the first use.
+ * Opens the local vault in `folder`, an absolute path. Reads and writes nothing before the first use.
  *
  * @param options.create whether the first use creates a missing vault
- * @param options.busyMs how long a lock of another process is waited for, in milliseconds; 30 s at most
+ * @param options.busyMs how long to wait for another process's lock, in milliseconds; at most 30 s
  */
 export function openLocal(
   folder: string,

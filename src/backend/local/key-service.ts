@@ -14,7 +14,7 @@ import type { Vault } from './vault.ts';
 export class LocalKeyService implements KeyService {
   readonly #vault: Vault;
   readonly #signal: AbortSignal | undefined;
-  /** The pairs that no stored entry could be opened with. */
+  /** Encoded contexts whose pairs opened no stored entry, so that `#proveKey` does not try them again. */
   readonly #failedPairs: Set<string>;
 
   constructor(vault: Vault, signal?: AbortSignal, failedPairs = new Set<string>()) {
@@ -80,9 +80,9 @@ export class LocalKeyService implements KeyService {
   }
 
   /**
-   * Before something is wrapped in a vault that has no check value of its master key: lets the key open a stored entry, so
-   * that the write can store that value. A key that opens none may be another vault's, or all entries were put with other
-   * pairs: nobody can tell, and the write goes on without.
+   * Tries to unwrap the data key of a stored entry, before something is wrapped in an older vault without a check value. On
+   * success the master key is this vault's, and the write can store the check value. Otherwise the key may be another vault's,
+   * or all entries have other pairs: this cannot be told apart, and the write goes on without a check value.
    */
   async #proveKey(context: Context): Promise<void> {
     const pairs = unbindName(context);
@@ -97,10 +97,10 @@ export class LocalKeyService implements KeyService {
 }
 
 /**
- * The first stored entry whose data key the vault's master key unwraps, and that data key, which the caller wipes.
+ * Finds the first stored entry whose data key the vault's master key unwraps.
  *
- * @param pairs that it was put with, unless with none
- * @returns undefined if there is none
+ * @param pairs the user's pairs, tried after an empty context
+ * @returns the entry and its data key, which the caller wipes; undefined if no entry unwraps
  */
 export async function unwrapStored(
   vault: Vault,
@@ -118,7 +118,7 @@ export async function unwrapStored(
   return undefined;
 }
 
-/** An entry and the context of its data key; undefined if it is broken, or cannot have been put with these pairs. */
+/** Reads an entry and makes the context of its data key; undefined if the entry is broken or cannot have these pairs. */
 function readWrappedKey(
   found: Found,
   pairs: Context,

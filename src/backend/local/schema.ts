@@ -3,22 +3,22 @@ import { type Database, inTransaction, type Row } from './sqlite.ts';
 import { RESTORE_HINT } from './errors.ts';
 
 /*
- * The tables of a vault. Its version, SQLite's `user_version`, grows by one with each change; a vault of a later version is
- * refused rather than misread.
+ * The tables of a vault. Their version, SQLite's `user_version`, grows by one with each change. A vault of an unknown later
+ * version is refused, because it could be misread.
  *
  * 1. `entries`.
- * 2. `entries` with the column `labels`.
- * 3. `key_check` too.
+ * 2. adds the column `labels` to `entries`.
+ * 3. adds the table `key_check`.
  */
 
 export const SCHEMA_VERSION = 3;
-/** The version from which on entries can have labels. */
+/** The first version in which entries can have labels. */
 export const WITH_LABELS = 2;
-/** The version from which on the vault can tell its master key from another one. */
+/** The first version in which the vault stores a check value of its master key. */
 export const WITH_KEY_CHECK = 3;
 
-// Untyped columns: an attribute of type S is stored as TEXT, of type B as BLOB, a missing one as NULL; labels as a TEXT
-// with a space before, between and after them. The columns of listings come before the large ones, so that SQLite need not fetch those.
+// Untyped columns: an attribute of type S is stored as TEXT, of type B as BLOB, a missing one as NULL. Labels are one TEXT
+// with a space before, between and after them. The columns of listings come first, so that SQLite need not read the large ones.
 const entriesSql = (labels: string): string => `CREATE TABLE entries (
     name NOT NULL, version NOT NULL, cipher, digest, created, comment, key, contents, hmac,${labels}
     PRIMARY KEY (name, version)
@@ -26,7 +26,7 @@ const entriesSql = (labels: string): string => `CREATE TABLE entries (
 const ENTRIES = entriesSql(' labels,');
 const KEY_CHECK = 'CREATE TABLE key_check (value NOT NULL)';
 
-/** An object of a database: its type, name, table and SQL, as `sqlite_schema` has them. */
+/** A row of `sqlite_schema`: an object's type, name, table and SQL. */
 type SchemaObject = readonly [type: string, name: string, table: string, sql: string];
 
 const INDEX: SchemaObject = ['index', 'sqlite_autoindex_entries_1', 'entries', ''];
@@ -40,13 +40,13 @@ const OBJECTS: Readonly<Record<number, readonly SchemaObject[]>> = {
   ],
 };
 
-/** Makes the tables of a new vault. */
+/** Creates the tables of a new vault. */
 export function createSchema(database: Database, keyCheck: Uint8Array): void {
   database.exec(ENTRIES);
   createKeyCheck(database, keyCheck);
 }
 
-/** Makes room for labels in a vault of version 1, unless somebody else has done it meanwhile. */
+/** Adds the column of labels to a vault of version 1, unless another process has just done so. */
 export function addLabels(database: Database): void {
   inTransaction(database, () => {
     if (readSchemaVersion(database) >= WITH_LABELS) return;
@@ -56,9 +56,9 @@ export function addLabels(database: Database): void {
 }
 
 /**
- * Stores the check value of the master key in an older vault, unless somebody else has done it meanwhile.
+ * Stores the check value of the master key in an older vault, unless another process has just done so.
  *
- * @param ifEmpty whether to do so only if the vault has no entry
+ * @param ifEmpty whether to store it only if the vault has no entries
  */
 export function addKeyCheck(database: Database, keyCheck: Uint8Array, ifEmpty: boolean): void {
   inTransaction(database, () => {
@@ -71,7 +71,7 @@ export function addKeyCheck(database: Database, keyCheck: Uint8Array, ifEmpty: b
 }
 
 function createKeyCheck(database: Database, keyCheck: Uint8Array): void {
-  // A literal: libsql takes one Uint8Array by itself for an object of named parameters, and ends the process.
+  // A literal, because libsql takes a single Uint8Array for an object of named parameters, and ends the process.
   const literal = `x'${Buffer.from(keyCheck).toString('hex')}'`;
   database.exec(
     `${KEY_CHECK}; INSERT INTO key_check VALUES (${literal}); PRAGMA user_version = ${WITH_KEY_CHECK}`,
@@ -82,12 +82,12 @@ function addLabelsColumn(database: Database): void {
   database.exec('ALTER TABLE entries ADD COLUMN labels');
 }
 
-/** The version of a vault's tables. */
+/** Reads the version of a vault's tables. */
 export function readSchemaVersion(database: Database): number {
   return Number(database.all('PRAGMA user_version')[0]?.['user_version']);
 }
 
-/** The check value of a vault of version 3. @throws CredstashError INTEGRITY if it is damaged */
+/** Reads the check value of a vault of version 3. @throws CredstashError INTEGRITY if it is missing or damaged */
 export function readKeyCheck(database: Database, folder: string): Uint8Array {
   const rows = database.all('SELECT CAST(value AS BLOB) value FROM key_check LIMIT 2');
   const value = rows[0]?.['value'];
@@ -100,19 +100,20 @@ export function readKeyCheck(database: Database, folder: string): Uint8Array {
 }
 
 /**
- * The version of a vault's tables, which are exactly those that credstash makes. A view, a trigger, an index, a default or a
- * generated column would run what the author of the file wrote into it.
+ * Checks that the database has exactly the tables that credstash creates. Any other view, trigger, index, default or
+ * generated column would run SQL that the author of the file chose.
  *
- * @throws CredstashError INTEGRITY
+ * @returns the version of the tables
+ * @throws CredstashError INTEGRITY if the version is unknown or an object differs
  */
 export function checkSchema(database: Database, folder: string): number {
-  // A reader sees the database as it is at one moment: another process may change it from one version to the next.
+  // One transaction, so that all three reads see the same state: another process may upgrade the vault meanwhile.
   const found = inTransaction(
     database,
     () => ({
       version: readSchemaVersion(database),
       encoding: database.all('PRAGMA encoding')[0]?.['encoding'],
-      // As bytes, because libsql ends the process on a text that is not UTF-8.
+      // Bytes, because libsql ends the process on a text that is not UTF-8.
       rows: database.all(
         `SELECT CAST(type AS BLOB) type, CAST(name AS BLOB) name, CAST(tbl_name AS BLOB) tbl, CAST(sql AS BLOB) sql
          FROM sqlite_schema LIMIT ${MAX_OBJECTS}`,
@@ -146,7 +147,7 @@ export function checkSchema(database: Database, folder: string): number {
   );
 }
 
-/** More than any vault has. */
+/** More objects than any vault has. */
 const MAX_OBJECTS = 8;
 
 function toSchemaObject(row: Row): SchemaObject {
@@ -157,7 +158,7 @@ function toSchemaObject(row: Row): SchemaObject {
   return [text('type'), text('name'), text('tbl'), text('sql')];
 }
 
-/** White space means nothing in SQL. */
+/** Compares two objects. White space does not count, because it has no meaning in SQL. */
 function isSameObject(one: SchemaObject, other: SchemaObject): boolean {
   return one.every((each, i) => collapseSpaces(each) === collapseSpaces(other[i] ?? ''));
 }

@@ -3,12 +3,11 @@ import { CredstashError } from '../../errors.ts';
 import { canOpenFiles } from '../../util/system-faults.ts';
 
 /*
- * The one file that knows which SQLite this is: `node:sqlite` where the runtime has it without a flag
- * (Node 22.13 and later), else the optional dependency `libsql`. Their interfaces are the same but for blobs
- * and errors.
+ * The only file that knows which SQLite is used: `node:sqlite` if the runtime has it without a flag (Node.js 22.13 and
+ * later), otherwise the optional dependency `libsql`. Their interfaces differ only in blobs and errors.
  */
 
-/** What a column holds. Bytes are written from any Uint8Array. */
+/** The value of a column. */
 export type Value = string | Uint8Array | number | null;
 export type Row = Readonly<Record<string, Value>>;
 
@@ -41,20 +40,20 @@ interface Driver {
   };
   exec(sql: string): void;
   close(): void;
-  /** Of later releases of node:sqlite. */
+  /** Only later releases of node:sqlite have it. */
   enableDefensive?(active: boolean): void;
 }
 
 /**
- * Opens a database file; read-only where the system lets it be read and not written, which is SQLite's own rule. What the
- * file says is not trusted: https://www.sqlite.org/security.html#untrusted_sqlite_database_files.
+ * Opens a database file. SQLite opens it read-only if this process may read it but not write it. The file is not trusted:
+ * https://www.sqlite.org/security.html#untrusted_sqlite_database_files.
  *
  * @throws SqliteError, here and in every method
- * @throws CredstashError UNEXPECTED when this runtime has no SQLite and `libsql` is not installed
+ * @throws CredstashError UNEXPECTED if this runtime has no SQLite and `libsql` is not installed
  */
 export function openDatabase(path: string): Database {
   const Driver = loadDriver();
-  // libsql gives no code for a file that it cannot open: SQLITE_CANTOPEN.
+  // libsql sets no code if it cannot open a file. 14 is SQLITE_CANTOPEN.
   const driver = withSqliteError(() => new Driver(path), 14);
   withSqliteError(() => {
     driver.enableDefensive?.(true);
@@ -77,9 +76,9 @@ export function openDatabase(path: string): Database {
 }
 
 /**
- * What `work` gives, as one transaction.
+ * Runs `work` as one transaction, and returns its result. An error rolls the transaction back.
  *
- * @param kind whether it has the database to itself from before its first statement, or only reads
+ * @param kind IMMEDIATE takes the write lock at once; DEFERRED is for `work` that only reads
  */
 export function inTransaction<T>(
   database: Database,
@@ -95,7 +94,7 @@ export function inTransaction<T>(
     try {
       database.exec('ROLLBACK');
     } catch (other) {
-      // SQLite may have done so by itself, on a full disk: what failed first is what is told.
+      // SQLite rolls back by itself on a full disk. The first error is the one to report.
       if (!(other instanceof SqliteError)) throw other;
     }
     throw error;
@@ -104,7 +103,7 @@ export function inTransaction<T>(
 
 type RawRow = Record<string, Value | ArrayBuffer>;
 
-// libsql gives blobs as ArrayBuffer.
+/** libsql returns blobs as ArrayBuffer. */
 function toUint8Arrays(row: RawRow): Row {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [
@@ -119,8 +118,8 @@ function loadDriver(): new (path: string) => Driver {
 }
 
 function loadNodeSqlite(): (new (path: string) => Driver) | undefined {
-  // Loading it prints an ExperimentalWarning on Node 22 and 24. It is emitted while this call runs, and
-  // nothing else runs meanwhile.
+  // Suppresses the ExperimentalWarning of Node.js 22 and 24. It is emitted during this synchronous call, so that no other
+  // warning is lost.
   const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
@@ -132,7 +131,7 @@ function loadNodeSqlite(): (new (path: string) => Driver) | undefined {
   }
 }
 
-/** What libsql opens when it is loaded and opens a database. With less it ends the process in a panic. */
+/** How many files libsql opens to load and to open a database. If it cannot, it ends the process in a panic. */
 const LIBSQL_FILES = 7;
 
 function loadLibsql(): new (path: string) => Driver {
@@ -165,7 +164,7 @@ function withSqliteError<T>(call: () => T, otherwise = 0): T {
   try {
     return call();
   } catch (error) {
-    // node:sqlite has `errcode`, libsql `rawCode`: the extended result code.
+    // The extended result code is `errcode` in node:sqlite, `rawCode` in libsql.
     const { errcode, rawCode } = error as { errcode?: unknown; rawCode?: unknown };
     const code = typeof errcode === 'number' ? errcode : rawCode;
     throw new SqliteError(

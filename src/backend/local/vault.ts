@@ -28,14 +28,14 @@ import {
   WITH_LABELS,
 } from './schema.ts';
 
-// Over 250 lines: creating, opening and checking the two files of a vault depend on each other's order.
+// Over 250 lines: creating, opening and checking the two files of a vault must happen in one order, which is shown here.
 
 const MASTER_KEY_BYTES = 32;
 
-/** What `#createFile` fills, and SQLite's own file beside it. */
+/** The names of drafts that `#createFile` fills, and of SQLite's journals of them. */
 export const DRAFT = /^(master\.key|vault\.db)\.[0-9a-f]{16}\.tmp(-journal)?$/;
 
-/** SQLite waits in one go, and nothing else runs meanwhile. */
+/** SQLite's wait for a lock blocks the event loop, so it is limited. */
 const MAX_BUSY_MS = 30_000;
 
 export interface VaultOptions {
@@ -44,14 +44,14 @@ export interface VaultOptions {
 }
 
 /**
- * The folder of an embedded vault: `vault.db`, the entries, and `master.key`, 32 random bytes that wrap the
- * data keys. Nothing is opened or created before the first use. All of it must belong to the user who runs this process.
+ * The folder of a local vault: `vault.db` has the entries, and `master.key` the 32 random bytes that wrap the data keys.
+ * Nothing is opened or created before the first use. The folder and its files must belong to the user who runs this process.
  *
- * Both files come into being by `link`, which one of many first writers wins and which a crash cannot tear: a process that
- * sees a file sees all of it. The key comes first, so a vault with entries always had its key.
+ * Both files are written under another name and then linked into place. Of several first writers one wins, and a crash
+ * leaves no partial file. The key is created first, so that no database ever exists without its key.
  *
- * The database has SQLite's rollback journal and no write-ahead log: at rest it is this one file, and to read it
- * writes nothing, so that a vault can be copied, and read where nobody may write.
+ * The database uses SQLite's rollback journal, not its write-ahead log: at rest it is one file, and reading it writes
+ * nothing. A vault can therefore be copied, and read on a read-only file system.
  */
 export class Vault {
   readonly folder: string;
@@ -59,13 +59,13 @@ export class Vault {
   readonly #busyMs: number;
   #database: Database | undefined;
   #masterKey: Uint8Array | undefined;
-  /** The version of the schema when it was last looked at: it never falls. */
+  /** The last known version of the schema, which never decreases. */
   #version = 0;
   #isKeyProven = false;
 
   /**
-   * @param options.create whether the first use creates missing files; else they are VAULT_NOT_FOUND
-   * @param options.busyMs how long a lock of another process is waited for, in milliseconds; default: 30 s
+   * @param options.create whether the first use creates missing files; otherwise it fails with VAULT_NOT_FOUND
+   * @param options.busyMs how long to wait for another process's lock, in milliseconds; default and maximum: 30 s
    */
   constructor(folder: string, options: VaultOptions) {
     this.folder = folder;
@@ -74,10 +74,10 @@ export class Vault {
   }
 
   /**
-   * Creates the vault if it is missing. @returns whether this call did
+   * Creates the vault if it is missing, and checks its master key.
    *
-   * @throws CredstashError VAULT_PERMISSIONS, IO, KEY_NOT_FOUND when there are entries and no key; and as `masterKey` does for a
-   *   vault that cannot be used
+   * @returns whether this call created the vault
+   * @throws CredstashError VAULT_PERMISSIONS, IO; KEY_NOT_FOUND if the database exists without its key; and as `masterKey` does
    */
   setup(): boolean {
     return withVaultErrors(this.folder, () => {
@@ -87,12 +87,12 @@ export class Vault {
     });
   }
 
-  /** Checks that the vault exists, and is closed to others. @throws CredstashError VAULT_NOT_FOUND, VAULT_PERMISSIONS, KEY_NOT_FOUND */
+  /** Checks that the vault exists and that no other user can open it. @throws CredstashError VAULT_NOT_FOUND, VAULT_PERMISSIONS, KEY_NOT_FOUND */
   check(): void {
     withVaultErrors(this.folder, () => this.#ensureFiles(false));
   }
 
-  /** The open database, on which `use` runs. @throws CredstashError for what goes wrong with the file */
+  /** Opens the database if necessary, and runs `use` on it. @throws CredstashError as `withVaultErrors` does */
   withDatabase<T>(use: (database: Database) => T): T {
     return withVaultErrors(this.folder, () => {
       this.#database ??= this.#open();
@@ -100,19 +100,19 @@ export class Vault {
     });
   }
 
-  /** Whether there is a column of labels. */
+  /** Whether the vault has a column of labels, which earlier releases did not create. */
   hasLabels(): boolean {
     return this.#hasSchema(WITH_LABELS);
   }
 
-  /** Makes room for labels. */
+  /** Adds the column of labels if it is missing. */
   addLabels(): void {
     if (!this.hasLabels()) this.withDatabase(addLabels);
   }
 
   /**
-   * Whether the master key is known to be this vault's. In a vault of before there were check values it is not, until
-   * `proveKey` says that the key unwrapped the data key of a stored entry.
+   * Whether the master key is known to be this vault's. In an older vault without a check value it becomes known once the key
+   * has unwrapped the data key of a stored entry (`proveKey`).
    */
   get isKeyProven(): boolean {
     return this.#isKeyProven;
@@ -123,8 +123,8 @@ export class Vault {
   }
 
   /**
-   * Stores the check value of the master key in a vault that has none, if the key is known to be this vault's, or there is no
-   * entry that is sealed with another one.
+   * Stores the check value of the master key in a vault that lacks it, if the key is known to be this vault's or the vault
+   * has no entries. Then checks the key.
    *
    * @throws CredstashError as `masterKey` does
    */
@@ -138,7 +138,7 @@ export class Vault {
     this.#checkKey(key);
   }
 
-  /** Whether the schema is of `version` or a later one. Another process may have changed it since this one opened the vault. */
+  /** Whether the schema has at least `version`. Reads it again if not, because another process may have upgraded the vault. */
   #hasSchema(version: number): boolean {
     return this.withDatabase((database) => {
       if (this.#version < version) this.#version = readSchemaVersion(database);
@@ -150,7 +150,7 @@ export class Vault {
     this.#ensureFiles(this.#create);
     const database = openOwnDatabase(this.#path('vault.db'), openDatabase);
     try {
-      // FULL: a write is on the disk before it is reported. Deleted entries are overwritten, not just let go
+      // FULL: a write is on the disk before it is reported. secure_delete: deleted entries are overwritten with zeros
       // (https://www.sqlite.org/pragma.html#pragma_synchronous and #pragma_secure_delete).
       database.exec(
         `PRAGMA busy_timeout = ${this.#busyMs}; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;`,
@@ -165,14 +165,14 @@ export class Vault {
   }
 
   /**
-   * The master key, 32 bytes; the vault's own copy, wiped by `close`.
+   * Gives the master key, 32 bytes. It is the vault's own copy, which `close` wipes.
    *
-   * @throws CredstashError KEY_UNUSABLE if it has another length, VAULT_KEY_MISMATCH if it is the key of another vault
+   * @throws CredstashError KEY_UNUSABLE if the file has another length, VAULT_KEY_MISMATCH if it is another vault's key
    */
   masterKey(): Uint8Array {
     return withVaultErrors(this.folder, () => {
       if (!this.#masterKey) {
-        // Opens the vault, and creates it if it may.
+        // Opens the vault, or creates it if `create` is set.
         this.#hasSchema(WITH_KEY_CHECK);
         const key = this.#readKey();
         try {
@@ -187,7 +187,7 @@ export class Vault {
     });
   }
 
-  /** The length of the master key's file. @throws CredstashError as `masterKey` does, unless it is another vault's */
+  /** Checks the master key's file, and returns its length in bytes. @throws CredstashError as `masterKey` does, except VAULT_KEY_MISMATCH */
   checkKeyFile(): number {
     return withVaultErrors(this.folder, () => {
       const key = this.#readKey();
@@ -253,7 +253,7 @@ export class Vault {
       });
     }
     makeFolders(this.folder, 0o700);
-    // Not its chmod or chown: this may be /tmp.
+    // The hint must not be chmod or chown, because this may be a shared folder such as /tmp.
     expectPrivateFolder(this.folder, 'choose a folder of its own, which the first put creates');
     this.#createFile('master.key', (path) => {
       const fd = openSync(path, 'r+');
@@ -270,7 +270,7 @@ export class Vault {
       const key = this.#readKey();
       const database = openDatabase(path);
       try {
-        // A draft that is cut short is thrown away whole: it needs no journal on the disk.
+        // An unfinished draft is discarded, so it needs no journal on the disk.
         database.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL');
         createSchema(database, deriveKeyCheck(key));
       } finally {
@@ -282,7 +282,7 @@ export class Vault {
     return isCreated;
   }
 
-  /** Makes a file under a name of its own, then links it to its place. Whether this call won the place. */
+  /** Fills a draft under a random name, then links it into place. @returns false if the file exists, or another process created it first */
   #createFile(file: string, fill: (path: string) => void): boolean {
     const target = this.#path(file);
     if (hasOwnFile(target)) return false;
@@ -293,7 +293,7 @@ export class Vault {
       linkSync(draft, target);
       return true;
     } catch (error) {
-      // Somebody else was first, and may have swept this draft away.
+      // Another process was first, and may have removed this draft.
       if (hasOwnFile(target)) return false;
       throw error;
     } finally {
@@ -302,21 +302,21 @@ export class Vault {
     }
   }
 
-  /** Removes the drafts of killed first writers. Both files are there, so no draft can come to be either of them. */
+  /** Removes the drafts of killed first writers. Call it only once both files exist: then no draft is needed any more. */
   #removeDrafts(): void {
     for (const file of readdirSync(this.folder).filter((each) => DRAFT.test(each))) {
       try {
         rmSync(this.#path(file), { force: true });
       } catch {
-        // The next put tries again; this one need not fail.
+        // The next put tries again.
       }
     }
   }
 }
 
 /**
- * Earlier releases kept a write-ahead log. SQLite turns it off for a process that has the file to itself and may write;
- * for others the vault works as it is.
+ * Turns off the write-ahead log, which earlier releases used. SQLite does so only if no other process has the file open and
+ * this one may write it; otherwise the vault works as it is.
  */
 function turnOffWal(database: Database): void {
   if (database.all('PRAGMA journal_mode')[0]?.['journal_mode'] !== 'wal') return;
