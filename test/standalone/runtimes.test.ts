@@ -26,11 +26,11 @@ import { builtCommand, type Outcome, run, type RunOptions } from '../support/run
 import { type Authority, listening, makeAuthority, portOf, tlsFront } from '../support/tls.ts';
 
 /*
- * docs/how-to/containers.md, "Node.js 20, 22, 24 and the single file": each row is observed on each of the four runtimes, and a cell
+ * docs/reference/settings.md, "Node.js 20, 22, 24 and the single file": each row is observed on each of the four runtimes, and a cell
  * has the words for what was observed.
  */
 
-const DOCUMENT = 'docs/how-to/containers.md';
+const DOCUMENT = 'docs/reference/settings.md';
 const HEADING = '## Node.js 20, 22, 24 and the single file';
 
 /** A column of the table; `node` is undefined for the single file. */

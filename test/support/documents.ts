@@ -25,6 +25,8 @@ export interface Block {
   /** `docs/how-to/ci.md:12` */
   readonly where: string;
   readonly text: string;
+  /** The word behind its opening fence; empty if there is none. */
+  readonly language: string;
   /** The name of what runs it, by the comment `<!-- run: NAME -->` before it. */
   readonly run: string | undefined;
   /** The paragraph before it. */
@@ -49,6 +51,7 @@ export function blocksOf(document: string): Block[] {
     blocks.push({
       where: `${document}:${i + 1}`,
       text: `${lines.slice(i + 1, end).join('\n')}\n`,
+      language: line.slice(3).trim(),
       run: /^<!-- run: ([\w-]+) -->$/.exec(before)?.[1],
       before,
     });

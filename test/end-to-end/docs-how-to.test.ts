@@ -1,0 +1,20 @@
+import { testPages } from './run-page.ts';
+
+testPages('how-to', {
+  'run-render-export.md': { standIns: ['docker', 'kubectl'] },
+  'rotate-back-up-copy.md': { aws: 'DynamoDB Local', before: 'credstash setup --create-key' },
+  'restrict-access.md': { standIns: ['aws'] },
+  // docs-ci.test.ts and docs-containers.test.ts run these, with what each service gives a job or a container.
+  'ci.md': undefined,
+  'containers.md': undefined,
+  'migrate-from-credstash.md': { aws: 'dynalite', before: 'credstash setup --create-key' },
+  'migrate-from-nodecredstash.md': undefined,
+  'troubleshoot.md': {
+    aws: 'dynalite',
+    before: 'credstash setup --create-key && credstash put app.db.password',
+    notRun: {
+      'ok       runtime        credstash 0.1.0 on Node.js 22.13.0, linux x64':
+        'an example of what it prints on AWS',
+    },
+  },
+});
