@@ -1,7 +1,12 @@
 /** How the SDK's clients connect: agents with the user's certificates and proxy, and an application's own handler. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
-import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import type { KMSClient } from '@aws-sdk/client-kms';
+import {
+  type EndpointParameterInstructionsSupplier,
+  getEndpointFromInstructions,
+} from '@smithy/core/endpoints';
 import { CredstashError } from '../../errors.ts';
 import { builtInAuthorities, readCertificates } from './certificates.ts';
 import type { Unverified } from './guard-requests.ts';
@@ -100,10 +105,30 @@ export function createAgents(
   };
   if (!proxyIsSet()) {
     const httpsAgent = new PreconnectAgent(common);
-    return { httpAgent: httpsAgent.plain, httpsAgent };
+    return { httpAgent: httpsAgent.httpAgent, httpsAgent };
   }
   const proxied = { ...common, proxyEnv: readProxyEnvironment() };
   return { httpAgent: new HttpAgent(proxied), httpsAgent: new ProxyAgent(proxied) };
+}
+
+/**
+ * Opens a connection for the first request of `client`, once the client has credentials: without them it sends no request.
+ * Never rejects, because the request itself reports what fails.
+ *
+ * @param command any command of the client, because all go to one endpoint
+ */
+export async function preconnect(
+  agent: PreconnectAgent,
+  client: DynamoDBClient | KMSClient,
+  command: EndpointParameterInstructionsSupplier,
+): Promise<void> {
+  try {
+    await client.config.credentials();
+    const { url } = await getEndpointFromInstructions({}, command, client.config);
+    agent.openConnection(url);
+  } catch {
+    // The request reports it.
+  }
 }
 
 /** The environment with its proxies as URLs: Node.js silently ignores a proxy that is not a URL. */

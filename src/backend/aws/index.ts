@@ -11,6 +11,7 @@ import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
 import { refuseAnyCertificate } from './guard-requests.ts';
+import { preconnect } from './http.ts';
 import { PreconnectAgent } from './preconnect-agent.ts';
 import { checkRegions, inDefaultRegion, findRegions } from './regions.ts';
 import type { AwsSettings } from './settings.ts';
@@ -19,18 +20,18 @@ import { ThrottleRetry } from './throttle-retry.ts';
 
 export type { AwsSettings };
 
-/** What comes with the first data key. */
-interface Loaded {
+/** Loaded with the first data key. */
+interface KmsModule {
   readonly kms: KMSClient;
   readonly keys: KeyService;
-  readonly connect: () => Promise<void>;
+  readonly preconnect: () => Promise<void>;
 }
 
-/** The table and the key of `settings`. No request is sent before the first use; files of AWS's settings are read. */
+/** Opens the table and the key of `settings`. Reads AWS's configuration files, but sends no request before the first use. */
 export async function openAws(settings: AwsSettings): Promise<{
   keys: KeyService;
   entries: EntryStore;
-  /** What a policy is about. */
+  /** The table and key that an IAM policy must name. */
   place: { readonly table: string; readonly key: string; region: string; kmsRegion: string };
   setup: (options: SetupOptions) => Promise<boolean>;
   check: (options: CheckOptions) => Checks;
@@ -59,8 +60,8 @@ export async function openAws(settings: AwsSettings): Promise<{
         }
       : config;
   const { httpsAgent } = shared.requestHandler;
-  // A client of the application's, or one with a handler of its own, connects in its own way.
-  const early =
+  // An application's own client or request handler connects in its own way.
+  const agent =
     !settings.clients &&
     httpsAgent instanceof PreconnectAgent &&
     !own.dynamodb?.requestHandler &&
@@ -82,7 +83,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   }
   if (isDefault.dynamodb) settings.onDefaultRegion?.('DynamoDB', region.dynamodb);
   const close: (() => void)[] = [];
-  // What the application made is its own to close.
+  // An application closes its own clients.
   if (!settings.clients?.dynamodb) {
     close.push(() => {
       dynamodb.destroy();
@@ -90,12 +91,12 @@ export async function openAws(settings: AwsSettings): Promise<{
   }
 
   // Listing and deleting need no key service, so its client is loaded with the first data key.
-  let loaded: Promise<Loaded> | undefined;
-  const load = async (): Promise<Loaded> => {
+  let kmsModule: Promise<KmsModule> | undefined;
+  const createKms = async (): Promise<KmsModule> => {
     if (isDefault.kms) settings.onDefaultRegion?.('KMS', region.kms);
     const { AwsKeyService, DecryptCommand, KMSClient } = await import('./key-service.ts');
-    // The first client's provider, which remembers what it got: both clients ask for credentials once. Not so where it was
-    // given them for itself.
+    // The first client's provider caches the credentials, so both clients get them with one request, unless the application
+    // gave that client credentials of its own.
     const { credentials } = dynamodb.config;
     const { clients, profile, roleArn } = settings;
     const isOwn =
@@ -118,42 +119,48 @@ export async function openAws(settings: AwsSettings): Promise<{
     return {
       kms,
       keys: new AwsKeyService(kms, key, region.kms, retry, trusted),
-      connect: () => early?.connect(kms, DecryptCommand) ?? Promise.resolve(),
+      preconnect: async () => {
+        if (agent) await preconnect(agent, kms, DecryptCommand);
+      },
     };
   };
-  const service = (): NonNullable<typeof loaded> => (loaded ??= load());
+  const loadKms = (): Promise<KmsModule> => (kmsModule ??= createKms());
 
-  const prepare = (): void => {
-    // An entry is read or stored in any case. What loads KMS must not hold up that request.
-    void early?.connect(dynamodb, GetItemCommand);
-    // What goes wrong is told by the request.
-    early?.waiting
-      .then(service)
-      .then(({ connect }) => connect())
-      .catch(() => undefined);
+  let isWarm = false;
+  const warmUp = (): void => {
+    if (!agent || isWarm) return;
+    isWarm = true;
+    void preconnect(agent, dynamodb, GetItemCommand);
+    // Every operation asks DynamoDB first. Loading KMS must not delay that request.
+    agent.requestSent
+      .then(loadKms)
+      .then((kms) => kms.preconnect())
+      .catch(() => {
+        // The request that needs KMS reports it.
+      });
   };
-  const lazily = (signal?: AbortSignal): KeyService => {
+  const createLazyKeys = (signal?: AbortSignal): KeyService => {
     const keys = async (): Promise<KeyService> => {
-      const { keys } = await service();
+      const { keys } = await loadKms();
       return signal ? keys.withSignal(signal) : keys;
     };
     return {
-      warmUp: prepare,
+      warmUp,
       checkKey: () => trusted?.checkName(key),
       generate: async (context) => (await keys()).generate(context),
       unwrap: async (wrapped, context) => (await keys()).unwrap(wrapped, context),
       wrap: async (plaintext, context) => (await keys()).wrap(plaintext, context),
       rewrap: async (wrapped, context) => (await keys()).rewrap(wrapped, context),
-      withSignal: lazily,
+      withSignal: createLazyKeys,
     };
   };
 
   return {
-    keys: lazily(),
+    keys: createLazyKeys(),
     entries: new AwsEntryStore(new Table(dynamodb, table, region.dynamodb, retry)),
     place: { table, key, region: region.dynamodb, kmsRegion: region.kms },
     setup: async (options) => {
-      // Checked before anything is made.
+      // Checked before anything is created.
       const alias = options.createKey ? checkNewAlias(key) : undefined;
       const { setUp } = await import('./setup/table.ts');
       return setUp(
@@ -161,7 +168,7 @@ export async function openAws(settings: AwsSettings): Promise<{
         alias === undefined
           ? undefined
           : async () => ({
-              kms: (await service()).kms,
+              kms: (await loadKms()).kms,
               alias,
               region: region.kms,
               retry,
@@ -173,9 +180,17 @@ export async function openAws(settings: AwsSettings): Promise<{
     check: async function* (options) {
       const { checkAws } = await import('./doctor/index.ts');
       const closeLater = (each: () => void): unknown => close.push(each);
-      const loadKms = async (): Promise<KMSClient> => (await service()).kms;
       return yield* checkAws(
-        { settings, region, shared, endpoints, dynamodb, loadKms, trusted, closeLater },
+        {
+          settings,
+          region,
+          shared,
+          endpoints,
+          dynamodb,
+          loadKms: async () => (await loadKms()).kms,
+          trusted,
+          closeLater,
+        },
         options,
       );
     },

@@ -1,75 +1,49 @@
 import { Agent as HttpAgent } from 'node:http';
-import { Agent } from 'node:https';
+import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { KMSClient } from '@aws-sdk/client-kms';
-import {
-  type EndpointParameterInstructionsSupplier,
-  getEndpointFromInstructions,
-} from '@smithy/core/endpoints';
 
 /**
- * An agent that can connect before there is a request: one handshake goes on while another service answers, and while
- * the SDK makes up the request. A connection that is never used, or fails, costs nobody anything: the first request to
- * that origin takes it, or opens its own, and tells what is wrong.
+ * An HTTPS agent that can open a connection before its first request: the handshake with one service then overlaps with the
+ * other service's answer, and with the work of the SDK. The first request to that origin takes the connection. If the
+ * connection has failed or closed meanwhile, the request opens its own, and reports the error.
  */
-export class PreconnectAgent extends Agent {
-  /** Resolves once the first request is on its way, and there is nothing to do but to wait for the answer. */
-  readonly waiting: Promise<void>;
-  /** For endpoints without TLS, which need no head start: it tells when a request is on its way, as this one does. */
-  readonly plain: HttpAgent;
-  #wait: () => void = () => undefined;
-  readonly #ready = new Map<string, TLSSocket>();
-  readonly #asked = new WeakSet<DynamoDBClient | KMSClient>();
+export class PreconnectAgent extends HttpsAgent {
+  /** Resolves once the first request of either agent is sent, so that code that blocks can load while the service answers. */
+  readonly requestSent: Promise<void>;
+  /** The agent for endpoints without TLS. It opens no connection early, but its first request counts as well. */
+  readonly httpAgent: HttpAgent;
+  /** Connections that no request has taken yet, by `host:port`. */
+  readonly #early = new Map<string, TLSSocket>();
+  readonly #onConnected: () => void;
 
-  constructor(options: ConstructorParameters<typeof Agent>[0]) {
+  constructor(options: AgentOptions) {
     super(options);
-    this.waiting = new Promise((resolve) => {
-      this.#wait = resolve;
+    let resolve: () => void = () => undefined;
+    this.requestSent = new Promise((done) => {
+      resolve = done;
     });
-    this.plain = new HttpAgent(options);
-    const connectPlain = this.plain.createConnection.bind(this.plain);
-    this.plain.createConnection = (...args) => {
-      const socket = connectPlain(...args) as Socket;
-      return socket.once('connect', () => setImmediate(this.#wait));
-    };
+    // Node.js writes a waiting request right after it has told that the connection is established.
+    this.#onConnected = () => setImmediate(resolve);
+    this.httpAgent = new ObservedHttpAgent(options, this.#onConnected);
   }
 
   /**
-   * Opens a connection for the first request of `client`, once, when it has credentials: without them it sends none.
-   * It opens nothing for an endpoint without HTTPS. Never rejects.
+   * Opens a connection to the origin of `url`, unless there is one. Never throws for the network: the request that takes the
+   * connection reports its error. The process does not stay alive for the connection.
    *
-   * @param command any of the client's: they all go to one endpoint
+   * @param url of scheme `https:`; other schemes open nothing
    */
-  async connect(
-    client: DynamoDBClient | KMSClient,
-    command: EndpointParameterInstructionsSupplier,
-  ): Promise<void> {
-    if (this.#asked.has(client)) return;
-    this.#asked.add(client);
-    try {
-      await client.config.credentials();
-      const { url } = await getEndpointFromInstructions({}, command, client.config);
-      if (url.protocol === 'https:') this.#open(url);
-    } catch {
-      // Told by the request.
-    }
-  }
-
-  #open({ hostname, port: given }: URL): void {
-    const host = hostname.replace(/^\[|\]$/g, '');
-    const port = given === '' ? 443 : Number(given);
+  openConnection(url: URL): void {
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const port = url.port === '' ? 443 : Number(url.port);
     const origin = `${host}:${port}`;
-    const standing = [...Object.keys(this.sockets), ...Object.keys(this.freeSockets)];
-    if (standing.some((name) => name.startsWith(`${origin}:`))) return;
-    // The address is looked up, and TCP connects, while TLS reads the certificates that it trusts: 25 ms on Node.js 20.
+    if (url.protocol !== 'https:' || this.#hasConnection(origin)) return;
+    // DNS and TCP go on while TLS reads the certificates that it trusts, which takes 25 ms on Node.js 20.
     const tcp = connect({ port, host, noDelay: true });
-    // The request that takes the connection is told of its error. A process does not stay alive for the connection.
     tcp.on('error', () => undefined).unref();
-    let socket: TLSSocket;
     try {
-      socket = connectTls({
+      const socket = connectTls({
         ...this.options,
         socket: tcp,
         host,
@@ -77,29 +51,49 @@ export class PreconnectAgent extends Agent {
         servername: isIP(host) === 0 ? host : '',
         ALPNProtocols: ['http/1.1'],
       });
+      this.#early.set(origin, socket.on('error', () => undefined).unref());
     } catch (error) {
       tcp.destroy();
       throw error;
     }
-    socket.on('error', () => undefined).unref();
-    this.#ready.set(origin, socket);
   }
 
-  override createConnection(...args: Parameters<Agent['createConnection']>): Socket {
-    const { host, port } = args[0] as { host?: string; port?: number | string };
-    const origin = `${host ?? ''}:${port ?? ''}`;
-    const early = this.#ready.get(origin);
-    this.#ready.delete(origin);
-    const socket = early && !early.destroyed ? early.ref() : super.createConnection(...args);
-    const stands = (): unknown => setImmediate(this.#wait);
-    if (early?.authorized) stands();
-    else (socket as Socket).once('secureConnect', stands);
-    return socket as Socket;
+  override createConnection(...args: Parameters<HttpsAgent['createConnection']>): Socket {
+    const { host = '', port = '' } = args[0] as { host?: string; port?: number | string };
+    const early = this.#takeEarly(`${host}:${port}`);
+    if (early?.authorized) this.#onConnected();
+    const socket = early ?? (super.createConnection(...args) as Socket);
+    return socket.once('secureConnect', this.#onConnected);
   }
 
   override destroy(): void {
-    for (const socket of this.#ready.values()) socket.destroy();
-    this.plain.destroy();
+    for (const socket of this.#early.values()) socket.destroy();
+    this.httpAgent.destroy();
     super.destroy();
+  }
+
+  #hasConnection(origin: string): boolean {
+    const names = [...Object.keys(this.sockets), ...Object.keys(this.freeSockets)];
+    return this.#early.has(origin) || names.some((name) => name.startsWith(`${origin}:`));
+  }
+
+  #takeEarly(origin: string): TLSSocket | undefined {
+    const socket = this.#early.get(origin);
+    this.#early.delete(origin);
+    return socket?.destroyed ? undefined : socket?.ref();
+  }
+}
+
+/** An HTTP agent that calls `onConnected` for each connection. */
+class ObservedHttpAgent extends HttpAgent {
+  readonly #onConnected: () => void;
+
+  constructor(options: AgentOptions, onConnected: () => void) {
+    super(options);
+    this.#onConnected = onConnected;
+  }
+
+  override createConnection(...args: Parameters<HttpAgent['createConnection']>): Socket {
+    return (super.createConnection(...args) as Socket).once('connect', this.#onConnected);
   }
 }
