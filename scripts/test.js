@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { toolPath } from './tools.js';
 
 /*
@@ -12,6 +12,14 @@ import { toolPath } from './tools.js';
 const root = join(import.meta.dirname, '..');
 /** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
+/** As many lines of each error. */
+const MAX_LINES = 15;
+/**
+ * The failures of every step, which are told again at the end: of a long log often only the end is kept.
+ *
+ * @type {string[]}
+ */
+const failures = [];
 let passed = 0;
 let failed = 0;
 
@@ -42,6 +50,7 @@ async function check(title, [program = '', ...args]) {
     const { stdout = '', message } = /** @type {Partial<Record<string, string>>} */ (error);
     said = `${stdout}${message}\n`;
     count(false);
+    collect(`${title}\n${said}`);
   }
   process.stdout.write(`\n== ${title}\n${said}`);
 }
@@ -57,25 +66,47 @@ await Promise.all([
 ]);
 
 const folder = mkdtempSync(join(tmpdir(), 'credstash-test-'));
-const report = join(folder, 'report.json');
-const ok = step('tests', [
-  'vitest',
-  'run',
-  '--reporter=default',
-  '--reporter=json',
-  `--outputFile.json=${report}`,
-]);
-try {
-  const counts = JSON.parse(readFileSync(report, 'utf8'));
-  passed += counts.numPassedTests;
-  // A file that cannot be loaded, or a test that was left out, is a failure and not a smaller number.
-  failed += counts.numTotalTests - counts.numPassedTests;
-  if (!ok && counts.numTotalTests === counts.numPassedTests) failed += 1;
-} catch {
-  failed += 1;
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+/**
+ * Runs tests and collects what failed.
+ *
+ * @param {string} title
+ * @param {string[]} command with Vitest's options at its end
+ */
+function testStep(title, command) {
+  const report = join(folder, 'report.json');
+  const told = join(folder, 'failures.json');
+  for (const file of [report, told]) rmSync(file, { force: true });
+  env.CREDSTASH_TEST_FAILURES = told;
+  const reporters = ['default', 'json', join(root, 'scripts/failure-reporter.js')];
+  const ok = step(title, [
+    ...command,
+    ...reporters.map((reporter) => `--reporter=${reporter}`),
+    `--outputFile.json=${report}`,
+  ]);
+  const before = failures.length;
+  try {
+    const counts = JSON.parse(readFileSync(report, 'utf8'));
+    for (const each of JSON.parse(readFileSync(told, 'utf8'))) collect(`${title}: ${each}`);
+    if (!ok && failures.length === before) collect(`${title}: failed, and no test of it`);
+    // A file that cannot be loaded, or a test that was left out, is a failure and not a smaller number.
+    const left = counts.numTotalTests - counts.numPassedTests;
+    return { ok, passed: counts.numPassedTests, failed: left === 0 && !ok ? 1 : left };
+  } catch {
+    collect(`${title}: ended without a report`);
+    return { ok, passed: 0, failed: 1 };
+  }
 }
+
+/** @param {string} failure */
+function collect(failure) {
+  // Without the colours of a terminal.
+  const lines = stripVTControlCharacters(failure).trimEnd().split('\n').slice(0, MAX_LINES);
+  failures.push(lines.join('\n    '));
+}
+
+const all = testStep('tests', ['vitest', 'run']);
+passed += all.passed;
+failed += all.failed;
 
 // The command again on the other releases of Node.js that it runs on: what must not reach a person, such as a warning,
 // is another there.
@@ -90,7 +121,7 @@ for (const [release, names] of /** @type {[string, string[]][]} */ ([
       .map((file) => `test/end-to-end/${file}.test.ts`)
       // The vault has another driver there.
       .concat('test/campaigns/crashes.test.ts');
-    count(step(`the command on ${release}`, ['vitest', 'run', ...files]));
+    count(testStep(`the command on ${release}`, ['vitest', 'run', ...files]).ok);
   } else if (process.env.CI === undefined) {
     process.stdout.write(`\n!!!! LEFT OUT: every test on ${release} (npm run test:tools)\n`);
   } else {
@@ -110,12 +141,14 @@ if (existsSync(toolPath('bun'))) {
     'exec-terminal',
     'surroundings',
   ].map((file) => `test/end-to-end/${file}.test.ts`);
-  count(step('the single file', ['node', 'scripts/test-standalone.js', ...files]));
+  count(testStep('the single file', ['node', 'scripts/test-standalone.js', ...files]).ok);
 } else if (process.env.CI === undefined) {
   process.stdout.write('\n!!!! LEFT OUT: every test of the single file (npm run test:tools)\n');
 } else {
   failed += 1;
 }
 
+rmSync(folder, { recursive: true, force: true });
+for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -324,16 +324,18 @@ describe('on a terminal', () => {
     });
 
     test('stops the loop that somebody typed', async () => {
+      // fish has a prompt of its own.
+      const prompt = shell === 'fish' ? /\w+@.*[#>] / : 'prompt$ ';
       const file = join(folder.path, `typed.${shell}`);
       const { send, waitFor, done } = terminal(job, (line) => {
         writeFileSync(file, `exec ${line}\n`);
         return `export PS1='prompt$ '; exec ${shell} ${options.join(' ')} -i`;
       });
-      await sleep(500);
+      await waitFor(prompt);
       send(`${loop(`sh ${file}`)}\r`);
       await waitFor('ready');
       send('\x03');
-      await sleep(500);
+      await waitFor(prompt);
       send('echo "here ""again"\r');
       const output = await waitFor('here again');
       expect(output.match(/ready/g)).toHaveLength(1);
@@ -393,10 +395,10 @@ describe('on a terminal', () => {
     }
 
     test('^Z gives the terminal back, and fg takes it again', async () => {
-      const { send, waitFor, done } = interactive(['--', 'cat']);
+      const { send, waitFor, done } = interactive(['--', 'sh', '-c', 'echo rea""dy; exec cat']);
       await waitFor('prompt$ ');
       send('job\r');
-      await sleep(1500);
+      await waitFor('ready\r\n');
       send('one\r');
       await waitFor('one\r\none\r\n');
       send('\x1a');
@@ -404,7 +406,8 @@ describe('on a terminal', () => {
       send('echo "$((6 * 7)) here"\r');
       await waitFor('42 here');
       send('fg\r');
-      await sleep(500);
+      // The shell says which job it takes up once the terminal is in order.
+      await waitFor(/fg[^\n]*\n[^\n]+\n/);
       send('two\r');
       await waitFor('two\r\ntwo\r\n');
       send('\x04');

@@ -771,7 +771,7 @@ describe.each(engines)('$name', ({ start }) => {
       );
       await own.cs(['putall', '-'], { input: JSON.stringify(secrets) });
       const args = [...own.args, 'copy', '--to-local', join(folder.path, 'stopped')];
-      const { waitFor, send, done } = pty([...args, '--rate', '10'], { env: own.env });
+      const { waitFor, send, done } = pty([...args, '--rate', '3'], { env: own.env });
       await waitFor(/copied .*copied .*copied /s);
       send('\x03');
       expect((await done).status).toBeGreaterThan(128);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Gate, makeGate } from '../support/gate.ts';
 import { startRecorder, type Recorder } from '../support/recorder.ts';
 import { type Pty, pty, type PtyOptions } from '../support/run.ts';
 import { asText, awsPlace, dynalite, ok, type Place, type Running } from './backends.ts';
@@ -22,11 +23,20 @@ beforeEach(async () => {
 });
 afterAll(() => Promise.all([recorder.close(), running.close()]));
 
-/** Answers of these come one after another, each after so many milliseconds. */
-function slow(actions: RegExp, milliseconds: number): void {
-  let last = Promise.resolve();
+/** Answers of these come once the gate is open: what a terminal shows meanwhile can be waited for, however long it takes. */
+function hold(...actions: readonly RegExp[]): Gate[] {
+  const gates = actions.map((pattern) => ({ pattern, ...makeGate() }));
   recorder.meddle = async (action) => {
-    if (actions.test(action)) await (last = last.then(() => sleep(milliseconds)));
+    await gates.find(({ pattern }) => pattern.test(action))?.opened;
+    return undefined;
+  };
+  return gates;
+}
+
+/** Answers of these come so late that progress is due. */
+function delay(actions: RegExp): void {
+  recorder.meddle = async (action) => {
+    if (actions.test(action)) await sleep(1500);
     return undefined;
   };
 }
@@ -48,19 +58,12 @@ function leftOn(output: string): string {
 describe('progress of slow work on a terminal', () => {
   test('getall: what is read, then what is opened; the line is gone before the secrets', async () => {
     await put();
-    slow(/Scan|Decrypt/, 1200 / COUNT);
-    let first = true;
-    const meddle = recorder.meddle;
-    recorder.meddle = async (action, ...rest) => {
-      if (first && action === 'DynamoDB.Scan') {
-        first = false;
-        await sleep(1500);
-      }
-      return meddle?.(action, ...rest);
-    };
+    const [scan, decrypt] = hold(/Scan/, /Decrypt/);
     const { waitFor, done } = terminal(['getall', '-f', 'csv']);
     await waitFor(`${erase}credstash: entries read: 0`);
+    scan?.open();
     await waitFor(RegExp(`credstash: secrets opened: \\d+ of ${COUNT}`));
+    decrypt?.open();
     const { status, output } = await done;
     expect(status).toBe(0);
     const csv = Object.keys(secrets).map((name) => `${name},x\r\n`);
@@ -69,17 +72,19 @@ describe('progress of slow work on a terminal', () => {
 
   test('get GLOB -o FILE leaves an empty line at the end', async () => {
     await put();
-    slow(/Decrypt/, 200);
+    const [decrypt] = hold(/Decrypt/);
     const { waitFor, done } = terminal(['get', 's*', '-o', 'out']);
     await waitFor(RegExp(`secrets opened: \\d+ of ${COUNT}`));
+    decrypt?.open();
     const { status, output } = await done;
     expect({ status, left: leftOn(output) }).toEqual({ status: 0, left: '' });
   });
 
   test('putall: the line stands below what is stored', async () => {
-    slow(/PutItem/, 200);
+    const [create] = hold(/PutItem/);
     const { waitFor, done } = terminal(['putall', JSON.stringify(secrets)]);
     await waitFor(RegExp(`secrets done: \\d+ of ${COUNT}`));
+    create?.open();
     const { output } = await done;
     const said = Object.keys(secrets).map((name) => `${name} has been stored\r\n`);
     expect(leftOn(output)).toBe(said.join(''));
@@ -89,9 +94,10 @@ describe('progress of slow work on a terminal', () => {
     for (let version = 1; version <= 8; version++) {
       expect(await place.cs(['put', 'many', 'x', '-a'])).toMatchObject({ status: 0 });
     }
-    slow(/DeleteItem/, 250);
+    const [remove] = hold(/DeleteItem/);
     const { waitFor, done } = terminal(['delete', 'many', '--yes']);
     await waitFor(/versions deleted: \d of 8/);
+    remove?.open();
     const { output } = await done;
     expect(leftOn(output).match(/Deleting many -- version 0+\d\r\n/g)).toHaveLength(8);
     expect(leftOn(output)).not.toContain(' of 8');
@@ -99,9 +105,10 @@ describe('progress of slow work on a terminal', () => {
 
   test.each([['list'], ['keys']])('%s: entries that are read', async (command) => {
     await put();
-    slow(/Scan/, 1500);
+    const [scan] = hold(/Scan/);
     const { waitFor, done } = terminal([command]);
     await waitFor('credstash: entries read: 0');
+    scan?.open();
     const { output } = await done;
     expect(leftOn(output).split('\r\n')).toHaveLength(COUNT + 1);
     expect(leftOn(output)).not.toContain('entries read');
@@ -110,14 +117,16 @@ describe('progress of slow work on a terminal', () => {
   test('a failure erases it before it is told', async () => {
     await put();
     let left = COUNT - 1;
+    const { opened, open } = makeGate();
     recorder.meddle = async (action) => {
       if (action !== 'KMS.Decrypt') return undefined;
       if (left-- > 0) return undefined;
-      await sleep(1500);
+      await opened;
       return { status: 400, body: JSON.stringify({ __type: 'AccessDeniedException' }) };
     };
     const { waitFor, done } = terminal(['getall']);
     await waitFor(`secrets opened: `);
+    open();
     const { status, output } = await done;
     expect(status).toBe(6);
     expect(leftOn(output)).toMatch(/^credstash: error: 1 of 12 secrets/);
@@ -125,13 +134,14 @@ describe('progress of slow work on a terminal', () => {
 
   test('Ctrl-C leaves the line as it is, and a sane terminal', async () => {
     await put();
-    slow(/Decrypt/, 400);
+    const [decrypt] = hold(/Decrypt/);
     const script = (command: string): string =>
       `trap : INT; ${command}; echo; echo "status $?."; stty -a`;
     const { send, waitFor, done } = terminal(['getall'], { script });
     await waitFor(`of ${COUNT}`);
     send('\x03');
     const { output } = await done;
+    decrypt?.open();
     expect(leftOn(output)).toMatch(/^credstash: secrets opened: \d+ of 12\^C\r\nstatus /);
     expect(output).toMatch(/[ \n]icanon[ ;\r]/);
     expect(output).toMatch(/[ \n]echo[ ;\r]/);
@@ -139,7 +149,7 @@ describe('progress of slow work on a terminal', () => {
 
   test('with --quiet, and where stderr is no terminal, nothing of it is written', async () => {
     await put();
-    slow(/Scan/, 1500);
+    delay(/Scan/);
     const csv = Object.keys(secrets).map((name) => `${name},x\n`);
     const quiet = await terminal(['getall', '--quiet', '-f', 'csv']).done;
     expect(quiet).toEqual({ status: 0, output: `${csv.join('')}\n`.replaceAll('\n', '\r\n') });

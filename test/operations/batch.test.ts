@@ -4,6 +4,7 @@ import { markAboutAll, type BeginChange, runBatch } from '../../src/operations/b
 import type { Change, Target } from '../../src/operations/options.ts';
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../../src/errors.ts';
 import { table } from '../../src/format/table.ts';
+import { makeGate } from '../support/gate.ts';
 
 const targets = (count: number): Target[] =>
   Array.from({ length: count }, (_, i) => ({ name: `n${i}`, version: '1' }));
@@ -22,8 +23,12 @@ describe('a change of many', () => {
   it('yields what became of each, in order, eight at a time', async () => {
     let running = 0;
     let most = 0;
+    const eight = makeGate();
     const work = async ({ name }: Target): Promise<boolean> => {
       most = Math.max(most, (running += 1));
+      if (running === 8) eight.open();
+      await eight.opened;
+      // A ninth would begin meanwhile.
       await new Promise((resolve) => setTimeout(resolve, 5));
       running -= 1;
       return name !== 'n3';

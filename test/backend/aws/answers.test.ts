@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -29,7 +29,6 @@ beforeEach(async () => {
         }
       };
       void drip();
-      server.emit('dripping');
     }),
   );
   options = {
@@ -38,6 +37,19 @@ beforeEach(async () => {
     credentials: testCredential,
   };
 });
+
+/** Resolves when a client in this process has read the header of an answer. */
+function firstAnswer(): Promise<void> {
+  const channel = 'http.client.response.finish';
+  return new Promise((resolve) => {
+    const read = (): void => {
+      unsubscribe(channel, read);
+      resolve();
+    };
+    subscribe(channel, read);
+  });
+}
+
 afterEach(() => {
   vi.useRealTimers();
   server.closeAllConnections();
@@ -52,14 +64,15 @@ it.each<
   ['STS', { roleArn: 'arn:aws:iam::123456789012:role/reader' }, (credstash) => credstash.get('n')],
 ])('of %s ends after a minute, and is not asked for again', async (service, more, call) => {
   const credstash = new Credstash({ ...options, ...more });
+  const answered = firstAnswer();
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   let outcome: unknown;
   const called = call(credstash).catch((error: unknown) => {
     outcome = error;
   });
-  await once(server, 'dripping');
-  // Until the first bytes have been read: that is what ends the SDK's own limits.
-  await sleep(300);
+  // The answer's begin has been read: that is what ends the SDK's own limits.
+  await answered;
+  await sleep(50);
   await vi.advanceTimersByTimeAsync(59_000);
   await sleep(100);
   expect(outcome).toBeUndefined();
