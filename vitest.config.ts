@@ -9,10 +9,11 @@ export default defineConfig({
       ...(process.env.CREDSTASH_TEST_COMMAND === undefined ? ['test/standalone/**'] : []),
     ],
     globalSetup: ['test/support/dynamo-pool.ts'],
+    // The limits only end what hangs: they are far above what any test takes on a slow and busy machine.
     // Most tests wait for processes that they start, and some for time to pass: three files at a time fill two processors.
     maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     env: {
       // The machine's instance metadata is no credential of a test, and the SDK's notices are not ours.
       AWS_EC2_METADATA_DISABLED: 'true',

@@ -490,7 +490,7 @@ describe('on AWS, behind the proxy that breaks it', () => {
       () => {
         expect(failures).toHaveLength(1);
       },
-      { timeout: 20_000, interval: 20 },
+      { timeout: 120_000, interval: 20 },
     );
     expect(hasCode(failures[0], code)).toBe(true);
     proxy.meddle = undefined;

@@ -37,7 +37,7 @@ const random = new Random(seed);
 const root = temporaryFolder();
 afterAll(root.remove);
 let folders = 0;
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 
 const FILES = ['master.key', 'vault.db'];
 const AT_ONCE = 8;

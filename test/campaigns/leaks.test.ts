@@ -933,7 +933,7 @@ describe('AWS', () => {
         () => {
           expect(kms.requests).not.toEqual([]);
         },
-        { timeout: 20_000 },
+        { timeout: 120_000 },
       );
       terminal.send('\x03');
       const ended = await terminal.done;

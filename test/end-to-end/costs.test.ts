@@ -86,7 +86,7 @@ describe('docs/reference/costs.md', () => {
       used[kind] += ConsumedCapacity?.CapacityUnits ?? 0;
       return { status: answer.status, body };
     };
-  }, 60_000);
+  });
   afterAll(async () => {
     await recorder.close();
     await running.close();

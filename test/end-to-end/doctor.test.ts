@@ -249,7 +249,7 @@ describe('the vault', () => {
     const ended = await place.cs(['doctor']);
     expect(ended).toEqual(failing(5, 'master key, database'));
     expect(ended.stdout).toMatch(/^failed +database .*damaged.*\n +restore its files/m);
-  }, 60_000);
+  });
 
   test('an unknown folder is not created, and control characters are made visible', async () => {
     const path = join(folder.path, 'a\x1bb');

@@ -87,7 +87,7 @@ test.each([['get', 'db'], ['getall'], ['put', 'next', 'x', '-a']])(
     });
     const outcomes: string[] = [];
     // Without a connection the answer comes all the same: the command must not fail for it, but this test.
-    const late = sleep(15_000, 'answered first', { ref: false });
+    const late = sleep(60_000, 'answered first', { ref: false });
     hold = async () => {
       outcomes.push(await Promise.race([connected, late]));
     };
@@ -120,7 +120,7 @@ test('KMS is loaded while the table is read, and AES while KMS answers, over HTT
   const outcomes: string[] = [];
   recorder.meddle = async (action) => {
     const chunk = action === 'KMS.Decrypt' ? 'seal' : 'kms';
-    for (let ms = 0; ms < 15_000 && !existsSync(`${loaded}.${chunk}`); ms += 10) await sleep(10);
+    for (let ms = 0; ms < 60_000 && !existsSync(`${loaded}.${chunk}`); ms += 10) await sleep(10);
     outcomes.push(
       `${action}: ${existsSync(`${loaded}.${chunk}`) ? 'loaded first' : 'answered first'}`,
     );

@@ -46,7 +46,7 @@ beforeAll(async () => {
   plain = await running.place();
   table = plain.args[1] ?? '';
   place = awsPlace(proxy.url, running.kms?.url ?? '', table, runHere);
-}, 60_000);
+});
 afterAll(async () => {
   await proxy.close();
   await running.close();

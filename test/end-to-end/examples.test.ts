@@ -42,7 +42,7 @@ describeUnless(dynamoLocalMissing(), 'the examples', () => {
     aws = await startAws(startDynamoLocal);
     for (const [name, value] of Object.entries(aws.env)) vi.stubEnv(name, value);
     credstash = new Credstash();
-  }, 120_000);
+  });
   afterAll(async () => {
     await credstash.close();
     vi.unstubAllEnvs();
@@ -75,7 +75,7 @@ describeUnless(dynamoLocalMissing(), 'the examples', () => {
         ...more,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 30_000,
+      timeout: 120_000,
     });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
@@ -94,7 +94,7 @@ describeUnless(dynamoLocalMissing(), 'the examples', () => {
             if (match) return match;
             throw new Error(`it says ${stdout}${stderr}`);
           },
-          { timeout: 20_000 },
+          { timeout: 120_000 },
         ),
       kill: (signal) => child.kill(signal),
     };

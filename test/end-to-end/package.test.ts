@@ -60,7 +60,7 @@ function runIn(where: string, node: string, extension: string, source: string): 
     },
     encoding: 'utf8',
     // A timer that kept it alive would be seen.
-    timeout: 30_000,
+    timeout: 120_000,
   });
   return { status, stdout, stderr };
 }

@@ -233,7 +233,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     return { cs, policies, run };
   };
 
-  test.each(ROWS)('$command', { timeout: 60_000 }, async ({ command, roles, calls: promised }) => {
+  test.each(ROWS)('$command', async ({ command, roles, calls: promised }) => {
     const { before = [], lines } = CASES[command] ?? { lines: [] };
     /** What the command lines say under the policies of these roles; on a table of their own. */
     const under = async (all: readonly string[]): Promise<Ended[]> => {
@@ -296,7 +296,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     expect(writer.stdout.match(/^failed /gm)).toHaveLength(2);
   });
 
-  test('by name: what matches works, and nothing else does', { timeout: 60_000 }, async () => {
+  test('by name: what matches works, and nothing else does', async () => {
     const table = await newTable();
     await table.run([
       [['put', 'app.a', 'one']],

@@ -506,7 +506,6 @@ describe.each(engines.filter(({ name }) => name === dynamoLocal.name))(
       ['prune', 'DynamoDB.DeleteItem', 400],
     ])(
       '%s goes on behind an entry for which %s answers, with HTTP %i, what nobody foresaw',
-      { timeout: 60_000 },
       async (verb, action, status) => {
         const [place, other] = [await newTable(), await newTable()];
         const args = (COMMANDS[verb] ?? []).map((arg) => (arg === 'OTHER' ? tableOf(other) : arg));

@@ -70,7 +70,7 @@ gr\u00f6\u00dfe=\u79d8\ud83d\ude00
 // A program of one file is compiled as it starts, which takes the compiler.
 const javaMissing = programMissing('javac', '-version') ?? programMissing('java', '-version');
 describeUnless(javaMissing, 'properties, by Java', () => {
-  it('is read back as the same names and values', { timeout: 60_000 }, () => {
+  it('is read back as the same names and values', () => {
     const all = examples(pairs, 2000);
     const files = all.map((pairs) => properties(secrets(pairs)));
     expect(read(files), `SEED=${seed}`).toEqual(all.map((pairs) => new Map(pairs)));

@@ -121,7 +121,7 @@ export async function launchDynamoLocal(): Promise<Dynamo> {
     kill();
     await once(child, 'exit');
   };
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 120_000;
   while (!(await answers(url))) {
     if (isRunning(child) && Date.now() < deadline) {
       await sleep(50);

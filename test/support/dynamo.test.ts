@@ -20,7 +20,7 @@ describe.each([
     beforeAll(async () => {
       dynamo = await start();
       await createTable(dynamo.url, 'credential-store');
-    }, 90_000);
+    });
     afterAll(() => dynamo.close());
 
     test('puts, refuses to overwrite, queries newest first', async () => {

@@ -33,7 +33,7 @@ function sink(chunks: Buffer[]): Writable {
  */
 export async function inProcess(
   args: readonly string[],
-  { env, input = '', timeoutMs = 30_000 }: InProcessOptions = {},
+  { env, input = '', timeoutMs = 120_000 }: InProcessOptions = {},
 ): Promise<Ended> {
   const before = { ...process.env };
   const stdout: Buffer[] = [];

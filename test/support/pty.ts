@@ -27,7 +27,7 @@ export interface Pty {
   readonly kill: () => void;
 }
 
-const limitMs = 20_000;
+const limitMs = 60_000;
 
 /** Quotes one word for a POSIX shell. */
 function quote(word: string): string {

@@ -78,7 +78,7 @@ export class RootFolder {
         cwd: join(this.path, cwd),
         env: { PATH, HOME: join(this.path, 'home'), AWS_EC2_METADATA_DISABLED: 'true', ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: 30_000,
+        timeout: 120_000,
       });
       let stdout = '';
       let stderr = '';

@@ -34,7 +34,7 @@ export interface RunOptions extends Program {
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { cwd, env, command, remove } = sandbox(args, options);
   const [program, ...rest] = command;
-  const { input, timeoutMs = 30_000 } = options;
+  const { input, timeoutMs = 120_000 } = options;
   try {
     return await new Promise<Outcome>((resolve, reject) => {
       const stdin = input === undefined ? 'ignore' : 'pipe';
