@@ -1,12 +1,11 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command as Parsed, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
-import { CredstashError } from '../errors.ts';
 import { Grammar, takesValueBehindEquals } from './argparse.ts';
+import type { Command, Invocation } from './command.ts';
 import { COMMANDS, type Output } from './commands/index.ts';
+import type { Options, OptionSpec } from './options/define.ts';
+import { GLOBAL_OPTIONS, type GlobalOptions } from './options/global.ts';
 import type { Io } from './terminal/io.ts';
-
-/** Python's names, which the original takes. Errors are logged, and at `debug` their stacks. */
-const LOG_LEVELS = ['notset', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'critical'];
 
 /**
  * Makes the grammar of the command line. Only the commands that `argv` names are loaded; of the others the grammar has the
@@ -45,58 +44,71 @@ export async function createProgram(
       'after',
       '\nExamples:\n  credstash --local put db.password\n  credstash --local get db.password',
     );
-  const completing = argv.includes('__complete');
-  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
-    const command = new Grammar(name).summary(summary ?? '').copyInheritedSettings(program);
-    program.addCommand(command, { hidden: summary === undefined });
-    if (!completing && !argv.includes(name)) continue;
-    (await load()).register(command, io, output);
-    // Last, so that a command's own options come first in its help.
-    addGlobalOptions(command);
+  const named = argv.filter((arg) => Object.hasOwn(COMMANDS, arg));
+  // Help and completion tell of all, and so need all.
+  const needsAll =
+    argv.includes('__complete') || (named.length === 0 && !argv.includes('--version'));
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    const grammar = new Grammar(name).copyInheritedSettings(program);
+    program.addCommand(grammar, { hidden: name.startsWith('__') });
+    if (needsAll || named.includes(name)) addTable(grammar, (await load()).command, io, output);
   }
-  addGlobalOptions(program);
+  addOptions(program, GLOBAL_OPTIONS);
   return program;
 }
 
-function addGlobalOptions(command: Command): void {
-  const isProgram = command.parent === null;
-  if (!isProgram) command.optionsGroup('Global options:');
-  command
-    .option(
-      '-r, --region <region>',
-      'AWS region (default: AWS_REGION, AWS_DEFAULT_REGION, the profile, us-east-1)',
-    )
-    .option('--kms-region <region>', 'AWS region of the KMS key (default: the same)')
-    .option(
-      '-t, --table <table>',
-      'DynamoDB table, name or ARN (default: CREDSTASH_DEFAULT_TABLE, credential-store)',
-    )
-    .option('-p, --profile <profile>', "profile of AWS's configuration files")
-    // After get, -n means no newline, as in the original.
-    .option(
-      command.name() === 'get' ? '--arn <role>' : '-n, --arn <role>',
-      'ARN of an IAM role to assume',
-    )
-    .option('--external-id <id>', 'external ID that the trust policy of the role asks for')
-    .option(
-      '--local [folder]',
-      'use the local vault, in FOLDER if given as --local=FOLDER (or CREDSTASH_LOCAL)',
-    )
-    .addOption(
-      new Option('--log-level <level>', 'debug shows where an error came from')
-        .choices(LOG_LEVELS)
-        .argParser(parseLogLevel),
-    )
-    .option('--log-file <file>', 'add errors, and where they came from, to FILE (default: none)')
-    // Without a short form: a VALUE such as '-q x' has always been one.
-    .option('--quiet', 'show neither progress nor waits; errors and warnings stay')
-    .option(
-      '--timeout <duration>',
-      'end with exit status 7 if it takes longer than 30s, 2m, … (or CREDSTASH_TIMEOUT)',
-    );
+/** Makes the grammar of a command of its table. */
+function addTable(grammar: Grammar, command: Command, io: Io, output: Output): void {
+  const { description, summary, usage, notes } = command;
+  grammar.summary(summary).description(description);
+  if (usage !== undefined) grammar.usage(usage);
+  if (command.runsAnother) grammar.runsAnother();
+  for (const { flags, description, choices } of command.arguments) {
+    const argument = new Argument(flags, description);
+    grammar.addArgument(choices ? argument.choices(choices) : argument);
+  }
+  addOptions(grammar, command.options);
+  if (notes !== undefined) grammar.addHelpText('after', `\n${notes}`);
+  grammar.action(async () => {
+    const { processedArgs: args } = grammar;
+    // The grammar was made of the same table, so that its values have the types of this command.
+    const invocation = { args, options: optionsOf(grammar), io, grammar, output };
+    await command.run(invocation as unknown as Invocation<never, never>);
+  });
+  grammar.optionsGroup('Global options:');
+  // After get, -n means no newline, as in the original.
+  const taken = grammar.options.map(({ short }) => short);
+  addOptions(grammar, GLOBAL_OPTIONS, taken);
 }
 
-function parseLogLevel(level: string): string {
-  if (LOG_LEVELS.includes(level.toLowerCase())) return level.toLowerCase();
-  throw new CredstashError('USAGE', `the log level is one of ${LOG_LEVELS.join(', ')}`);
+/** @param taken the short forms that mean something else here */
+function addOptions(
+  grammar: Grammar,
+  options: Options,
+  taken: readonly (string | undefined)[] = [],
+): void {
+  for (const spec of Object.values(options)) grammar.addOption(toOption(spec, taken));
+}
+
+function toOption(spec: OptionSpec, taken: readonly (string | undefined)[]): Option {
+  const { flags, description, choices, shown, parse } = spec;
+  const [short = ''] = flags.split(', ');
+  const isTaken = taken.includes(short);
+  const option = new Option(isTaken ? flags.slice(`${short}, `.length) : flags, description);
+  if (spec.required) option.makeOptionMandatory();
+  if (choices) option.choices(choices);
+  if (shown) option.argChoices = [...shown];
+  if (parse) option.argParser(parse);
+  else if (spec.repeatable) option.argParser(collect);
+  return option;
+}
+
+/** The options that were given, after the command or before it. The nearer one wins. */
+export function optionsOf(grammar: Parsed): GlobalOptions {
+  return { ...grammar.parent?.opts<GlobalOptions>(), ...grammar.opts<GlobalOptions>() };
+}
+
+/** For commander: all values of an option that can be repeated. */
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
 }

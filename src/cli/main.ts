@@ -1,11 +1,12 @@
 import { CommanderError } from 'commander';
 import type { Grammar } from './argparse.ts';
 import { checkUtf8 } from './argparse.ts';
-import { READERS, RESUMED } from './commands/index.ts';
-import { createProgram } from './create-program.ts';
+import type { Command } from './command.ts';
+import { COMMANDS } from './commands/index.ts';
+import { createProgram, optionsOf } from './create-program.ts';
 import type { Log } from './files/log-file.ts';
 import { findRuntimeDanger } from './options/runtime.ts';
-import type { GlobalOptions } from './options/settings.ts';
+import type { GlobalOptions } from './options/global.ts';
 import { openLog, report } from './report.ts';
 import { Io } from './terminal/io.ts';
 
@@ -30,16 +31,16 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     program.hook('preAction', async (_, command) => {
       // Loaded with the command: help and the version do without.
       const { forgetConfig } = await import('./options/config-file.ts');
-      const { optionsOf } = await import('./options/settings.ts');
       forgetConfig();
-      const { logFile, logLevel, quiet, timeout } = optionsOf(command) as GlobalOptions;
+      const { logFile, logLevel, quiet, timeout }: GlobalOptions = optionsOf(command);
       io.status.quiet = quiet ?? false;
       // Completion has a limit of its own, and tells nobody what is wrong.
       const limited = timeout !== undefined || Boolean(process.env['CREDSTASH_TIMEOUT']);
       if (command.name() !== '__complete' && limited) {
         const { Deadline, findTimeLimit } = await import('./options/deadline.ts');
         const limit = findTimeLimit(timeout);
-        if (limit) io.deadline = new Deadline(limit, hintOfTimeout(command.name()));
+        const table = (await COMMANDS[command.name()]?.())?.command;
+        if (limit) io.deadline = new Deadline(limit, hintOfTimeout(table));
         io.deadline?.passed.catch(giveUp);
       }
       debug = logLevel === 'debug';
@@ -74,10 +75,10 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
 }
 
 /** What became of the work of a command whose time is over. */
-function hintOfTimeout(name: string): string {
-  if (name === 'exec') return 'COMMAND was not run; --timeout gives more time';
-  if (RESUMED.includes(name)) return '--timeout gives more time';
-  if (READERS.includes(name)) {
+function hintOfTimeout(command: Command | undefined): string {
+  if (command?.runsAnother) return 'COMMAND was not run; --timeout gives more time';
+  if (command?.isResumable) return '--timeout gives more time';
+  if (command?.isReader) {
     return '--timeout gives more time; credstash doctor looks for the cause';
   }
   return 'what was done before stays done, and what was under way may be done too: credstash list shows it';

@@ -1,6 +1,5 @@
-import type { Command } from 'commander';
 import { commandLine } from '../../util/shell-word.ts';
-import { type GlobalOptions, optionsOf } from '../options/settings.ts';
+import type { GlobalOptions } from '../options/global.ts';
 
 /**
  * A command line for a person to type, on the table or vault that this one's options chose.
@@ -9,12 +8,12 @@ import { type GlobalOptions, optionsOf } from '../options/settings.ts';
  * @param operands the words after the options: names, which may begin with a dash
  */
 export function samePlaceCommand(
-  command: Command,
+  given: GlobalOptions,
   args: readonly string[],
   operands: readonly string[],
 ): string {
   const dashes = operands.some((operand) => operand.startsWith('-')) ? ['--'] : [];
-  return commandLine(['credstash', ...placeOf(command), ...args, ...dashes, ...operands]);
+  return commandLine(['credstash', ...placeOf(given), ...args, ...dashes, ...operands]);
 }
 
 /**
@@ -23,19 +22,18 @@ export function samePlaceCommand(
  *
  * @param hint the first of our commands in it gets the options, unless it names a table already
  */
-export function hintInPlace(command: Command, hint: string): string {
+export function hintInPlace(given: GlobalOptions, hint: string): string {
   if (/\bcredstash [^;]* -t /.test(hint)) return hint;
   return hint.replace(
     /\bcredstash (setup|migrate|delete|label|policy|doctor)\b/,
     (_, name: string) =>
       // A table is created by its name.
-      commandLine(['credstash', ...placeOf(command, { byName: name === 'setup' }), name]),
+      commandLine(['credstash', ...placeOf(given, { byName: name === 'setup' }), name]),
   );
 }
 
 /** The options that choose the table or vault. @param byName a table's name and region, in the place of its ARN */
-function placeOf(command: Command, { byName = false } = {}): string[] {
-  const given = optionsOf(command) as GlobalOptions;
+function placeOf(given: GlobalOptions, { byName = false } = {}): string[] {
   const { kmsRegion, profile, arn, externalId, local } = given;
   let { region, table } = given;
   // arn:aws:dynamodb:REGION:ACCOUNT:table/NAME

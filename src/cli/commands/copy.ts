@@ -1,87 +1,112 @@
-import type { Command } from 'commander';
 import { CredstashError, TargetError } from '../../errors.ts';
 import type { Overtaken } from '../../operations/copy.ts';
 import { commandLine } from '../../util/shell-word.ts';
 import { DEFAULT_KEY } from '../../model/defaults.ts';
 import { unpadVersion } from '../../model/version.ts';
+import { defineCommand } from '../command.ts';
 import { chooseBackend, open } from '../options/backend.ts';
-import {
-  addChangeOptions,
-  type ChangeFlags,
-  parseGlobAndContext,
-  runChanges,
-} from '../options/batch.ts';
-import type { Io } from '../terminal/io.ts';
+import { CHANGE_OPTIONS, parseGlobAndContext, runChanges } from '../options/batch.ts';
 import { printFirstWarnings } from '../advice/overtaken.ts';
+import { defineOptions, type OptionValues } from '../options/define.ts';
+import type { GlobalOptions } from '../options/global.ts';
 import {
-  type GlobalOptions,
   resolveKmsRegion,
-  optionsOf,
   type Settings,
   resolveTable,
   resolveVaultFolder,
 } from '../options/settings.ts';
 import { readTrustSettings } from '../options/trust.ts';
 
-export function register(command: Command, io: Io): void {
-  command
-    .description(
-      'Copy secrets to another table or vault under the same versions, labels included. What is there already with the same value is skipped; what is there with another is left alone, and the exit status is 4.',
-    )
-    .usage('[glob] [options] [KEY=VALUE...]')
-    .argument(
-      '[glob...]',
-      'names, * for any run of characters, quoted from the shell (default: all); KEY=VALUE is the encryption context',
-    )
-    .option('--to-table <table>', 'to this table, name or ARN (default: of the same name)')
-    .option('--to-region <region>', 'in this AWS region (default: the same)')
-    .option(
-      '--to-kms-region <region>',
-      'under the KMS key of this region (default: as a get there finds it)',
-    )
-    .option('--to-profile <profile>', "with this profile of AWS's configuration files")
-    .option('--to-key <key>', 'under this KMS key there (default: alias/credstash)')
-    .option('--to-local <folder>', 'to the local vault in FOLDER, which is created if need be')
-    .option('--latest', 'the newest version of each alone (default: all versions)');
-  addChangeOptions(command, { asks: false }).action(
-    async (words: string[], _: unknown, command: Command) => {
-      const flags = optionsOf(command) as ChangeFlags & DestinationOptions & { latest?: true };
-      const { glob, context } = parseGlobAndContext(words);
-      const withBackend = chooseBackend(command, io);
-      const destination = resolveDestination(flags);
-      await withBackend(async (credstash) => {
-        const to = await open(destination, io, { create: !flags.dryRun });
-        try {
-          const [from, where] = [await credstash.location(), await to.location()];
-          if (from === where && flags.toProfile === undefined) {
-            throw new CredstashError('USAGE', `the copy would go to where it comes from: ${where}`);
-          }
-          const overtaken: string[] = [];
-          const onOvertaken = ({ name, version, newest }: Overtaken): void => {
-            const [copied, other] = [version, newest].map(unpadVersion);
-            overtaken.push(
-              `version ${copied} of ${name} is copied, but is not the newest in ${where}: get there will still give version ${other}`,
-            );
-          };
-          const { latest } = flags;
-          await runChanges(
-            io,
-            (options) => credstash.copy(to, { ...options, glob, context, latest, onOvertaken }),
-            // It neither deletes nor rewrites, and need not ask.
-            { ...flags, yes: true },
-            { verb: 'copy', done: 'copied' },
-            where,
-            (error) => hintOf(error, destination),
-          ).finally(() => {
-            printFirstWarnings(io, overtaken, 'such secrets');
-          });
-        } finally {
-          await to.close();
-        }
-      });
+/** Where a copy goes. */
+const DESTINATION_OPTIONS = defineOptions({
+  toTable: {
+    flags: '--to-table <table>',
+    description: 'to this table, name or ARN (default: of the same name)',
+  },
+  toRegion: {
+    flags: '--to-region <region>',
+    description: 'in this AWS region (default: the same)',
+  },
+  toKmsRegion: {
+    flags: '--to-kms-region <region>',
+    description: 'under the KMS key of this region (default: as a get there finds it)',
+  },
+  toProfile: {
+    flags: '--to-profile <profile>',
+    description: "with this profile of AWS's configuration files",
+  },
+  toKey: {
+    flags: '--to-key <key>',
+    description: 'under this KMS key there (default: alias/credstash)',
+  },
+  toLocal: {
+    flags: '--to-local <folder>',
+    description: 'to the local vault in FOLDER, which is created if need be',
+  },
+});
+
+export type DestinationOptions = GlobalOptions & OptionValues<typeof DESTINATION_OPTIONS>;
+
+export const command = defineCommand({
+  name: 'copy',
+  group: 'many',
+  summary: 'copy secrets to another table or vault',
+  description:
+    'Copy secrets to another table or vault under the same versions, labels included. What is there already with the same value is skipped; what is there with another is left alone, and the exit status is 4.',
+  usage: '[glob] [options] [KEY=VALUE...]',
+  arguments: [
+    {
+      flags: '[glob...]',
+      description:
+        'names, * for any run of characters, quoted from the shell (default: all); KEY=VALUE is the encryption context',
     },
-  );
-}
+  ],
+  options: {
+    ...DESTINATION_OPTIONS,
+    latest: {
+      flags: '--latest',
+      description: 'the newest version of each alone (default: all versions)',
+    },
+    ...CHANGE_OPTIONS,
+  },
+  examples: [],
+  isResumable: true,
+  run: async ({ args: [words], options, io }) => {
+    const { glob, context } = parseGlobAndContext(words);
+    const withBackend = chooseBackend(options, io);
+    const destination = resolveDestination(options);
+    await withBackend(async (credstash) => {
+      const to = await open(destination, io, { create: !options.dryRun });
+      try {
+        const [from, where] = [await credstash.location(), await to.location()];
+        if (from === where && options.toProfile === undefined) {
+          throw new CredstashError('USAGE', `the copy would go to where it comes from: ${where}`);
+        }
+        const overtaken: string[] = [];
+        const onOvertaken = ({ name, version, newest }: Overtaken): void => {
+          const [copied, other] = [version, newest].map(unpadVersion);
+          overtaken.push(
+            `version ${copied} of ${name} is copied, but is not the newest in ${where}: get there will still give version ${other}`,
+          );
+        };
+        const { latest } = options;
+        await runChanges(
+          io,
+          (common) => credstash.copy(to, { ...common, glob, context, latest, onOvertaken }),
+          // It neither deletes nor rewrites, and need not ask.
+          { ...options, yes: true },
+          { verb: 'copy', done: 'copied' },
+          where,
+          (error) => hintOf(error, destination),
+        ).finally(() => {
+          printFirstWarnings(io, overtaken, 'such secrets');
+        });
+      } finally {
+        await to.close();
+      }
+    });
+  },
+});
 
 /** What helps where there is nothing to copy to; else the error's own hint. */
 function hintOf(error: CredstashError, destination: Settings): string | undefined {
@@ -116,16 +141,6 @@ function formatSetupCommand(
   );
   const ofAws = process.env['CREDSTASH_LOCAL'] ? ['env', '-u', 'CREDSTASH_LOCAL'] : [];
   return commandLine([...ofAws, 'credstash', 'setup', ...more, ...given]);
-}
-
-/** Where a copy goes. */
-export interface DestinationOptions extends GlobalOptions {
-  readonly toTable?: string;
-  readonly toRegion?: string;
-  readonly toKmsRegion?: string;
-  readonly toProfile?: string;
-  readonly toKey?: string;
-  readonly toLocal?: string;
 }
 
 /**

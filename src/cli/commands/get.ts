@@ -2,56 +2,62 @@ import { type Context, parseContext } from '../../model/context.ts';
 import type { Credstash } from '../../credstash.ts';
 import type { Secret } from '../../model/entry.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
-import type { Grammar } from '../argparse.ts';
+import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
-import { openOutput, type OutputOptions } from '../files/output.ts';
-import type { Io } from '../terminal/io.ts';
+import { openOutput } from '../files/output.ts';
+import { defineOptions, type OptionValues } from '../options/define.ts';
 import {
-  addSecretsOptions,
+  checkFormat,
   type Printer,
   printMatching,
   printSecrets,
-  type SecretsOptions,
+  SECRETS_OPTIONS,
+  VERSION_OPTIONS,
 } from '../options/secrets.ts';
-import { optionsOf } from '../options/settings.ts';
 
-interface GetOptions extends SecretsOptions, OutputOptions {
-  readonly json?: true;
-  readonly noline?: true;
-  readonly default?: string;
-}
+const GET_OPTIONS = defineOptions({
+  json: { flags: '--json', description: 'the same as -f json' },
+  noline: { flags: '-n, --noline', description: 'no newline after the secret' },
+  ...VERSION_OPTIONS,
+  default: {
+    flags: '--default <value>',
+    description: 'print this when there is no such secret; any other failure stays one',
+  },
+  ...SECRETS_OPTIONS,
+});
 
-export function register(command: Grammar, io: Io): void {
-  command
-    .description(
-      'Print a secret: its newest version, or the one that -v says. With a * in NAME, all whose name matches.',
-    )
-    .usage(
-      '[options] <name> [context...]\n       credstash get -f FORMAT [options] <name...> [context...]',
-    )
-    .argument('<name>', 'name of the secret; * for any run of characters, quoted from the shell')
-    .argument(
-      '[context...]',
-      'encryption context as KEY=VALUE, the same as the put gave; with -f, words without a = are names, too',
-    )
-    .option('--json', 'the same as -f json')
-    .option('-n, --noline', 'no newline after the secret')
-    .option('-v, --version <version>', 'version to get (default: the newest)')
-    .option('--label <label>', 'the version that has this label')
-    .option(
-      '--default <value>',
-      'print this when there is no such secret; any other failure stays one',
-    );
-  addSecretsOptions(command).action(
-    async (name: string, words: string[], _: unknown, command: Grammar) => {
-      const options = optionsOf(command) as GetOptions;
-      const request = parseRequest(name, words, options);
-      const output = await openOutput(io, options);
-      const withBackend = chooseBackend(command, io);
-      await withBackend((credstash) => print(credstash, { io, output, command }, request, options));
+type GetOptions = OptionValues<typeof GET_OPTIONS>;
+
+export const command = defineCommand({
+  name: 'get',
+  group: 'secrets',
+  summary: 'print a secret, or those whose name matches',
+  description:
+    'Print a secret: its newest version, or the one that -v says. With a * in NAME, all whose name matches.',
+  usage:
+    '[options] <name> [context...]\n       credstash get -f FORMAT [options] <name...> [context...]',
+  arguments: [
+    {
+      flags: '<name>',
+      description: 'name of the secret; * for any run of characters, quoted from the shell',
     },
-  );
-}
+    {
+      flags: '[context...]',
+      description:
+        'encryption context as KEY=VALUE, the same as the put gave; with -f, words without a = are names, too',
+    },
+  ],
+  options: GET_OPTIONS,
+  examples: [],
+  isReader: true,
+  run: async ({ args: [name, words], options, io, grammar }) => {
+    await checkFormat(options);
+    const request = parseRequest(name, words, options);
+    const output = await openOutput(io, options);
+    const withBackend = chooseBackend(options, io);
+    await withBackend((credstash) => print(credstash, { io, output, grammar }, request, options));
+  },
+});
 
 /** What a get is asked for: one secret as it is, several in a format, or those that match. */
 type Request = { readonly context: Context } & (

@@ -1,43 +1,54 @@
-import type { Command } from 'commander';
 import { CredstashError } from '../../errors.ts';
 import { unpadVersion } from '../../model/version.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
+import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
-import type { Io } from '../terminal/io.ts';
+import type { GlobalOptions } from '../options/global.ts';
 import { samePlaceCommand } from '../advice/same-place.ts';
-import { optionsOf } from '../options/settings.ts';
 
-export function register(command: Command, io: Io): void {
-  command
-    .description(
-      'Set a label on a version of a secret, or move it there: it stands on one version at most. get, getall, exec and references take a label in the place of a version.',
-    )
-    .argument('<name>', 'name of the secret')
-    .argument('<label>', 'up to 128 letters, digits and . _ -')
-    .option('-v, --version <version>', 'version to set it on (default: the newest)')
-    .option('--json', 'print the version and those that had LABEL before as a JSON object')
-    .action(async (name: string, label: string, _: unknown, command: Command) => {
-      const { version: wanted, json } = optionsOf(command) as { version?: string; json?: true };
-      const withBackend = chooseBackend(command, io);
-      await withBackend(async (credstash) => {
-        const { version, before } = await credstash.label(name, label, { version: wanted });
-        await io.write(
-          json
-            ? visibleJson({ name, version, label, before }, 0)
-            : formatMove(name, label, version, before),
-        );
-      });
+export const command = defineCommand({
+  name: 'label',
+  group: 'versions',
+  summary: 'set a label on a version, or move it there',
+  description:
+    'Set a label on a version of a secret, or move it there: it stands on one version at most. get, getall, exec and references take a label in the place of a version.',
+  arguments: [
+    { flags: '<name>', description: 'name of the secret' },
+    { flags: '<label>', description: 'up to 128 letters, digits and . _ -' },
+  ],
+  options: {
+    version: {
+      flags: '-v, --version <version>',
+      description: 'version to set it on (default: the newest)',
+    },
+    json: {
+      flags: '--json',
+      description: 'print the version and those that had LABEL before as a JSON object',
+    },
+  },
+  examples: [],
+  run: async ({ args: [name, label], options, io }) => {
+    const { version: wanted, json } = options;
+    const withBackend = chooseBackend(options, io);
+    await withBackend(async (credstash) => {
+      const { version, before } = await credstash.label(name, label, { version: wanted });
+      await io.write(
+        json
+          ? visibleJson({ name, version, label, before }, 0)
+          : formatMove(name, label, version, before),
+      );
     });
-}
+  },
+});
 
 /** The command that moves `label` to `version`, in the place that this command line chose. */
 export function formatMoveCommand(
-  command: Command,
+  options: GlobalOptions,
   name: string,
   label: string,
   version: string,
 ): string {
-  return samePlaceCommand(command, ['label', '-v', unpadVersion(version)], [name, label]);
+  return samePlaceCommand(options, ['label', '-v', unpadVersion(version)], [name, label]);
 }
 
 /**
@@ -46,10 +57,10 @@ export function formatMoveCommand(
  *
  * @returns any other error as it is
  */
-export function addMoveHint(error: unknown, command: Command, label: string): unknown {
+export function addMoveHint(error: unknown, options: GlobalOptions, label: string): unknown {
   if (!(error instanceof CredstashError) || !error.stored) return error;
   const { name, version } = error.stored;
-  const move = formatMoveCommand(command, name, label, version);
+  const move = formatMoveCommand(options, name, label, version);
   const before =
     error.hint === undefined || error.code === 'CONFLICT' ? '' : `${error.hint}, then: `;
   return error.reworded(error.message, before === '' ? `to move it: ${move}` : `${before}${move}`);

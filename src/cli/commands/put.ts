@@ -1,30 +1,20 @@
-import type { Command } from 'commander';
 import { parseContext } from '../../model/context.ts';
 import { MAX_ITEM_BYTES } from '../../model/item.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { visible, visibleJson } from '../../format/visible.ts';
 import type { Credstash } from '../../credstash.ts';
 import { checkLabel } from '../../model/label.ts';
+import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { readArgument } from '../files/input.ts';
 import type { Io } from '../terminal/io.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
 import { warnOfOvertaken } from '../advice/overtaken.ts';
 import { samePlaceCommand } from '../advice/same-place.ts';
-import { addSealOptions, sealFlags, toPutOptions, type SealOptions } from '../options/seal.ts';
-import { optionsOf } from '../options/settings.ts';
+import { SEAL_OPTIONS, sealFlags, toPutOptions } from '../options/seal.ts';
 import { formatMove, addMoveHint } from './label.ts';
 
-interface PutOptions extends SealOptions {
-  readonly prompt?: true;
-  readonly literal?: true;
-  readonly allowEmpty?: true;
-  readonly label?: string;
-  readonly json?: true;
-}
-
-const VALUE_HELP = `
-VALUE is one of
+const VALUE_HELP = `VALUE is one of
   -           the bytes of stdin, unchanged
   @FILE       the bytes of FILE, unchanged
   left out    asked for on a terminal and not shown, else stdin
@@ -33,78 +23,86 @@ VALUE is one of
 A VALUE that begins with - and has no space in it stands behind --. One that
 begins with @ is taken as it stands with --literal.`;
 
-export function register(command: Command, io: Io): void {
-  command
-    .description('Store a secret, as version 1 or the one that -v or -a says.')
-    .argument('<name>', 'name of the secret')
-    .argument('[value]', 'the secret, or where it is read from')
-    .argument('[context...]', 'encryption context as KEY=VALUE; a get must give the same')
-    .option(
-      '-P, --prompt',
-      'ask for the value on the terminal; the context may follow NAME at once',
-    )
-    .option('--literal', 'take VALUE as it stands, also - and @…')
-    .option('--allow-empty', 'store an empty secret if stdin or FILE is empty')
-    .option('--label <label>', 'move LABEL to the version that is stored, for those who read by it')
-    .option('--json', 'print the name and the version as a JSON object')
-    .addHelpText('after', VALUE_HELP);
-  addSealOptions(command).action(
-    async (
-      name: string,
-      value: string | undefined,
-      pairs: string[],
-      _: unknown,
-      command: Command,
-    ) => {
-      const options = optionsOf(command) as PutOptions;
-      // With -P there is no VALUE to stand before the context; the original wanted one all the same.
-      const asksOnly = options.prompt === true && value !== undefined;
-      const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
-      const { label, json } = options;
-      if (label !== undefined) checkLabel(label);
-      const seal = { ...toPutOptions(options, context, io), label };
-      // A setting that cannot be is told before anybody is asked.
-      const withBackend = chooseBackend(command, io, { create: true });
-      const asks = options.prompt === true || (value === undefined && io.interactive);
-      const given = asks ? undefined : await readValue(io, value, options);
-      await withBackend(async (credstash) => {
-        const secret = given ?? (await askValue(io, credstash, name, seal));
-        const { version, before = [] } = await credstash
-          .put(name, secret, seal)
-          .catch((error: unknown) => {
-            throw addMoveHint(error, command, label ?? '');
-          });
-        const moved = label === undefined ? '' : formatMove(name, label, version, before);
-        await io.write(
-          json
-            ? visibleJson({ name, version, ...(label === undefined ? {} : { label, before }) }, 0)
-            : `${visible(name)} has been stored${await describePlace(io, credstash)}\n${moved}`,
-        );
-        for (const remark of nameRemarks(name)) io.note(`credstash: warning: ${remark}`);
-        if (value === '' && !asks) {
-          io.note(`credstash: warning: the value is empty: ${name} is an empty secret`);
-        }
-        const isText = value !== undefined && !asks && !options.literal && !/^(-$|@)/.test(value);
-        if (isText && pairs.length === 0 && LIKE_A_PAIR.test(value) && io.interactive) {
-          const retry = samePlaceCommand(
-            command,
-            [
-              ...['put', '-a', '-P', ...sealFlags(options)],
-              ...(label === undefined ? [] : ['--label', label]),
-            ],
-            [name],
-          );
-          io.note(
-            `credstash: warning: the value looks like KEY=VALUE, and is stored as the secret itself, without an encryption context; if it was meant as one: ${retry} KEY=VALUE`,
-          );
-        }
-        if (seal.version !== undefined && !seal.autoversion) {
-          await warnOfOvertaken(io, credstash, [name], version);
-        }
-      });
+export const command = defineCommand({
+  name: 'put',
+  group: 'secrets',
+  summary: 'store a secret',
+  description: 'Store a secret, as version 1 or the one that -v or -a says.',
+  arguments: [
+    { flags: '<name>', description: 'name of the secret' },
+    { flags: '[value]', description: 'the secret, or where it is read from' },
+    {
+      flags: '[context...]',
+      description: 'encryption context as KEY=VALUE; a get must give the same',
     },
-  );
-}
+  ],
+  options: {
+    prompt: {
+      flags: '-P, --prompt',
+      description: 'ask for the value on the terminal; the context may follow NAME at once',
+    },
+    literal: { flags: '--literal', description: 'take VALUE as it stands, also - and @…' },
+    allowEmpty: {
+      flags: '--allow-empty',
+      description: 'store an empty secret if stdin or FILE is empty',
+    },
+    label: {
+      flags: '--label <label>',
+      description: 'move LABEL to the version that is stored, for those who read by it',
+    },
+    json: { flags: '--json', description: 'print the name and the version as a JSON object' },
+    ...SEAL_OPTIONS,
+  },
+  notes: VALUE_HELP,
+  examples: [],
+  run: async ({ args: [name, value, pairs], options, io }) => {
+    // With -P there is no VALUE to stand before the context; the original wanted one all the same.
+    const asksOnly = options.prompt === true && value !== undefined;
+    const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
+    const { label, json } = options;
+    if (label !== undefined) checkLabel(label);
+    const seal = { ...toPutOptions(options, context, io), label };
+    // A setting that cannot be is told before anybody is asked.
+    const withBackend = chooseBackend(options, io, { create: true });
+    const asks = options.prompt === true || (value === undefined && io.interactive);
+    const given = asks ? undefined : await readValue(io, value, options);
+    await withBackend(async (credstash) => {
+      const secret = given ?? (await askValue(io, credstash, name, seal));
+      const { version, before = [] } = await credstash
+        .put(name, secret, seal)
+        .catch((error: unknown) => {
+          throw addMoveHint(error, options, label ?? '');
+        });
+      const moved = label === undefined ? '' : formatMove(name, label, version, before);
+      await io.write(
+        json
+          ? visibleJson({ name, version, ...(label === undefined ? {} : { label, before }) }, 0)
+          : `${visible(name)} has been stored${await describePlace(io, credstash)}\n${moved}`,
+      );
+      for (const remark of nameRemarks(name)) io.note(`credstash: warning: ${remark}`);
+      if (value === '' && !asks) {
+        io.note(`credstash: warning: the value is empty: ${name} is an empty secret`);
+      }
+      const isText = value !== undefined && !asks && !options.literal && !/^(-$|@)/.test(value);
+      if (isText && pairs.length === 0 && LIKE_A_PAIR.test(value) && io.interactive) {
+        const retry = samePlaceCommand(
+          options,
+          [
+            ...['put', '-a', '-P', ...sealFlags(options)],
+            ...(label === undefined ? [] : ['--label', label]),
+          ],
+          [name],
+        );
+        io.note(
+          `credstash: warning: the value looks like KEY=VALUE, and is stored as the secret itself, without an encryption context; if it was meant as one: ${retry} KEY=VALUE`,
+        );
+      }
+      if (seal.version !== undefined && !seal.autoversion) {
+        await warnOfOvertaken(io, credstash, [name], version);
+      }
+    });
+  },
+});
 
 /** Where it is stored, for a person. Scripts compare what is printed elsewhere. */
 async function describePlace(io: Io, credstash: Credstash): Promise<string> {
@@ -140,7 +138,7 @@ async function askValue(
 async function readValue(
   io: Io,
   value: string | undefined,
-  { literal, allowEmpty }: PutOptions,
+  { literal, allowEmpty }: { readonly literal?: true; readonly allowEmpty?: true },
 ): Promise<Uint8Array> {
   if (literal && value !== undefined) return Buffer.from(value, 'utf8');
   // A command that failed, or a job without stdin, gives nothing: that is not a secret that somebody meant.

@@ -1,20 +1,17 @@
-import type { Command } from 'commander';
 import { parseContext } from '../../model/context.ts';
 import { type Failure, combineFailures, concernsOneSecret } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
+import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { readArgument } from '../files/input.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
-import type { Io } from '../terminal/io.ts';
 import { printFirstWarnings, warnOfOvertaken } from '../advice/overtaken.ts';
-import { addSealOptions, toPutOptions, type SealOptions } from '../options/seal.ts';
-import { optionsOf } from '../options/settings.ts';
+import { SEAL_OPTIONS, toPutOptions } from '../options/seal.ts';
 
 /** Of what is read at once; under V8's longest text, about 512 MB. */
 const MAX_INPUT_BYTES = 256 * 1024 * 1024;
 
-const INPUT_HELP = `
-SECRETS is one of
+const INPUT_HELP = `SECRETS is one of
   -           what stands on stdin
   @FILE       what stands in FILE
   other text  the text itself: it shows in the process list of this machine and
@@ -25,63 +22,70 @@ value that is no text is {"base64": "…"} or !!binary.`;
 const EMPTY_HINT =
   'give a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}';
 
-interface PutAllOptions extends SealOptions {
-  readonly skipUnchanged?: true;
-}
-
-export function register(command: Command, io: Io): void {
-  command
-    .description('Store several secrets, each as version 1 or the one that -v or -a says.')
-    .argument('<secrets>', 'the secrets, or where they are read from')
-    .argument('[context...]', 'encryption context as KEY=VALUE; a get must give the same')
-    .option('--skip-unchanged', 'leave alone what is there already with the same value')
-    .addHelpText('after', INPUT_HELP);
-  addSealOptions(command).action(
-    async (argument: string, pairs: string[], _: unknown, command: Command) => {
-      const options = optionsOf(command) as PutAllOptions;
-      const context = parseContext(pairs);
-      const seal = { ...toPutOptions(options, context, io), skipUnchanged: options.skipUnchanged };
-      const withBackend = chooseBackend(command, io, { create: true });
-      const { parseSecrets } = await import('../../format/parse.ts');
-      const secrets = await parseSecrets(
-        await readArgument(io, argument, MAX_INPUT_BYTES, { hint: EMPTY_HINT }),
-      );
-      await withBackend(async (credstash) => {
-        const failures: Failure[] = [];
-        const stored: string[] = [];
-        // An output that takes no more must not leave the rest unsaid.
-        let unwritten: Error | undefined;
-        const say = async (line: string): Promise<void> => {
-          await io.write(line).catch((error: unknown) => {
-            unwritten ??= error as Error;
-          });
-        };
-        const progress = io.progress('secrets done');
-        for await (const each of credstash.putAll(secrets, { ...seal, progress })) {
-          if (each.done === 'failed') failures.push(each);
-          else if (each.done === 'stored') {
-            stored.push(each.name);
-            await say(`${visible(each.name)} has been stored\n`);
-          } else await say(`${visible(each.name)} is unchanged\n`);
-        }
-        printFirstWarnings(io, stored.flatMap(nameRemarks), 'such names');
-        // What ended the rest would end these requests too.
-        const isCutShort = failures.some(({ error }) => !concernsOneSecret(error));
-        if (seal.version !== undefined && !seal.autoversion && !isCutShort) {
-          await warnOfOvertaken(io, credstash, stored, seal.version);
-        }
-        if (failures.length === 0) {
-          if (unwritten !== undefined) throw unwritten;
-          return;
-        }
-        throw combineFailures(
-          `${failures.length} of ${secrets.length} secrets have not been stored in ${await credstash.location()}`,
-          failures,
-          options.skipUnchanged
-            ? 'what is there with another value is stored as the next version with -a'
-            : 'with --skip-unchanged the same command stores what is missing, and nothing twice',
-        );
-      });
+export const command = defineCommand({
+  name: 'putall',
+  group: 'many',
+  summary: 'store several secrets',
+  description: 'Store several secrets, each as version 1 or the one that -v or -a says.',
+  arguments: [
+    { flags: '<secrets>', description: 'the secrets, or where they are read from' },
+    {
+      flags: '[context...]',
+      description: 'encryption context as KEY=VALUE; a get must give the same',
     },
-  );
-}
+  ],
+  options: {
+    skipUnchanged: {
+      flags: '--skip-unchanged',
+      description: 'leave alone what is there already with the same value',
+    },
+    ...SEAL_OPTIONS,
+  },
+  notes: INPUT_HELP,
+  examples: [],
+  run: async ({ args: [argument, pairs], options, io }) => {
+    const context = parseContext(pairs);
+    const seal = { ...toPutOptions(options, context, io), skipUnchanged: options.skipUnchanged };
+    const withBackend = chooseBackend(options, io, { create: true });
+    const { parseSecrets } = await import('../../format/parse.ts');
+    const secrets = await parseSecrets(
+      await readArgument(io, argument, MAX_INPUT_BYTES, { hint: EMPTY_HINT }),
+    );
+    await withBackend(async (credstash) => {
+      const failures: Failure[] = [];
+      const stored: string[] = [];
+      // An output that takes no more must not leave the rest unsaid.
+      let unwritten: Error | undefined;
+      const say = async (line: string): Promise<void> => {
+        await io.write(line).catch((error: unknown) => {
+          unwritten ??= error as Error;
+        });
+      };
+      const progress = io.progress('secrets done');
+      for await (const each of credstash.putAll(secrets, { ...seal, progress })) {
+        if (each.done === 'failed') failures.push(each);
+        else if (each.done === 'stored') {
+          stored.push(each.name);
+          await say(`${visible(each.name)} has been stored\n`);
+        } else await say(`${visible(each.name)} is unchanged\n`);
+      }
+      printFirstWarnings(io, stored.flatMap(nameRemarks), 'such names');
+      // What ended the rest would end these requests too.
+      const isCutShort = failures.some(({ error }) => !concernsOneSecret(error));
+      if (seal.version !== undefined && !seal.autoversion && !isCutShort) {
+        await warnOfOvertaken(io, credstash, stored, seal.version);
+      }
+      if (failures.length === 0) {
+        if (unwritten !== undefined) throw unwritten;
+        return;
+      }
+      throw combineFailures(
+        `${failures.length} of ${secrets.length} secrets have not been stored in ${await credstash.location()}`,
+        failures,
+        options.skipUnchanged
+          ? 'what is there with another value is stored as the next version with -a'
+          : 'with --skip-unchanged the same command stores what is missing, and nothing twice',
+      );
+    });
+  },
+});

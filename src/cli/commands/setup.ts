@@ -1,78 +1,91 @@
 import { DEFAULT_KEY } from '../../model/defaults.ts';
-import type { Command } from 'commander';
 import type { SetupStep } from '../../backend/setup.ts';
 import { CredstashError } from '../../errors.ts';
 import { visible } from '../../format/visible.ts';
 import { checkNewAlias } from '../../model/key-id.ts';
+import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
-import type { Io } from '../terminal/io.ts';
 import { saveKmsRegion } from '../options/config-file.ts';
-import { optionsOf } from '../options/settings.ts';
 
-interface Options {
-  readonly tags?: string[] | true;
-  readonly saveKmsRegion?: string;
-  readonly key?: string;
-  readonly createKey?: true;
-  readonly multiRegion?: true;
-  readonly pointInTimeRecovery?: true;
-  readonly deletionProtection?: true;
-}
-
-export function register(command: Command, io: Io): void {
-  command
-    .description(
-      'Create the DynamoDB table, or with --local the vault. One that is there is left alone. With options, see to more.',
-    )
-    .option('--tags [pairs...]', 'tags of the new table, and of a new key, as KEY=VALUE')
-    .option('--save-kms-region <region>', 'save the AWS region of the KMS key in ~/.credstash')
-    .option('--create-key', 'see to it that the KMS key is there, with rotation on')
-    .option('-k, --key <alias>', 'with --create-key: its alias (default: alias/credstash)')
-    .option('--multi-region', 'with --create-key: as a key of several regions')
-    .option('--point-in-time-recovery', 'turn on point-in-time recovery of the table')
-    .option('--deletion-protection', 'protect the table from being deleted')
-    .action(async (_: unknown, command: Command) => {
-      const options = optionsOf(command) as Options;
-      const { saveKmsRegion: region, createKey, multiRegion } = options;
-      const tags = parseTags(Array.isArray(options.tags) ? options.tags : []);
-      // What cannot be is told before anything is written.
-      chooseBackend(command, io);
-      if (createKey) checkNewAlias(options.key ?? DEFAULT_KEY);
-      else if (multiRegion || options.key !== undefined) {
-        const without = multiRegion ? '--multi-region' : '-k';
-        throw new CredstashError('USAGE', `${without} is for --create-key, which is not given`);
-      }
-      if (region !== undefined) {
-        await saveKmsRegion(region);
-        await io.write(`KMS region set to ${region}\n`);
-      }
-      // Again, for the region that was saved now.
-      const withBackend = chooseBackend(command, io);
-      await withBackend(async (credstash) => {
-        const location = visible(await credstash.location());
-        const hasTags = Object.keys(tags).length > 0;
-        await credstash.setup({
-          tags,
-          createKey,
-          multiRegion,
-          pointInTimeRecovery: options.pointInTimeRecovery,
-          deletionProtection: options.deletionProtection,
-          creating: () => io.write('Creating table...\nWaiting for table to be created...\n'),
-          done: async (step) => {
-            await io.write(`${formatStep(step, location)}\n`);
-            if (step.what === 'table' && !step.changed && hasTags) {
-              io.note(`credstash: warning: the tags of ${location} are left as they are`);
-            }
-            if (step.what === 'key' && step.leftBehind !== undefined) {
-              io.note(
-                `credstash: warning: somebody else was quicker: the key ${step.leftBehind} in ${step.region} is left over, delete it`,
-              );
-            }
-          },
-        });
+export const command = defineCommand({
+  name: 'setup',
+  group: 'setup',
+  summary: 'create the table, or the vault',
+  description:
+    'Create the DynamoDB table, or with --local the vault. One that is there is left alone. With options, see to more.',
+  arguments: [],
+  options: {
+    tags: {
+      flags: '--tags [pairs...]',
+      description: 'tags of the new table, and of a new key, as KEY=VALUE',
+    },
+    saveKmsRegion: {
+      flags: '--save-kms-region <region>',
+      description: 'save the AWS region of the KMS key in ~/.credstash',
+    },
+    createKey: {
+      flags: '--create-key',
+      description: 'see to it that the KMS key is there, with rotation on',
+    },
+    key: {
+      flags: '-k, --key <alias>',
+      description: 'with --create-key: its alias (default: alias/credstash)',
+    },
+    multiRegion: {
+      flags: '--multi-region',
+      description: 'with --create-key: as a key of several regions',
+    },
+    pointInTimeRecovery: {
+      flags: '--point-in-time-recovery',
+      description: 'turn on point-in-time recovery of the table',
+    },
+    deletionProtection: {
+      flags: '--deletion-protection',
+      description: 'protect the table from being deleted',
+    },
+  },
+  examples: [],
+  run: async ({ options, io }) => {
+    const { saveKmsRegion: region, createKey, multiRegion } = options;
+    const tags = parseTags(Array.isArray(options.tags) ? options.tags : []);
+    // What cannot be is told before anything is written.
+    chooseBackend(options, io);
+    if (createKey) checkNewAlias(options.key ?? DEFAULT_KEY);
+    else if (multiRegion || options.key !== undefined) {
+      const without = multiRegion ? '--multi-region' : '-k';
+      throw new CredstashError('USAGE', `${without} is for --create-key, which is not given`);
+    }
+    if (region !== undefined) {
+      await saveKmsRegion(region);
+      await io.write(`KMS region set to ${region}\n`);
+    }
+    // Again, for the region that was saved now.
+    const withBackend = chooseBackend(options, io);
+    await withBackend(async (credstash) => {
+      const location = visible(await credstash.location());
+      const hasTags = Object.keys(tags).length > 0;
+      await credstash.setup({
+        tags,
+        createKey,
+        multiRegion,
+        pointInTimeRecovery: options.pointInTimeRecovery,
+        deletionProtection: options.deletionProtection,
+        creating: () => io.write('Creating table...\nWaiting for table to be created...\n'),
+        done: async (step) => {
+          await io.write(`${formatStep(step, location)}\n`);
+          if (step.what === 'table' && !step.changed && hasTags) {
+            io.note(`credstash: warning: the tags of ${location} are left as they are`);
+          }
+          if (step.what === 'key' && step.leftBehind !== undefined) {
+            io.note(
+              `credstash: warning: somebody else was quicker: the key ${step.leftBehind} in ${step.region} is left over, delete it`,
+            );
+          }
+        },
       });
     });
-}
+  },
+});
 
 /** Of the table in the original's words, which scripts read. */
 function formatStep(step: SetupStep, location: string): string {

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Command } from 'commander';
 import { visible } from '../../format/visible.ts';
 import type { Grammar } from '../argparse.ts';
+import { optionsOf } from '../create-program.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import { expandHome } from '../files/home.ts';
@@ -81,7 +82,7 @@ async function names(
   try {
     const { operands, unknown } = program.parseOptions(words.slice(0, -1));
     command.parseOptions([...operands.slice(1), ...unknown]);
-    const withBackend = chooseBackend(command, io, { unattended: true });
+    const withBackend = chooseBackend(optionsOf(command), io, { unattended: true });
     await withBackend(async (credstash) => {
       found.push(...(await credstash.names()));
     });

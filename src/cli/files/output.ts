@@ -1,13 +1,18 @@
-import type { Command } from 'commander';
 import { CredstashError } from '../../errors.ts';
 import { decodeUtf8 } from '../../util/utf8.ts';
+import { defineOptions, type OptionValues } from '../options/define.ts';
 import type { Io } from '../terminal/io.ts';
 
 /** The options of a command that prints secrets. */
-export interface OutputOptions {
-  readonly output?: string;
-  readonly force?: true;
-}
+export const OUTPUT_OPTIONS = defineOptions({
+  output: {
+    flags: '-o, --output <file>',
+    description: 'write exactly the bytes to FILE, readable by you alone; - is stdout',
+  },
+  force: { flags: '--force', description: 'write bytes that are no text to a terminal, too' },
+});
+
+export type OutputOptions = OptionValues<typeof OUTPUT_OPTIONS>;
 
 /** Where a command prints secrets. */
 export interface Output {
@@ -21,16 +26,6 @@ export interface Output {
    *   is full and the like
    */
   readonly write: (bytes: Uint8Array, end?: string) => Promise<void>;
-}
-
-/** Adds `-o` and `--force`. */
-export function addOutputOptions(command: Command): Command {
-  return command
-    .option(
-      '-o, --output <file>',
-      'write exactly the bytes to FILE, readable by you alone; - is stdout',
-    )
-    .option('--force', 'write bytes that are no text to a terminal, too');
 }
 
 /** The file of `-o`; undefined for stdout, which `-` means, too. */

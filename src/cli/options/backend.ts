@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import { formatDuration } from '../../model/age.ts';
 import type { Wait } from '../../backend/aws/throttle-retry.ts';
 import type { Credstash } from '../../credstash.ts';
@@ -6,27 +5,32 @@ import type { CredstashOptions } from '../../session.ts';
 import { CredstashError } from '../../errors.ts';
 import type { Io } from '../terminal/io.ts';
 import { hintInPlace } from '../advice/same-place.ts';
-import { optionsOf, type Settings, resolveSettings } from './settings.ts';
+import type { GlobalOptions } from './global.ts';
+import { type Settings, resolveSettings } from './settings.ts';
 
 /** Opens a backend, runs `use` on it, and closes it. */
 export type WithBackend = (use: (credstash: Credstash) => Promise<void>) => Promise<void>;
 
 /**
- * The only choice of a backend: what the command's options ask for, and the settings behind them, all checked here.
+ * The only choice of a backend: what the options of a command ask for, and the settings behind them, all checked here.
  * It is opened when what this returns is called. What is heavy is loaded there and nowhere before, so that help and
  * a usage error do without.
  *
  * @throws CredstashError USAGE
  */
-export function chooseBackend(command: Command, io: Io, options: OpenOptions = {}): WithBackend {
-  const settings = resolveSettings(optionsOf(command));
+export function chooseBackend(
+  given: GlobalOptions & { readonly key?: string },
+  io: Io,
+  options: OpenOptions = {},
+): WithBackend {
+  const settings = resolveSettings(given);
   return async (use) => {
     const credstash = await open(settings, io, options);
     try {
       await use(credstash);
     } catch (error) {
       if (!(error instanceof CredstashError) || error.hint === undefined) throw error;
-      const hint = hintInPlace(command, error.hint);
+      const hint = hintInPlace(given, error.hint);
       throw hint === error.hint ? error : error.reworded(error.message, hint);
     } finally {
       await credstash.close();

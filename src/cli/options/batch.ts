@@ -1,31 +1,32 @@
-import type { Command } from 'commander';
 import { type Context, parseContext } from '../../model/context.ts';
 import { ChangesError, CredstashError, type Failure, worstFirst } from '../../errors.ts';
 import type { Change, ChangeOptions, Target } from '../../operations/options.ts';
 import { unpadVersion } from '../../model/version.ts';
 import { visible } from '../../format/visible.ts';
 import type { Io } from '../terminal/io.ts';
+import { defineOptions, type OptionValues } from './define.ts';
 
-/** What the commands that change many entries have in common. */
-export interface ChangeFlags {
-  readonly dryRun?: true;
-  readonly yes?: true;
-  readonly rate?: string;
-}
+/** The options of the commands that change many entries. */
+export const CHANGE_OPTIONS = defineOptions({
+  dryRun: { flags: '--dry-run', description: 'print what would be done, and change nothing' },
+  rate: {
+    flags: '--rate <n>',
+    description: 'at most so many changes a second (default: 100)',
+  },
+});
+
+/** For those that ask before they delete or rewrite more than one entry. */
+export const YES_OPTION = defineOptions({
+  yes: { flags: '-y, --yes', description: 'do not ask on a terminal' },
+});
+
+type ChangeFlags = OptionValues<typeof CHANGE_OPTIONS & typeof YES_OPTION>;
 
 /** What a command does to an entry: `rekey`, `rekeyed`, to another key. */
 export interface Words {
   readonly verb: string;
   readonly done: string;
   readonly to?: string;
-}
-
-/** @param asks whether the command asks before it deletes or rewrites more than one entry */
-export function addChangeOptions(command: Command, { asks }: { asks: boolean }): Command {
-  command
-    .option('--dry-run', 'print what would be done, and change nothing')
-    .option('--rate <n>', 'at most so many changes a second (default: 100)');
-  return asks ? command.option('-y, --yes', 'do not ask on a terminal') : command;
 }
 
 /** `[GLOB] [KEY=VALUE…]`, of which a word with a = is encryption context. */

@@ -1,68 +1,52 @@
-import { type Command, Option } from 'commander';
 import type { Context } from '../../model/context.ts';
 import type { PutOptions } from '../../operations/options.ts';
 import type { Io } from '../terminal/io.ts';
+import { defineOptions, type OptionSpec, type OptionValues } from './define.ts';
 import { chooseCipher } from './settings.ts';
 import { checkKey } from './trust.ts';
 
-/** How a secret is sealed, and as which version: what the commands that store have in common. */
-export interface SealOptions {
-  readonly key?: string;
-  readonly comment?: string;
-  readonly version?: string;
-  readonly autoversion?: true;
-  readonly digest?: string;
-  readonly cipher?: string;
-}
+export const KEY_OPTION = defineOptions({
+  key: {
+    flags: '-k, --key <key>',
+    description: 'KMS key: alias, id or ARN (default: alias/credstash)',
+  },
+});
 
-export type CipherOptions = Pick<SealOptions, 'key' | 'digest' | 'cipher'>;
+const DIGEST_OPTION = defineOptions({
+  digest: {
+    flags: '-d, --digest <digest>',
+    description: 'digest of the HMAC (default: SHA256)',
+    shown: ['SHA256', 'SHA384', 'SHA512'],
+  },
+});
 
-export function addSealOptions(command: Command): Command {
-  addKeyOption(command)
-    .option('-c, --comment <comment>', 'a comment, which is not secret')
-    .option('-v, --version <version>', 'version to store (default: 1)')
-    .option('-a, --autoversion', 'store the version after the newest');
-  return addCipherOption(addDigestOption(command));
+/** @param fallback the cipher that is taken if none is given */
+export function cipherOption(fallback: string) {
+  return {
+    flags: '--cipher <cipher>',
+    description: `the original credstash can read AES-256-CTR (default: ${fallback})`,
+    shown: ['AES-256-GCM', 'AES-256-CTR'],
+  } as const satisfies OptionSpec;
 }
 
 /** With what an entry is sealed. */
-export function addCipherOptions(command: Command): Command {
-  return addCipherOption(addDigestOption(addKeyOption(command)));
-}
+export const CIPHER_OPTIONS = defineOptions({
+  ...KEY_OPTION,
+  ...DIGEST_OPTION,
+  cipher: cipherOption('CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM'),
+});
 
-export function addKeyOption(command: Command): Command {
-  return command.option('-k, --key <key>', 'KMS key: alias, id or ARN (default: alias/credstash)');
-}
+/** How a secret is sealed, and as which version: the options of the commands that store. */
+export const SEAL_OPTIONS = defineOptions({
+  ...KEY_OPTION,
+  comment: { flags: '-c, --comment <comment>', description: 'a comment, which is not secret' },
+  version: { flags: '-v, --version <version>', description: 'version to store (default: 1)' },
+  autoversion: { flags: '-a, --autoversion', description: 'store the version after the newest' },
+  ...CIPHER_OPTIONS,
+});
 
-function addDigestOption(command: Command): Command {
-  return command.addOption(
-    optionWithChoices('-d, --digest <digest>', 'digest of the HMAC (default: SHA256)', [
-      'SHA256',
-      'SHA384',
-      'SHA512',
-    ]),
-  );
-}
-
-export function addCipherOption(
-  command: Command,
-  fallback = 'CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM',
-): Command {
-  return command.addOption(
-    optionWithChoices(
-      '--cipher <cipher>',
-      `the original credstash can read AES-256-CTR (default: ${fallback})`,
-      ['AES-256-GCM', 'AES-256-CTR'],
-    ),
-  );
-}
-
-/** An option with values that help and completion show, and that are checked where the others are. */
-function optionWithChoices(flags: string, description: string, values: string[]): Option {
-  const option = new Option(flags, description);
-  option.argChoices = values;
-  return option;
-}
+type SealOptions = OptionValues<typeof SEAL_OPTIONS>;
+type CipherOptions = OptionValues<typeof CIPHER_OPTIONS>;
 
 /** The same for Credstash. @throws CredstashError USAGE, KEY_NOT_TRUSTED for what the settings do not allow */
 export function toPutOptions(options: SealOptions, context: Context, io: Io): PutOptions {

@@ -1,4 +1,3 @@
-import { type Command, Option } from 'commander';
 import type { Credstash } from '../../credstash.ts';
 import { CredstashError, serviceMessages } from '../../errors.ts';
 import type { Secret } from '../../model/entry.ts';
@@ -10,44 +9,49 @@ import { envName } from '../../format/env-name.ts';
 import { variableNamer } from '../../format/pairs.ts';
 import { describeReserved } from '../../model/variable-names.ts';
 import type { Grammar } from '../argparse.ts';
-import { addOutputOptions, type Output, outputPath, type OutputOptions } from '../files/output.ts';
+import { OUTPUT_OPTIONS, type Output, outputPath } from '../files/output.ts';
 import type { Io } from '../terminal/io.ts';
 import { suggestNaming } from '../advice/scan-denied.ts';
-import { optionsOf } from './settings.ts';
-import {
-  allowNameOption,
-  buildVariables,
-  prefixOption,
-  type VariableOptions,
-} from './variables.ts';
+import { defineOptions, type OptionValues } from './define.ts';
+import { buildVariables, VARIABLE_OPTIONS } from './variables.ts';
 
-/** What the commands that print several secrets have in common. */
-export interface SecretsOptions extends VariableOptions {
-  readonly version?: string;
-  readonly label?: string;
-  readonly format?: string;
-  readonly rawNames?: true;
-  readonly githubEnv?: true;
-  readonly k8sName?: string;
-  readonly skipUndecryptable?: true;
-}
+/** Which version is printed: of the commands that print secrets. */
+export const VERSION_OPTIONS = defineOptions({
+  version: {
+    flags: '-v, --version <version>',
+    description: 'version to get (default: the newest)',
+  },
+  label: { flags: '--label <label>', description: 'the version that has this label' },
+});
 
-export function addSecretsOptions(command: Command): Command {
-  return addOutputOptions(command)
-    .addOption(
-      new Option(
-        '-f, --format <format>',
-        'print in this format (default: json; one secret as it is)',
-      ).choices(Object.keys(SECRET_FORMATS)),
-    )
-    .option('--raw-names', 'names as they are, where the format would turn them into variables')
-    .addOption(prefixOption())
-    .addOption(allowNameOption())
-    .option('--github-env', 'with -f github: append to the file GITHUB_ENV, print only the masks')
-    .option('--k8s-name <name>', 'with -f k8s: name of the Secret (default: credstash)')
-    .option('--skip-undecryptable', 'leave out secrets that do not open, and list them on stderr')
-    .hook('preAction', checkFormat);
-}
+/** The options of the commands that print several secrets. */
+export const SECRETS_OPTIONS = defineOptions({
+  ...OUTPUT_OPTIONS,
+  format: {
+    flags: '-f, --format <format>',
+    description: 'print in this format (default: json; one secret as it is)',
+    choices: Object.keys(SECRET_FORMATS),
+  },
+  rawNames: {
+    flags: '--raw-names',
+    description: 'names as they are, where the format would turn them into variables',
+  },
+  ...VARIABLE_OPTIONS,
+  githubEnv: {
+    flags: '--github-env',
+    description: 'with -f github: append to the file GITHUB_ENV, print only the masks',
+  },
+  k8sName: {
+    flags: '--k8s-name <name>',
+    description: 'with -f k8s: name of the Secret (default: credstash)',
+  },
+  skipUndecryptable: {
+    flags: '--skip-undecryptable',
+    description: 'leave out secrets that do not open, and list them on stderr',
+  },
+});
+
+export type SecretsOptions = OptionValues<typeof VERSION_OPTIONS & typeof SECRETS_OPTIONS>;
 
 /** The formats that name variables, and those of them whose variables end up in the environment of a program. */
 const OF_VARIABLES = ['dotenv', 'shell', 'docker', 'github', 'tfvars'];
@@ -61,8 +65,7 @@ const ORIGINAL_FORMATS = ['json', 'yaml', 'csv', 'dotenv'];
  *
  * @throws CredstashError USAGE
  */
-async function checkFormat(command: Command): Promise<void> {
-  const options = optionsOf(command) as SecretsOptions & OutputOptions;
+export async function checkFormat(options: SecretsOptions): Promise<void> {
   const { format = 'json', githubEnv, k8sName, prefix, allowName } = options;
   if (prefix !== undefined && !OF_VARIABLES.includes(format)) {
     throw onlyFor('--prefix', OF_VARIABLES);
@@ -96,7 +99,7 @@ export interface Printer {
   readonly io: Io;
   readonly output: Output;
   /** For the hints, which show the line to type. */
-  readonly command: Grammar;
+  readonly grammar: Grammar;
 }
 
 /**
@@ -153,14 +156,14 @@ export async function printSecrets(
 /** Puts secrets into a format. @returns what prints them */
 function formatSecrets(
   secrets: readonly Secret[],
-  { io, output, command }: Printer,
+  { io, output, grammar }: Printer,
   options: SecretsOptions,
   end: string,
 ): () => Promise<void> {
   const format = options.githubEnv ? githubExport : SECRET_FORMATS[options.format ?? 'json'];
   // Only for csv: the other formats escape such names always, or refuse them.
   const onTerminal = options.format === 'csv' && output.isTerminal;
-  const made = buildVariables(command, options, {}, (names) =>
+  const made = buildVariables(grammar, options, {}, (names) =>
     format?.(secrets, { ...options, ...names, onTerminal }),
   );
   warnOfReserved(secrets, options, io);

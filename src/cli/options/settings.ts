@@ -1,29 +1,13 @@
 import { DEFAULT_KEY, DEFAULT_TABLE } from '../../model/defaults.ts';
 import { isAbsolute, join, resolve } from 'node:path';
-import type { Command } from 'commander';
 import type { AwsSettings } from '../../backend/aws/index.ts';
 import { CredstashError } from '../../errors.ts';
 import { checkCipher } from '../../model/trust.ts';
 import { isCurrentFolderGone } from '../../util/system-faults.ts';
 import { expandHome, requireHome } from '../files/home.ts';
 import { readText } from './config-file.ts';
+import type { GlobalOptions } from './global.ts';
 import { readFormats, readTrustedKeys, readTrustSettings, type TrustSettings } from './trust.ts';
-
-/** The options that every command takes, before its name or after it. */
-export interface GlobalOptions {
-  readonly region?: string;
-  readonly kmsRegion?: string;
-  readonly table?: string;
-  readonly profile?: string;
-  readonly arn?: string;
-  readonly externalId?: string;
-  /** `1`, from `--local` without a folder, is the default folder. */
-  readonly local?: string;
-  readonly logLevel?: string;
-  readonly logFile?: string;
-  readonly quiet?: true;
-  readonly timeout?: string;
-}
 
 /** Which backend, and where: the options, then the environment, then `~/.credstash`, then the defaults. */
 export type Settings =
@@ -159,13 +143,6 @@ export function listOrigins(
 
 function joinOrigins(values: readonly string[] = [], from = ''): Origin | undefined {
   return values.length === 0 ? undefined : { value: values.join(', '), from };
-}
-
-/**
- * The options that were given, after the command or before it. The nearer one wins.
- */
-export function optionsOf(command: Command): object {
-  return { ...command.parent?.opts(), ...command.opts() };
 }
 
 function readLocalVariable(): string | undefined {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Option } from 'commander';
+import type { Option } from 'commander';
 import { CredstashError } from '../../errors.ts';
 import { envName } from '../../format/env-name.ts';
 import { visible } from '../../format/visible.ts';
@@ -8,25 +8,25 @@ import { findLiteralPrefix } from '../../model/glob.ts';
 import { isReference, SCHEME } from '../../model/reference.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import type { Grammar } from '../argparse.ts';
-import { collect } from './collect.ts';
+import { defineOptions, type OptionValues } from './define.ts';
 
-/** What the commands that make variables of secrets have in common. */
-export interface VariableOptions {
-  readonly prefix?: string;
-  readonly allowName?: readonly string[];
+/** The options of the commands that make variables of secrets. */
+export const VARIABLE_OPTIONS = defineOptions({
+  prefix: {
+    flags: '--prefix <prefix>',
+    description: 'put PREFIX before every variable',
+    parse: checkPrefix,
+  },
+  allowName: {
+    flags: '--allow-name <variable>',
+    description: 'set VARIABLE although it decides what runs, or who runs it; can be repeated',
+    repeatable: true,
+  },
+});
+
+export interface VariableOptions extends OptionValues<typeof VARIABLE_OPTIONS> {
   /** Only of exec. */
   readonly fullNames?: true;
-}
-
-export function prefixOption(): Option {
-  return new Option('--prefix <prefix>', 'put PREFIX before every variable').argParser(checkPrefix);
-}
-
-export function allowNameOption(): Option {
-  return new Option(
-    '--allow-name <variable>',
-    'set VARIABLE although it decides what runs, or who runs it; can be repeated',
-  ).argParser(collect);
 }
 
 /** @throws CredstashError USAGE */
