@@ -6,10 +6,10 @@ const CERTIFICATE =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]+?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/;
 
 /**
- * Reads a file of certificates. Node.js would take a file without one silently, and then trust nobody.
+ * Reads a file of certificates. Node.js would silently accept a file without any, and then trust no server.
  *
- * @param from what names the file: `AWS_CA_BUNDLE`
- * @throws CredstashError USAGE for a file that cannot be read, or that has no certificate (PEM) in it
+ * @param from the setting that names the file: `AWS_CA_BUNDLE`
+ * @throws CredstashError USAGE if the file cannot be read, or has no certificate in PEM
  */
 export function readCertificates(path: string, from: string): Buffer {
   let bytes: Buffer;
@@ -28,17 +28,17 @@ export function readCertificates(path: string, from: string): Buffer {
 }
 
 /**
- * The authorities that Bun must be told to trust: those that are built in, those of NODE_EXTRA_CA_CERTS, and the system's with
- * NODE_USE_SYSTEM_CA=1, as in Node.js. Left to itself, Bun also trusts /etc/ssl, SSL_CERT_FILE and SSL_CERT_DIR.
+ * Lists the authorities that Node.js trusts by default, for Bun: the built-in ones, those of NODE_EXTRA_CA_CERTS, and the
+ * system's with NODE_USE_SYSTEM_CA=1. By default Bun also trusts /etc/ssl, SSL_CERT_FILE and SSL_CERT_DIR.
  *
- * @returns undefined for Node.js, whose default they are
+ * @returns certificates in PEM; undefined on Node.js
  */
 export function builtInAuthorities(): string | undefined {
   if (process.versions['bun'] === undefined) return undefined;
   const { getCACertificates } = process.getBuiltinModule('node:tls') as {
     getCACertificates?: (type: 'default') => string[];
   };
-  // Bun reads one text sooner than a list.
+  // Bun parses one text faster than a list.
   return getCACertificates?.('default').join('\n');
 }
 

@@ -14,7 +14,7 @@ import { translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { guardRequests, MAX_TABLE_ANSWER_BYTES } from './guard-requests.ts';
 import { createAgents, findUnverifiedProxy, mergeHandlerOptions } from './http.ts';
-import { findSessionName, isRoleArn, profileNameOf, profileSetting } from './profile.ts';
+import { findSessionName, isRoleArn, findProfileName, findProfileSetting } from './profile.ts';
 import type { AwsSettings } from './settings.ts';
 import { USER_AGENT } from './user-agent.ts';
 
@@ -82,7 +82,7 @@ export async function createSharedConfig(
   clientSettings: ClientSettings,
 ): Promise<ClientConfig> {
   const mfaCodeProvider = settings.mfaCode;
-  const profile = profileNameOf(settings);
+  const profile = findProfileName(settings);
   const shared = {
     ...(profile === undefined ? {} : { profile }),
     ...clientSettings,
@@ -134,8 +134,8 @@ export async function createSharedConfig(
   }
   // A profile without a role of its own may still say which MFA device its owner has.
   const serial =
-    profileSetting(settings, 'role_arn') === undefined
-      ? profileSetting(settings, 'mfa_serial')
+    findProfileSetting(settings, 'role_arn') === undefined
+      ? findProfileSetting(settings, 'mfa_serial')
       : undefined;
   const assumed = fromTemporaryCredentials({
     masterCredentials: chain,

@@ -7,7 +7,7 @@ import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../errors.ts';
 import type { guardRequests } from './guard-requests.ts';
 import type { RequestHandler } from './http.ts';
-import { type AwsFiles, profileNameOf, readAwsFiles, type Section } from './profile.ts';
+import { type AwsFiles, findProfileName, readAwsFiles, type Section } from './profile.ts';
 
 /** The services that have an endpoint, by the last part of their variables' names. */
 export const SERVICES = ['DYNAMODB', 'KMS', 'STS', 'SSO', 'SSO_OIDC', 'SIGNIN'] as const;
@@ -51,19 +51,19 @@ interface Place {
  */
 export function findEndpoints(place: Place, files: AwsFiles = readAwsFiles()): Endpoints {
   const found: Partial<Record<Service, Found>> = {};
-  const given = place.endpoint;
-  const { name, section } = profileOf(place, files);
-  if (given === undefined && isTrue(ignoresEndpoints(name, section))) return found;
-  const services = servicesOf(name, section, files);
+  const override = place.endpoint;
+  const { name, section } = findProfile(place, files);
+  if (override === undefined && isTrue(findIgnoreEndpoints(name, section))) return found;
+  const services = findServices(name, section, files);
   for (const service of SERVICES) {
     const key = `${service.toLowerCase()}.endpoint_url`;
     const url =
-      given === undefined
-        ? (variable(`AWS_ENDPOINT_URL_${service}`) ??
-          variable('AWS_ENDPOINT_URL') ??
-          (services && ofSection(services, key, `${key} of the services section`, name)) ??
-          ofSection(section, 'endpoint_url', 'endpoint_url', name))
-        : { value: given, from: 'the endpoint' };
+      override === undefined
+        ? (readVariable(`AWS_ENDPOINT_URL_${service}`) ??
+          readVariable('AWS_ENDPOINT_URL') ??
+          (services && readSetting(services, key, `${key} of the services section`, name)) ??
+          readSetting(section, 'endpoint_url', 'endpoint_url', name))
+        : { value: override, from: 'the endpoint' };
     if (!url) continue;
     found[service] = checkUrl(url);
   }
@@ -80,9 +80,9 @@ export function findClientSettings(place: Place): {
   readonly endpoints: Endpoints;
 } {
   const files = readAwsFiles();
-  const { name, section } = profileOf(place, files);
+  const { name, section } = findProfile(place, files);
   const find = (key: string, env = `AWS_${key.toUpperCase()}`): Found | undefined =>
-    variable(env) ?? ofSection(section, key, key, name);
+    readVariable(env) ?? readSetting(section, key, key, name);
   const endpoints = findEndpoints(place, files);
   const fips = find('use_fips_endpoint');
   const dualstack = find('use_dualstack_endpoint');
@@ -95,16 +95,20 @@ export function findClientSettings(place: Place): {
       { hint: 'unset one of the two' },
     );
   }
-  const mode = oneOf(find('retry_mode'), ['legacy', 'standard', 'adaptive']);
+  const mode = checkWord(find('retry_mode'), ['legacy', 'standard', 'adaptive']);
   const attempts = find('max_attempts');
   if (attempts && !/^0*[1-9]\d{0,5}$/.test(attempts.value)) {
-    throw invalid(attempts, 'a number from 1 on');
+    throw invalidSetting(attempts, 'a number from 1 on');
   }
-  const defaults = oneOf(find('defaults_mode'), [
+  const defaults = checkWord(find('defaults_mode'), [
     ...['legacy', 'standard', 'in-region', 'cross-region', 'mobile', 'auto'],
   ]);
-  const accounts = oneOf(find('account_id_endpoint_mode'), ['preferred', 'disabled', 'required']);
-  const sts = oneOf(find('sts_regional_endpoints'), ['legacy', 'regional']);
+  const accounts = checkWord(find('account_id_endpoint_mode'), [
+    'preferred',
+    'disabled',
+    'required',
+  ]);
+  const sts = checkWord(find('sts_regional_endpoints'), ['legacy', 'regional']);
   return {
     endpoints,
     settings: {
@@ -123,10 +127,11 @@ export function findClientSettings(place: Place): {
 
 /** Settings that seem to turn something on and do not: like in boto, only `true` does. */
 export function findIneffective(place: Place): Found[] {
-  const { name, section } = profileOf(place, readAwsFiles());
+  const { name, section } = findProfile(place, readAwsFiles());
   const keys = ['use_fips_endpoint', 'use_dualstack_endpoint', 'ignore_configured_endpoint_urls'];
   return keys.flatMap((key) => {
-    const setting = variable(`AWS_${key.toUpperCase()}`) ?? ofSection(section, key, key, name);
+    const setting =
+      readVariable(`AWS_${key.toUpperCase()}`) ?? readSetting(section, key, key, name);
     return setting && !/^(?:true|false|0|no|off)$/i.test(setting.value) ? [setting] : [];
   });
 }
@@ -137,12 +142,12 @@ export function findIneffective(place: Place): Found[] {
  * @throws CredstashError USAGE for a URL that is not one of HTTP, and for a mode that is neither IPv4 nor IPv6
  */
 export function findInstanceEndpoint(place: Place, files: AwsFiles): Found {
-  const { name, section } = profileOf(place, files);
+  const { name, section } = findProfile(place, files);
   const find = (key: string): Found | undefined =>
-    variable(`AWS_${key.toUpperCase()}`) ?? ofSection(section, key, key, name);
+    readVariable(`AWS_${key.toUpperCase()}`) ?? readSetting(section, key, key, name);
   const url = find('ec2_metadata_service_endpoint');
   if (url) return checkUrl(url, 'http://169.254.169.254');
-  const mode = oneOf(find('ec2_metadata_service_endpoint_mode'), ['ipv4', 'ipv6']);
+  const mode = checkWord(find('ec2_metadata_service_endpoint_mode'), ['ipv4', 'ipv6']);
   return {
     value: mode === 'ipv6' ? 'http://[fd00:ec2::254]' : 'http://169.254.169.254',
     from: 'default',
@@ -158,27 +163,29 @@ export function endpointOption(
   return endpoint ? { endpoint: endpoint.value } : {};
 }
 
-function profileOf(place: Place, files: AwsFiles): { name: string; section: Section } {
-  const name = profileNameOf(place) ?? 'default';
+function findProfile(place: Place, files: AwsFiles): { name: string; section: Section } {
+  const name = findProfileName(place) ?? 'default';
   return { name, section: files.profiles.get(name) ?? {} };
 }
 
-function variable(name: string): Found | undefined {
+function readVariable(name: string): Found | undefined {
   const value = process.env[name];
   return value ? { value, from: name } : undefined;
 }
 
-function ofSection(section: Section, key: string, words: string, profile: string) {
+function readSetting(section: Section, key: string, words: string, profile: string) {
   const value = section[key];
   return value === undefined ? undefined : { value, from: `${words} of the profile ${profile}` };
 }
 
-function ignoresEndpoints(profile: string, section: Section): Found | undefined {
+function findIgnoreEndpoints(profile: string, section: Section): Found | undefined {
   const key = 'ignore_configured_endpoint_urls';
-  return variable('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS') ?? ofSection(section, key, key, profile);
+  return (
+    readVariable('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS') ?? readSetting(section, key, key, profile)
+  );
 }
 
-function servicesOf(profile: string, section: Section, files: AwsFiles): Section | undefined {
+function findServices(profile: string, section: Section, files: AwsFiles): Section | undefined {
   const { services } = section;
   if (services === undefined) return undefined;
   const found = files.services.get(services);
@@ -196,14 +203,14 @@ function isTrue(setting: Found | undefined): boolean {
 }
 
 /** A value is not repeated: a value in the wrong place may be a password. */
-function oneOf(setting: Found | undefined, words: readonly string[]): string | undefined {
+function checkWord(setting: Found | undefined, words: readonly string[]): string | undefined {
   if (!setting) return undefined;
   const value = setting.value.toLowerCase();
   if (words.includes(value)) return value;
-  throw invalid(setting, words.join(', ').replace(/, ([^,]*)$/, ' or $1'));
+  throw invalidSetting(setting, words.join(', ').replace(/, ([^,]*)$/, ' or $1'));
 }
 
-function invalid({ from }: Found, expected: string): CredstashError {
+function invalidSetting({ from }: Found, expected: string): CredstashError {
   return new CredstashError('USAGE', `${from} must be ${expected}`);
 }
 

@@ -9,17 +9,23 @@ import { hasCode } from '../../errors.ts';
 import type { Entry, EntryHeader } from '../../model/entry.ts';
 import { checkItemSize, encodeItem, type Item, parseHeader, parseItem } from '../../model/item.ts';
 import { conflict, type EntryStore, type Found, versionExists } from '../entry-store.ts';
-import { nameOf } from './errors.ts';
+import { readErrorName } from './errors.ts';
 import {
   ATTRIBUTES,
   HEADER,
   isSameAttribute,
-  keyOf,
-  placeholders,
-  projectionOf,
+  createKey,
+  createPlaceholders,
+  createProjection,
   type RawItem,
 } from './items.ts';
-import { toTransactionError, getByLabel, moveLabel, MOVES, reasonsOf } from './labels.ts';
+import {
+  toTransactionError,
+  getByLabel,
+  moveLabel,
+  MOVES,
+  readCancellationReasons,
+} from './labels.ts';
 import { getItem, queryItems } from './query.ts';
 import { scanItems } from './scan.ts';
 import type { Table } from './table.ts';
@@ -42,7 +48,7 @@ export class AwsEntryStore implements EntryStore {
   }
 
   async create(entry: Entry): Promise<void> {
-    // Again, with the wrapped key's real length: DynamoDB's own refusal is told by its text only.
+    // Checked again, now with the wrapped key's real length. DynamoDB's own refusal can only be recognised by its text.
     checkItemSize(entry);
     const item = encodeItem(entry);
     const input = {
@@ -60,14 +66,14 @@ export class AwsEntryStore implements EntryStore {
   async replace(entry: Entry, was: Entry): Promise<void> {
     checkItemSize(entry);
     const item = encodeItem(entry);
-    // As the table has them: a port of the original may have encoded them in its own way.
+    // The table's own encoding, because a port of the original may have encoded the attributes differently.
     const before = (was.stored ?? encodeItem(was)) as RawItem;
     const values: RawItem = {};
     const set: string[] = [];
     const remove: string[] = [];
     // Without this, conditions on missing attributes would hold for an item that does not exist.
     const conditions = ['attribute_exists(#name)'];
-    // A `created` of an original entry is somebody else's attribute: nothing is known of it, and it stays.
+    // The original format has no `created`. If an original entry has one, another program wrote it, and it is kept.
     const isOriginal = was.cipher === entry.cipher && was.cipher === 'AES-256-CTR';
     const attributes = isOriginal ? ATTRIBUTES.filter((name) => name !== 'created') : ATTRIBUTES;
     for (const name of attributes) {
@@ -76,7 +82,7 @@ export class AwsEntryStore implements EntryStore {
         conditions.push(`#${name} = :was_${name}`);
         values[`:was_${name}`] = from;
       } else if (name !== 'created') {
-        // An original entry may have a `created` that is somebody else's; a current one always has its own.
+        // For the same reason an original entry may have a `created` here; a current entry always has its own.
         conditions.push(`attribute_not_exists(#${name})`);
       }
       if (to) {
@@ -89,11 +95,11 @@ export class AwsEntryStore implements EntryStore {
     }
     const input = {
       TableName: this.#table.name,
-      Key: keyOf(was.name, was.version),
+      Key: createKey(was.name, was.version),
       // An update, not a put: attributes that the format does not name stay.
       UpdateExpression: `SET ${set.join(', ')}${remove.length > 0 ? ` REMOVE ${remove.join(', ')}` : ''}`,
       ConditionExpression: conditions.join(' AND '),
-      ExpressionAttributeNames: placeholders(['name', ...attributes]),
+      ExpressionAttributeNames: createPlaceholders(['name', ...attributes]),
       ExpressionAttributeValues: values,
     };
     const replaced = await this.#conditional('dynamodb:UpdateItem', item, (options) =>
@@ -115,30 +121,30 @@ export class AwsEntryStore implements EntryStore {
     const Item = { ...found, ...encoded, version: { S: entry.version } };
     // A label that is moved meanwhile must not be lost.
     const guarded = [...sealed, 'labels', MOVES];
-    const isThere = guarded.filter((name) => found[name]);
+    const existing = guarded.filter((name) => found[name]);
     const Delete = {
       TableName: this.#table.name,
-      Key: keyOf(was.name, was.version),
+      Key: createKey(was.name, was.version),
       ConditionExpression: guarded
         .map((name) => (found[name] ? `#${name} = :${name}` : `attribute_not_exists(#${name})`))
         .join(' AND '),
-      ExpressionAttributeNames: placeholders(guarded),
+      ExpressionAttributeNames: createPlaceholders(guarded),
       ExpressionAttributeValues: Object.fromEntries(
-        isThere.map((name) => [`:${name}`, found[name] as AttributeValue]),
+        existing.map((name) => [`:${name}`, found[name] as AttributeValue]),
       ),
     };
     const Put = {
       TableName: this.#table.name,
       Item,
       ConditionExpression: 'attribute_not_exists(#name)',
-      ExpressionAttributeNames: placeholders(['name']),
+      ExpressionAttributeNames: createPlaceholders(['name']),
     };
     await this.#table.send('dynamodb:PutItem', async (options) => {
       try {
         const input = { TransactItems: [{ Put }, { Delete }] };
         await this.#table.dynamodb.send(new TransactWriteItemsCommand(input), options);
       } catch (error) {
-        const [ofPut, ofDelete] = reasonsOf(error);
+        const [ofPut, ofDelete] = readCancellationReasons(error);
         if (ofPut === 'ConditionalCheckFailed') throw versionExists(entry, this.location);
         if (ofDelete === 'ConditionalCheckFailed') throw conflict(was, this.location);
         throw toTransactionError(error, was.name, this.location);
@@ -147,7 +153,7 @@ export class AwsEntryStore implements EntryStore {
   }
 
   async has(name: string, version: string): Promise<boolean> {
-    const projection = projectionOf(['name', 'version']);
+    const projection = createProjection(['name', 'version']);
     return (await getItem(this.#table, name, version, projection)) !== undefined;
   }
 
@@ -159,7 +165,7 @@ export class AwsEntryStore implements EntryStore {
   }
 
   async newestHeader(name: string): Promise<EntryHeader | undefined> {
-    const newest = { ScanIndexForward: false, Limit: 1, ...projectionOf(HEADER) };
+    const newest = { ScanIndexForward: false, Limit: 1, ...createProjection(HEADER) };
     for await (const item of queryItems(this.#table, name, newest)) return parseHeader(item);
     return undefined;
   }
@@ -170,7 +176,7 @@ export class AwsEntryStore implements EntryStore {
   }
 
   async *scan(prefixes: readonly string[] = ['']): AsyncGenerator<Found> {
-    // It costs the same read units, and moves only what matches.
+    // A filter saves no read units, but only matching items are transferred.
     const filter = {
       FilterExpression: prefixes.map((_, i) => `begins_with(#name, :prefix${i})`).join(' OR '),
       ExpressionAttributeNames: { '#name': 'name' },
@@ -184,7 +190,7 @@ export class AwsEntryStore implements EntryStore {
   }
 
   async *headers(name?: string): AsyncGenerator<EntryHeader> {
-    const projection = projectionOf(HEADER);
+    const projection = createProjection(HEADER);
     const items =
       name === undefined
         ? scanItems(this.#table, projection)
@@ -198,10 +204,10 @@ export class AwsEntryStore implements EntryStore {
     options: { readonly unlabelled?: boolean } = {},
   ): Promise<boolean> {
     const { unlabelled = false } = options;
-    const names = placeholders(unlabelled ? ['name', 'labels'] : ['name']);
+    const names = createPlaceholders(unlabelled ? ['name', 'labels'] : ['name']);
     const input = {
       TableName: this.#table.name,
-      Key: keyOf(name, version),
+      Key: createKey(name, version),
       ConditionExpression: `attribute_exists(#name)${unlabelled ? ' AND attribute_not_exists(#labels)' : ''}`,
       ExpressionAttributeNames: names,
       // Tells a version that has a label from a version that was deleted.
@@ -221,9 +227,12 @@ export class AwsEntryStore implements EntryStore {
   }
 
   /**
-   * A conditional write: whether its condition held. When the SDK retried a write whose answer was lost, the
-   * condition fails on this very write; `item`, what it leaves in the table, tells. A removal leaves nothing, and
-   * is taken for done when it was sent more than once.
+   * Sends a conditional write. If the SDK repeats a write whose answer was lost, its condition fails because of the write
+   * itself. Comparing the stored item with `item` tells. A removal leaves nothing to compare, so it counts as done if it was
+   * sent more than once.
+   *
+   * @param item the item that the write leaves in the table; undefined for a removal
+   * @returns whether the write was done; false if its condition did not hold
    */
   async #conditional(
     action: string,
@@ -237,9 +246,9 @@ export class AwsEntryStore implements EntryStore {
         await send(options);
         return undefined;
       } catch (error) {
-        if (nameOf(error) === 'ConditionalCheckFailedException')
+        if (readErrorName(error) === 'ConditionalCheckFailedException')
           return {
-            attempts: attemptsOf(error),
+            attempts: countAttempts(error),
             isThere: (error as { Item?: unknown }).Item !== undefined,
           };
         throw error;
@@ -249,17 +258,17 @@ export class AwsEntryStore implements EntryStore {
     if (!item) return !outcome.isThere && (rounds > 1 || outcome.attempts > 1);
     const { name, version } = item;
     if (!name || !version || !('S' in name) || !('S' in version)) return false;
-    const there = await getItem(this.#table, name.S, version.S).catch((denied: unknown) => {
-      // A writer need not be allowed to read. Then it is taken for somebody else's.
+    const stored = await getItem(this.#table, name.S, version.S).catch((denied: unknown) => {
+      // A writer may not be allowed to read. The item then counts as somebody else's.
       if (hasCode(denied, 'ACCESS_DENIED')) return undefined;
       throw denied;
     });
     return (
-      there !== undefined && ATTRIBUTES.every((each) => isSameAttribute(item[each], there[each]))
+      stored !== undefined && ATTRIBUTES.every((each) => isSameAttribute(item[each], stored[each]))
     );
   }
 }
 
-function attemptsOf(error: unknown): number {
+function countAttempts(error: unknown): number {
   return (error as { $metadata?: { attempts?: number } }).$metadata?.attempts ?? 1;
 }

@@ -1,20 +1,20 @@
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../../errors.ts';
-import { failedHostOf } from './failed-host.ts';
+import { findFailedHost } from './failed-host.ts';
 import { AnswerError } from './guard-requests.ts';
-import { PROXY_HINT, proxyIsSet, usesProxy } from './proxy.ts';
+import { PROXY_HINT, isProxySet, canUseProxy } from './proxy.ts';
 
-// Over 250 lines: every answer of a service becomes an error here, so that no text of a service leaves the room.
+// Over 250 lines: every failure of a service is translated here, so that no text of a service gets into a message unchecked.
 
-/** Where a request went, for the words of an error. */
+/** The target of a request, for messages. */
 export interface Where {
-  /** `DynamoDB`, `KMS`, or `STS` and the like while credentials are got. */
+  /** `DynamoDB`, `KMS`, or a service that gives credentials, such as `STS`. */
   readonly service: string;
   /** The IAM action, as a policy names it. */
   readonly action?: string;
-  /** What it was done on: `the table X`. */
+  /** The subject of the request: `the table X`. */
   readonly resource?: string;
   readonly region?: string;
-  /** The profile that credentials were asked of. */
+  /** The profile that should have given credentials. */
   readonly profile?: string | undefined;
 }
 
@@ -35,7 +35,7 @@ const REFUSED = [
   'MissingAuthenticationTokenException',
   'MissingAuthenticationToken',
   'NotAuthorizedException',
-  // Of AssumeRoleWithWebIdentity: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+  // AssumeRoleWithWebIdentity: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
   'InvalidIdentityTokenException',
   'IDPRejectedClaimException',
   'RegionDisabledException',
@@ -55,7 +55,7 @@ const THROTTLED = [
   'RequestThrottledException',
   'LimitExceededException',
   'ProvisionedThroughputExceededException',
-  // Somebody's transaction is about the same item, and over in a moment.
+  // Another transaction concerns the same item. It ends in a moment.
   'TransactionConflictException',
   'TransactionInProgressException',
 ];
@@ -71,69 +71,72 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 };
 
 /**
- * The one translation of what the SDK throws into the project's errors, by its class or code.
+ * Translates an error of the SDK into the project's, by its class or code.
  *
- * Of the SDK's error only names, numbers and the words of a denial are kept. It carries the whole answer along, its
- * other texts can quote the request, and a parser's error quotes the answer: it could contain a data key.
+ * Keeps only names, numbers, and the checked words of a denial. The SDK's error holds the whole answer, its texts can quote
+ * the request, and a parser's error quotes the answer, which may contain a data key.
  */
 export function translate(error: unknown, where: Where): CredstashError {
   if (error instanceof CredstashError) return error;
-  const { name, code, status, message } = facts(error);
-  const at = placeOf(where);
-  const host = failedHostOf(error);
-  const said = `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`;
+  const { name, code, status, message } = readFacts(error);
+  const place = describePlace(where);
+  const host = findFailedHost(error);
+  const summary = `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`;
   const cause =
     status === undefined
-      ? Object.assign(new Error(said), code === undefined ? {} : { code })
-      : new ServiceAnswer(said);
-  const make = (as: ErrorCode, text: string): CredstashError =>
-    new CredstashError(as, text, { cause, hint: hintOf(as) });
+      ? Object.assign(new Error(summary), code === undefined ? {} : { code })
+      : new ServiceAnswer(summary);
+  const createError = (as: ErrorCode, text: string): CredstashError =>
+    new CredstashError(as, text, { cause, hint: findHint(as) });
 
   if (error instanceof AnswerError) return wrongAnswer(error.message, where, cause);
   if (NO_CREDENTIALS.includes(name)) {
-    const of = where.profile === undefined ? '' : ` for the profile ${where.profile}`;
-    return make('NO_CREDENTIALS', `no AWS credentials were found${of}`);
+    const suffix = where.profile === undefined ? '' : ` for the profile ${where.profile}`;
+    return createError('NO_CREDENTIALS', `no AWS credentials were found${suffix}`);
   }
   if (EXPIRED.includes(name)) {
-    return make(
+    return createError(
       'CREDENTIALS_REFUSED',
       `${where.service} refused the AWS credentials: they have expired`,
     );
   }
   if (REFUSED.includes(name)) {
-    return make('CREDENTIALS_REFUSED', `${where.service} refused the AWS credentials (${name})`);
+    return createError(
+      'CREDENTIALS_REFUSED',
+      `${where.service} refused the AWS credentials (${name})`,
+    );
   }
   if (DENIED.includes(name)) {
-    const denied = `access denied: ${where.action ?? where.service} on ${at}`;
+    const denied = `access denied: ${where.action ?? where.service} on ${place}`;
     return new CredstashError('ACCESS_DENIED', denied, {
       cause,
-      hint: hintOf('ACCESS_DENIED'),
-      serviceMessage: message === '' ? undefined : words(message),
+      hint: findHint('ACCESS_DENIED'),
+      serviceMessage: message === '' ? undefined : redactDenial(message),
     });
   }
   if (isThrottling(error)) {
-    return make(
+    return createError(
       'THROTTLED',
-      `${where.service} throttled the request on ${at} (${name}), after retries`,
+      `${where.service} throttled the request on ${place} (${name}), after retries`,
     );
   }
-  // An error with the status of a success is one of reading the answer: it is cut off, or nested too deep.
+  // An error with a success status comes from reading the answer: it is cut off, or nested too deep.
   if (error instanceof SyntaxError || (status !== undefined && status < 300)) {
-    return unreadable(where, cause);
+    return unreadableAnswer(where, cause);
   }
   if (status !== undefined && status >= 500) {
-    return make(
+    return createError(
       'UNREACHABLE',
-      `${where.service} failed on ${at} (${[name, `HTTP ${status}`, host].filter(Boolean).join(', ')}), after retries`,
+      `${where.service} failed on ${place} (${[name, `HTTP ${status}`, host].filter(Boolean).join(', ')}), after retries`,
     );
   }
   if (code === 'ERR_INVALID_CHAR') {
-    return make(
+    return createError(
       'CREDENTIALS_REFUSED',
       'the AWS credentials have a character in them that no request can carry, such as a line break',
     );
   }
-  if (where.service === 'STS' && isOfFile(error)) {
+  if (where.service === 'STS' && isFileError(error)) {
     return new CredstashError(
       'NO_CREDENTIALS',
       `no AWS credentials were found: a file that is named for them cannot be read (${code ?? name})`,
@@ -142,55 +145,59 @@ export function translate(error: unknown, where: Where): CredstashError {
   }
   if (code !== undefined || name.startsWith('IDPCommunicationError') || name === 'TimeoutError') {
     const why = [code ?? name, host].filter(Boolean).join(', ');
-    const message = `${where.service} cannot be reached, for ${at} (${why}), after retries`;
-    const refused = hintOfCertificate(code, host ?? where.service);
-    if (refused === undefined) return make('UNREACHABLE', message);
+    const message = `${where.service} cannot be reached, for ${place} (${why}), after retries`;
+    const refused = findCertificateHint(code, host ?? where.service);
+    if (refused === undefined) return createError('UNREACHABLE', message);
     return new CredstashError('UNREACHABLE', message, { cause, hint: refused });
   }
-  if (isOfSettings(error, where)) {
+  if (isSettingsError(error, where)) {
     return new CredstashError(
       'USAGE',
-      `no request to ${where.service} can be made for ${at}: a setting of AWS is not as it must be (${name})`,
+      `no request to ${where.service} can be made for ${place}: a setting of AWS is not as it must be (${name})`,
       { cause, hint: 'see the variables that begin with AWS_, and the files in ~/.aws' },
     );
   }
-  return make(
+  return createError(
     'UNEXPECTED',
-    `${where.service} refused the request on ${at} (${[name, status && `HTTP ${status}`].filter(Boolean).join(', ')})`,
+    `${where.service} refused the request on ${place} (${[name, status && `HTTP ${status}`].filter(Boolean).join(', ')})`,
   );
 }
 
-/** The error of an answer that does not make sense for the service. */
-export function unreadable(where: Where, cause?: Error): CredstashError {
+/** The error of an answer that is invalid for the service. */
+export function unreadableAnswer(where: Where, cause?: Error): CredstashError {
   return wrongAnswer('sent an answer that cannot be read', where, cause);
 }
 
 /**
- * Makes the error of an answer that the service itself would not give.
+ * Makes the error of an answer that the real service would not send.
  *
  * @param what continues a sentence that begins with the service's name: `sent the same page again`
  */
 export function wrongAnswer(what: string, where: Where, cause?: Error): CredstashError {
-  return new CredstashError('UNREACHABLE', `${where.service} ${what}, for ${placeOf(where)}`, {
-    hint: hintOf('UNREACHABLE'),
-    cause,
-  });
+  return new CredstashError(
+    'UNREACHABLE',
+    `${where.service} ${what}, for ${describePlace(where)}`,
+    {
+      hint: findHint('UNREACHABLE'),
+      cause,
+    },
+  );
 }
 
-function placeOf({ resource, region, service }: Where): string {
+function describePlace({ resource, region, service }: Where): string {
   return `${resource ? `${resource} in ` : ''}${region ?? service}`;
 }
 
-function hintOf(code: ErrorCode): string | undefined {
+function findHint(code: ErrorCode): string | undefined {
   return code === 'UNREACHABLE' && ignoresProxy() ? PROXY_HINT : HINTS[code];
 }
 
 /** Whether the environment names a proxy that this Node.js cannot use. */
 function ignoresProxy(): boolean {
-  return proxyIsSet() && !usesProxy();
+  return isProxySet() && !canUseProxy();
 }
 
-/** Codes of a chain of certificates that does not end at a trusted one (Node.js, `X509 certificate error codes`). */
+/** Codes of a certificate chain without a trusted end (Node.js, `X509 certificate error codes`). */
 const UNTRUSTED = [
   'CERT_CHAIN_TOO_LONG',
   'CERT_REJECTED',
@@ -208,13 +215,13 @@ const UNTRUSTED = [
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ];
 
-/** What to do about a host whose certificate was refused; undefined for every other code of a failed connection. */
-export function hintOfCertificate(code: string | undefined, host: string): string | undefined {
-  const hint = wordsOfCertificate(code, host);
+/** Finds the hint for a refused certificate; undefined for every other code of a failed connection. */
+export function findCertificateHint(code: string | undefined, host: string): string | undefined {
+  const hint = describeCertificateFailure(code, host);
   return hint !== undefined && ignoresProxy() ? `${hint}; ${PROXY_HINT}` : hint;
 }
 
-function wordsOfCertificate(code: string | undefined, host: string): string | undefined {
+function describeCertificateFailure(code: string | undefined, host: string): string | undefined {
   switch (code) {
     case undefined:
       return undefined;
@@ -233,45 +240,45 @@ function wordsOfCertificate(code: string | undefined, host: string): string | un
     : `the certificate of ${host} is not signed by a trusted authority: if it is right, name the file of its authority's certificate with AWS_CA_BUNDLE`;
 }
 
-/** Whether the system refused to open or read a file: while credentials are got, the token of a web identity. */
-function isOfFile(error: unknown): boolean {
+/** Whether the system refused to open or read a file. During a request for credentials, it is the token of a web identity. */
+function isFileError(error: unknown): boolean {
   const { syscall } = Object(error) as { syscall?: unknown };
   return syscall === 'open' || syscall === 'read';
 }
 
-/** Whether a service, or one attempt of the SDK, was answered that there are too many requests. */
+/** Whether an error says that there are too many requests. */
 export function isThrottling(error: unknown): boolean {
-  const { name, status } = facts(error);
+  const { name, status } = readFacts(error);
   return THROTTLED.includes(name) || status === 429;
 }
 
-/** The name of an SDK error: what a caller may branch on. */
-export function nameOf(error: unknown): string {
+/** Reads the name of an SDK error, on which callers branch. Empty if `error` is not an Error. */
+export function readErrorName(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
 /**
- * What the SDK throws of a setting comes before there is a request, and is of no class that a mistake of ours has. While
- * credentials are got nothing of ours runs, and the SDK trips over a profile whose sso_session is not there.
+ * Whether the SDK refused a setting: it throws such errors before it sends a request, and their classes differ from those of
+ * bugs in our code. A TypeError counts only for credentials, where the SDK throws it for a missing sso_session.
  */
-function isOfSettings(error: unknown, { service }: Where): boolean {
+function isSettingsError(error: unknown, { service }: Where): boolean {
   const names = ['Error', 'EndpointError', ...(service === 'STS' ? ['TypeError'] : [])];
-  return names.includes(nameOf(error)) && !('$metadata' in Object(error));
+  return names.includes(readErrorName(error)) && !('$metadata' in Object(error));
 }
 
-/** A word, an action of IAM or an ARN. */
+/** A word, an IAM action or an ARN. */
 const DENIAL_WORD =
   /^["'(]*(?:[A-Za-z'-]{1,40}|[a-z0-9-]+:[A-Za-z*]{1,60}|arn:[!#-&*-~]+)["')]*[.,:;]*$/;
 
-/** A denial's text, which says who lacks what and why; what else a service may quote there is left out. */
-function words(message: string): string {
+/** Keeps the words of a denial that say who lacks which permission. Everything else may be quoted data, and is left out. */
+function redactDenial(message: string): string {
   return message
     .split(/\s+/)
     .map((word) => (DENIAL_WORD.test(word) ? word : '…'))
     .join(' ');
 }
 
-function facts(error: unknown): {
+function readFacts(error: unknown): {
   name: string;
   code: string | undefined;
   status: number | undefined;
@@ -284,9 +291,9 @@ function facts(error: unknown): {
   };
   const status = $metadata?.httpStatusCode;
   return {
-    // It is taken from the answer: a text that cannot be an error's name, which has only letters, is not repeated.
-    name: /^[A-Za-z]{1,60}$/.test(nameOf(error)) ? nameOf(error) : 'Error',
-    // Of the system or of TLS: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED.
+    // The name comes from the answer. Error names have only letters, so any other text is not repeated.
+    name: /^[A-Za-z]{1,60}$/.test(readErrorName(error)) ? readErrorName(error) : 'Error',
+    // A code of the system or of TLS: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED.
     code: typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code) ? code : undefined,
     status: typeof status === 'number' ? status : undefined,
     message: typeof message === 'string' && message !== 'UnknownError' ? message : '',

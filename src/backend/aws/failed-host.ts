@@ -8,7 +8,7 @@ interface Stack {
   readonly add: (middleware: (next: Handler) => Handler, options: object) => void;
 }
 
-/** For a client of the SDK's: remembers which host a request went to that failed. */
+/** A middleware for the SDK's clients that remembers the host of each failed request. */
 export const rememberFailedHost = onFailedAttempt('rememberFailedHost', (error, { request }) => {
   const { hostname, port } = request ?? {};
   if (typeof error === 'object' && error && hostname) {
@@ -17,10 +17,10 @@ export const rememberFailedHost = onFailedAttempt('rememberFailedHost', (error, 
 });
 
 /**
- * For a client of the SDK's.
+ * Makes a middleware for the SDK's clients.
  *
  * @param name of the middleware
- * @param tell called for each attempt that fails, also if the SDK tries again
+ * @param tell called for each failed attempt, also if the SDK tries again
  */
 export function onFailedAttempt(
   name: string,
@@ -28,7 +28,7 @@ export function onFailedAttempt(
 ): { readonly applyToStack: (stack: { readonly add: (...args: never[]) => unknown }) => void } {
   return {
     applyToStack: (stack) => {
-      // Every client has types of its own for its stack, and this fits them all.
+      // Each client's stack has its own types; this one fits all of them.
       (stack as unknown as Stack).add(
         (next) => async (args) => {
           try {
@@ -44,7 +44,7 @@ export function onFailedAttempt(
   };
 }
 
-/** The host, with its port if that is not the usual one, that a failed request went to. */
-export function failedHostOf(error: unknown): string | undefined {
+/** Finds the host that a failed request went to, with its port unless that is the default. */
+export function findFailedHost(error: unknown): string | undefined {
   return typeof error === 'object' && error ? hosts.get(error) : undefined;
 }

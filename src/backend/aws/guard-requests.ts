@@ -1,6 +1,6 @@
 /**
- * Two rules for every request of every client, those of the SDK's own credential providers included: no certificate is
- * accepted unverified, and no answer is read without end.
+ * Two rules for every request of every client, also of the SDK's own credential providers: no certificate is accepted
+ * unverified, and no answer is read beyond limits of size and time.
  */
 import type { Readable } from 'node:stream';
 import type { HttpHandlerExtensionConfiguration } from '@smithy/core/protocols';
@@ -26,7 +26,7 @@ export class AnswerError extends Error {
   override readonly name = 'AnswerError';
 }
 
-/** TLS connections that nobody told to verify the certificate, and that therefore obey NODE_TLS_REJECT_UNAUTHORIZED. */
+/** TLS connections that do not set rejectUnauthorized, and therefore obey NODE_TLS_REJECT_UNAUTHORIZED. */
 export interface Unverified {
   /** For a person: `the connection to the proxy`. */
   readonly what: string;
@@ -61,7 +61,7 @@ export function guardRequests(guard: Guard = {}): {
         const answer = await send(request);
         const { response } = answer;
         const body: unknown = response.body;
-        // An application's own handler may give something else: that one is the application's to bound.
+        // An application's own handler may return something else, which the application itself must limit.
         if (isStream(body)) response.body = await readAnswer(body, maxBytes, maxMilliseconds);
         return answer;
       });
@@ -75,7 +75,7 @@ export type Request = Parameters<Handler['handle']>[0];
 
 export type Answer = ReturnType<Handler['handle']>;
 
-/** Puts `handle` around the client's own handler, which is its `send`. The last one to be put there is the outermost. */
+/** Wraps the client's handler: `handle` calls `send` to pass a request on. The last wrapper is the outermost. */
 export function wrapHandler(
   client: HttpHandlerExtensionConfiguration,
   handle: (request: Request, send: (request: Request) => Answer) => Answer,
@@ -115,14 +115,14 @@ export function isStream(body: unknown): body is Readable {
   return typeof (body as Partial<Readable> | undefined)?.pipe === 'function';
 }
 
-/** Reads a body to its end. @throws AnswerError, or what went wrong with the connection */
+/** Reads a body to its end. @throws AnswerError if it exceeds a limit; the error of the connection if that fails */
 export function readAnswer(
   body: Readable,
   maxBytes: number,
   maxMilliseconds: number,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    // One buffer that grows, and no list of chunks: with a byte in each chunk, a list would take a hundred times the limit.
+    // One growing buffer instead of a list of chunks: with one byte per chunk, a list would take a hundred times the limit.
     let bytes = Buffer.alloc(0);
     let length = 0;
     const fail = (error: Error): void => {
@@ -140,7 +140,7 @@ export function readAnswer(
         return;
       }
       if (after > bytes.length) {
-        // Not of the pool that Node.js cuts small buffers from: an answer of KMS holds a data key.
+        // Not from Node.js' shared pool of small buffers, because an answer of KMS holds a data key.
         const larger = Buffer.allocUnsafeSlow(Math.max(after, 2 * bytes.length));
         bytes.copy(larger, 0, 0, length);
         bytes.fill(0);
@@ -154,7 +154,7 @@ export function readAnswer(
       resolve(bytes.subarray(0, length));
     });
     body.on('error', fail);
-    // An answer that is cut off may close without an error. After its end this changes nothing.
+    // A truncated answer may close without an error. After 'end' this has no effect.
     body.on('close', () => {
       fail(Object.assign(new Error('the answer is cut off'), { code: 'ECONNRESET' }));
     });

@@ -11,8 +11,8 @@ import { CredstashError } from '../../errors.ts';
 import { builtInAuthorities, readCertificates } from './certificates.ts';
 import type { Unverified } from './guard-requests.ts';
 import { PreconnectAgent } from './preconnect-agent.ts';
-import { profileNameOf, profileSetting } from './profile.ts';
-import { PROXIES, ProxyAgent, proxyIsSet, usesProxy } from './proxy.ts';
+import { findProfileName, findProfileSetting } from './profile.ts';
+import { PROXIES, ProxyAgent, isProxySet, canUseProxy } from './proxy.ts';
 import type { AwsSettings } from './settings.ts';
 
 /** The options of the SDK's request handler. Times are in milliseconds. */
@@ -76,7 +76,7 @@ export function mergeHandlerOptions(
 
 /** A connection to a proxy over TLS, which Node.js makes without any of the agent's options. */
 export function findUnverifiedProxy(): Unverified | undefined {
-  const isUsed = usesProxy() && PROXIES.some((name) => /^https:/i.test(process.env[name] ?? ''));
+  const isUsed = canUseProxy() && PROXIES.some((name) => /^https:/i.test(process.env[name] ?? ''));
   const protocols = ['http:', 'https:'];
   return isUsed ? { what: 'the connection to the proxy', protocols } : undefined;
 }
@@ -90,10 +90,10 @@ export function createAgents(
   settings: AwsSettings,
 ): Pick<RequestHandler, 'httpAgent' | 'httpsAgent'> {
   const fromEnvironment = process.env['AWS_CA_BUNDLE'];
-  const bundle = fromEnvironment || profileSetting(settings, 'ca_bundle');
+  const bundle = fromEnvironment || findProfileSetting(settings, 'ca_bundle');
   const from = fromEnvironment
     ? 'AWS_CA_BUNDLE'
-    : `ca_bundle of the profile ${profileNameOf(settings) ?? 'default'}`;
+    : `ca_bundle of the profile ${findProfileName(settings) ?? 'default'}`;
   const ca = bundle ? readCertificates(bundle, from) : builtInAuthorities();
   const common = {
     keepAlive: true,
@@ -103,7 +103,7 @@ export function createAgents(
     rejectUnauthorized: true,
     ...(ca ? { ca } : {}),
   };
-  if (!proxyIsSet()) {
+  if (!isProxySet()) {
     const httpsAgent = new PreconnectAgent(common);
     return { httpAgent: httpsAgent.httpAgent, httpsAgent };
   }

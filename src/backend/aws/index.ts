@@ -13,7 +13,7 @@ import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
 import { refuseAnyCertificate } from './guard-requests.ts';
 import { preconnect } from './http.ts';
 import { PreconnectAgent } from './preconnect-agent.ts';
-import { checkRegions, inDefaultRegion, findRegions } from './regions.ts';
+import { checkRegions, findDefaultedServices, findRegions } from './regions.ts';
 import type { AwsSettings } from './settings.ts';
 import { Table } from './table.ts';
 import { ThrottleRetry } from './throttle-retry.ts';
@@ -42,7 +42,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   if (settings.clients) refuseAnyCertificate("the application's client");
   const origins = await findRegions(settings);
   const region = checkRegions(origins);
-  const isDefault = inDefaultRegion(origins);
+  const isDefault = findDefaultedServices(origins);
   const { shared: config, endpoints } = await createClientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
   const retry = new ThrottleRetry({

@@ -11,21 +11,21 @@ export const ATTRIBUTES = ['cipher', 'digest', 'created', 'comment', 'key', 'con
 export const HEADER = ['name', 'version', 'cipher', 'digest', 'created', 'comment', 'labels'];
 
 /** The primary key of a version. */
-export function keyOf(name: string, version: string): RawItem {
+export function createKey(name: string, version: string): RawItem {
   return { name: { S: name }, version: { S: version } };
 }
 
 /** A placeholder for each attribute name, because several of them are reserved words of DynamoDB: `{ '#key': 'key' }`. */
-export function placeholders(names: readonly string[]): Record<string, string> {
+export function createPlaceholders(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [`#${name}`, name]));
 }
 
 /** Makes a request read only these attributes. */
-export function projectionOf(names: readonly string[]): {
+export function createProjection(names: readonly string[]): {
   ProjectionExpression: string;
   ExpressionAttributeNames: Record<string, string>;
 } {
-  const placed = placeholders(names);
+  const placed = createPlaceholders(names);
   return {
     ProjectionExpression: Object.keys(placed).join(),
     ExpressionAttributeNames: placed,

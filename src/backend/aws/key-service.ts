@@ -10,18 +10,17 @@ import { DATA_KEY_BYTES } from '../../model/data-key.ts';
 import { CredstashError, ServiceAnswer } from '../../errors.ts';
 import type { TrustedKeys } from '../../model/trust.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
-import { nameOf, translate } from './errors.ts';
+import { readErrorName, translate } from './errors.ts';
 import { ThrottleRetry, type SendOptions } from './throttle-retry.ts';
 
-/** For the modules that load this one: importing the package lazily would load all of it. */
+/** Re-exported for modules that import this one lazily: a lazy import of the package would load all of it. */
 export { DecryptCommand, KMSClient };
 
 /**
- * Data keys by AWS KMS, under the master key `key` of one region.
+ * Data keys of AWS KMS, under the master key `key` of one region.
  *
- * With `trusted` keys, no data key leaves this class that is not under one of them. Where there is one, KMS is told so with
- * the request. Every answer says by its ARN which key was used, and that is compared in any case, before the data key is
- * copied or what was wrapped is handed out.
+ * With `trusted` keys, every data key that leaves this class is under one of them. If only one key is trusted, the request
+ * names it. The ARN in every answer is compared with the trusted keys, before a data key is copied or returned.
  */
 export class AwsKeyService implements KeyService {
   readonly #kms: KMSClient;
@@ -31,7 +30,7 @@ export class AwsKeyService implements KeyService {
   readonly #trusted: TrustedKeys | undefined;
   readonly #signal: AbortSignal | undefined;
 
-  /** @param trusted undefined where every key is that KMS lets the caller use */
+  /** @param trusted undefined trusts every key that KMS lets the caller use */
   constructor(
     kms: KMSClient,
     key: string,
@@ -78,8 +77,11 @@ export class AwsKeyService implements KeyService {
     );
     try {
       this.#trusted?.checkKey(answer.KeyId, this.#key);
-      // In this order: a data key that nothing unwraps again is not even copied.
-      return { wrapped: present(answer.CiphertextBlob), plaintext: copyOf(answer.Plaintext) };
+      // In this order, so that a data key without its wrapped form is never copied.
+      return {
+        wrapped: requireBytes(answer.CiphertextBlob),
+        plaintext: copyBytes(answer.Plaintext),
+      };
     } finally {
       wipe(answer.Plaintext);
     }
@@ -87,7 +89,7 @@ export class AwsKeyService implements KeyService {
 
   async unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
     const only = this.#trusted?.only(this.#region);
-    // Without a KeyId the wrapped key names its own: entries of one table may be under several.
+    // Without a KeyId, KMS finds the key in the wrapped key: entries of one table may be under several keys.
     const input = { CiphertextBlob: wrapped, EncryptionContext: context, KeyId: only };
     const key = only === undefined ? "the entry's key" : `the trusted key ${only}`;
     const hint = (only === undefined ? undefined : this.#trusted?.hintIfMissing) ?? HINT_IF_DELETED;
@@ -100,7 +102,7 @@ export class AwsKeyService implements KeyService {
     );
     try {
       this.#trusted?.checkEntry(answer.KeyId);
-      return copyOf(answer.Plaintext);
+      return copyBytes(answer.Plaintext);
     } finally {
       wipe(answer.Plaintext);
     }
@@ -113,7 +115,7 @@ export class AwsKeyService implements KeyService {
       this.#kms.send(new EncryptCommand(input), options),
     );
     this.#trusted?.checkKey(answer.KeyId, this.#key);
-    return present(answer.CiphertextBlob);
+    return requireBytes(answer.CiphertextBlob);
   }
 
   async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array | undefined> {
@@ -134,7 +136,9 @@ export class AwsKeyService implements KeyService {
     const { SourceKeyId: before, KeyId: after } = answer;
     this.#trusted?.checkEntry(before);
     this.#trusted?.checkKey(after, this.#key);
-    return before !== undefined && before === after ? undefined : present(answer.CiphertextBlob);
+    return before !== undefined && before === after
+      ? undefined
+      : requireBytes(answer.CiphertextBlob);
   }
 
   #call<T>(
@@ -148,10 +152,13 @@ export class AwsKeyService implements KeyService {
       `KMS in ${this.#region}`,
       send,
       (error) => {
-        // KMS says so only of a key that the request names for what is wrapped.
-        const isOther = nameOf(error) === 'IncorrectKeyException';
+        // Only if the request names the key, and the data key is under another.
+        const isOther = readErrorName(error) === 'IncorrectKeyException';
         const refused = isOther ? this.#trusted?.notUnder(this.#region) : undefined;
-        return refused ?? fromKms(error, action, resource, this.#region, context, hintIfMissing);
+        return (
+          refused ??
+          translateKmsError(error, action, resource, this.#region, context, hintIfMissing)
+        );
       },
       this.#signal,
     );
@@ -160,18 +167,18 @@ export class AwsKeyService implements KeyService {
 
 const HINT_IF_MISSING =
   'name a key with -k and its region with --kms-region, or create one with that alias';
-/** Of an entry, which no option gives another key. */
+/** For an entry, whose key no option can change. */
 const HINT_IF_DELETED =
   'the key is in another region, which --kms-region names, or it was deleted, and with it what is sealed under it';
 
 /**
- * What KMS answered, as an error of the project.
+ * Translates an error of KMS into the project's.
  *
- * @param action of IAM
- * @param resource what it was asked about: `the key alias/credstash`
- * @param hintIfMissing what to do if there is no such key
+ * @param action the IAM action
+ * @param resource the subject of the request: `the key alias/credstash`
+ * @param hintIfMissing what to do if the key does not exist
  */
-export function fromKms(
+export function translateKmsError(
   error: unknown,
   action: string,
   resource: string,
@@ -180,12 +187,12 @@ export function fromKms(
   hintIfMissing = HINT_IF_MISSING,
 ): CredstashError {
   const general = translate(error, { service: 'KMS', action, resource, region: region });
-  switch (nameOf(error)) {
+  switch (readErrorName(error)) {
     case 'InvalidCiphertextException':
     case 'IncorrectKeyException':
       return wrongContext('KMS', context, general.cause);
     case 'ValidationException':
-      // What these send is the entry's, which anybody may have written: it must not stop the others.
+      // These send a part of an entry, which anybody may have written: it must not stop the work on other entries.
       return ['kms:Decrypt', 'kms:ReEncrypt*'].includes(action)
         ? wrongContext('KMS', context, general.cause)
         : general;
@@ -202,7 +209,7 @@ export function fromKms(
     case 'InvalidArnException':
       return new CredstashError(
         'KEY_UNUSABLE',
-        `KMS cannot use ${resource} in ${region} (${nameOf(error)})`,
+        `KMS cannot use ${resource} in ${region} (${readErrorName(error)})`,
         {
           hint: 'the key must be a symmetric one that is enabled and not about to be deleted',
           cause: general.cause,
@@ -213,9 +220,9 @@ export function fromKms(
   }
 }
 
-/** The caller's own copy of a data key. */
-function copyOf(plaintext: unknown): Uint8Array {
-  return new Uint8Array(present(plaintext));
+/** Copies a data key for the caller, so that the SDK's buffer can be wiped. */
+function copyBytes(plaintext: unknown): Uint8Array {
+  return new Uint8Array(requireBytes(plaintext));
 }
 
 /** Zeroes the SDK's buffer. */
@@ -223,7 +230,7 @@ function wipe(plaintext: unknown): void {
   if (plaintext instanceof Uint8Array) plaintext.fill(0);
 }
 
-function present(bytes: unknown): Uint8Array {
+function requireBytes(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array && bytes.length > 0) return bytes;
   throw new CredstashError('UNREACHABLE', 'KMS sent an answer without a data key', {
     cause: new ServiceAnswer('KMS: no data key'),

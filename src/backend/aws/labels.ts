@@ -1,4 +1,4 @@
-/** Labels: which version has one, and how one moves. */
+/** Finds the version that has a label, and moves labels. */
 import {
   type AttributeValue,
   TransactWriteItemsCommand,
@@ -9,21 +9,21 @@ import type { Entry } from '../../model/entry.ts';
 import { parseHeader, parseItem } from '../../model/item.ts';
 import { sleep } from '../../util/sleep.ts';
 import { severalLabelled, versionNotFound } from '../entry-store.ts';
-import { nameOf } from './errors.ts';
-import { placeholders, projectionOf, type RawItem } from './items.ts';
+import { readErrorName } from './errors.ts';
+import { createPlaceholders, createProjection, type RawItem } from './items.ts';
 import { queryItems } from './query.ts';
 import type { Table } from './table.ts';
 
 /**
- * On the lowest version of a name: how often a label of that name was moved. Every move changes it, and so no two of them
- * can happen at once, whichever versions they are about.
+ * An attribute of a name's lowest version that counts the moves of that name's labels. Every move changes it, so that two
+ * moves never succeed at once, whichever versions they concern.
  */
 export const MOVES = 'labelmoves';
 
-/** How often a move that meets others is tried. */
+/** How often a move is tried if other moves interfere. */
 const MOVES_AT_ONCE = 32;
 
-/** How often a label that is moving is looked for. */
+/** How often a label that is being moved is looked up. */
 const READS_OF_A_LABEL = 3;
 
 type TransactUpdate = NonNullable<
@@ -31,7 +31,7 @@ type TransactUpdate = NonNullable<
 >;
 
 /**
- * The version of `name` that has `label`; undefined if none has it.
+ * Gets the version of `name` that has `label`; undefined if none has it.
  *
  * @throws CredstashError CONFLICT if several have it
  */
@@ -43,7 +43,7 @@ export async function getByLabel(
   const query = {
     ScanIndexForward: false,
     FilterExpression: 'contains(#labels, :label)',
-    ExpressionAttributeNames: placeholders(['labels']),
+    ExpressionAttributeNames: createPlaceholders(['labels']),
     ExpressionAttributeValues: { ':label': { S: label } },
   };
   for (let tries = 1; ; tries += 1) {
@@ -62,7 +62,7 @@ export async function getByLabel(
 }
 
 /**
- * Moves `label` to `version` in one transaction; undefined takes it away.
+ * Moves `label` to `version` in one transaction. If `version` is undefined, removes the label.
  *
  * @returns the versions that had it before
  * @throws CredstashError VERSION_NOT_FOUND, CONFLICT if others keep moving it
@@ -77,7 +77,7 @@ export async function moveLabel(
   let moved = false;
   for (let tries = 0; tries < MOVES_AT_ONCE; tries += 1) {
     const items: RawItem[] = [];
-    const projection = projectionOf(['name', 'version', 'labels', MOVES]);
+    const projection = createProjection(['name', 'version', 'labels', MOVES]);
     for await (const item of queryItems(table, name, projection)) items.push(item);
     const versionOf = (item: RawItem): string => item['version']?.S ?? '';
     if (version !== undefined && !items.some((item) => versionOf(item) === version)) {
@@ -91,7 +91,7 @@ export async function moveLabel(
     if (isMoved || (moved && before.length <= 1)) return first ?? before;
     // The lowest version comes first.
     const updates = items.flatMap((item, at) =>
-      updatesFor(table, item, label, {
+      createUpdates(table, item, label, {
         add: versionOf(item) === version && !had.includes(item),
         remove: versionOf(item) !== version && had.includes(item),
         isFirst: at === 0,
@@ -118,8 +118,8 @@ export async function moveLabel(
   );
 }
 
-/** The update that a move makes of one version; none for most versions. */
-function updatesFor(
+/** Creates the update of one version for a move; empty for most versions. */
+function createUpdates(
   table: Table,
   item: RawItem,
   label: string,
@@ -139,7 +139,7 @@ function updatesFor(
       ].join(' '),
       // Without this condition, the update would create a version that was deleted meanwhile.
       ConditionExpression: `attribute_exists(#name)${isFirst ? ` AND ${unmoved}` : ''}`,
-      ExpressionAttributeNames: placeholders([
+      ExpressionAttributeNames: createPlaceholders([
         'name',
         ...(add || remove ? ['labels'] : []),
         ...(isFirst ? [MOVES] : []),
@@ -153,21 +153,21 @@ function updatesFor(
 }
 
 /**
- * The reason of each part of a refused transaction, `None` for the parts that were not refused; empty for any other error.
+ * Reads the reason of each part of a cancelled transaction, `None` for parts that did not fail; empty for any other error.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
  */
-export function reasonsOf(error: unknown): string[] {
-  if (nameOf(error) !== 'TransactionCanceledException') return [];
+export function readCancellationReasons(error: unknown): string[] {
+  if (readErrorName(error) !== 'TransactionCanceledException') return [];
   const { CancellationReasons: reasons = [] } = error as {
     CancellationReasons?: { Code?: string }[];
   };
   return reasons.map(({ Code = 'None' }) => Code);
 }
 
-/** Whether a transaction met another one, or what that left: it is tried again from the start. */
+/** Whether another transaction interfered, so that this one must start over. */
 function isOvertaken(error: unknown): boolean {
-  if (nameOf(error) === 'TransactionConflictException') return true;
-  const codes = reasonsOf(error).filter((code) => code !== 'None');
+  if (readErrorName(error) === 'TransactionConflictException') return true;
+  const codes = readCancellationReasons(error).filter((code) => code !== 'None');
   return (
     codes.length > 0 &&
     codes.every((code) => ['ConditionalCheckFailed', 'TransactionConflict'].includes(code))
@@ -176,7 +176,7 @@ function isOvertaken(error: unknown): boolean {
 
 /** The error of a transaction about the labels of `name`. The caller waits and repeats a throttled transaction. */
 export function toTransactionError(error: unknown, name: string, where: string): unknown {
-  const codes = reasonsOf(error);
+  const codes = readCancellationReasons(error);
   const throttled = codes.find((code) => /Throttling|ThroughputExceeded/.test(code));
   if (throttled !== undefined) {
     return new CredstashError(
@@ -184,7 +184,7 @@ export function toTransactionError(error: unknown, name: string, where: string):
       `DynamoDB throttled the request on ${where} (${throttled}), after retries`,
     );
   }
-  // Nothing else in it comes from outside: it is the size that is not valid.
+  // Of this transaction only the item's size depends on the user's data, so the size is invalid.
   if (codes.includes('ValidationError')) {
     return new CredstashError(
       'TOO_LARGE',

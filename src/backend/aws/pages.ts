@@ -1,13 +1,13 @@
 /** Reads the pages of a scan or a query, and bounds them. */
 import { createHash } from 'node:crypto';
-import { unreadable, wrongAnswer } from './errors.ts';
-import { isRecord, keyOf, type RawItem } from './items.ts';
+import { unreadableAnswer, wrongAnswer } from './errors.ts';
+import { isRecord, createKey, type RawItem } from './items.ts';
 import type { Table } from './table.ts';
 import type { SendOptions } from './throttle-retry.ts';
 
 /**
- * How long the pages of one scan or query may take together. Only DynamoDB's time counts: neither the wait while it
- * throttles, nor what the caller does between two pages. 10,000 pages of 1 MB, in 60 ms each, take ten minutes.
+ * The limit for all pages of one scan or query together. It counts only DynamoDB's time to answer, not waits for a throttled
+ * table and not the caller's work between pages. 10,000 pages of 1 MB, at 60 ms each, take ten minutes.
  */
 const MAX_PAGES_MS = 3_600_000;
 
@@ -16,20 +16,20 @@ interface Page {
   LastEvaluatedKey?: RawItem | undefined;
 }
 
-/** Sends the request of one page, which begins behind `start`. */
+/** Sends the request for the page that follows `start`. */
 export type SendPage = (
   start: { ExclusiveStartKey?: RawItem },
   options: SendOptions,
 ) => Promise<Page>;
 
-/** What bounds a scan or a query, however many requests at once it takes. */
+/** The limits of one scan or query, shared by its concurrent requests. */
 export class PageLimits {
-  /** How long DynamoDB has taken for all pages together. */
+  /** DynamoDB's time for all pages so far. */
   milliseconds = 0;
   /** Digests, because a hostile service can make each key as large as an answer. */
   readonly #seen = new Set<string>();
 
-  /** @returns whether a page began behind this key before */
+  /** Whether an earlier page started after this key. Remembers the key. */
   hasSeen(key: RawItem): boolean {
     const digest = createHash('sha256').update(JSON.stringify(key)).digest('base64');
     if (this.#seen.has(digest)) return true;
@@ -41,9 +41,9 @@ export class PageLimits {
 /**
  * Reads a scan or a query page by page.
  *
- * @param request sends one request and tries it again; default: `table.send`
- * @param limits shared with the other segments of one scan; default: its own
- * @throws CredstashError UNREACHABLE for an answer that is not a page, and for pages without end
+ * @param options.request sends one request, with retries; default: `table.send`
+ * @param options.limits shared with the other segments of one scan; default: its own
+ * @throws CredstashError UNREACHABLE for an answer that is not a page, and for endless pages
  */
 export async function* readPages(
   table: Table,
@@ -67,14 +67,14 @@ export async function* readPages(
       return page;
     };
     const { Items, LastEvaluatedKey } = await request(timed);
-    // An answer without a list is not an empty page: a reader must not take it for an empty table.
-    if (!Array.isArray(Items) || !Items.every(isRecord)) throw unreadable(table.where);
+    // An answer without a list must not pass for an empty table.
+    if (!Array.isArray(Items) || !Items.every(isRecord)) throw unreadableAnswer(table.where);
     // A page may be empty and still not be the last (API reference, Query, LastEvaluatedKey).
     const isLast = LastEvaluatedKey === undefined;
     yield { items: Items, isLast };
     if (isLast) return;
-    const key = startKey(LastEvaluatedKey);
-    if (!key) throw unreadable(table.where);
+    const key = parseStartKey(LastEvaluatedKey);
+    if (!key) throw unreadableAnswer(table.where);
     if (limits.hasSeen(key)) throw wrongAnswer('sends the same page again and again', table.where);
     if (limits.milliseconds > MAX_PAGES_MS) {
       throw wrongAnswer(`has sent pages for ${MAX_PAGES_MS / 60_000} minutes`, table.where);
@@ -83,10 +83,10 @@ export async function* readPages(
   }
 }
 
-/** Where the next page begins: the key of an item without anything else. Undefined if it is not such a key. */
-function startKey(key: RawItem): RawItem | undefined {
+/** Checks where the next page starts: exactly the key of an item. Undefined for anything else. */
+function parseStartKey(key: RawItem): RawItem | undefined {
   if (!isRecord(key) || Object.keys(key).length !== 2) return undefined;
   const [name, version] = [key['name']?.S, key['version']?.S];
   const isKey = typeof name === 'string' && typeof version === 'string';
-  return isKey ? keyOf(name, version) : undefined;
+  return isKey ? createKey(name, version) : undefined;
 }

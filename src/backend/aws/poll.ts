@@ -7,11 +7,11 @@ const PAUSE_MS = 1000;
 export interface PollOptions {
   /** For a person: `the table credential-store`. */
   readonly resource: string;
-  /** For a person, why there is no result yet: `is busy`. */
+  /** For a person, the reason of the wait: `is busy`. */
   readonly state: string;
-  /** How long it may take, in milliseconds. */
+  /** The limit of the wait, in milliseconds. */
   readonly longestMs: number;
-  /** The error that is thrown after that. */
+  /** Makes the error that is thrown after that time. */
   readonly timeout: () => CredstashError;
   /** Tells the person of the wait. */
   readonly retry: ThrottleRetry;

@@ -32,8 +32,8 @@ export interface AwsFiles {
 export function readAwsFiles(): AwsFiles {
   const unreadable: UnreadableFile[] = [];
   const paths = [
-    filePath('AWS_CONFIG_FILE', 'config'),
-    filePath('AWS_SHARED_CREDENTIALS_FILE', 'credentials'),
+    findFilePath('AWS_CONFIG_FILE', 'config'),
+    findFilePath('AWS_SHARED_CREDENTIALS_FILE', 'credentials'),
   ];
   const [config = new Map<string, Section>(), credentials = new Map<string, Section>()] = paths.map(
     (path) => parseIni(readText(path, unreadable)),
@@ -56,14 +56,14 @@ function addSection(sections: Map<string, Section>, name: string, section: Secti
   sections.set(name, { ...sections.get(name), ...section });
 }
 
-function filePath(variable: string, name: string): string {
+function findFilePath(variable: string, name: string): string {
   const path = process.env[variable];
-  if (!path) return join(homeFolder(), '.aws', name);
-  return path.startsWith('~/') ? join(homeFolder(), path.slice(2)) : path;
+  if (!path) return join(findHomeFolder(), '.aws', name);
+  return path.startsWith('~/') ? join(findHomeFolder(), path.slice(2)) : path;
 }
 
 /** The home folder; empty for a user without one, whom the system's call throws for. */
-export function homeFolder(): string {
+export function findHomeFolder(): string {
   try {
     return process.env['HOME'] || homedir();
   } catch {
@@ -136,7 +136,7 @@ function splitWords(text: string): string[] | undefined {
  * The name of the profile in use: as given, AWS_PROFILE, or AWS_DEFAULT_PROFILE, which is its older name. undefined means
  * that nothing names one.
  */
-export function profileNameOf({
+export function findProfileName({
   profile,
 }: {
   readonly profile?: string | undefined;
@@ -167,9 +167,9 @@ export function isRoleArn(text: string): boolean {
 }
 
 /** A setting of the profile in use; undefined if the profile, or the setting in it, does not exist. */
-export function profileSetting(
+export function findProfileSetting(
   settings: { readonly profile?: string | undefined },
   name: string,
 ): string | undefined {
-  return readAwsFiles().profiles.get(profileNameOf(settings) ?? 'default')?.[name];
+  return readAwsFiles().profiles.get(findProfileName(settings) ?? 'default')?.[name];
 }

@@ -62,12 +62,12 @@ export const PROXY_HINT =
   'the proxy of the environment is used by Node.js 22.21, 24.5 and later, not by this one';
 
 /** Whether the environment names a proxy, as curl and boto understand it. */
-export function proxyIsSet(): boolean {
+export function isProxySet(): boolean {
   return PROXIES.some((name) => process.env[name]);
 }
 
 /** Whether this Node.js can use the environment's proxy. */
-export function usesProxy(): boolean {
+export function canUseProxy(): boolean {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   return major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
 }

@@ -7,18 +7,18 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../errors.ts';
 import { parseHeader } from '../../model/item.ts';
-import { isRecord, keyOf, type RawItem } from './items.ts';
+import { isRecord, createKey, type RawItem } from './items.ts';
 import { readPages } from './pages.ts';
 import type { Table } from './table.ts';
 
-/** The item of one version; undefined if it does not exist. */
+/** Gets the item of one version; undefined if it does not exist. */
 export async function getItem(
   table: Table,
   name: string,
   version: string,
   projection: Partial<GetItemCommandInput> = {},
 ): Promise<RawItem | undefined> {
-  const Key = keyOf(name, version);
+  const Key = createKey(name, version);
   const input = { TableName: table.name, Key, ConsistentRead: true, ...projection };
   const { Item } = await table.send('dynamodb:GetItem', (options) =>
     table.dynamodb.send(new GetItemCommand(input), options),
@@ -26,7 +26,7 @@ export async function getItem(
   return Item && checkItem(table, Item, name, version);
 }
 
-/** The items of one name, the lowest version first unless `query` says otherwise. */
+/** Yields the items of one name, the lowest version first unless `query` says otherwise. */
 export async function* queryItems(
   table: Table,
   name: string,
@@ -51,7 +51,7 @@ export async function* queryItems(
   }
 }
 
-/** Checks that an answer is about what was asked for: no other entry is opened, or deleted, in its place. */
+/** Checks that an answer has the requested name and version, so that no other entry is opened or deleted instead. */
 function checkItem(
   { location }: Table,
   item: RawItem,

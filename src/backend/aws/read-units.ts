@@ -1,21 +1,21 @@
-/** What a page of a scan or query holds at most. */
+/** The largest page of a scan or query. */
 const PAGE_BYTES = 2 ** 20;
-/** What one read unit reads, strongly consistent. */
+/** How much one read unit reads, strongly consistent. */
 const UNIT_BYTES = 4096;
 
 /**
- * How many read units a scan of a table takes, about: strongly consistent, each page rounded up to 4 KB, and of a table of more
- * than a page the first page twice (`AwsEntryStore`).
+ * Estimates the read units of a scan: strongly consistent, each page rounded up to 4 KB. A table of more than a page has its
+ * first page read twice (`scanItems`).
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
  *
- * @param bytes of all items, their names and values, as `TableSizeBytes` of DescribeTable
+ * @param bytes the size of all items, `TableSizeBytes` of DescribeTable
  */
 export function estimateScanUnits(bytes: number): number {
   const again = isOfSeveralPages(bytes) ? PAGE_BYTES : 0;
   return Math.max(1, Math.ceil((bytes + again) / UNIT_BYTES));
 }
 
-/** Whether a scan of so many bytes takes more than one request. */
+/** Whether a scan of `bytes` takes more than one request. */
 export function isOfSeveralPages(bytes: number): boolean {
   return bytes > PAGE_BYTES;
 }

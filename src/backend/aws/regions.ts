@@ -1,7 +1,7 @@
 /** Where the regions of the table and of the key come from. */
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { checkRegion } from '../../model/region.ts';
-import { profileNameOf, profileSetting } from './profile.ts';
+import { findProfileName, findProfileSetting } from './profile.ts';
 import { type AwsSettings, checkTable } from './settings.ts';
 
 /** A setting, and where it came from, for a person. */
@@ -28,23 +28,23 @@ export const DEFAULT_REGION: Origin = { value: 'us-east-1', from: 'the default' 
  */
 export async function findRegions(settings: AwsSettings): Promise<RegionOrigins> {
   const { clients, clientOptions, kmsRegion, table } = settings;
-  const profile = `the profile ${profileNameOf(settings) ?? 'default'}`;
+  const profile = `the profile ${findProfileName(settings) ?? 'default'}`;
   const region =
-    originOf(settings.region, 'as given') ??
+    toOrigin(settings.region, 'as given') ??
     readVariable('AWS_REGION') ??
     readVariable('AWS_DEFAULT_REGION') ??
-    originOf(profileSetting(settings, 'region'), profile) ??
+    toOrigin(findProfileSetting(settings, 'region'), profile) ??
     DEFAULT_REGION;
   return {
     dynamodb:
-      originOf(await clients?.dynamodb?.config.region(), "the application's client") ??
-      originOf(await resolveRegion(clientOptions?.dynamodb?.region), "the application's options") ??
-      originOf(checkTable(table).region, "the table's ARN") ??
+      toOrigin(await clients?.dynamodb?.config.region(), "the application's client") ??
+      toOrigin(await resolveRegion(clientOptions?.dynamodb?.region), "the application's options") ??
+      toOrigin(checkTable(table).region, "the table's ARN") ??
       region,
     kms:
-      originOf(await clients?.kms?.config.region(), "the application's client") ??
-      originOf(await resolveRegion(clientOptions?.kms?.region), "the application's options") ??
-      originOf(kmsRegion, 'as given') ??
+      toOrigin(await clients?.kms?.config.region(), "the application's client") ??
+      toOrigin(await resolveRegion(clientOptions?.kms?.region), "the application's options") ??
+      toOrigin(kmsRegion, 'as given') ??
       region,
   };
 }
@@ -57,7 +57,7 @@ export function checkRegions({ dynamodb, kms }: RegionOrigins): { dynamodb: stri
 /**
  * The services whose region nothing names. KMS is not one of them in the region that something names for the table.
  */
-export function inDefaultRegion({ dynamodb, kms }: RegionOrigins): {
+export function findDefaultedServices({ dynamodb, kms }: RegionOrigins): {
   readonly dynamodb: boolean;
   readonly kms: boolean;
 } {
@@ -74,11 +74,11 @@ export async function resolveRegion(
   return typeof region === 'function' ? region() : region;
 }
 
-export function originOf(value: string | undefined, from: string): Origin | undefined {
+export function toOrigin(value: string | undefined, from: string): Origin | undefined {
   return value === undefined ? undefined : { value, from };
 }
 
 /** A variable of the environment; empty is absent. */
 export function readVariable(name: string): Origin | undefined {
-  return originOf(process.env[name] || undefined, name);
+  return toOrigin(process.env[name] || undefined, name);
 }

@@ -8,14 +8,14 @@ import type { Table } from './table.ts';
 import type { SendOptions } from './throttle-retry.ts';
 
 /**
- * In how many parts a table of more than a page is read at once. Each holds a page in memory, and costs a request of its own
- * also if it is empty; four pages on their way keep one processor busy with decoding.
+ * How many segments of a table of more than a page are read at once. Each holds a page in memory, and costs a request even
+ * if it is empty. Four pages in flight keep one processor busy with decoding.
  */
 const SEGMENTS = 4;
 
 /**
- * The segments of a scan send their requests side by side until the table throttles one of them, and from then on one at a
- * time. Otherwise they would take the table's read units from each other, and one could wait for longer than ThrottleRetry does.
+ * Schedules the requests of a scan's segments: concurrently until the table throttles one of them, then one at a time.
+ * Otherwise the segments would compete for the table's read units, and one could wait longer than ThrottleRetry does.
  */
 class Turns {
   #isThrottled = false;
@@ -25,14 +25,14 @@ class Turns {
     return this.#isThrottled;
   }
 
-  /** The turn of the request that was throttled first. @returns what ends it; undefined for any later request */
+  /** Takes the first turn, for the request that was throttled first. @returns a function that ends the turn; undefined for any later request */
   takeFirst(): (() => void) | undefined {
     if (this.#isThrottled) return undefined;
     this.#isThrottled = true;
     return this.#take();
   }
 
-  /** Waits for those that came before. @returns what ends the turn */
+  /** Waits for all earlier turns. @returns a function that ends this turn */
   async wait(): Promise<() => void> {
     const before = this.#last;
     const end = this.#take();
@@ -51,9 +51,10 @@ class Turns {
 }
 
 /**
- * Every item of the table, in no order. A table of one page is one request. Of a larger table that page is read again:
- * only with its segment is a key documented to be a place to go on from (API reference, Scan, ExclusiveStartKey), and
- * a secret that is missing is worse than the 256 read units of 1 MB. A table that throttles is read page by page.
+ * Yields every item of the table, in no order. A table of one page takes one request. For a larger table the first page is
+ * read again within its segment: only then is its last key documented as a valid start (API reference, Scan,
+ * ExclusiveStartKey), and a missing secret is worse than the 256 read units of 1 MB. A table that throttles is read page by
+ * page.
  */
 export async function* scanItems(
   table: Table,
@@ -93,12 +94,12 @@ export async function* scanItems(
   try {
     for await (const { items } of merge(segments)) yield* items;
   } finally {
-    // Once one has failed, or nobody asks for more, the others must not go on waiting for a table that throttles.
+    // If one segment fails, or the caller stops, the others must not go on waiting for a throttled table.
     stop.abort();
   }
 }
 
-/** Sends a request of a scan. Once the table has throttled another one, it waits for its turn first. */
+/** Sends a request of a scan. Once the table has throttled a request, each one waits for its turn first. */
 async function sendInTurn<T extends object>(
   table: Table,
   send: (options: SendOptions) => Promise<T>,
@@ -118,7 +119,7 @@ async function sendInTurn<T extends object>(
             const isThrottled = table.toError(error, action).code === 'THROTTLED';
             if (endTurn || !isThrottled || signal?.aborted) throw error;
             endTurn = turns.takeFirst();
-            // With the turn it goes on trying; without, it leaves the read units to the one that has it.
+            // The owner of the turn keeps retrying. The others leave the read units to it.
             if (endTurn) throw error;
             return undefined;
           }

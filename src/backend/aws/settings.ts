@@ -4,7 +4,7 @@ import { CredstashError } from '../../errors.ts';
 import type { TrustNames } from '../../model/trust.ts';
 import type { OnWait } from './throttle-retry.ts';
 
-/** The table, the key, and the credentials. A missing setting is looked up as AWS's own tools do. */
+/** The table, the key, and the credentials. Missing settings are found as AWS's own tools find them. */
 export interface AwsSettings {
   /** Default: AWS_REGION, AWS_DEFAULT_REGION, the profile's, then us-east-1 as in the original. */
   readonly region?: string | undefined;
@@ -20,36 +20,35 @@ export interface AwsSettings {
   /** The master key of new data keys: an alias with its `alias/`, a key id, or an ARN of either. */
   readonly key: string;
   /**
-   * The ARNs of the KMS keys that entries may be under: one under another key is refused (ENTRY_NOT_TRUSTED), and nothing is
-   * sealed under another key (KEY_NOT_TRUSTED). A multi-Region key counts in every region. Default: every key that KMS lets
-   * the caller use.
+   * The ARNs of the trusted KMS keys. An entry under another key is refused (ENTRY_NOT_TRUSTED), and nothing is sealed under
+   * another key (KEY_NOT_TRUSTED). A multi-Region key counts in every region. Default: every key that KMS lets the caller use.
    */
   readonly trustedKeys?: readonly string[] | undefined;
-  /** @internal How the settings of trust are called where they were made. */
+  /** @internal How messages name the settings of trust. */
   readonly trustNames?: TrustNames | undefined;
-  /** In the place of what AWS's environment variables and files say: credentials, or what gives them. */
+  /** Credentials, or a provider of them, instead of those of AWS's environment variables and files. */
   readonly credentials?: DynamoDBClientConfig['credentials'];
   /** The URL of both services, for a test. */
   readonly endpoint?: string | undefined;
   /** The application's own clients, with their regions and credentials. They are not closed. */
   readonly clients?: { readonly dynamodb?: DynamoDBClient; readonly kms?: KMSClient } | undefined;
-  /** What the SDK's clients are made with, before all that is said here: a client's own region, credentials, endpoint. */
+  /** Options for the SDK's clients. They override everything above, such as region, credentials and endpoint. */
   readonly clientOptions?:
     { readonly dynamodb?: DynamoDBClientConfig; readonly kms?: KMSClientConfig } | undefined;
-  /** @internal Told when a service is used in the default region, because nothing names one. */
+  /** @internal Called if a service is used in the default region, because no setting names a region. */
   readonly onDefaultRegion?: ((service: 'DynamoDB' | 'KMS', region: string) => void) | undefined;
-  /** Told of a wait: the table or KMS throttles, or has not answered for some seconds. */
+  /** Called when a request waits: the table or KMS throttles, or has not answered for some seconds. */
   readonly waiting?: OnWait;
   /** Asks the person for the code of the MFA device `serial`. */
   readonly mfaCode?: (serial: string) => Promise<string>;
-  /** Nobody can be asked: no program is run for credentials (`credential_process`), which may ask by itself. */
+  /** Nobody can be prompted. No program is run for credentials (`credential_process`), because it may prompt. */
   readonly unattended?: boolean;
 }
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html */
 const TABLE = /^(?:arn:[^:]+:dynamodb:([^:]+):\d+:table\/)?[A-Za-z0-9_.-]{3,255}$/;
 
-/** The table, and the region to find it in. @throws CredstashError USAGE when it can be no table's name or ARN */
+/** Checks the name or ARN of a table. @returns it, and the region of an ARN. @throws CredstashError USAGE */
 export function checkTable(table: string): { table: string; region: string | undefined } {
   const match = TABLE.exec(table);
   if (!match) {

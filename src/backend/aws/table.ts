@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../errors.ts';
-import { nameOf, translate } from './errors.ts';
+import { readErrorName, translate } from './errors.ts';
 import { type SendOptions, ThrottleRetry } from './throttle-retry.ts';
 
 /** A DynamoDB table, and how requests on it are sent. */
@@ -36,10 +36,10 @@ export class Table {
   }
 
   /**
-   * Sends a request, and sends it again while the table throttles.
+   * Sends a request, and repeats it while the table throttles.
    *
-   * @param action of IAM, for the error of a denied request: `dynamodb:GetItem`
-   * @param send throws an error of the SDK's
+   * @param action the IAM action, for the error of a denied request: `dynamodb:GetItem`
+   * @param send sends the request once; throws the SDK's errors
    * @throws CredstashError
    */
   send<T>(
@@ -55,19 +55,19 @@ export class Table {
     );
   }
 
-  /** What DynamoDB answered, as an error of the project. @param action of IAM */
+  /** Translates an error of DynamoDB into the project's. @param action the IAM action */
   toError(error: unknown, action: string): CredstashError {
-    return fromDynamo(error, action, this.name, this.region);
+    return translateDynamoError(error, action, this.name, this.region);
   }
 
-  /** For the errors of an answer that makes no sense. */
+  /** For errors about an invalid answer. */
   get where(): { service: string; resource: string; region: string } {
     return { service: 'DynamoDB', resource: `the table ${this.name}`, region: this.region };
   }
 }
 
-/** What DynamoDB answered about a table, as an error of the project. @param action of IAM */
-export function fromDynamo(
+/** Translates an error of DynamoDB into the project's. @param action the IAM action */
+export function translateDynamoError(
   error: unknown,
   action: string,
   table: string,
@@ -79,7 +79,7 @@ export function fromDynamo(
     resource: `the table ${table}`,
     region,
   });
-  if (nameOf(error) === 'ResourceNotFoundException') {
+  if (readErrorName(error) === 'ResourceNotFoundException') {
     return new CredstashError('TABLE_NOT_FOUND', `there is no table ${table} in ${region}`, {
       hint: 'create it with credstash setup, or name its region with -r and the table with -t',
       cause: general.cause,

@@ -2,24 +2,24 @@ import { type CredstashError, hasCode } from '../../errors.ts';
 import { sleep } from '../../util/sleep.ts';
 
 /**
- * How long a throttled request is tried again. A table of one read unit, as the original makes it, is owed 256 units
- * after a page of 1 MB, so the next page may have to wait for over four minutes.
+ * How long a throttled request is repeated. On a table with one read unit, as the original creates it, a page of 1 MB takes
+ * 256 units, so that the next page may have to wait over four minutes.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/provisioned-capacity-mode.html
  */
 const LONGEST_RETRY_MS = 600_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
-/** A request that takes longer is told as a wait. */
+/** A request that takes longer is reported as a wait. */
 const USUAL_MS = 2000;
-/** The time of one attempt of the SDK, with the pause before the next: both of its time limits are below (client-config.ts). */
+/** The longest attempt of the SDK, with the pause before the next. Both time limits in client-config.ts are shorter. */
 const ATTEMPT_MS = 20_000;
 
 const THROTTLED = 'is throttled';
 
-/** What the SDK is told of a request. With nothing to tell it uses a client's middleware again (`cacheMiddleware`). */
+/** The options of an SDK request. Undefined lets the SDK reuse the client's middleware (`cacheMiddleware`). */
 export type SendOptions = { readonly abortSignal: AbortSignal } | undefined;
 
-export function sendOptions(signal: AbortSignal | undefined): SendOptions {
+export function createSendOptions(signal: AbortSignal | undefined): SendOptions {
   return signal && { abortSignal: signal };
 }
 
@@ -27,39 +27,39 @@ export function sendOptions(signal: AbortSignal | undefined): SendOptions {
 export interface Wait {
   /** For a person: `the table credential-store`. */
   readonly resource: string;
-  /** For a person, what it is at: `is throttled`, `is busy`; undefined if it has not answered yet. */
+  /** For a person, the reason: `is throttled`, `is busy`; undefined if the service has not answered yet. */
   readonly state: string | undefined;
   readonly since: number;
-  /** When the wait ends at the latest; Infinity if nobody knows. */
+  /** The latest end of the wait; Infinity if unknown. */
   readonly until: number;
 }
 
-/** Told of a wait whenever it changes, and of undefined when nothing is waited for any more. */
+/** Called with the wait whenever it changes, and with undefined when it is over. */
 export type OnWait = (wait: Wait | undefined) => void;
 
 export interface ThrottleRetryOptions {
   readonly tell?: OnWait | undefined;
-  /** How often the SDK tries; default: 3. */
+  /** How often the SDK tries a request; default: 3. */
   readonly attempts?: number | undefined;
-  /** Whether the application has said so, and no more than that is done. */
+  /** Whether the application has set that number. Then a throttled request is not repeated beyond it. */
   readonly counted?: boolean | undefined;
 }
 
 /**
- * Sends requests again that are throttled, after the SDK has given up on them. One for both services, so that many
- * requests that wait at once are told as one wait.
+ * Repeats throttled requests after the SDK has given up on them. Both services share one instance, so that many waiting
+ * requests are reported as one wait.
  */
 export class ThrottleRetry {
   readonly #tell: OnWait;
   readonly #attempts: number;
   readonly #counted: boolean;
-  /** How many requests wait, and since when at least one has. */
+  /** How many requests wait, and since when at least one of them has. */
   #waiting = 0;
   #since = 0;
   #throttledAt = -Infinity;
-  /** How many times credentials are being got: a request waits for them before it is sent. */
+  /** How many requests for credentials are under way. Other requests wait for them. */
   #gettingCredentials = 0;
-  /** What each of those requests tells again. */
+  /** Reports each wait again, after its reason has changed. */
   readonly #toldAgain = new Set<() => void>();
 
   constructor({
@@ -72,56 +72,56 @@ export class ThrottleRetry {
     this.#counted = counted;
   }
 
-  /** Whether nobody has said how often to try. */
+  /** Whether neither the application nor AWS_MAX_ATTEMPTS limits the attempts. */
   get #usesDefaultAttempts(): boolean {
     return !this.#counted && !process.env['AWS_MAX_ATTEMPTS'];
   }
 
   /**
-   * Tells of waits for `resource` that begin now.
+   * Starts to watch a request for `resource`.
    *
-   * @returns `tell` says that it is waited for, until when at the latest, and what it is at, which holds until it is told
-   *   anew; `end` that it is not waited for any more
+   * @returns `tell` reports that the request waits, until when at the latest, and why (default: the last reason); `end`
+   *   reports that it waits no longer
    */
   watch(resource: string): {
     readonly tell: (until: number, state?: string) => void;
     readonly end: () => void;
   } {
     const start = Date.now();
-    let told: { readonly until: number; readonly state: string | undefined } | undefined;
-    const tell = (until: number, state = told?.state): void => {
-      if (!told && this.#waiting++ === 0) this.#since = start;
+    let report: { readonly until: number; readonly state: string | undefined } | undefined;
+    const tell = (until: number, state = report?.state): void => {
+      if (!report && this.#waiting++ === 0) this.#since = start;
       const isThrottled = this.#throttledAt >= start;
-      told = {
+      report = {
         state: isThrottled ? THROTTLED : state,
         until: isThrottled && this.#usesDefaultAttempts ? start + LONGEST_RETRY_MS : until,
       };
-      this.#toldAgain.add(again);
-      const wait = { resource, since: this.#since, ...told };
+      this.#toldAgain.add(reportAgain);
+      const wait = { resource, since: this.#since, ...report };
       this.#tell(
         this.#gettingCredentials > 0
           ? { ...wait, resource: 'AWS credentials', state: undefined, until: Infinity }
           : wait,
       );
     };
-    const again = (): void => {
-      if (told) tell(told.until);
+    const reportAgain = (): void => {
+      if (report) tell(report.until);
     };
     const end = (): void => {
-      this.#toldAgain.delete(again);
-      if (told && --this.#waiting === 0) this.#tell(undefined);
-      told = undefined;
+      this.#toldAgain.delete(reportAgain);
+      if (report && --this.#waiting === 0) this.#tell(undefined);
+      report = undefined;
     };
     return { tell, end };
   }
 
-  /** A service said so of an attempt that the SDK may repeat by itself. */
+  /** Records that a service throttled an attempt, which the SDK may repeat by itself. */
   sawThrottling(): void {
     this.#throttledAt = Date.now();
     this.#tellAgain();
   }
 
-  /** Gets credentials. Meanwhile they are what is waited for: a program or a service gives them, as late as it wants. */
+  /** Gets credentials. Meanwhile waits are reported as waits for credentials: the program or service that gives them may take any time. */
   async getCredentials<T>(get: () => Promise<T>): Promise<T> {
     this.#gettingCredentials++;
     this.#tellAgain();
@@ -134,22 +134,22 @@ export class ThrottleRetry {
   }
 
   #tellAgain(): void {
-    for (const again of this.#toldAgain) again();
+    for (const reportAgain of this.#toldAgain) reportAgain();
   }
 
   /**
-   * Sends a request again for as long as it is throttled, but not if the user has said with AWS_MAX_ATTEMPTS how often
-   * to try.
+   * Sends a request, and repeats it while it is throttled, for up to ten minutes. Does not repeat it if AWS_MAX_ATTEMPTS or
+   * the application sets the number of attempts.
    *
-   * @param resource what it is about: `the table X`
-   * @param send throws an error of the SDK's
-   * @param told that error as one of the project; it is thrown
+   * @param resource the subject of the request: `the table X`
+   * @param send sends the request once; throws the SDK's errors
+   * @param toError translates that error into the project's, which is thrown
    * @param signal ends the wait, and rejects with its reason
    */
   async send<T>(
     resource: string,
     send: (options: SendOptions) => Promise<T>,
-    told: (error: unknown) => CredstashError,
+    toError: (error: unknown) => CredstashError,
     signal?: AbortSignal,
   ): Promise<T> {
     const start = Date.now();
@@ -162,12 +162,12 @@ export class ThrottleRetry {
           return await this.#sendOnce(send, wait, signal);
         } catch (cause) {
           signal?.throwIfAborted();
-          const error = told(cause);
+          const error = toError(cause);
           const end = start + LONGEST_RETRY_MS;
           const isOver = !this.#usesDefaultAttempts || Date.now() + pause > end;
           if (isOver || !hasCode(error, 'THROTTLED')) throw error;
           wait.tell(end, THROTTLED);
-          // With jitter: others wait for the same table.
+          // With jitter, because others may wait for the same table.
           await sleep(pause * (0.5 + Math.random() / 2), signal);
           pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
         }
@@ -183,10 +183,10 @@ export class ThrottleRetry {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const until = Date.now() + this.#attempts * ATTEMPT_MS;
-    // The request keeps the process alive, and not this.
+    // Only the request may keep the process alive.
     const late = setTimeout(wait.tell, USUAL_MS, until).unref();
     try {
-      return await send(sendOptions(signal));
+      return await send(createSendOptions(signal));
     } finally {
       clearTimeout(late);
     }

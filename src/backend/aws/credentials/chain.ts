@@ -1,5 +1,11 @@
 /** Describes the profiles that credentials come from. Nothing is run or asked. */
-import { type AwsFiles, isRoleArn, profileNameOf, readAwsFiles, type Section } from '../profile.ts';
+import {
+  type AwsFiles,
+  isRoleArn,
+  findProfileName,
+  readAwsFiles,
+  type Section,
+} from '../profile.ts';
 
 /** Where a profile's credentials come from. */
 export type Kind = 'role' | 'keys' | 'web identity' | 'process' | 'sso' | 'login' | 'source';
@@ -13,7 +19,7 @@ export const SSO_KEYS = [
 ];
 
 /** @param isSource whether another profile takes its credentials from this one */
-export function kindOf(section: Section, isSource: boolean): Kind | undefined {
+export function findKind(section: Section, isSource: boolean): Kind | undefined {
   const { role_arn: role, source_profile: source, credential_source: named } = section;
   const hasKeys = 'aws_access_key_id' in section || 'aws_secret_access_key' in section;
   if (isSource && hasKeys) return 'keys';
@@ -39,11 +45,11 @@ export function describeChain(
 ): ChainLink[] {
   const links: ChainLink[] = [];
   const seen = new Set<string>();
-  let name = profileNameOf(settings) ?? 'default';
+  let name = findProfileName(settings) ?? 'default';
   for (;;) {
     const section = files.profiles.get(name);
     const isSeen = seen.has(name);
-    const kind = section && kindOf(section, seen.size > 0);
+    const kind = section && findKind(section, seen.size > 0);
     const what = section
       ? isSeen && kind === 'role'
         ? 'a loop'

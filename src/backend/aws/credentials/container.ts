@@ -50,7 +50,7 @@ export async function fetchContainerCredentials(
   }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await ask(url, token);
+      return await fetchOnce(url, token);
     } catch (error) {
       const { statusCode = 500 } = error as ContainerAnswer;
       if (statusCode < 500 || attempt === ATTEMPTS) throw error;
@@ -59,8 +59,8 @@ export async function fetchContainerCredentials(
   }
 }
 
-async function ask(url: URL, token: string | undefined): Promise<Identity> {
-  const answer = await get(url, token);
+async function fetchOnce(url: URL, token: string | undefined): Promise<Identity> {
+  const answer = await sendRequest(url, token);
   const bytes = await readAnswer(answer, MAX_ANSWER_BYTES, MAX_MS);
   const { statusCode = 0 } = answer;
   if (statusCode !== 200) throw new ContainerAnswer('the answer is a failure', { statusCode });
@@ -71,7 +71,7 @@ async function ask(url: URL, token: string | undefined): Promise<Identity> {
   }
 }
 
-function get(url: URL, token: string | undefined): Promise<IncomingMessage> {
+function sendRequest(url: URL, token: string | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const isTls = url.protocol === 'https:';
     const request = (isTls ? requestHttps : requestHttp)(url, {

@@ -10,11 +10,11 @@ import { CREDENTIALS_HINT } from '../errors.ts';
 import {
   type AwsFiles,
   findSessionName,
-  profileNameOf,
+  findProfileName,
   readAwsFiles,
   type Section,
 } from '../profile.ts';
-import { describeChain, kindOf } from './chain.ts';
+import { describeChain, findKind } from './chain.ts';
 import {
   type CredentialsContext,
   FILES_HINT,
@@ -24,11 +24,11 @@ import {
   noCredentials,
   optionalProperty,
 } from './identity.ts';
-import { getOfLogin } from './login.ts';
-import { getOfContainer, getOfInstance, hasContainer } from './metadata.ts';
+import { getLoginCredentials } from './login.ts';
+import { getContainerCredentials, getInstanceCredentials, hasContainer } from './metadata.ts';
 import { runProcess } from './process.ts';
 import { assumeRole, assumeWithToken } from './role.ts';
-import { getOfSso } from './sso.ts';
+import { getSsoCredentials } from './sso.ts';
 
 /**
  * Gets credentials.
@@ -56,11 +56,11 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
     const [there, absent] = process.env[id] ? [id, secret] : [secret, id];
     throw noCredentials(`: ${there} is set, and ${absent} is not`, 'set both, or neither');
   }
-  const name = profileNameOf(context);
+  const name = findProfileName(context);
   const section = files.profiles.get(name ?? 'default');
   if (!section && name !== undefined) throw profileNotFound(name, files);
-  if (section && kindOf(section, false) !== undefined) {
-    return getOfProfile(context, files, name ?? 'default', []);
+  if (section && findKind(section, false) !== undefined) {
+    return getProfileCredentials(context, files, name ?? 'default', []);
   }
   const role = process.env['AWS_ROLE_ARN'];
   const token = process.env['AWS_WEB_IDENTITY_TOKEN_FILE'];
@@ -68,7 +68,7 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
     const from = 'AWS_WEB_IDENTITY_TOKEN_FILE';
     return assumeWithToken(context, role, token, findSessionName(), from);
   }
-  if (hasContainer()) return getOfContainer();
+  if (hasContainer()) return getContainerCredentials();
   const tail = section ? `: the profile ${name ?? 'default'} has none` : '';
   const unreadable = files.unreadable.map(({ path, code }) => `; ${path} cannot be read (${code})`);
   const [broken] = files.unreadable;
@@ -77,10 +77,10 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
   if (/^(?!(?:false|0|no|off)$)./i.test(process.env['AWS_EC2_METADATA_DISABLED'] ?? '')) {
     throw nothing;
   }
-  return getOfInstance(context, files, nothing);
+  return getInstanceCredentials(context, files, nothing);
 }
 
-async function getOfProfile(
+async function getProfileCredentials(
   context: CredentialsContext,
   files: AwsFiles,
   name: string,
@@ -89,10 +89,10 @@ async function getOfProfile(
   const section = files.profiles.get(name);
   const parent = path.at(-1);
   if (!section) {
-    const of = ` is the source_profile of ${parent ?? ''}, and`;
-    throw profileNotFound(name, files, parent === undefined ? '' : of);
+    const detail = ` is the source_profile of ${parent ?? ''}, and`;
+    throw profileNotFound(name, files, parent === undefined ? '' : detail);
   }
-  const kind = kindOf(section, path.length > 0);
+  const kind = findKind(section, path.length > 0);
   if (path.includes(name) && kind === 'role') {
     throw noCredentials(
       `: source_profile leads in a circle: ${[...path, name].join(' -> ')}`,
@@ -106,23 +106,23 @@ async function getOfProfile(
       return assumeRole(context, section, name, () => {
         const { source_profile: source, credential_source: named = '' } = section;
         return source === undefined
-          ? getOfSource(context, files, named, name)
-          : getOfProfile(context, files, source, [...path, name]);
+          ? getSourceCredentials(context, files, named, name)
+          : getProfileCredentials(context, files, source, [...path, name]);
       });
     case 'web identity': {
       const { role_arn: role = '', web_identity_token_file: token = '' } = section;
       const session = findSessionName(section, name);
-      const of = `web_identity_token_file of the profile ${name}`;
-      return assumeWithToken(context, role, token, session, of);
+      const detail = `web_identity_token_file of the profile ${name}`;
+      return assumeWithToken(context, role, token, session, detail);
     }
     case 'process':
       return runProcess(section['credential_process'] ?? '', section, name);
     case 'sso':
-      return getOfSso(context, files, section, name);
+      return getSsoCredentials(context, files, section, name);
     case 'login':
-      return getOfLogin(context, section, name);
+      return getLoginCredentials(context, section, name);
     case 'source':
-      return getOfSource(context, files, section['credential_source'] ?? '', name);
+      return getSourceCredentials(context, files, section['credential_source'] ?? '', name);
     case undefined:
       throw noCredentials(
         `: the profile ${name}, which is the source_profile of ${parent ?? name}, has none`,
@@ -149,31 +149,31 @@ function getKeys(section: Section, name: string): Identity {
   );
 }
 
-async function getOfSource(
+async function getSourceCredentials(
   context: CredentialsContext,
   files: AwsFiles,
   source: string,
   name: string,
 ): Promise<Identity> {
-  const of = `: the profile ${name} has credential_source ${source}, and`;
+  const detail = `: the profile ${name} has credential_source ${source}, and`;
   switch (source) {
     case 'Environment':
       try {
         return await fromEnv()();
       } catch {
         throw noCredentials(
-          `${of} AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set`,
+          `${detail} AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set`,
           KEYS_HINT,
         );
       }
     case 'EcsContainer':
-      if (hasContainer()) return getOfContainer();
+      if (hasContainer()) return getContainerCredentials();
       throw noCredentials(
-        `${of} neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set`,
+        `${detail} neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set`,
         FILES_HINT,
       );
     case 'Ec2InstanceMetadata':
-      return getOfInstance(context, files);
+      return getInstanceCredentials(context, files);
     default:
       throw noCredentials(
         `: credential_source of the profile ${name} must be Environment, EcsContainer or Ec2InstanceMetadata`,
@@ -182,11 +182,11 @@ async function getOfSource(
   }
 }
 
-function profileNotFound(name: string, files: AwsFiles, of = ''): CredstashError {
+function profileNotFound(name: string, files: AwsFiles, detail = ''): CredstashError {
   const [broken] = files.unreadable;
   if (broken) {
     return noCredentials(
-      `: the profile ${name}${of} cannot be looked up: ${broken.path} cannot be read (${broken.code})`,
+      `: the profile ${name}${detail} cannot be looked up: ${broken.path} cannot be read (${broken.code})`,
       `let this user read it: ${commandLine(['ls', '-l', broken.path])}`,
       broken.fault,
     );
@@ -196,5 +196,5 @@ function profileNotFound(name: string, files: AwsFiles, of = ''): CredstashError
     names.length === 0
       ? `there are no profiles in ${files.paths.join(' and ')}`
       : `the profiles are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`;
-  return noCredentials(`: the profile ${name}${of} does not exist`, hint);
+  return noCredentials(`: the profile ${name}${detail} does not exist`, hint);
 }

@@ -3,13 +3,13 @@ import { fromLoginCredentials } from '@aws-sdk/credential-providers';
 import type { CredstashError } from '../../../errors.ts';
 import { commandLine } from '../../../util/shell-word.ts';
 import { endpointOption } from '../client-settings.ts';
-import { hintOfCertificate, nameOf } from '../errors.ts';
+import { findCertificateHint, readErrorName } from '../errors.ts';
 import type { Section } from '../profile.ts';
 import { type CredentialsContext, type Identity, noCredentials } from './identity.ts';
 import { createProfileFile } from './profile-file.ts';
 import { type Unanswered, watchRequests } from './watch-requests.ts';
 
-export async function getOfLogin(
+export async function getLoginCredentials(
   context: CredentialsContext,
   section: Section,
   name: string,
@@ -40,24 +40,28 @@ export function toLoginError(
 ): CredstashError {
   const text = error instanceof Error ? error.message : '';
   const login = `log in: ${commandLine(['aws', 'login', '--profile', name])}`;
-  const cause = new Error(nameOf(error));
-  const of = `of the profile ${name}`;
+  const cause = new Error(readErrorName(error));
+  const ofProfile = `of the profile ${name}`;
   if (failure) {
     const tail = `${failure.host} cannot be reached to renew it (${failure.code})`;
-    const refused = hintOfCertificate(failure.code, failure.host);
-    return noCredentials(`: the login ${of} has expired, and ${tail}`, refused ?? login, cause);
+    const refused = findCertificateHint(failure.code, failure.host);
+    return noCredentials(
+      `: the login ${ofProfile} has expired, and ${tail}`,
+      refused ?? login,
+      cause,
+    );
   }
   if (text.startsWith('Failed to load token')) {
     return text.includes('ENOENT')
-      ? noCredentials(`: there is no login ${of}`, login, cause)
-      : noCredentials(`: the file with the login ${of} is not valid`, login, cause);
+      ? noCredentials(`: there is no login ${ofProfile}`, login, cause)
+      : noCredentials(`: the file with the login ${ofProfile} is not valid`, login, cause);
   }
   if (text.includes('insufficient permissions')) {
     return noCredentials(
-      `: the login ${of} has expired, and its user may not renew it (signin:CreateOAuth2Token)`,
+      `: the login ${ofProfile} has expired, and its user may not renew it (signin:CreateOAuth2Token)`,
       login,
       cause,
     );
   }
-  return noCredentials(`: the login ${of} has expired`, login, cause);
+  return noCredentials(`: the login ${ofProfile} has expired`, login, cause);
 }

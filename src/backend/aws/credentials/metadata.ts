@@ -2,7 +2,7 @@
 import type { CredstashError } from '../../../errors.ts';
 import { findInstanceEndpoint } from '../client-settings.ts';
 import { refuseAnyCertificate } from '../guard-requests.ts';
-import { type AwsFiles, profileNameOf } from '../profile.ts';
+import { type AwsFiles, findProfileName } from '../profile.ts';
 import {
   type CredentialsContext,
   type Identity,
@@ -20,10 +20,10 @@ export function hasContainer(): boolean {
   );
 }
 
-export async function getOfContainer(): Promise<Identity> {
+export async function getContainerCredentials(): Promise<Identity> {
   const relative = process.env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'];
   const variable = `AWS_CONTAINER_CREDENTIALS_${relative ? 'RELATIVE' : 'FULL'}_URI`;
-  const of = `the container's endpoint (${variable})`;
+  const subject = `the container's endpoint (${variable})`;
   const file = process.env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'];
   const tokens = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
   const token = file ? readToken(file, `${tokens}_FILE`) : process.env[tokens];
@@ -39,26 +39,26 @@ export async function getOfContainer(): Promise<Identity> {
       'see the documents of the container',
     );
   }
-  if (/^https:/i.test(url) && !relative) refuseAnyCertificate(of);
+  if (/^https:/i.test(url) && !relative) refuseAnyCertificate(subject);
   try {
     const place = relative ? { relative } : { full: url };
     return withSource(await fetchContainerCredentials(place, token), { CREDENTIALS_HTTP: 'z' });
   } catch (error) {
     throw noCredentials(
-      `: ${of} ${describeAnswer(error)}`,
+      `: ${subject} ${describeAnswer(error)}`,
       `check the role of the container, and ${variable}`,
     );
   }
 }
 
-export async function getOfInstance(
+export async function getInstanceCredentials(
   context: CredentialsContext,
   files: AwsFiles,
   nothing?: CredstashError,
 ): Promise<Identity> {
   const { value: endpoint, from } = findInstanceEndpoint(context, files);
   try {
-    const profile = profileNameOf(context);
+    const profile = findProfileName(context);
     const { logger } = context.shared;
     const { fromInstanceMetadata } = await import('@smithy/credential-provider-imds');
     const provider = fromInstanceMetadata({

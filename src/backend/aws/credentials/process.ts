@@ -8,7 +8,7 @@ export async function runProcess(
   section: Section,
   name: string,
 ): Promise<Identity> {
-  const of = `credential_process of the profile ${name}`;
+  const subject = `credential_process of the profile ${name}`;
   const hint = 'run the command of credential_process to see why';
   const output = await new Promise<string>((resolve, reject) => {
     exec(command, (error, stdout) => {
@@ -23,27 +23,27 @@ export async function runProcess(
           : signal
             ? `was ended by ${signal}`
             : 'cannot be run';
-      reject(noCredentials(`: ${of} ${how}`, hint));
+      reject(noCredentials(`: ${subject} ${how}`, hint));
     });
   });
   let data: Partial<Record<string, unknown>>;
   try {
     data = Object(JSON.parse(output)) as typeof data;
   } catch {
-    throw noCredentials(`: ${of} printed no valid JSON`, hint);
+    throw noCredentials(`: ${subject} printed no valid JSON`, hint);
   }
   const { Version, AccessKeyId, SecretAccessKey, SessionToken, Expiration } = data;
-  if (Version !== 1) throw noCredentials(`: ${of} printed JSON without "Version": 1`, hint);
+  if (Version !== 1) throw noCredentials(`: ${subject} printed JSON without "Version": 1`, hint);
   if (!isText(AccessKeyId) || !isText(SecretAccessKey)) {
-    throw noCredentials(`: ${of} printed no AccessKeyId or no SecretAccessKey`, hint);
+    throw noCredentials(`: ${subject} printed no AccessKeyId or no SecretAccessKey`, hint);
   }
   const expiration = isText(Expiration) ? new Date(Expiration) : undefined;
   if (expiration && Number.isNaN(expiration.getTime())) {
-    throw noCredentials(`: ${of} printed an Expiration that is not a time`, hint);
+    throw noCredentials(`: ${subject} printed an Expiration that is not a time`, hint);
   }
   if (expiration && expiration.getTime() < Date.now()) {
     throw noCredentials(
-      `: ${of} gave credentials that have expired`,
+      `: ${subject} gave credentials that have expired`,
       'log in again where it gets them',
     );
   }

@@ -2,13 +2,13 @@
 import { fromSSO } from '@aws-sdk/credential-providers';
 import { CredstashError } from '../../../errors.ts';
 import { commandLine } from '../../../util/shell-word.ts';
-import { hintOfCertificate, nameOf } from '../errors.ts';
+import { findCertificateHint, readErrorName } from '../errors.ts';
 import type { AwsFiles, Section } from '../profile.ts';
 import { type CredentialsContext, type Identity, noCredentials } from './identity.ts';
 import { createProfileFile } from './profile-file.ts';
 import { type Unanswered, watchRequests } from './watch-requests.ts';
 
-export async function getOfSso(
+export async function getSsoCredentials(
   context: CredentialsContext,
   files: AwsFiles,
   section: Section,
@@ -64,23 +64,23 @@ export function toSsoError(
   const text = error instanceof Error ? error.message : '';
   const [, answered] = /^(?:Error: )?([A-Za-z]{1,60}(?:Exception|Error))\b/.exec(text) ?? [];
   const login = `log in: ${commandLine(['aws', 'sso', 'login', '--profile', name])}`;
-  const of = `of the profile ${name}`;
-  const refused = failure && hintOfCertificate(failure.code, failure.host);
+  const ofProfile = `of the profile ${name}`;
+  const refused = failure && findCertificateHint(failure.code, failure.host);
   if (/\bexpired\b|Cannot refresh/i.test(text) || answered === 'UnauthorizedException') {
     const tail = failure && `, and ${failure.host} cannot be reached to renew it (${failure.code})`;
-    return noCredentials(`: the SSO login ${of} has expired${tail ?? ''}`, refused ?? login);
+    return noCredentials(`: the SSO login ${ofProfile} has expired${tail ?? ''}`, refused ?? login);
   }
   if (/not found or is invalid|is invalid\.|Value not present/.test(text)) {
-    return noCredentials(`: there is no SSO login ${of}`, login);
+    return noCredentials(`: there is no SSO login ${ofProfile}`, login);
   }
   if (answered === 'ForbiddenException' || answered === 'ResourceNotFoundException') {
     const { sso_role_name: role = '', sso_account_id: account = '' } = section;
     return noCredentials(
-      `: SSO does not give the role ${role} of the account ${account} to the login ${of} (${answered})`,
+      `: SSO does not give the role ${role} of the account ${account} to the login ${ofProfile} (${answered})`,
       login,
     );
   }
-  const code = failure?.code ?? answered ?? nameOf(error);
+  const code = failure?.code ?? answered ?? readErrorName(error);
   const place = failure ? `, ${failure.host}` : '';
   return new CredstashError(
     'UNREACHABLE',

@@ -1,5 +1,5 @@
 import { HttpRequest } from '@smithy/core/transport';
-import { nameOf } from '../errors.ts';
+import { readErrorName } from '../errors.ts';
 import { type guardRequests, wrapHandler } from '../guard-requests.ts';
 import { isText } from './identity.ts';
 
@@ -43,7 +43,7 @@ export function watchRequests(route: (request: { readonly path: string }) => str
             const { code } = Object(error) as { code?: unknown };
             failure = {
               host: port === undefined ? hostname : `${hostname}:${port}`,
-              code: isText(code) ? code : nameOf(error),
+              code: isText(code) ? code : readErrorName(error),
             };
             throw error;
           }

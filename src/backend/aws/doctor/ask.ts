@@ -6,7 +6,7 @@ import type { TrustedKeys } from '../../../model/trust.ts';
 import { attempt } from '../../diagnosis.ts';
 import type { ClientConfig, Endpoints } from '../client-settings.ts';
 import type { AwsSettings } from '../settings.ts';
-import { type SendOptions, sendOptions } from '../throttle-retry.ts';
+import { type SendOptions, createSendOptions } from '../throttle-retry.ts';
 
 /** What the checks look at. */
 export interface OpenedAws {
@@ -26,7 +26,7 @@ export function isUnknown(error: CredstashError): boolean {
   return hasCode(error, 'ACCESS_DENIED', 'UNEXPECTED');
 }
 
-export function inWords(constant = '?'): string {
+export function toWords(constant = '?'): string {
   return constant.toLowerCase().replaceAll('_', ' ');
 }
 
@@ -37,7 +37,7 @@ export function sendProbe<T>(
 ): Promise<T | CredstashError> {
   return attempt(async () => {
     try {
-      return await send(sendOptions(signal));
+      return await send(createSendOptions(signal));
     } catch (error) {
       throw translated(error);
     }

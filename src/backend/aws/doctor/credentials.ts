@@ -14,10 +14,10 @@ import { endpointOption, findIneffective } from '../client-settings.ts';
 import { describeChain } from '../credentials/chain.ts';
 import { translate } from '../errors.ts';
 import { rememberFailedHost } from '../failed-host.ts';
-import { PROXIES, PROXY_HINT, usesProxy } from '../proxy.ts';
+import { PROXIES, PROXY_HINT, canUseProxy } from '../proxy.ts';
 import { readVariable, findRegions } from '../regions.ts';
 import type { AwsSettings } from '../settings.ts';
-import { sendProbe, type OpenedAws, inWords } from './ask.ts';
+import { sendProbe, type OpenedAws, toWords } from './ask.ts';
 
 /** What AWS's own variables say, beside what the command line does. */
 export async function* describeEnvironment({ settings }: OpenedAws): AsyncGenerator<Step> {
@@ -29,8 +29,8 @@ export async function* describeEnvironment({ settings }: OpenedAws): AsyncGenera
   for (const name of PROXIES) {
     const proxy = readVariable(name);
     if (!proxy) continue;
-    const found = `proxy: ${hostOf(proxy.value)} (${name})`;
-    yield usesProxy() ? okStep(title, found) : warningStep(title, found, PROXY_HINT);
+    const found = `proxy: ${readHost(proxy.value)} (${name})`;
+    yield canUseProxy() ? okStep(title, found) : warningStep(title, found, PROXY_HINT);
   }
   if (acceptsAnyCertificate()) {
     const found = 'NODE_TLS_REJECT_UNAUTHORIZED=0 turns off the verification of TLS certificates';
@@ -52,7 +52,7 @@ export async function* describeEnvironment({ settings }: OpenedAws): AsyncGenera
 }
 
 /** A URL without what may be a password: its host and port. */
-export function hostOf(url: string): string {
+export function readHost(url: string): string {
   const text = url.includes('://') ? url : `http://${url}`;
   return URL.canParse(text) ? new URL(text).host : 'not a URL';
 }
@@ -119,7 +119,7 @@ export function describeSource(identity: object, settings: AwsSettings): string 
   // The SDK marks with it that a function of ours comes before its chain.
   const telling = names.filter((name) => name !== 'CREDENTIALS_CODE');
   if (telling.length > 0) {
-    return telling.map((name) => inWords(name.replace('CREDENTIALS_', ''))).join(', ');
+    return telling.map((name) => toWords(name.replace('CREDENTIALS_', ''))).join(', ');
   }
   return settings.roleArn === undefined ? 'given by the application' : 'of the role';
 }

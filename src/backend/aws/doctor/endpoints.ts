@@ -52,7 +52,7 @@ export async function* checkEndpoints(
     });
     yield url instanceof CredstashError
       ? failedStep('endpoint', url)
-      : endpointStep(service, url, from);
+      : createEndpointStep(service, url, from);
   }
 }
 
@@ -65,7 +65,7 @@ export function findApplication(
   return options?.endpoint === undefined ? undefined : "the application's options";
 }
 
-export function endpointStep(service: string, url: URL, from: string): Step {
+export function createEndpointStep(service: string, url: URL, from: string): Step {
   // Without what may be a password.
   const found = `${service}: ${url.protocol}//${url.host} (${from})`;
   if (url.protocol === 'https:' || isLoopback(url.hostname)) return okStep('endpoint', found);

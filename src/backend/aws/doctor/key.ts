@@ -15,9 +15,9 @@ import {
   untrustedKey,
   warningStep,
 } from '../../diagnosis.ts';
-import { fromKms } from '../key-service.ts';
+import { translateKmsError } from '../key-service.ts';
 import type { SendOptions } from '../throttle-retry.ts';
-import { sendProbe, isUnknown, type OpenedAws, inWords } from './ask.ts';
+import { sendProbe, isUnknown, type OpenedAws, toWords } from './ask.ts';
 
 export const HINT_OF_STATE: Readonly<Record<string, string>> = {
   Disabled: 'enable it: aws kms enable-key --key-id',
@@ -32,7 +32,7 @@ export async function* checkKey(
   const { kms, region, settings, trusted } = opened;
   const askKey = <T>(action: string, send: (options: SendOptions) => Promise<T>) =>
     sendProbe(signal, send, (error) =>
-      fromKms(error, action, `the key ${settings.key}`, region.kms),
+      translateKmsError(error, action, `the key ${settings.key}`, region.kms),
     );
   const description = await askKey('kms:DescribeKey', (options) =>
     kms.send(new DescribeKeyCommand({ KeyId: settings.key }), options),
@@ -49,7 +49,7 @@ export async function* checkKey(
     yield { title: 'key', state: 'unknown', found: 'KMS does not tell about it' };
     return true;
   }
-  const step = keyStep(metadata, `${settings.key} in ${region.kms}`);
+  const step = createKeyStep(metadata, `${settings.key} in ${region.kms}`);
   yield step;
   if (step.state === 'failed') return false;
   const distrust = await attempt(() => trusted?.checkKey(metadata.Arn, settings.key), signal);
@@ -69,12 +69,12 @@ export async function* checkKey(
   return !distrust;
 }
 
-export function keyStep(metadata: KeyMetadata, where: string): Step {
+export function createKeyStep(metadata: KeyMetadata, where: string): Step {
   const { KeyState = '?', KeySpec, KeyUsage, KeyId = '', Arn = '', MultiRegion } = metadata;
   const unusable = (found: string, hint: string): Step =>
     failedStep('key', new CredstashError('KEY_UNUSABLE', `${where} ${found}`, { hint }));
   if (KeySpec !== 'SYMMETRIC_DEFAULT' || KeyUsage !== 'ENCRYPT_DECRYPT') {
-    const kind = `${KeySpec ?? '?'}, ${inWords(KeyUsage)}`;
+    const kind = `${KeySpec ?? '?'}, ${toWords(KeyUsage)}`;
     return unusable(
       `makes no data keys (${kind})`,
       'name a symmetric key to encrypt with, with -k',

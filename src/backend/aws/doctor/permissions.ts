@@ -17,8 +17,8 @@ import {
   unknownStep,
   versionsStep,
 } from '../../diagnosis.ts';
-import { nameOf } from '../errors.ts';
-import { keyOf } from '../items.ts';
+import { readErrorName } from '../errors.ts';
+import { createKey } from '../items.ts';
 import type { SendOptions } from '../throttle-retry.ts';
 import { isUnknown, type OpenedAws } from './ask.ts';
 import { sendTableProbe } from './table.ts';
@@ -46,7 +46,7 @@ export async function* checkReader(
   });
   const get = new GetItemCommand({
     TableName,
-    Key: keyOf(name, FIRST_VERSION),
+    Key: createKey(name, FIRST_VERSION),
     ConsistentRead: true,
   });
   // It is of no name: the first entry is counted, and not sent.
@@ -102,7 +102,7 @@ export async function* checkWriter(
 ): AsyncGenerator<Step, boolean> {
   const { dynamodb } = opened;
   const { name, write, signal } = options;
-  const Key = keyOf(name, FIRST_VERSION);
+  const Key = createKey(name, FIRST_VERSION);
   // No entry has this name, and so nothing is written.
   const condition = {
     TableName: opened.settings.table,
@@ -128,7 +128,7 @@ export async function* checkWriter(
       try {
         await send(options);
       } catch (error) {
-        if (nameOf(error) !== 'ConditionalCheckFailedException') throw error;
+        if (readErrorName(error) !== 'ConditionalCheckFailedException') throw error;
       }
     });
     if (!(answer instanceof CredstashError)) yield okStep('writer', `${action} is allowed`);

@@ -14,9 +14,9 @@ import {
   warningStep,
 } from '../../diagnosis.ts';
 import { estimateScanUnits, isOfSeveralPages } from '../read-units.ts';
-import { fromDynamo } from '../table.ts';
+import { translateDynamoError } from '../table.ts';
 import type { SendOptions } from '../throttle-retry.ts';
-import { sendProbe, isUnknown, type OpenedAws, inWords } from './ask.ts';
+import { sendProbe, isUnknown, type OpenedAws, toWords } from './ask.ts';
 
 /** From this on a clock is told of. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
 export const MAX_SKEW_MS = 60_000;
@@ -28,7 +28,7 @@ export function sendTableProbe<T>(
   send: (options: SendOptions) => Promise<T>,
 ): Promise<T | CredstashError> {
   return sendProbe(signal, send, (error) =>
-    fromDynamo(error, action, settings.table, region.dynamodb),
+    translateDynamoError(error, action, settings.table, region.dynamodb),
   );
 }
 
@@ -50,19 +50,24 @@ export async function* checkTable(
       ? unknownStep('table', 'what it is like', description)
       : failedStep('table', description);
   } else if (description.Table) {
-    const step = tableStep(description.Table, `${settings.table} in ${region.dynamodb}`);
+    const step = createTableStep(description.Table, `${settings.table} in ${region.dynamodb}`);
     yield step;
     readable = step.state !== 'failed';
-    if (readable) yield sizeStep(description.Table);
-    yield deletionStep(description.Table);
+    if (readable) yield createSizeStep(description.Table);
+    yield createDeletionStep(description.Table);
   }
   if (readable) yield await checkRecovery(opened, signal);
-  yield clockStep(clock());
+  yield createClockStep(clock());
   return readable;
 }
 
-export function tableStep(described: TableDescription, where: string): Step {
-  const { KeySchema = [], AttributeDefinitions = [], TableStatus, BillingModeSummary } = described;
+export function createTableStep(description: TableDescription, where: string): Step {
+  const {
+    KeySchema = [],
+    AttributeDefinitions = [],
+    TableStatus,
+    BillingModeSummary,
+  } = description;
   const typeOf = (name?: string): string =>
     AttributeDefinitions.find((each) => each.AttributeName === name)?.AttributeType ?? '?';
   const keys = KeySchema.map(({ AttributeName = '?', KeyType }) => {
@@ -78,11 +83,11 @@ export function tableStep(described: TableDescription, where: string): Step {
   if (TableStatus !== 'ACTIVE' && TableStatus !== 'UPDATING') {
     return failedStep(
       'table',
-      new CredstashError('UNREACHABLE', `${where} is ${inWords(TableStatus)}`),
+      new CredstashError('UNREACHABLE', `${where} is ${toWords(TableStatus)}`),
     );
   }
   const { ReadCapacityUnits: reads = 0, WriteCapacityUnits: writes = 0 } =
-    described.ProvisionedThroughput ?? {};
+    description.ProvisionedThroughput ?? {};
   const billing =
     BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST'
       ? 'on demand'
@@ -91,7 +96,10 @@ export function tableStep(described: TableDescription, where: string): Step {
 }
 
 /** How large the table is, and what a command reads that needs all of it. */
-export function sizeStep({ ItemCount: count, TableSizeBytes: bytes }: TableDescription): Step {
+export function createSizeStep({
+  ItemCount: count,
+  TableSizeBytes: bytes,
+}: TableDescription): Step {
   if (count === undefined || bytes === undefined) {
     return { title: 'table', state: 'unknown', found: 'how large it is: DynamoDB does not tell' };
   }
@@ -109,7 +117,7 @@ export function sizeStep({ ItemCount: count, TableSizeBytes: bytes }: TableDescr
   };
 }
 
-export function deletionStep({ DeletionProtectionEnabled: isOn }: TableDescription): Step {
+export function createDeletionStep({ DeletionProtectionEnabled: isOn }: TableDescription): Step {
   if (isOn === undefined) {
     const found = 'whether deletion protection is on: DynamoDB does not tell';
     return { title: 'table', state: 'unknown', found };
@@ -164,7 +172,7 @@ export function watchClock({ middlewareStack }: DescribeTableCommand): () => num
   return () => ahead;
 }
 
-export function clockStep(ahead: number | undefined): Step {
+export function createClockStep(ahead: number | undefined): Step {
   const title = 'clock';
   if (ahead === undefined) return { title, state: 'unknown', found: 'DynamoDB told no time' };
   const seconds = Math.round(Math.abs(ahead) / 1000);

@@ -9,7 +9,7 @@ import {
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms';
 import { CredstashError } from '../../../errors.ts';
-import { nameOf, translate, unreadable } from '../errors.ts';
+import { readErrorName, translate, unreadableAnswer } from '../errors.ts';
 import { pollUntil } from '../poll.ts';
 import type { ThrottleRetry } from '../throttle-retry.ts';
 
@@ -21,7 +21,7 @@ const LONGEST_WAIT_MS = 60_000;
 const DAYS_UNTIL_DELETION = 7;
 
 /** An alias, of a key or of none yet. */
-export interface AliasPlace {
+export interface AliasTarget {
   readonly kms: KMSClient;
   readonly alias: string;
   readonly region: string;
@@ -50,37 +50,37 @@ export interface KeyOutcome {
  *   enabled symmetric key, or its rotation cannot be turned on; ACCESS_DENIED and the like
  */
 export async function createKey(
-  at: AliasPlace,
+  target: AliasTarget,
   options: { readonly tags: Readonly<Record<string, string>>; readonly multiRegion: boolean },
 ): Promise<KeyOutcome> {
-  const there = await findKey(at);
-  if (there) return adoptKey(at, there, options.multiRegion);
-  const own = await makeKey(at, options);
+  const existing = await findKey(target);
+  if (existing) return adoptKey(target, existing, options.multiRegion);
+  const own = await makeKey(target, options);
   try {
-    await waitForKey(at, 'kms:EnableKeyRotation', () => enableRotation(at, own));
-    await waitForKey(at, 'kms:CreateAlias', () => createAlias(at, own));
+    await waitForKey(target, 'kms:EnableKeyRotation', () => enableRotation(target, own));
+    await waitForKey(target, 'kms:CreateAlias', () => createAlias(target, own));
   } catch (error) {
-    throw addLeftBehind(error, await discardKey(at, own));
+    throw addLeftBehind(error, await discardKey(target, own));
   }
-  const named = await waitForKey(at, 'kms:DescribeKey', () => findKey(at));
-  const made = { created: true, rotated: true, multiRegion: options.multiRegion };
-  if (named.KeyId === own) return made;
+  const named = await waitForKey(target, 'kms:DescribeKey', () => findKey(target));
+  const created = { created: true, rotated: true, multiRegion: options.multiRegion };
+  if (named.KeyId === own) return created;
   // Somebody else's setup was quicker.
-  const leftBehind = await discardKey(at, own);
+  const leftBehind = await discardKey(target, own);
   return {
-    ...(await adoptKey(at, named, options.multiRegion)),
+    ...(await adoptKey(target, named, options.multiRegion)),
     ...(leftBehind === undefined ? {} : { leftBehind }),
   };
 }
 
 /** The key behind the alias; undefined for none. */
-async function findKey(at: AliasPlace): Promise<KeyMetadata | undefined> {
-  const { alias, kms } = at;
-  return call(at, 'kms:DescribeKey', async () => {
+async function findKey(target: AliasTarget): Promise<KeyMetadata | undefined> {
+  const { alias, kms } = target;
+  return sendToKms(target, 'kms:DescribeKey', async () => {
     try {
       return (await kms.send(new DescribeKeyCommand({ KeyId: alias }))).KeyMetadata;
     } catch (error) {
-      if (nameOf(error) === 'NotFoundException') return undefined;
+      if (readErrorName(error) === 'NotFoundException') return undefined;
       throw error;
     }
   });
@@ -88,7 +88,7 @@ async function findKey(at: AliasPlace): Promise<KeyMetadata | undefined> {
 
 /** The id of a new key. A lost answer may leave a second one behind, without an alias: CreateKey knows no token. */
 async function makeKey(
-  at: AliasPlace,
+  target: AliasTarget,
   options: { readonly tags: Readonly<Record<string, string>>; readonly multiRegion: boolean },
 ): Promise<string> {
   const create = new CreateKeyCommand({
@@ -102,23 +102,25 @@ async function makeKey(
     })),
     ...(options.multiRegion ? { MultiRegion: true } : {}),
   });
-  const { KeyMetadata: made } = await call(at, 'kms:CreateKey', () => at.kms.send(create));
-  if (made?.KeyId === undefined) throw unreadable(whereOf(at));
+  const { KeyMetadata: made } = await sendToKms(target, 'kms:CreateKey', () =>
+    target.kms.send(create),
+  );
+  if (made?.KeyId === undefined) throw unreadableAnswer(describeWhere(target));
   return made.KeyId;
 }
 
 /** Checks an existing key, and turns its rotation on. */
 async function adoptKey(
-  at: AliasPlace,
+  target: AliasTarget,
   key: KeyMetadata,
   multiRegion: boolean,
 ): Promise<KeyOutcome> {
-  const subject = `the key ${at.alias} in ${at.region}`;
+  const subject = `the key ${target.alias} in ${target.region}`;
   const unusable = (why: string, hint: string): CredstashError =>
     new CredstashError('KEY_UNUSABLE', `${subject} cannot be used: ${why}`, { hint });
   const another = 'name another alias with -k, or give this one to another key';
   const { KeyId, KeySpec, KeyUsage, KeyState, KeyManager, Origin, MultiRegion = false } = key;
-  if (KeyId === undefined) throw unreadable(whereOf(at));
+  if (KeyId === undefined) throw unreadableAnswer(describeWhere(target));
   if (KeySpec !== 'SYMMETRIC_DEFAULT' || KeyUsage !== 'ENCRYPT_DECRYPT') {
     const is = `${safeWord(KeySpec)} for ${safeWord(KeyUsage)}`;
     throw unusable(`it is ${is}, and must be SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT`, another);
@@ -138,11 +140,11 @@ async function adoptKey(
     );
   }
   const status = new GetKeyRotationStatusCommand({ KeyId });
-  const rotates = await call(at, 'kms:GetKeyRotationStatus', async () => {
+  const rotates = await sendToKms(target, 'kms:GetKeyRotationStatus', async () => {
     try {
-      return (await at.kms.send(status)).KeyRotationEnabled === true;
+      return (await target.kms.send(status)).KeyRotationEnabled === true;
     } catch (error) {
-      if (nameOf(error) === 'UnsupportedOperationException') return undefined;
+      if (readErrorName(error) === 'UnsupportedOperationException') return undefined;
       throw error;
     }
   });
@@ -157,21 +159,21 @@ async function adoptKey(
       `run setup with --kms-region ${region}`,
     );
   }
-  await call(at, 'kms:EnableKeyRotation', () => enableRotation(at, KeyId));
+  await sendToKms(target, 'kms:EnableKeyRotation', () => enableRotation(target, KeyId));
   return { created: false, rotated: true, multiRegion: MultiRegion };
 }
 
-async function enableRotation({ kms }: AliasPlace, key: string): Promise<true> {
+async function enableRotation({ kms }: AliasTarget, key: string): Promise<true> {
   await kms.send(new EnableKeyRotationCommand({ KeyId: key }));
   return true;
 }
 
 /** Points the alias at the key. An existing alias is left: it may be this key's, if the answer of the request was lost. */
-async function createAlias({ kms, alias }: AliasPlace, key: string): Promise<true> {
+async function createAlias({ kms, alias }: AliasTarget, key: string): Promise<true> {
   try {
     await kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: key }));
   } catch (error) {
-    if (nameOf(error) !== 'AlreadyExistsException') throw error;
+    if (readErrorName(error) !== 'AlreadyExistsException') throw error;
   }
   return true;
 }
@@ -182,14 +184,14 @@ async function createAlias({ kms, alias }: AliasPlace, key: string): Promise<tru
  *
  * @returns the key if it stays
  */
-async function discardKey(at: AliasPlace, key: string): Promise<string | undefined> {
+async function discardKey(target: AliasTarget, key: string): Promise<string | undefined> {
   const schedule = new ScheduleKeyDeletionCommand({
     KeyId: key,
     PendingWindowInDays: DAYS_UNTIL_DELETION,
   });
   try {
-    if ((await findKey(at))?.KeyId === key) return key;
-    await call(at, 'kms:ScheduleKeyDeletion', () => at.kms.send(schedule));
+    if ((await findKey(target))?.KeyId === key) return key;
+    await sendToKms(target, 'kms:ScheduleKeyDeletion', () => target.kms.send(schedule));
     return undefined;
   } catch {
     return key;
@@ -208,7 +210,7 @@ function safeWord(text = 'unknown'): string {
   return /^[\w-]{1,100}$/.test(text) ? text : 'unknown';
 }
 
-function whereOf({ alias, region }: AliasPlace): {
+function describeWhere({ alias, region }: AliasTarget): {
   service: string;
   resource: string;
   region: string;
@@ -216,20 +218,20 @@ function whereOf({ alias, region }: AliasPlace): {
   return { service: 'KMS', resource: `the key ${alias}`, region };
 }
 
-function call<T>(at: AliasPlace, action: string, send: () => Promise<T>): Promise<T> {
-  return at.retry.send(
-    `KMS in ${at.region}`,
+function sendToKms<T>(target: AliasTarget, action: string, send: () => Promise<T>): Promise<T> {
+  return target.retry.send(
+    `KMS in ${target.region}`,
     send,
-    (error) => toSetupError(at, error, action),
-    at.signal,
+    (error) => toSetupError(target, error, action),
+    target.signal,
   );
 }
 
-function toSetupError(at: AliasPlace, error: unknown, action: string): CredstashError {
-  const general = translate(error, { ...whereOf(at), action });
-  if (nameOf(error) !== 'LimitExceededException') return general;
+function toSetupError(target: AliasTarget, error: unknown, action: string): CredstashError {
+  const general = translate(error, { ...describeWhere(target), action });
+  if (readErrorName(error) !== 'LimitExceededException') return general;
   // It is a quota: trying again does not help.
-  return new CredstashError('KEY_UNUSABLE', `the quota of KMS in ${at.region} is used up`, {
+  return new CredstashError('KEY_UNUSABLE', `the quota of KMS in ${target.region} is used up`, {
     hint: 'ask AWS for more keys or aliases, or use one that is there with -k',
     cause: general.cause,
   });
@@ -237,30 +239,30 @@ function toSetupError(at: AliasPlace, error: unknown, action: string): Credstash
 
 /** What `send` gives, once KMS knows what was made just now. */
 function waitForKey<T>(
-  at: AliasPlace,
+  target: AliasTarget,
   action: string,
   send: () => Promise<T | undefined>,
 ): Promise<T> {
   const attempt = (end: number): Promise<T | undefined> =>
-    call(at, action, async () => {
+    sendToKms(target, action, async () => {
       try {
         return await send();
       } catch (error) {
-        if (nameOf(error) === 'NotFoundException' && Date.now() < end) return undefined;
+        if (readErrorName(error) === 'NotFoundException' && Date.now() < end) return undefined;
         throw error;
       }
     });
   return pollUntil(attempt, {
-    resource: `the key ${at.alias}`,
+    resource: `the key ${target.alias}`,
     state: 'is not known to all of KMS yet',
     longestMs: LONGEST_WAIT_MS,
     timeout: () =>
       new CredstashError(
         'UNREACHABLE',
-        `KMS in ${at.region} does not know ${at.alias} after ${LONGEST_WAIT_MS / 1000} seconds`,
+        `KMS in ${target.region} does not know ${target.alias} after ${LONGEST_WAIT_MS / 1000} seconds`,
         { hint: 'run setup again' },
       ),
-    retry: at.retry,
-    signal: at.signal,
+    retry: target.retry,
+    signal: target.signal,
   });
 }

@@ -9,16 +9,16 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../../errors.ts';
 import type { SetupOptions } from '../../setup.ts';
-import { nameOf, translate, unreadable } from '../errors.ts';
+import { readErrorName, translate, unreadableAnswer } from '../errors.ts';
 import { pollUntil } from '../poll.ts';
 import type { ThrottleRetry } from '../throttle-retry.ts';
-import type { AliasPlace } from './key.ts';
+import type { AliasTarget } from './key.ts';
 
 /** DynamoDB makes a table in seconds. */
 const LONGEST_WAIT_MS = 300_000;
 
 /** A table, there or not. */
-export interface TablePlace {
+export interface TableTarget {
   readonly dynamodb: DynamoDBClient;
   /** A name or an ARN. */
   readonly table: string;
@@ -36,25 +36,29 @@ export interface TablePlace {
  * @returns whether the table was created
  */
 export async function setUp(
-  at: TablePlace,
-  alias: (() => Promise<AliasPlace>) | undefined,
+  target: TableTarget,
+  alias: (() => Promise<AliasTarget>) | undefined,
   options: SetupOptions,
 ): Promise<boolean> {
   const { tags = {}, multiRegion = false, deletionProtection = false } = options;
   const { done = () => Promise.resolve(), creating = () => Promise.resolve() } = options;
-  const { created, isProtected } = await createTable(at, { tags, deletionProtection, creating });
+  const { created, isProtected } = await createTable(target, {
+    tags,
+    deletionProtection,
+    creating,
+  });
   await done({ what: 'table', changed: created });
   if (alias) {
     const { createKey } = await import('./key.ts');
-    const of = await alias();
-    const { created: changed, ...key } = await createKey(of, { tags, multiRegion });
-    await done({ what: 'key', alias: of.alias, region: of.region, changed, ...key });
+    const keyTarget = await alias();
+    const { created: changed, ...key } = await createKey(keyTarget, { tags, multiRegion });
+    await done({ what: 'key', alias: keyTarget.alias, region: keyTarget.region, changed, ...key });
   }
   if (options.pointInTimeRecovery) {
-    await done({ what: 'pointInTimeRecovery', changed: await turnOnRecovery(at) });
+    await done({ what: 'pointInTimeRecovery', changed: await turnOnRecovery(target) });
   }
   if (deletionProtection) {
-    if (!isProtected) await protectTable(at);
+    if (!isProtected) await protectTable(target);
     await done({ what: 'deletionProtection', changed: created || !isProtected });
   }
   return created;
@@ -73,14 +77,14 @@ export async function setUp(
  *   it is not active after five minutes
  */
 export async function createTable(
-  at: TablePlace,
+  target: TableTarget,
   options: {
     readonly tags: Readonly<Record<string, string>>;
     readonly deletionProtection?: boolean;
     readonly creating: () => Promise<void>;
   },
 ): Promise<{ created: boolean; isProtected: boolean }> {
-  const { dynamodb, table, region } = at;
+  const { dynamodb, table, region } = target;
   if (table.startsWith('arn:')) {
     throw new CredstashError('USAGE', 'a table is created by its name, not by an ARN', {
       hint: `-t ${table.slice(table.lastIndexOf('/') + 1)} -r ${region}`,
@@ -106,22 +110,22 @@ export async function createTable(
   const describe = async (): Promise<TableDescription | undefined> => {
     try {
       const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table }));
-      if (Table?.TableStatus === undefined) throw unreadable(whereOf(at));
+      if (Table?.TableStatus === undefined) throw unreadableAnswer(describeWhere(target));
       return Table;
     } catch (error) {
       // Not everywhere yet.
-      if (nameOf(error) === 'ResourceNotFoundException') return undefined;
+      if (readErrorName(error) === 'ResourceNotFoundException') return undefined;
       throw error;
     }
   };
-  const created = await call(at, 'dynamodb:CreateTable', async () => {
+  const created = await sendToDynamo(target, 'dynamodb:CreateTable', async () => {
     try {
       await dynamodb.send(create);
       return true;
     } catch (error) {
-      if (nameOf(error) === 'ResourceInUseException') return false;
+      if (readErrorName(error) === 'ResourceInUseException') return false;
       // A caller that may not create tables may still see that the table exists, such as an application that runs setup at each start.
-      const { code } = translate(error, whereOf(at));
+      const { code } = translate(error, describeWhere(target));
       if (code === 'ACCESS_DENIED' && (await describe().catch(() => undefined))) return false;
       throw error;
     }
@@ -129,20 +133,25 @@ export async function createTable(
   if (created) await options.creating();
   // An existing table may not be active yet, if somebody else's setup runs at the same time. Not the SDK's waiter,
   // which goes on after a denial as well, until its time is over.
-  const described = await waitFor(at, 'is not active', 'dynamodb:DescribeTable', async () => {
-    const found = await describe();
-    return found?.TableStatus === 'ACTIVE' ? found : undefined;
-  });
-  checkKeys(at, described);
+  const described = await waitUntilDone(
+    target,
+    'is not active',
+    'dynamodb:DescribeTable',
+    async () => {
+      const found = await describe();
+      return found?.TableStatus === 'ACTIVE' ? found : undefined;
+    },
+  );
+  checkKeys(target, described);
   return { created, isProtected: described.DeletionProtectionEnabled === true };
 }
 
 /** Turns on point-in-time recovery. @returns whether this call did */
-export async function turnOnRecovery(at: TablePlace): Promise<boolean> {
-  const { dynamodb, table } = at;
+export async function turnOnRecovery(target: TableTarget): Promise<boolean> {
+  const { dynamodb, table } = target;
   const describe = new DescribeContinuousBackupsCommand({ TableName: table });
-  const { ContinuousBackupsDescription: now } = await call(
-    at,
+  const { ContinuousBackupsDescription: now } = await sendToDynamo(
+    target,
     'dynamodb:DescribeContinuousBackups',
     () => dynamodb.send(describe),
   );
@@ -151,48 +160,54 @@ export async function turnOnRecovery(at: TablePlace): Promise<boolean> {
     TableName: table,
     PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
   });
-  return waitFor(at, 'takes no backups', 'dynamodb:UpdateContinuousBackups', async () => {
+  return waitUntilDone(target, 'takes no backups', 'dynamodb:UpdateContinuousBackups', async () => {
     try {
       await dynamodb.send(update);
       return true;
     } catch (error) {
       // A new table gets its backups a while after it is active.
-      if (nameOf(error) === 'ContinuousBackupsUnavailableException') return undefined;
+      if (readErrorName(error) === 'ContinuousBackupsUnavailableException') return undefined;
       throw error;
     }
   });
 }
 
 /** Protects the table from deletion. */
-export async function protectTable(at: TablePlace): Promise<void> {
-  const update = new UpdateTableCommand({ TableName: at.table, DeletionProtectionEnabled: true });
-  await waitFor(at, 'is busy', 'dynamodb:UpdateTable', async () => {
+export async function protectTable(target: TableTarget): Promise<void> {
+  const update = new UpdateTableCommand({
+    TableName: target.table,
+    DeletionProtectionEnabled: true,
+  });
+  await waitUntilDone(target, 'is busy', 'dynamodb:UpdateTable', async () => {
     try {
-      await at.dynamodb.send(update);
+      await target.dynamodb.send(update);
       return true;
     } catch (error) {
       // Something else of it is being changed.
-      if (nameOf(error) === 'ResourceInUseException') return undefined;
+      if (readErrorName(error) === 'ResourceInUseException') return undefined;
       throw error;
     }
   });
 }
 
 /** @throws CredstashError USAGE when the table has other keys than those of credstash */
-function checkKeys(at: TablePlace, { KeySchema, AttributeDefinitions }: TableDescription): void {
+function checkKeys(
+  target: TableTarget,
+  { KeySchema, AttributeDefinitions }: TableDescription,
+): void {
   const types = new Map(
     AttributeDefinitions?.map(({ AttributeName, AttributeType }) => [AttributeName, AttributeType]),
   );
-  const keyOf = (wanted: string): string | undefined => {
+  const describeKey = (wanted: string): string | undefined => {
     const name = KeySchema?.find(({ KeyType }) => KeyType === wanted)?.AttributeName;
     return name === undefined ? undefined : `${safeName(name)} (${safeName(types.get(name))})`;
   };
-  const [partition, sort] = [keyOf('HASH'), keyOf('RANGE')];
-  if (partition === undefined) throw unreadable(whereOf(at));
+  const [partition, sort] = [describeKey('HASH'), describeKey('RANGE')];
+  if (partition === undefined) throw unreadableAnswer(describeWhere(target));
   if (partition === 'name (S)' && sort === 'version (S)') return;
   throw new CredstashError(
     'USAGE',
-    `${resourceOf(at)} in ${at.region} is none of credstash: its partition key is ${partition} and its sort key ${sort ?? 'missing'}, where name (S) and version (S) are needed`,
+    `${describeResource(target)} in ${target.region} is none of credstash: its partition key is ${partition} and its sort key ${sort ?? 'missing'}, where name (S) and version (S) are needed`,
     { hint: 'keys of a table cannot be changed: name another one with -t' },
   );
 }
@@ -202,20 +217,20 @@ function safeName(name = '?'): string {
   return /^[\w.-]{1,100}$/.test(name) ? name : '…';
 }
 
-function resourceOf({ table }: TablePlace): string {
+function describeResource({ table }: TableTarget): string {
   return `the table ${table}`;
 }
 
-function whereOf(at: TablePlace): { service: string; resource: string; region: string } {
-  return { service: 'DynamoDB', resource: resourceOf(at), region: at.region };
+function describeWhere(target: TableTarget): { service: string; resource: string; region: string } {
+  return { service: 'DynamoDB', resource: describeResource(target), region: target.region };
 }
 
-function call<T>(at: TablePlace, action: string, send: () => Promise<T>): Promise<T> {
-  return at.retry.send(
-    resourceOf(at),
+function sendToDynamo<T>(target: TableTarget, action: string, send: () => Promise<T>): Promise<T> {
+  return target.retry.send(
+    describeResource(target),
     send,
-    (error) => translate(error, { ...whereOf(at), action }),
-    at.signal,
+    (error) => translate(error, { ...describeWhere(target), action }),
+    target.signal,
   );
 }
 
@@ -225,23 +240,23 @@ function call<T>(at: TablePlace, action: string, send: () => Promise<T>): Promis
  * @param failing why it gives nothing yet: `is busy`
  * @throws CredstashError UNREACHABLE after five minutes
  */
-function waitFor<T>(
-  at: TablePlace,
+function waitUntilDone<T>(
+  target: TableTarget,
   failing: string,
   action: string,
   send: () => Promise<T | undefined>,
 ): Promise<T> {
-  return pollUntil(() => call(at, action, send), {
-    resource: resourceOf(at),
+  return pollUntil(() => sendToDynamo(target, action, send), {
+    resource: describeResource(target),
     state: failing,
     longestMs: LONGEST_WAIT_MS,
     timeout: () =>
       new CredstashError(
         'UNREACHABLE',
-        `${resourceOf(at)} in ${at.region} ${failing} after ${LONGEST_WAIT_MS / 60_000} minutes`,
+        `${describeResource(target)} in ${target.region} ${failing} after ${LONGEST_WAIT_MS / 60_000} minutes`,
         { hint: 'that may still end: run setup again' },
       ),
-    retry: at.retry,
-    signal: at.signal,
+    retry: target.retry,
+    signal: target.signal,
   });
 }
