@@ -9,11 +9,12 @@ export default defineConfig({
       ...(process.env.CREDSTASH_TEST_COMMAND === undefined ? ['test/standalone/**'] : []),
     ],
     globalSetup: ['test/support/dynamo-pool.ts'],
-    // The limits only end what hangs: they are far above what any test takes on a slow and busy machine.
     // Most tests wait for processes that they start, and some for time to pass: three files at a time fill two processors.
     maxWorkers: 3,
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
+    // A hang ends here. What works never does, however busy the machine: no test is about how long it takes.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
     env: {
       // The machine's instance metadata is no credential of a test, and the SDK's notices are not ours.
       AWS_EC2_METADATA_DISABLED: 'true',

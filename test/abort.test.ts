@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Credstash } from '../src/credstash.ts';
+import { eventually } from './support/eventually.ts';
 import { createTable, type Dynamo, startDynalite } from './support/dynamo.ts';
 import { type KmsServer, startKmsServer } from './support/kms-server.ts';
 import { type Recorder, startRecorder } from './support/recorder.ts';
@@ -141,7 +142,7 @@ it('setup ends before it begins, and in the wait for its table', async () => {
     );
   const controller = new AbortController();
   const ended = aws.setup({ signal: controller.signal }).catch((error: unknown) => error);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(proxy.requests.map(({ action }) => action)).toContain('DynamoDB.DescribeTable');
   });
   controller.abort(reason);
@@ -157,10 +158,14 @@ describe('AWS that does not answer', () => {
       () => 'resolved',
       (error: unknown) => error,
     );
-    await vi.waitFor(() => {
-      expect(proxy.requests.length).toBeGreaterThan(0);
-    });
-    const asked = proxy.requests.length;
+    // Until all have come that it sends at once.
+    let asked = 0;
+    await eventually(() => {
+      const before = asked;
+      asked = proxy.requests.length;
+      expect(asked).toBeGreaterThan(0);
+      expect(asked).toBe(before);
+    }, 100);
     controller.abort(reason);
     expect(await ended).toBe(reason);
     // Nothing is asked again.
@@ -179,7 +184,7 @@ describe('AWS that does not answer', () => {
         return Promise.resolve({ status: 200, body: '', delivery: 'never' });
       };
       const ended = METHODS[method]?.(aws, controller.signal).catch((error: unknown) => error);
-      await vi.waitFor(() => {
+      await eventually(() => {
         expect(hangs).toBe(true);
       });
       controller.abort(reason);

@@ -14,7 +14,7 @@ export function size(short: number, long: number): number {
 }
 
 /** For the `timeout` of a campaign's test: the long form ends when it ends. */
-export const timeout = isLong ? 0 : 240_000;
+export const timeout = isLong ? 0 : 300_000;
 
 /** Counts of what happened, by what it was called. */
 export class Tally {

@@ -9,7 +9,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
 import type { Item } from '../../src/model/item.ts';
 import { bindName, type Context } from '../../src/model/context.ts';
@@ -929,12 +930,9 @@ describe('AWS', () => {
       kms.requests.length = 0;
       const told = ['--log-level', 'debug'];
       const terminal = pty([...told, ...args], { env: { ...env, HOME, TMPDIR }, cwd });
-      await vi.waitFor(
-        () => {
-          expect(kms.requests).not.toEqual([]);
-        },
-        { timeout: 120_000 },
-      );
+      await eventually(() => {
+        expect(kms.requests).not.toEqual([]);
+      });
       terminal.send('\x03');
       const ended = await terminal.done;
       // By the signal, as a shell reports it.

@@ -212,7 +212,7 @@ describe.each(shells)('%s', { retry: 2 }, (shell) => {
     const output = await end(on);
     expect(output).not.toMatch(/error:/);
     expect(existsSync(pwned)).toBe(false);
-  }, 180_000);
+  });
 
   test('names that drive a terminal, and those that look like options, are left out', async () => {
     const on = await session(shell);

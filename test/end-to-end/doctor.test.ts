@@ -308,7 +308,6 @@ describe('AWS', () => {
     const ended = asText(
       await run(['doctor', '-t', table, ...args], {
         env: { ...awsEnv(recorder.url, recorder.url), AWS_ENDPOINT_URL_STS: sts.url, ...env },
-        timeoutMs: 60_000,
       }),
     );
     const printed = ended.stdout + ended.stderr;

@@ -42,7 +42,6 @@ beforeAll(async () => {
   // It takes most of a minute, in which the other tests run.
   waiting = run(['-t', table, '--quiet', 'put', 'waits', 'x'], {
     env: awsEnv(running.dynamo, hanging.url),
-    timeoutMs: 60_000,
   }).then(asText);
   recorder = await startRecorder({ DynamoDB: running.dynamo, KMS: kms.url });
   expect(await place.cs(['put', 'db', 'secret'])).toEqual(stored('db'));

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { Credstash } from '../../src/index.ts';
 import { type Aws, startAws } from '../support/aws.ts';
 import { dynamoLocalMissing, startDynamoLocal } from '../support/dynamo.ts';
@@ -88,14 +89,11 @@ describeUnless(dynamoLocalMissing(), 'the examples', () => {
     return {
       ended,
       says: (pattern) =>
-        vi.waitFor(
-          () => {
-            const match = pattern.exec(stdout);
-            if (match) return match;
-            throw new Error(`it says ${stdout}${stderr}`);
-          },
-          { timeout: 120_000 },
-        ),
+        eventually(() => {
+          const match = pattern.exec(stdout);
+          if (match) return match;
+          throw new Error(`it says ${stdout}${stderr}`);
+        }),
       kill: (signal) => child.kill(signal),
     };
   }

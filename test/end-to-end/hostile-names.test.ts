@@ -135,7 +135,7 @@ describe('on a terminal', () => {
     }
   }
 
-  test('listings, and errors about many', { timeout: 240_000 }, async () => {
+  test('listings, and errors about many', async () => {
     await expectAllTame([
       ['list'],
       ['list', '-l'],
@@ -163,7 +163,7 @@ describe('on a terminal', () => {
     ]);
   });
 
-  test('each name, in the commands about one secret', { timeout: 240_000 }, async () => {
+  test('each name, in the commands about one secret', async () => {
     // One that each character and command is in, and some that are planted.
     const all = names
       .map((name) => name.slice(0, 20))

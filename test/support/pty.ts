@@ -16,7 +16,7 @@ export interface Pty {
   readonly send: (text: string) => void;
   /**
    * Waits until the text or pattern appears after what earlier calls waited for, and returns all
-   * that stood before its end; rejects with all that appeared after 20 s or when the command ends.
+   * that stood before its end; rejects with all that appeared after 2 min or when the command ends.
    */
   readonly waitFor: (expected: string | RegExp) => Promise<string>;
   /** All that appeared on the terminal: what was typed too, where it was echoed. */
@@ -27,7 +27,7 @@ export interface Pty {
   readonly kill: () => void;
 }
 
-const limitMs = 60_000;
+const limitMs = 120_000;
 
 /** Quotes one word for a POSIX shell. */
 function quote(word: string): string {

@@ -24,7 +24,7 @@ export const silence = Symbol('silence');
 export interface RunOptions extends Program {
   /** What stands on stdin; /dev/null unless given. */
   readonly input?: string | Uint8Array | typeof silence;
-  /** When the process is killed and the run rejects (default 30 s). */
+  /** When the process is killed and the run rejects (default 2 min). */
   readonly timeoutMs?: number;
   /** When it resolves the process is killed (SIGKILL), if it has not ended. */
   readonly kill?: Promise<unknown>;

@@ -198,7 +198,7 @@ describe('a failure of credentials says what failed, of which profile, and quote
         const uri = `http://127.0.0.1:${port}/role`;
         const env = { AWS_REGION: 'eu-west-1', AWS_CONTAINER_CREDENTIALS_FULL_URI: uri };
         // As a process, which nothing that is open may keep alive.
-        const { status, stderr } = await run(['--quiet', 'get', 'db'], { env, timeoutMs: 30_000 });
+        const { status, stderr } = await run(['--quiet', 'get', 'db'], { env });
         expect(status).toBe(6);
         return stderr;
       }),
