@@ -25,3 +25,5 @@ writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
 for (const file of readdirSync('dist/lib', { recursive: true, encoding: 'utf8' })) {
   if (file.endsWith('.d.ts')) cpSync(join('dist/lib', file), join('dist/cjs', file));
 }
+// Here `require` gives the class itself, which the types of an ES module cannot say.
+cpSync('src/nodecredstash/commonjs.d.cts', 'dist/cjs/nodecredstash/index.d.ts');

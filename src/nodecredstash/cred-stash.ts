@@ -1,0 +1,326 @@
+import { DEFAULT_KEY, DEFAULT_TABLE } from '../model/defaults.ts';
+import type { Context } from '../model/context.ts';
+import { Credstash } from '../credstash.ts';
+import type { EntryHeader } from '../model/entry.ts';
+import { CredstashError, hasCode, combineFailures } from '../errors.ts';
+import type {
+  CredStashOptions,
+  WhereOptions,
+  NameOptions,
+  SecretOptions,
+  PutSecretOptions,
+  GetAllVersionsOptions,
+  GetAllSecretsOptions,
+  ListSecretsOptions,
+  DeleteSecretOptions,
+  Done,
+  Callback,
+  Method,
+  BareMethod,
+} from './options.ts';
+import { type SdkOptions, sdk3Options } from './sdk2-options.ts';
+import { compareUtf8, decodeUtf8 } from '../util/utf8.ts';
+import { nextVersion } from '../model/version.ts';
+
+/*
+ * The class of the npm package nodecredstash, of its releases 2 and 3, over Credstash (docs/how-to/migrate-from-nodecredstash.md). Over 250
+ * lines: it has every method of both releases, with the documentation of the public API.
+ */
+
+/** As many characters as a version that is a number is padded to. */
+const PAD_LENGTH = 19;
+
+/**
+ * Secrets on AWS as nodecredstash has them: texts, with one object of options for each call, and a callback or a promise.
+ * Nothing is loaded or asked for before the first call. The methods can be taken off their object.
+ */
+export class CredStash {
+  // For `const { CredStash } = require(…)` and `require(…).default`: what CommonJS gets is the class itself.
+  static readonly CredStash = CredStash;
+  static readonly default = CredStash;
+
+  readonly #options: CredStashOptions;
+  readonly #where: { readonly table: string; readonly key: string };
+  readonly #open = new Map<string, Credstash>();
+
+  constructor(options: CredStashOptions = {}) {
+    this.#options = { ...options };
+    this.#where = { table: options.table || DEFAULT_TABLE, key: options.kmsKey || DEFAULT_KEY };
+  }
+
+  /** Stores a secret as a version that is not there yet. @throws CredstashError USAGE, TOO_LARGE, VERSION_EXISTS */
+  readonly putSecret: Method<PutSecretOptions, Done> = method(async (options) => {
+    const { context, digest } = options;
+    const name = nameOf(options);
+    const value = bytesOf(options.secret);
+    const version = versionOf(options.version ?? 1);
+    await this.#credstash(options).put(name, value, {
+      version,
+      exactVersion: true,
+      context: contextOf(context),
+      digest: digest?.toUpperCase(),
+      cipher: this.#cipher(),
+      hmacAsText: true,
+    });
+    return {};
+  });
+
+  /**
+   * The text of a secret: of its newest version, or of the one asked for.
+   *
+   * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND, INTEGRITY, WRONG_CONTEXT; USAGE for a secret that is no text
+   */
+  readonly getSecret: Method<SecretOptions, string> = method(async (options) => {
+    const name = nameOf(options);
+    const value = await this.#credstash(options).get(name, {
+      version: versionOf(options.version),
+      exactVersion: true,
+      context: contextOf(options.context),
+    });
+    return textIn(name, value);
+  });
+
+  /**
+   * The texts of all secrets, or of those asked for, by name: the newest version of each, or those that have the version asked
+   * for.
+   *
+   * @throws CredstashError with `failures`, one for each that does not open, unless `skipUndecryptable` is set
+   */
+  readonly getAllSecrets: BareMethod<GetAllSecretsOptions, Record<string, string>> = method(
+    async (options) => {
+      const { startsWith, skipUndecryptable = false } = options;
+      const prefix = startsWith || '';
+      const { secrets, leftOut } = await this.#credstash(options).getAll({
+        glob: `${prefix}*`,
+        version: versionOf(options.version || undefined),
+        exactVersion: true,
+        context: contextOf(options.context),
+        skipUndecryptable: true,
+      });
+      // A `*` in it stands for itself here.
+      const isWanted = ({ name }: { name: string }): boolean => name.startsWith(prefix);
+      // One that lacks the version is not asked for.
+      const failures = leftOut.filter(
+        (each) => isWanted(each) && !hasCode(each.error, 'VERSION_NOT_FOUND'),
+      );
+      const texts: [name: string, text: string][] = [];
+      for (const { name, value } of secrets.filter(isWanted)) {
+        try {
+          texts.push([name, textIn(name, value)]);
+        } catch (error) {
+          if (!(error instanceof CredstashError)) throw error;
+          failures.push({ name, error });
+        }
+      }
+      if (failures.length > 0 && !skipUndecryptable) {
+        throw combineFailures(
+          `${failures.length} of ${failures.length + texts.length} secrets cannot be opened, so none is given`,
+          failures,
+          'give the encryption context that they share, or leave out what does not open with skipUndecryptable',
+        );
+      }
+      return Object.fromEntries(texts.sort(([a], [b]) => (a < b ? -1 : 1)));
+    },
+  );
+
+  /** Every version of a secret with its text, the newest first; none where there is no such secret. */
+  readonly getAllVersions: Method<GetAllVersionsOptions, { version: string; secret: string }[]> =
+    method(async (options) => {
+      const { limit } = options;
+      const name = nameOf(options);
+      const context = contextOf(options.context);
+      if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
+        throw new CredstashError('USAGE', 'the limit is not a whole number above 0');
+      }
+      const credstash = this.#credstash(options);
+      const headers = (await versionsOf(credstash, name)).slice(0, limit);
+      const got = await credstash.getMany(
+        headers.map(({ version }) => ({
+          name,
+          version,
+          exactVersion: true,
+          context,
+          place: `version ${version} of ${name}`,
+        })),
+      );
+      return got.map(({ version, value }) => ({ version, secret: textIn(name, value) }));
+    });
+
+  /** Name and version of every entry, by name, the newest first. */
+  readonly listSecrets: BareMethod<ListSecretsOptions, { name: string; version: string }[]> =
+    method(async (options) => {
+      const headers = await this.#credstash(options).list();
+      return headers
+        .map(({ name, version }) => ({ name, version }))
+        .sort((a, b) => a.name.localeCompare(b.name) || compareUtf8(b.version, a.version));
+    });
+
+  /** The newest version of a secret; the number 0 where there is none. */
+  readonly getHighestVersion: Method<NameOptions, string | 0> = method(async (options) => {
+    const [newest] = await versionsOf(this.#credstash(options), nameOf(options));
+    return newest?.version ?? 0;
+  });
+
+  /** The version after the newest, padded. @throws CredstashError VERSION_NOT_NUMERIC */
+  readonly incrementVersion: Method<NameOptions, string> = method(async (options) => {
+    const name = nameOf(options);
+    const [newest] = await versionsOf(this.#credstash(options), name);
+    return newest ? nextVersion(name, newest.version) : padded(1);
+  });
+
+  /** Deletes one version; one that is not there is fine. */
+  readonly deleteSecret: Method<DeleteSecretOptions, Done> = method(async (options) => {
+    const name = nameOf(options);
+    const version = versionOf(options.version);
+    if (!version) throw required('version');
+    await deleted(this.#credstash(options), name, version);
+    return {};
+  });
+
+  /** Deletes every version of a secret, the oldest first. */
+  readonly deleteSecrets: Method<NameOptions, Done[]> = method(async (options) =>
+    deleted(this.#credstash(options), nameOf(options)),
+  );
+
+  /** Creates the table, unless it is there, and waits until it can be used. */
+  readonly createDdbTable: BareMethod<WhereOptions, undefined> = method(async (options) => {
+    await this.#credstash(options).setup();
+    return undefined;
+  });
+
+  /** `paddedInt(7)`, or with the length before it `paddedInt(19, 7)`: the number with zeros before it. */
+  readonly paddedInt = (...args: [i: number] | [length: number, i: number]): string =>
+    args.length === 1 ? padded(args[0]) : padInt(...args);
+
+  /** What the instance was made with, and what that says to each service. Credentials are in it where they were given. */
+  readonly getConfiguration = (): {
+    config: CredStashOptions;
+    dynamoConfig: { table: string; opts: SdkOptions };
+    kmsConfig: { kmsKey: string; opts: SdkOptions };
+  } => {
+    const { awsOpts, dynamoOpts, kmsOpts } = this.#options;
+    return {
+      config: { ...this.#options },
+      dynamoConfig: { table: this.#where.table, opts: { ...awsOpts, ...dynamoOpts } },
+      kmsConfig: { kmsKey: this.#where.key, opts: { ...awsOpts, ...kmsOpts } },
+    };
+  };
+
+  /** Closes connections. The next call would open them again. */
+  readonly close = async (): Promise<void> => {
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(open.map((each) => each.close()));
+  };
+
+  /** The format of new secrets. */
+  #cipher(): string {
+    const { cipher, formats } = this.#options;
+    return cipher ?? (formats?.includes('AES-256-CTR') === false ? 'AES-256-GCM' : 'AES-256-CTR');
+  }
+
+  /** The one for a table and a key, which is kept. */
+  #credstash({ tableName, kmsKey }: WhereOptions): Credstash {
+    const table = tableName ?? this.#where.table;
+    const key = kmsKey ?? this.#where.key;
+    const id = JSON.stringify([table, key]);
+    let credstash = this.#open.get(id);
+    if (!credstash) {
+      const { dynamoConfig, kmsConfig } = this.getConfiguration();
+      const dynamodb = sdk3Options(dynamoConfig.opts);
+      const kms = sdk3Options(kmsConfig.opts);
+      const profile = dynamodb.profile ?? kms.profile;
+      const { trustedKeys, formats } = this.#options;
+      const clientOptions = { dynamodb, kms };
+      credstash = new Credstash({ table, key, profile, clientOptions, trustedKeys, formats });
+      this.#open.set(id, credstash);
+    }
+    return credstash;
+  }
+}
+
+/** `run` with a callback behind its options, where the caller gives one. What the callback throws is its promise's. */
+function method<O, T>(run: (options: O) => Promise<T>): BareMethod<O, T> {
+  return async (...args: unknown[]): Promise<never> => {
+    const callback = typeof args.at(-1) === 'function' ? (args.pop() as Callback<T>) : undefined;
+    // Callers without types may give anything.
+    const options = Object(args[0] ?? {}) as O;
+    if (!callback) return (await run(options)) as never;
+    let result: T;
+    try {
+      result = await run(options);
+    } catch (error) {
+      return (callback as (error: unknown) => unknown)(error) as never;
+    }
+    return callback(undefined, result) as never;
+  };
+}
+
+function required(what: string): CredstashError {
+  return new CredstashError('USAGE', `${what} is a required parameter`);
+}
+
+function nameOf({ name }: { readonly name?: unknown }): string {
+  if (!name) throw required('name');
+  if (typeof name !== 'string') throw new CredstashError('USAGE', 'the name is not a text');
+  return name;
+}
+
+/** The bytes to store of a secret. A number, of callers without types, is its text. */
+function bytesOf(secret: unknown): Uint8Array {
+  if (!secret) throw required('secret');
+  if (secret instanceof Uint8Array) return secret;
+  const text = typeof secret === 'number' || typeof secret === 'bigint' ? String(secret) : secret;
+  if (typeof text === 'string' && text.isWellFormed()) return Buffer.from(text);
+  throw new CredstashError('USAGE', 'the secret is neither valid Unicode text nor bytes');
+}
+
+/** The very text of a secret's bytes. */
+function textIn(name: string, value: Uint8Array): string {
+  const text = decodeUtf8(value);
+  if (text !== undefined) return text;
+  throw new CredstashError('USAGE', `the secret ${name} is no UTF-8 text`, {
+    hint: 'get its bytes with Credstash of credstash-cli',
+  });
+}
+
+function versionOf(version: string | number | null | undefined): string | undefined {
+  if (version === undefined || version === null) return undefined;
+  return typeof version === 'number' ? padded(version) : version;
+}
+
+function padded(version: number): string {
+  return padInt(PAD_LENGTH, version);
+}
+
+function padInt(length: number, i: number): string {
+  return String(i).padStart(length, '0');
+}
+
+/** The user's pairs; null, of callers without types, is none. */
+function contextOf(context: Context | null | undefined): Context | undefined {
+  const values: unknown[] = Object.values(context ?? {});
+  if (values.every((value) => typeof value === 'string')) return context ?? undefined;
+  throw new CredstashError('USAGE', 'a value of the encryption context is not a text');
+}
+
+/** The headers of a secret, the newest first; none where it is not there. */
+async function versionsOf(credstash: Credstash, name: string): Promise<EntryHeader[]> {
+  try {
+    return await credstash.history(name);
+  } catch (error) {
+    if (hasCode(error, 'SECRET_NOT_FOUND')) return [];
+    throw error;
+  }
+}
+
+/** Deletes a version, or all. What is not there is gone. */
+async function deleted(credstash: Credstash, name: string, version?: string): Promise<Done[]> {
+  const done: Done[] = [];
+  try {
+    for await (const _ of credstash.delete(name, { version, exactVersion: true })) done.push({});
+  } catch (error) {
+    if (!hasCode(error, 'SECRET_NOT_FOUND', 'VERSION_NOT_FOUND')) throw error;
+  }
+  return done;
+}
