@@ -609,9 +609,9 @@ grep -h -e SigIgn -e SigBlk /proc/self/status`;
     }
   });
 
-  test('has the open descriptors that the README says', async () => {
+  test('has the open descriptors that the documents say', async () => {
     const from3To = (to: number): number[] => Array.from({ length: to - 2 }, (_, i) => i + 3);
-    // The README's rule of Node.js, tried where it begins and ends.
+    // The documented rule of Node.js, tried where it begins and ends.
     for (const [open, onNode] of [
       [[3], []],
       [[3, 15], []],

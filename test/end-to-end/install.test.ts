@@ -115,9 +115,9 @@ console.log(await credstash.getText('a'));`,
 test('every command of the documents is tried', () => {
   expect([...lines.keys()].sort()).toEqual(Object.keys(TRIED).sort());
   const readme = textOf('README.md');
-  expect(readme).toContain('    npm ci && npm run build && npm link\n');
+  expect(readme).toContain('```sh\nnpm ci && npm run build && npm link\n```');
   expect(readme).toContain(
-    `    npm ci && npm run build && npm pack\n    npm install -g ./${tarball}\n`,
+    `\`\`\`sh\nnpm ci && npm run build && npm pack\nnpm install -g ./${tarball}\n\`\`\``,
   );
 });
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Block, blocksOf } from '../support/documents.ts';
 import { dynamoLocalMissing, startDynalite, startDynamoLocal } from '../support/dynamo.ts';
 import { startKmsServer } from '../support/kms-server.ts';
@@ -56,11 +56,6 @@ export function testPages(
   kind: string,
   pages: Readonly<Record<string, PageOptions | undefined>>,
 ): void {
-  const folder = temporaryFolder();
-  afterAll(() => {
-    folder.remove();
-  });
-
   test(`every page of ${kind} is run`, () => {
     const found = readdirSync(join(import.meta.dirname, '../../docs', kind));
     expect(Object.keys(pages).sort()).toEqual(found.sort());
@@ -68,19 +63,25 @@ export function testPages(
 
   for (const [name, options] of Object.entries(pages)) {
     if (options === undefined) continue;
-    const needed = options.aws === 'DynamoDB Local' ? dynamoLocalMissing() : undefined;
-    describeUnless(needed, `docs/${kind}/${name}`, () => {
-      test('works when it is followed', async () => {
-        const aws = options.aws === undefined ? undefined : await startAws(options.aws);
-        try {
-          const surroundings = { folder: folder.path, env: aws?.env ?? {} };
-          await runPage(`docs/${kind}/${name}`, options, surroundings);
-        } finally {
-          await aws?.close();
-        }
-      });
-    });
+    testPage(`docs/${kind}/${name}`, options);
   }
+}
+
+/** Tests one page, by its path from the project's root. */
+export function testPage(document: string, options: PageOptions): void {
+  const needed = options.aws === 'DynamoDB Local' ? dynamoLocalMissing() : undefined;
+  describeUnless(needed, document, () => {
+    test('works when it is followed', async () => {
+      const folder = temporaryFolder();
+      const aws = options.aws === undefined ? undefined : await startAws(options.aws);
+      try {
+        await runPage(document, options, { folder: folder.path, env: aws?.env ?? {} });
+      } finally {
+        folder.remove();
+        await aws?.close();
+      }
+    });
+  });
 }
 
 /** An account of AWS with nothing in it, and credentials for it. */
