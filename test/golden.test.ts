@@ -7,11 +7,11 @@ import { openMemory } from '../src/backend/memory/index.ts';
 import { Credstash } from '../src/credstash.ts';
 import type { Secret } from '../src/model/entry.ts';
 import { parseItem } from '../src/model/item.ts';
-import { csv } from '../src/format/csv.ts';
-import { dotenv } from '../src/format/dotenv.ts';
-import { json } from '../src/format/json.ts';
+import { formatCsv } from '../src/format/csv.ts';
+import { formatDotenv } from '../src/format/dotenv.ts';
+import { formatJson } from '../src/format/json.ts';
 import { formatList } from '../src/format/list.ts';
-import { yaml } from '../src/format/yaml.ts';
+import { formatYaml } from '../src/format/yaml.ts';
 import { fromJson, originals } from './seal/vectors.ts';
 
 /*
@@ -51,17 +51,17 @@ describe('getall', () => {
   });
 
   it('-f json is the same bytes', () => {
-    expect(printed(json(secrets))).toBe(golden('getall.json'));
+    expect(printed(formatJson(secrets))).toBe(golden('getall.json'));
   });
 
   it('-f csv is the same bytes', () => {
-    expect(printed(csv(secrets))).toBe(golden('getall.csv'));
+    expect(printed(formatCsv(secrets))).toBe(golden('getall.csv'));
   });
 
   it('-f yaml is the same lines, and the same values where PyYAML writes several lines', () => {
     // PyYAML breaks a long value after 80 columns; ours stands on one line, which is easier to cut out and to diff.
     const rows = (text: string): string[] => text.split(/^(?=\S)/m);
-    const ours = rows(printed(yaml(secrets)));
+    const ours = rows(printed(formatYaml(secrets)));
     const theirs = rows(golden('getall.yaml'));
     expect(ours).toHaveLength(secrets.length);
     expect(theirs).toHaveLength(secrets.length);
@@ -81,7 +81,7 @@ describe('getall', () => {
     const simple = secrets.filter(
       ({ name, value }) => /^\w+$/.test(name) && !/['\r\n]/.test(Buffer.from(value).toString()),
     );
-    expect(printed(dotenv(simple))).toBe(golden('getall.dotenv'));
+    expect(printed(formatDotenv(simple))).toBe(golden('getall.dotenv'));
   });
 });
 

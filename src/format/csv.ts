@@ -1,6 +1,6 @@
 import type { Secret } from '../model/entry.ts';
 import { type FormatOptions, toTextPairs } from './pairs.ts';
-import { visible } from './visible.ts';
+import { escapeUnseen } from './visible.ts';
 
 /**
  * A line of name and value for each secret, quoted where it must be (RFC 4180, section 2). Lines end in LF, as
@@ -9,9 +9,9 @@ import { visible } from './visible.ts';
  * @param options.onTerminal whether a person reads it: what a name could do to the terminal is then an escape
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
-export function csv(secrets: readonly Secret[], { onTerminal }: FormatOptions = {}): string {
+export function formatCsv(secrets: readonly Secret[], { onTerminal }: FormatOptions = {}): string {
   return toTextPairs('csv', secrets)
-    .map(([name, value]) => [onTerminal ? visible(name) : name, value].map(quoteField))
+    .map(([name, value]) => [onTerminal ? escapeUnseen(name) : name, value].map(quoteField))
     .map((fields) => `${fields.join(',')}\n`)
     .join('');
 }

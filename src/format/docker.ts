@@ -2,13 +2,13 @@ import type { Secret } from '../model/entry.ts';
 import { byteLength } from '../util/utf8.ts';
 import { refuseReserved } from '../model/variable-names.ts';
 import {
-  variableNamer,
+  createVariableNamer,
   type FormatOptions,
   toTextPairs,
   UNSEEN_NAME,
   toVariables,
 } from './pairs.ts';
-import { visible } from './visible.ts';
+import { escapeUnseen } from './visible.ts';
 
 /** The client's reader takes lines of fewer bytes than this (Go, bufio.MaxScanTokenSize). */
 const LINE_BYTES = 65_536;
@@ -21,12 +21,12 @@ const LINE_BYTES = 65_536;
  * @param options.allowName reserved variables that are exported all the same
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
-export function docker(secrets: readonly Secret[], options: FormatOptions = {}): string {
+export function formatDocker(secrets: readonly Secret[], options: FormatOptions = {}): string {
   return toVariables('docker', toTextPairs('docker', secrets), {
-    rename: variableNamer(options),
+    rename: createVariableNamer(options),
     refuse: (variable, value) => {
       if (!/^[^\s=#][^\s=]*$/.test(variable)) return 'docker takes no such name for a variable';
-      if (visible(variable) !== variable) return UNSEEN_NAME;
+      if (escapeUnseen(variable) !== variable) return UNSEEN_NAME;
       if (/[\r\n]/.test(value)) return 'its value has a line break, and docker ends it there';
       if (value.includes('\0')) return 'its value has a NUL, which no environment can hold';
       if (byteLength(formatLine(variable, value)) > LINE_BYTES) {

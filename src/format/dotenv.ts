@@ -1,5 +1,5 @@
 import type { Secret } from '../model/entry.ts';
-import { variableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
+import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
 
 /**
  * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where
@@ -8,9 +8,9 @@ import { variableNamer, type FormatOptions, toTextPairs, toVariables } from './p
  * @param options.rawNames names as they are, instead of those that an environment takes
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
-export function dotenv(secrets: readonly Secret[], options: FormatOptions = {}): string {
+export function formatDotenv(secrets: readonly Secret[], options: FormatOptions = {}): string {
   return toVariables('dotenv', toTextPairs('dotenv', secrets), {
-    rename: variableNamer(options),
+    rename: createVariableNamer(options),
     refuse: (variable, value) => {
       // __proto__ is lost in the object that dotenv fills.
       if (!/^(?!__proto__$)[\w.-]+$/.test(variable)) {

@@ -3,6 +3,6 @@
  *
  * @param prefix put before it unchanged
  */
-export function envName(name: string, prefix = ''): string {
+export function toVariableName(name: string, prefix = ''): string {
   return `${prefix}${name.toUpperCase().replace(/[^A-Z0-9_]/gu, '_')}`.replace(/^(?=[0-9])/, '_');
 }

@@ -1,13 +1,13 @@
 import type { Secret } from '../model/entry.ts';
 import { refuseReserved } from '../model/variable-names.ts';
 import {
-  variableNamer,
+  createVariableNamer,
   type FormatOptions,
   toTextPairs,
   UNSEEN_NAME,
   toVariables,
 } from './pairs.ts';
-import { visible } from './visible.ts';
+import { escapeUnseen } from './visible.ts';
 
 /** What a job of GitHub Actions needs: the first for its log, on stdout, the second for the file GITHUB_ENV. */
 export interface GithubExport {
@@ -25,33 +25,33 @@ export interface GithubExport {
  * @param options.allowName reserved variables that are exported all the same
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
-export function githubExport(
+export function createGithubExport(
   secrets: readonly Secret[],
   options: FormatOptions = {},
 ): GithubExport {
   const pairs = toVariables('github', toTextPairs('github', secrets), {
-    rename: variableNamer(options),
+    rename: createVariableNamer(options),
     refuse: (variable, value) =>
-      refuse(variable, value) ?? refuseReserved(variable, options.allowName),
+      explainRefusal(variable, value) ?? refuseReserved(variable, options.allowName),
   });
-  const masked = new Set(pairs.flatMap(([, value]) => maskedTexts(value)));
+  const masked = new Set(pairs.flatMap(([, value]) => listMasked(value)));
   return {
     masks: [...masked].map((text) => `::add-mask::${escapeData(text)}\n`).join(''),
-    environment: pairs.map(([variable, value]) => heredoc(variable, value)).join(''),
+    environment: pairs.map(([variable, value]) => formatHeredoc(variable, value)).join(''),
   };
 }
 
 /** Both after each other. */
-export function github(secrets: readonly Secret[], options?: FormatOptions): string {
-  const { masks, environment } = githubExport(secrets, options);
+export function formatGithub(secrets: readonly Secret[], options?: FormatOptions): string {
+  const { masks, environment } = createGithubExport(secrets, options);
   return masks + environment;
 }
 
-function refuse(variable: string, value: string): string | undefined {
+function explainRefusal(variable: string, value: string): string | undefined {
   // A name ends at the first of = and <<. Without --github-env it stands in the job's log, as does the name that a
   // later step prints: no part of it may be a command to the runner, nor become one when that unescapes it.
   if (!/^(?!.*::)[^\s=<%]+$/.test(variable)) return 'GITHUB_ENV takes no such name for a variable';
-  if (visible(variable) !== variable) return UNSEEN_NAME;
+  if (escapeUnseen(variable) !== variable) return UNSEEN_NAME;
   // The runner compares without case: it is a Windows machine, too.
   if (/^(?:GITHUB_.*|RUNNER_.*|NODE_OPTIONS)$/i.test(variable)) {
     return `GitHub Actions lets no job set ${variable}`;
@@ -65,7 +65,7 @@ function refuse(variable: string, value: string): string | undefined {
  * What is masked for a value: the log is searched line by line, so each line on its own, without the blanks that a
  * shell or a parser takes off; and the whole, of which the runner also looks for the base64 and the like.
  */
-function maskedTexts(value: string): string[] {
+function listMasked(value: string): string[] {
   const lines = value.split(/[\r\n]+/).map((line) => line.trim());
   // The runner warns of what is blank, and masks nothing.
   return [value, ...lines].filter((text) => text.trim() !== '');
@@ -76,7 +76,7 @@ function escapeData(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }
 
-function heredoc(variable: string, value: string): string {
+function formatHeredoc(variable: string, value: string): string {
   let delimiter: string;
   // 122 random bits, of the global that loads no module: whoever wrote the value could not foresee them.
   do delimiter = `credstash-${crypto.randomUUID()}`;

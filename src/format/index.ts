@@ -1,17 +1,28 @@
 import type { Secret } from '../model/entry.ts';
-import { csv } from './csv.ts';
-import { docker } from './docker.ts';
-import { dotenv } from './dotenv.ts';
-import { github } from './github.ts';
+import { formatCsv } from './csv.ts';
+import { formatDocker } from './docker.ts';
+import { formatDotenv } from './dotenv.ts';
+import { formatGithub } from './github.ts';
 import type { FormatOptions } from './pairs.ts';
-import { json } from './json.ts';
-import { k8s } from './k8s.ts';
-import { properties } from './properties.ts';
-import { shell } from './shell.ts';
-import { tfvars } from './tfvars.ts';
-import { yaml } from './yaml.ts';
+import { formatJson } from './json.ts';
+import { formatK8s } from './k8s.ts';
+import { formatProperties } from './properties.ts';
+import { formatShell } from './shell.ts';
+import { formatTfvars } from './tfvars.ts';
+import { formatYaml } from './yaml.ts';
 
 /** What several secrets, in the order of their names, are printed as. */
 export const SECRET_FORMATS: Readonly<
   Record<string, (secrets: readonly Secret[], options?: FormatOptions) => string>
-> = { json, yaml, csv, dotenv, shell, docker, github, k8s, tfvars, properties };
+> = {
+  json: formatJson,
+  yaml: formatYaml,
+  csv: formatCsv,
+  dotenv: formatDotenv,
+  shell: formatShell,
+  docker: formatDocker,
+  github: formatGithub,
+  k8s: formatK8s,
+  tfvars: formatTfvars,
+  properties: formatProperties,
+};

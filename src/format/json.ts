@@ -1,15 +1,15 @@
 import type { Secret } from '../model/entry.ts';
 import { decodeUtf8 } from '../util/utf8.ts';
-import { visible } from './visible.ts';
+import { escapeUnseen } from './visible.ts';
 
 /**
  * A JSON object of the secrets, to the byte as the original prints it: an indent of 4, everything but ASCII escaped. What
  * the runner of a job would obey in a name is an escape, too. A secret that is no UTF-8 is `{"base64": "…"}` (RFC 4648, section 4).
  */
-export function json(secrets: readonly Secret[]): string {
+export function formatJson(secrets: readonly Secret[]): string {
   if (secrets.length === 0) return '{}';
   const rows = secrets.map(
-    ({ name, value }) => `    ${visible(quoteAscii(name))}: ${formatValue(value)}`,
+    ({ name, value }) => `    ${escapeUnseen(quoteAscii(name))}: ${formatValue(value)}`,
   );
   return `{\n${rows.join(',\n')}\n}`;
 }

@@ -1,7 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import { type FormatOptions, toVariables } from './pairs.ts';
-import { scalar } from './yaml.ts';
+import { formatScalar } from './yaml.ts';
 
 /** Of a name, and of a key: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
 const MAX_NAME_LENGTH = 253;
@@ -17,7 +17,7 @@ const MAX_SECRET_BYTES = 1_048_576;
  * @throws CredstashError USAGE for a name that no Secret can have, or naming each secret whose name can be no key;
  *   TOO_LARGE over 1 MiB
  */
-export function k8s(secrets: readonly Secret[], options: FormatOptions = {}): string {
+export function formatK8s(secrets: readonly Secret[], options: FormatOptions = {}): string {
   const data = toVariables(
     'k8s',
     secrets.map(({ name, value }) => [name, value] as const),
@@ -37,12 +37,13 @@ export function k8s(secrets: readonly Secret[], options: FormatOptions = {}): st
     );
   }
   const lines = data.map(
-    ([key, value]) => `  ${scalar(key)}: ${scalar(Buffer.from(value).toString('base64'))}\n`,
+    ([key, value]) =>
+      `  ${formatScalar(key)}: ${formatScalar(Buffer.from(value).toString('base64'))}\n`,
   );
   return `apiVersion: v1
 kind: Secret
 metadata:
-  name: ${scalar(checkK8sName(options.k8sName ?? 'credstash'))}
+  name: ${formatScalar(checkK8sName(options.k8sName ?? 'credstash'))}
 type: Opaque
 data:${lines.length === 0 ? ' {}\n' : `\n${lines.join('')}`}`;
 }

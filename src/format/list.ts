@@ -1,6 +1,6 @@
 import type { EntryHeader } from '../model/entry.ts';
 import { countCharacters } from '../util/utf8.ts';
-import { visible, visibleJson } from './visible.ts';
+import { escapeUnseen, formatVisibleJson } from './visible.ts';
 
 /**
  * One line for each entry, `name -- version V -- comment C`, the names padded to the longest: the original's
@@ -8,9 +8,9 @@ import { visible, visibleJson } from './visible.ts';
  */
 export function formatList(headers: readonly EntryHeader[]): string {
   const rows = headers.map(({ name, version, comment = '' }) => ({
-    name: visible(name),
-    version: visible(version),
-    comment: visible(comment),
+    name: escapeUnseen(name),
+    version: escapeUnseen(version),
+    comment: escapeUnseen(comment),
   }));
   // Characters, as the original counts them, and not columns of a terminal.
   const width = rows.reduce((widest, row) => Math.max(widest, countCharacters(row.name)), 0);
@@ -38,5 +38,5 @@ export function formatListJson(headers: readonly EntryHeader[]): string {
       labels,
     }),
   );
-  return visibleJson(rows);
+  return formatVisibleJson(rows);
 }

@@ -1,7 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { decodeUtf8 } from '../util/utf8.ts';
-import { envName } from './env-name.ts';
+import { toVariableName } from './env-name.ts';
 
 /** What every format is given besides the secrets; each looks at what concerns it. */
 export interface FormatOptions {
@@ -49,8 +49,11 @@ export function toTextPairs(
 }
 
 /** What the variable of a secret is called, in a format for environments. */
-export function variableNamer({ rawNames, prefix = '' }: FormatOptions): (name: string) => string {
-  return (name) => (rawNames ? `${prefix}${name}` : envName(name, prefix));
+export function createVariableNamer({
+  rawNames,
+  prefix = '',
+}: FormatOptions): (name: string) => string {
+  return (name) => (rawNames ? `${prefix}${name}` : toVariableName(name, prefix));
 }
 
 /**

@@ -7,7 +7,7 @@ import { toTextPairs } from './pairs.ts';
  *
  * @throws CredstashError USAGE, naming each secret that is no UTF-8
  */
-export function properties(secrets: readonly Secret[]): string {
+export function formatProperties(secrets: readonly Secret[]): string {
   return toTextPairs('properties', secrets)
     .map(([name, value]) => {
       // A name ends at the first of these, and a line that begins with # or ! is a comment. A value begins at the

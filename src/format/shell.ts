@@ -1,7 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { shellWord } from '../util/shell-word.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { variableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
+import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
 
 /**
  * `export NAME='value'` lines that sh, dash, bash, zsh and ksh evaluate to the same values. Between `'` nothing has a
@@ -15,9 +15,9 @@ import { variableNamer, type FormatOptions, toTextPairs, toVariables } from './p
  * @param options.allowName reserved variables that are exported all the same
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
-export function shell(secrets: readonly Secret[], options: FormatOptions = {}): string {
+export function formatShell(secrets: readonly Secret[], options: FormatOptions = {}): string {
   const lines = toVariables('shell', toTextPairs('shell', secrets), {
-    rename: variableNamer(options),
+    rename: createVariableNamer(options),
     refuse: (variable, value) => {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
         return 'a shell takes no such name for a variable';

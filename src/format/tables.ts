@@ -1,11 +1,11 @@
 import { computeAge, formatAge } from '../model/age.ts';
 import type { EntryHeader } from '../model/entry.ts';
 import { unpadVersion } from '../model/version.ts';
-import { table } from './table.ts';
+import { formatTable } from './table.ts';
 
 /** The versions of one secret, a row each. @param width of the terminal, if it is one */
 export function formatHistory(headers: readonly EntryHeader[], width?: number): string {
-  return table(
+  return formatTable(
     ['VERSION', 'AGE', 'CREATED', 'CIPHER', 'DIGEST', 'LABELS', 'COMMENT'],
     headers.map((header) => [
       unpadVersion(header.version),
@@ -25,7 +25,7 @@ export function formatSecretsTable(
   secrets: ReadonlyMap<string, readonly EntryHeader[]>,
   width?: number,
 ): string {
-  return table(
+  return formatTable(
     ['NAME', 'NEWEST', 'VERSIONS', 'CREATED', 'AGE', 'CIPHER', 'LABELS', 'COMMENT'],
     [...secrets].flatMap(([name, versions]) => {
       const newest = versions.at(-1);

@@ -1,7 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { utf8 } from '../util/utf8.ts';
 import { type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
-import { json } from './json.ts';
+import { formatJson } from './json.ts';
 
 /** Names that a block `module` has for itself: https://developer.hashicorp.com/terraform/language/block/variable */
 const RESERVED = [
@@ -22,11 +22,11 @@ const RESERVED = [
  * @param options.rawNames names as they are, instead of with `_` for what no variable of Terraform has
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
-export function tfvars(secrets: readonly Secret[], options: FormatOptions = {}): string {
+export function formatTfvars(secrets: readonly Secret[], options: FormatOptions = {}): string {
   const pairs = toVariables('tfvars', toTextPairs('tfvars', secrets), {
     rename: (name) => {
       const prefixed = `${options.prefix ?? ''}${name}`;
-      return options.rawNames ? prefixed : terraformName(prefixed);
+      return options.rawNames ? prefixed : toTerraformName(prefixed);
     },
     refuse: (variable, value) => {
       // HCL's own identifiers: UAX #31 with - added, and _ at the start.
@@ -40,9 +40,9 @@ export function tfvars(secrets: readonly Secret[], options: FormatOptions = {}):
         : 'Terraform would change its value, which is not in the normal form NFC of Unicode';
     },
   });
-  return `${json(pairs.map(([name, value]) => ({ name, value: utf8(value) })))}\n`;
+  return `${formatJson(pairs.map(([name, value]) => ({ name, value: utf8(value) })))}\n`;
 }
 
-function terraformName(name: string): string {
+function toTerraformName(name: string): string {
   return name.replace(/[^A-Za-z0-9_-]/gu, '_').replace(/^(?=[0-9-])/, '_');
 }

@@ -17,7 +17,7 @@ const COMMANDS = /(?<=^ *):(?=:)|#(?=#\w*\[)/g;
  * what is read, or that nobody sees, written as JSON escapes it: `\u200b`. Names and comments come out of a table that
  * others may write to.
  */
-export function visible(text: string): string {
+export function escapeUnseen(text: string): string {
   return text.replace(UNSEEN, escapeUnits).replace(COMMANDS, escapeUnits);
 }
 
@@ -34,8 +34,8 @@ function escapeUnits(text: string): string {
  *
  * @param indent of each level, in spaces
  */
-export function visibleJson(value: unknown, indent = 4): string {
+export function formatVisibleJson(value: unknown, indent = 4): string {
   // What JSON leaves as it is and a terminal may obey: the same \u escape means the same text to a parser. The
   // line breaks are JSON.stringify's own, those of a text are escaped already.
-  return `${JSON.stringify(value, null, indent).split('\n').map(visible).join('\n')}\n`;
+  return `${JSON.stringify(value, null, indent).split('\n').map(escapeUnseen).join('\n')}\n`;
 }

@@ -1,20 +1,23 @@
 import type { Secret } from '../model/entry.ts';
 import { decodeUtf8 } from '../util/utf8.ts';
-import { visible } from './visible.ts';
+import { escapeUnseen } from './visible.ts';
 
 /**
  * A YAML block mapping of the secrets, which parsers of YAML 1.1 and 1.2 read back as the same texts. Each value
  * is one line; a secret that is no UTF-8 is `!!binary`.
  */
-export function yaml(secrets: readonly Secret[]): string {
+export function formatYaml(secrets: readonly Secret[]): string {
   if (secrets.length === 0) return '{}\n';
   return secrets
     .map(({ name, value }) => {
       // What the runner of a job would obey in a name is an escape; `scalar` has them for all else that nobody sees.
-      const key = visible(name) === name ? scalar(name) : visible(quoteDouble(name));
+      const key =
+        escapeUnseen(name) === name ? formatScalar(name) : escapeUnseen(quoteDouble(name));
       const text = decodeUtf8(value);
       const node =
-        text === undefined ? `!!binary "${Buffer.from(value).toString('base64')}"` : scalar(text);
+        text === undefined
+          ? `!!binary "${Buffer.from(value).toString('base64')}"`
+          : formatScalar(text);
       // A parser need not look further than 1024 characters for the end of a key (YAML 1.2.2, 7.4.2); PyYAML
       // writes 128.
       return key.length > 128 ? `? ${key}\n: ${node}\n` : `${key}: ${node}\n`;
@@ -23,7 +26,7 @@ export function yaml(secrets: readonly Secret[]): string {
 }
 
 /** A text in the plainest style that every parser reads as that text. */
-export function scalar(text: string): string {
+export function formatScalar(text: string): string {
   if (!/^[ -~]*$/.test(text)) return quoteDouble(text);
   return isPlain(text) ? text : `'${text.replaceAll("'", "''")}'`;
 }

@@ -28,8 +28,8 @@ export function formatAge(milliseconds: number): string {
 
 /** How long ago an entry was sealed; undefined where it does not say. */
 export function computeAge({ created }: { readonly created?: string }): number | undefined {
-  const at = created === undefined ? NaN : Date.parse(created);
-  return Number.isNaN(at) ? undefined : Date.now() - at;
+  const sealedAt = created === undefined ? NaN : Date.parse(created);
+  return Number.isNaN(sealedAt) ? undefined : Date.now() - sealedAt;
 }
 
 const DURATION_MS: Readonly<Record<string, number>> = {

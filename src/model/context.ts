@@ -29,15 +29,15 @@ export type ContextUse = 'seal' | 'open';
 export function parseContext(pairs: readonly string[], use: ContextUse = 'seal'): Context {
   return checkContext(
     pairs.map((pair, i) => {
-      const at = pair.indexOf('=');
-      if (at <= 0 || at === pair.length - 1) {
+      const separator = pair.indexOf('=');
+      if (separator <= 0 || separator === pair.length - 1) {
         throw new CredstashError(
           'USAGE',
           `argument ${i + 1} of the encryption context is not of the form KEY=VALUE`,
           { hint: 'a value with spaces in it is quoted as one argument' },
         );
       }
-      return [pair.slice(0, at), pair.slice(at + 1)];
+      return [pair.slice(0, separator), pair.slice(separator + 1)];
     }),
     use,
   );

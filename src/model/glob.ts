@@ -20,13 +20,13 @@ export function matchesGlob(glob: string, name: string): boolean {
   const last = rest.pop();
   if (last === undefined) return name === glob;
   if (!name.startsWith(first)) return false;
-  let at = first.length;
+  let end = first.length;
   for (const part of rest) {
-    const found = name.indexOf(part, at);
+    const found = name.indexOf(part, end);
     if (found === -1) return false;
-    at = found + part.length;
+    end = found + part.length;
   }
-  return name.length - last.length >= at && name.endsWith(last);
+  return name.length - last.length >= end && name.endsWith(last);
 }
 
 /** What every name that matches `glob` begins with. */

@@ -125,8 +125,8 @@ export function malformedReference(why: string): CredstashError {
 }
 
 function splitAtFirst(text: string, mark: string): [before: string, after: string | undefined] {
-  const at = text.indexOf(mark);
-  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+  const index = text.indexOf(mark);
+  return index === -1 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
 }
 
 function decodePercent(text: string): string {

@@ -132,8 +132,8 @@ export class TrustedKeys {
   only(region: string): string | undefined {
     const [key, ...others] = this.#keys;
     if (!key || others.length > 0) return undefined;
-    const at = isMultiRegion(key) ? region : key.region;
-    return `arn:${key.partition}:kms:${at}:${key.account}:key/${key.id}`;
+    const keyRegion = isMultiRegion(key) ? region : key.region;
+    return `arn:${key.partition}:kms:${keyRegion}:${key.account}:key/${key.id}`;
   }
 
   /**
@@ -159,8 +159,8 @@ export class TrustedKeys {
    */
   checkKey(arn: string | undefined, name: string): void {
     if (this.has(arn)) return;
-    const is = parseKeyArn(arn ?? '') ? `is ${arn ?? ''}` : 'is another key than those';
-    throw this.#refusedKey(`the key ${name} ${is}, which ${this.#setting} does not list`);
+    const description = parseKeyArn(arn ?? '') ? `is ${arn ?? ''}` : 'is another key than those';
+    throw this.#refusedKey(`the key ${name} ${description}, which ${this.#setting} does not list`);
   }
 
   #refusedKey(message: string): CredstashError {

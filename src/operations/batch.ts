@@ -102,22 +102,22 @@ function rateLimit(rate: number, signal: AbortSignal | undefined): () => Promise
   return async () => {
     signal?.throwIfAborted();
     const now = performance.now();
-    const at = Math.max(now, free);
-    free = at + 1000 / rate;
-    if (at > now) await sleep(at - now, signal);
+    const start = Math.max(now, free);
+    free = start + 1000 / rate;
+    if (start > now) await sleep(start - now, signal);
   };
 }
 
 /**
  * `work`, with what it throws as a result. Once one has failed in a way that all would, the others are not tried.
  *
- * @param failed the result of a failure
+ * @param toFailure the result of a failure
  * @param isOfAll whether the others would meet the same error
  * @param signal whose reason is no failure of an item
  */
 export function stopOnSharedError<T, R>(
   work: (item: T) => Promise<R>,
-  failed: (item: T, error: CredstashError) => R,
+  toFailure: (item: T, error: CredstashError) => R,
   {
     isOfAll = (error) => !concernsOneSecret(error),
     signal,
@@ -128,14 +128,14 @@ export function stopOnSharedError<T, R>(
 ): (item: T) => Promise<R> {
   let untried: CredstashError | undefined;
   return async (item) => {
-    if (untried) return failed(item, untried);
+    if (untried) return toFailure(item, untried);
     try {
       return await work(item);
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof CredstashError)) throw error;
       if (isOfAll(error)) untried ??= new CredstashError(error.code, 'was not tried');
-      return failed(item, error);
+      return toFailure(item, error);
     }
   };
 }

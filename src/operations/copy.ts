@@ -11,7 +11,7 @@ import type { RewriteOptions, Change } from './options.ts';
 import type { Context } from '../model/context.ts';
 import { groupByName, type Entry, type EntryHeader } from '../model/entry.ts';
 import { CredstashError, hasCode, TargetError } from '../errors.ts';
-import { contextOf, openEntry } from './get.ts';
+import { createContext, openEntry } from './get.ts';
 import { nameEntry } from './errors.ts';
 import { constantTimeEqual } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
@@ -36,7 +36,7 @@ export interface Overtaken {
 }
 
 /** A copy of one run: from where, to where, with which pairs. */
-interface Copying {
+interface CopyRun {
   readonly from: Backend;
   readonly to: Backend;
   readonly pairs: Context;
@@ -51,19 +51,19 @@ export async function* copy(
 ): AsyncGenerator<Change> {
   const { onOvertaken } = options;
   const { glob, context } = checkRewrite(options, 'open');
-  const copying: Copying = {
+  const run: CopyRun = {
     from: await openBackend(source),
     to: await openToWrite(target),
     pairs: context,
     dryRun: options.dryRun ?? false,
   };
-  const all = await listMatching(copying.from, glob, options.progress);
+  const all = await listMatching(run.from, glob, options.progress);
   // The newest of each first, and the others once it is there: a run that is cut short, or an entry that fails, makes no old
   // value the newest one there.
   const targets = [...groupByName(all).values()].flatMap((versions) =>
     options.latest ? versions.slice(-1) : versions.reverse(),
   );
-  if (targets[0]) await requireTarget(copying, targets[0]);
+  if (targets[0]) await requireTarget(run, targets[0]);
   const newest = new Map<string, Promise<boolean>>();
   const untried = new Map<string, CredstashError>();
   yield* runBatch(targets, options, async (header, begin) => {
@@ -79,12 +79,12 @@ export async function* copy(
         throw same;
       });
     }
-    const copy = copyEntry(copying, header, begin);
+    const copy = copyEntry(run, header, begin);
     if (first) return copy;
     newest.set(header.name, copy);
     const isCopied = await copy;
-    if (isCopied && onOvertaken && !copying.dryRun) {
-      const overtaken = await findOvertaken(copying, header);
+    if (isCopied && onOvertaken && !run.dryRun) {
+      const overtaken = await findOvertaken(run, header);
       if (overtaken) onOvertaken(overtaken);
     }
     return isCopied;
@@ -93,12 +93,12 @@ export async function* copy(
 
 /** Whether the target has a newer version than the one that was copied. A role need not be allowed to look. */
 async function findOvertaken(
-  { to }: Copying,
+  { to }: CopyRun,
   { name, version }: EntryHeader,
 ): Promise<Overtaken | undefined> {
-  const there = await to.entries.newestHeader(name).catch(() => undefined);
-  if (!there || compareUtf8(there.version, version) <= 0) return undefined;
-  return { name, version, newest: there.version };
+  const existing = await to.entries.newestHeader(name).catch(() => undefined);
+  if (!existing || compareUtf8(existing.version, version) <= 0) return undefined;
+  return { name, version, newest: existing.version };
 }
 
 /** Whether the target has something in the place of the entry that failed: then older versions do not become the newest. */
@@ -113,7 +113,7 @@ function isTargetOccupied(error: CredstashError): boolean {
  * @throws CredstashError what every entry would meet; TargetError when the table does not exist
  */
 async function requireTarget(
-  { to, dryRun }: Copying,
+  { to, dryRun }: CopyRun,
   { name, version }: EntryHeader,
 ): Promise<void> {
   try {
@@ -124,44 +124,40 @@ async function requireTarget(
   }
 }
 
-async function copyEntry(
-  copying: Copying,
-  header: EntryHeader,
-  begin: BeginChange,
-): Promise<boolean> {
-  const { from, to, dryRun, pairs } = copying;
+async function copyEntry(run: CopyRun, header: EntryHeader, begin: BeginChange): Promise<boolean> {
+  const { from, to, dryRun, pairs } = run;
   const entry = await from.entries.get(header.name, header.version);
   // Deleted meanwhile.
   if (!entry) return false;
-  const there = await readAtTarget(copying, entry);
+  const existing = await readAtTarget(run, entry);
   let mayWrite = false;
-  if (there) await requireSame(copying, entry, there);
-  else if ((mayWrite = await begin())) await createAtTarget(copying, entry);
+  if (existing) await requireSame(run, entry, existing);
+  else if ((mayWrite = await begin())) await createAtTarget(run, entry);
   else (await openEntry(from, entry, pairs)).fill(0);
   const labels = await findMissingLabels(to, entry, dryRun);
-  if (labels.length === 0) return !there;
-  if (there) mayWrite = await begin();
+  if (labels.length === 0) return !existing;
+  if (existing) mayWrite = await begin();
   if (mayWrite) {
     for (const label of labels) await to.entries.moveLabel(entry.name, label, entry.version);
   }
   return true;
 }
 
-async function createAtTarget(copying: Copying, entry: Entry): Promise<void> {
-  const { to } = copying;
+async function createAtTarget(run: CopyRun, entry: Entry): Promise<void> {
+  const { to } = run;
   try {
-    await to.entries.create(await rewrapEntry(copying, entry));
+    await to.entries.create(await rewrapEntry(run, entry));
   } catch (error) {
     if (!hasCode(error, 'VERSION_EXISTS')) throw error;
     // Another copy was quicker.
-    const there = await readAtTarget(copying, entry);
-    if (!there) throw differentAtTarget(to, entry);
-    await requireSame(copying, entry, there);
+    const existing = await readAtTarget(run, entry);
+    if (!existing) throw differentAtTarget(to, entry);
+    await requireSame(run, entry, existing);
   }
 }
 
 /** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
-async function rewrapEntry({ from, to, pairs }: Copying, entry: Entry): Promise<Entry> {
+async function rewrapEntry({ from, to, pairs }: CopyRun, entry: Entry): Promise<Entry> {
   const { context, dataKey } = await unwrapVerified(from, to, entry, pairs);
   try {
     return { ...entry, key: await to.keys.wrap(dataKey, context) };
@@ -184,9 +180,9 @@ async function unwrapVerified(
 ): Promise<{ context: Context; dataKey: Uint8Array }> {
   let dataKey: Uint8Array | undefined;
   try {
-    const context = contextOf(from, entry, pairs);
+    const context = createContext(from, entry, pairs);
     // What the other side would not open is not written there.
-    contextOf(to, entry, pairs);
+    createContext(to, entry, pairs);
     const { open } = await FORMATS[entry.cipher].load();
     dataKey = await from.keys.unwrap(entry.key, context);
     open(entry, dataKey).fill(0);
@@ -198,7 +194,7 @@ async function unwrapVerified(
 }
 
 /** What the target has in the place of `entry`; nothing where a dry run creates no vault. */
-async function readAtTarget({ to, dryRun }: Copying, entry: Entry): Promise<Entry | undefined> {
+async function readAtTarget({ to, dryRun }: CopyRun, entry: Entry): Promise<Entry | undefined> {
   try {
     return await allowMissingVault(to.entries.get(entry.name, entry.version), dryRun);
   } catch (error) {
@@ -211,18 +207,18 @@ async function readAtTarget({ to, dryRun }: Copying, entry: Entry): Promise<Entr
  *
  * @throws CredstashError CONFLICT when it has another value or comment; INTEGRITY when it does not verify
  */
-async function requireSame(copying: Copying, entry: Entry, there: Entry): Promise<void> {
-  const { from, to, pairs } = copying;
+async function requireSame(run: CopyRun, entry: Entry, existing: Entry): Promise<void> {
+  const { from, to, pairs } = run;
   const isCopy =
-    entry.cipher === there.cipher &&
-    entry.digest === there.digest &&
-    entry.created === there.created &&
-    constantTimeEqual(entry.contents, there.contents) &&
-    constantTimeEqual(entry.hmac, there.hmac);
+    entry.cipher === existing.cipher &&
+    entry.digest === existing.digest &&
+    entry.created === existing.created &&
+    constantTimeEqual(entry.contents, existing.contents) &&
+    constantTimeEqual(entry.hmac, existing.hmac);
   let value: Uint8Array | undefined;
   let other: Uint8Array | undefined;
   try {
-    other = await openEntry(to, there, pairs).catch(async (error: unknown) => {
+    other = await openEntry(to, existing, pairs).catch(async (error: unknown) => {
       if (!isCopy || !hasCode(error, 'WRONG_CONTEXT')) throw explainAtTarget(to, error);
       // The pairs are wrong if the entry itself does not open under them; else the copy's data key is damaged.
       (await openEntry(from, entry, pairs)).fill(0);
@@ -231,7 +227,7 @@ async function requireSame(copying: Copying, entry: Entry, there: Entry): Promis
         new CredstashError('INTEGRITY', error.message, { cause: error.cause }),
       );
     });
-    if ((entry.comment ?? '') !== (there.comment ?? '')) throw differentAtTarget(to, entry);
+    if ((entry.comment ?? '') !== (existing.comment ?? '')) throw differentAtTarget(to, entry);
     if (isCopy) return;
     value = await openEntry(from, entry, pairs);
     if (!constantTimeEqual(value, other)) throw differentAtTarget(to, entry);

@@ -33,7 +33,7 @@ export interface DoctorOptions extends CallOptions {
 }
 
 /** What is looked at: a backend that is open, and how secrets are put on it and got. */
-export interface Patient {
+export interface DoctorSubject {
   readonly open: () => Promise<Backend & { readonly check: (options: CheckOptions) => Checks }>;
   readonly put: (name: string, value: Uint8Array, options: PutOptions) => Promise<EntryHeader>;
   readonly get: (name: string, options: GetOptions) => Promise<Uint8Array>;
@@ -46,25 +46,28 @@ export interface Patient {
  *
  * @throws CredstashError USAGE for options that cannot be; what is found out is told as a step
  */
-export async function* runDoctor(patient: Patient, options: DoctorOptions): AsyncGenerator<Step> {
+export async function* runDoctor(
+  subject: DoctorSubject,
+  options: DoctorOptions,
+): AsyncGenerator<Step> {
   const { write = false, prefix = '', signal } = options;
   const context = validateContext(options.context, 'seal');
   const name = checkName(`${prefix}credstash-doctor-${randomBytes(8).toString('hex')}`);
   const bound = bindName(context, name);
   signal?.throwIfAborted();
 
-  const opened = await attempt(patient.open, signal);
+  const opened = await attempt(subject.open, signal);
   if (opened instanceof CredstashError) {
     yield failedStep('configuration', opened);
     return;
   }
-  if (patient.trust !== undefined) yield okStep('trust', patient.trust);
+  if (subject.trust !== undefined) yield okStep('trust', subject.trust);
   const { keys, entries } = opened;
   const usable = yield* opened.check({ name, context, byName: prefix !== '', write, signal });
   if (!usable.keys) return;
   const opens = yield* checkDataKey(signal ? keys.withSignal(signal) : keys, bound, write, signal);
   if (!write || !usable.entries || !opens) return;
-  yield* checkCanary(patient, entries, name, { ...options, context });
+  yield* checkCanary(subject, entries, name, { ...options, context });
 }
 
 /** A data key, generated and unwrapped. Whether both worked. */
@@ -114,7 +117,7 @@ async function* checkDataKey(
 
 /** An entry, stored, read and removed. */
 async function* checkCanary(
-  { put, get }: Patient,
+  { put, get }: DoctorSubject,
   entries: Backend['entries'],
   name: string,
   { context, cipher, signal }: DoctorOptions,

@@ -99,13 +99,13 @@ async function selectEntries(
     if (!globs.some((glob) => matchesGlob(glob, found.name))) continue;
     const before = chosen.get(found.name);
     if (label !== undefined) {
-      const isIt = found.labels?.includes(label) ?? false;
-      if (isIt && before) several.add(found.name);
-      chosen.set(found.name, isIt ? found : before);
+      const isMatch = found.labels?.includes(label) ?? false;
+      if (isMatch && before) several.add(found.name);
+      chosen.set(found.name, isMatch ? found : before);
     } else if (version !== undefined) {
       // Padded comes first, as in a get.
-      const isIt = spelled.includes(found.version) && before?.version !== spelled[0];
-      chosen.set(found.name, isIt ? found : before);
+      const isMatch = spelled.includes(found.version) && before?.version !== spelled[0];
+      chosen.set(found.name, isMatch ? found : before);
     } else if (!before || compareUtf8(before.version, found.version) < 0) {
       chosen.set(found.name, found);
     }

@@ -91,7 +91,7 @@ export async function openEntry(
   try {
     // Meanwhile what opens it is loaded.
     const loading = FORMATS[entry.cipher].load();
-    dataKey = await backend.keys.unwrap(entry.key, contextOf(backend, entry, context));
+    dataKey = await backend.keys.unwrap(entry.key, createContext(backend, entry, context));
     return (await loading).open(entry, dataKey);
   } catch (error) {
     throw nameEntry(entry, error);
@@ -116,7 +116,7 @@ export function textFrom(name: string, value: Uint8Array): string {
  *
  * @throws CredstashError ENTRY_NOT_TRUSTED, WRONG_CONTEXT
  */
-export function contextOf({ formats }: Backend, entry: Entry, pairs: Context): Context {
+export function createContext({ formats }: Backend, entry: Entry, pairs: Context): Context {
   checkFormat(formats, entry, pairs);
   try {
     return FORMATS[entry.cipher].context(pairs, entry.name);

@@ -9,7 +9,7 @@ import { CredstashError, hasCode } from '../errors.ts';
 import { matchesGlob } from '../model/glob.ts';
 import { Originals } from './originals.ts';
 import { checkSealing } from './put.ts';
-import { contextOf, openEntry, findCurrent } from './get.ts';
+import { createContext, openEntry, findCurrent } from './get.ts';
 import { nameEntry } from './errors.ts';
 import { constantTimeEqual } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
@@ -32,7 +32,7 @@ export async function* migrate(
   const { cipher } = checkSealing({ cipher: options.cipher });
   const backend = await openToWrite(source);
   checkCipher(backend.formats, cipher);
-  const { headers, originals } = await survey(backend, glob, cipher, options);
+  const { headers, originals } = await findTargets(backend, glob, cipher, options);
   const targets = headers.filter((header) => header.cipher !== cipher);
   // One at a time: should anything be wrong with it, it is wrong with one entry.
   const atOnce = options.dryRun ? {} : { maxConcurrency: 1 };
@@ -42,7 +42,7 @@ export async function* migrate(
 }
 
 /** The headers that match, and where the table's original entries are if those are about to be sealed in the current format. */
-async function survey(
+async function findTargets(
   backend: Backend,
   glob: string,
   cipher: Entry['cipher'],
@@ -69,26 +69,26 @@ async function migrateEntry(
   begin: BeginChange,
 ): Promise<boolean> {
   const { backend, cipher, pairs, originals } = migration;
-  const was = await findCurrent(backend, target);
-  if (!was || was.cipher === cipher) return false;
+  const original = await findCurrent(backend, target);
+  if (!original || original.cipher === cipher) return false;
   // What is a copy would open under this name for ever, as if it had been put there.
-  originals?.check(was);
-  const value = await openEntry(backend, was, pairs);
+  originals?.check(original);
+  const value = await openEntry(backend, original, pairs);
   try {
     if (!(await begin())) return true;
-    const entry = await sealEntry(backend, was, cipher, value, pairs);
+    const entry = await sealEntry(backend, original, cipher, value, pairs);
     // Whoever may wrap under a key may perhaps not unwrap: nothing is replaced by what cannot be opened here.
     await expectValue(backend, entry, value, pairs);
-    await backend.entries.replace(entry, was);
+    await backend.entries.replace(entry, original);
     try {
       await expectValue(backend, await findCurrent(backend, entry), value, pairs);
     } catch (error) {
       // Whatever it is, no reader is to meet it; and the next entry would meet it too.
-      await backend.entries.replace(was, entry).catch(() => undefined);
+      await backend.entries.replace(original, entry).catch(() => undefined);
       throw markAboutAll(
         new CredstashError(
           'UNEXPECTED',
-          `version ${was.version} of ${was.name} did not read back as it was, and was put back`,
+          `version ${original.version} of ${original.name} did not read back as it was, and was put back`,
           { cause: error },
         ),
       );
@@ -102,29 +102,29 @@ async function migrateEntry(
 /** The same value under the same name, version and comment, in the format of `cipher`, under a data key of its own. */
 export async function sealEntry(
   backend: Backend,
-  was: Entry,
+  original: Entry,
   cipher: Entry['cipher'],
   value: Uint8Array,
   pairs: Context,
 ): Promise<Entry> {
-  const { name, version, comment, digest } = was;
+  const { name, version, comment, digest } = original;
   const header = {
     name,
     version,
     cipher,
     digest: chooseDigest(digest),
     // An original entry does not say when it was stored: then it is the time of sealing.
-    ...(cipher === 'AES-256-CTR' ? {} : { created: was.created ?? formatNow() }),
+    ...(cipher === 'AES-256-CTR' ? {} : { created: original.created ?? formatNow() }),
     ...(comment === undefined ? {} : { comment }),
   };
   const { seal } = await FORMATS[cipher].load();
   let dataKey: DataKey;
   try {
-    dataKey = await backend.keys.generate(contextOf(backend, { ...was, cipher }, pairs));
+    dataKey = await backend.keys.generate(createContext(backend, { ...original, cipher }, pairs));
   } catch (error) {
     // Each entry asks for its data key under the same master key.
     if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE')) throw markAboutAll(error);
-    throw nameEntry(was, error);
+    throw nameEntry(original, error);
   }
   try {
     return { ...header, key: dataKey.wrapped, ...seal(header, dataKey.plaintext, value) };

@@ -63,9 +63,9 @@ export class Originals {
 
   #add(entry: Entry): void {
     const place = { name: entry.name, version: entry.version };
-    for (const fingerprint of fingerprintsOf(entry)) {
-      const places = this.#places.get(fingerprint);
-      if (!places) this.#places.set(fingerprint, { first: [place], count: 1 });
+    for (const createFingerprint of listFingerprints(entry)) {
+      const places = this.#places.get(createFingerprint);
+      if (!places) this.#places.set(createFingerprint, { first: [place], count: 1 });
       else if (++places.count <= PLACES_KEPT) places.first.push(place);
     }
   }
@@ -80,7 +80,7 @@ export class Originals {
       name === entry.name && version === entry.version;
     const others = new Set<Target>();
     let count = 0;
-    for (const fingerprint of fingerprintsOf(entry)) {
+    for (const fingerprint of listFingerprints(entry)) {
       const places = this.#places.get(fingerprint);
       const isKnown = places && (places.count > PLACES_KEPT || places.first.some(isHere));
       if (!isKnown) throw conflict(entry, this.#location);
@@ -107,7 +107,7 @@ function copyError(
   );
 }
 
-function fingerprintsOf({ key, contents, hmac }: Entry): string[] {
+function listFingerprints({ key, contents, hmac }: Entry): string[] {
   return [
     fingerprint('key', key),
     contents.length < TELLING_BYTES

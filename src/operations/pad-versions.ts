@@ -56,9 +56,9 @@ async function padEntry(
   begin: BeginChange,
 ): Promise<boolean> {
   const { entries } = backend;
-  const was = await entries.get(name, version);
+  const original = await entries.get(name, version);
   // Somebody has deleted it since the table was read.
-  if (!was) return false;
+  if (!original) return false;
   const padded = padVersion(version);
   if (await entries.has(name, padded)) {
     throw new CredstashError(
@@ -67,16 +67,22 @@ async function padEntry(
       { hint: 'compare the two, and delete the one that nobody needs' },
     );
   }
-  if (was.cipher === 'AES-256-CTR') {
-    if (await begin()) await entries.renumber({ ...was, version: padded }, was);
+  if (original.cipher === 'AES-256-CTR') {
+    if (await begin()) await entries.renumber({ ...original, version: padded }, original);
     return true;
   }
-  const value = await openEntry(backend, was, pairs);
+  const value = await openEntry(backend, original, pairs);
   try {
     if (!(await begin())) return true;
-    const entry = await sealEntry(backend, { ...was, version: padded }, was.cipher, value, pairs);
+    const entry = await sealEntry(
+      backend,
+      { ...original, version: padded },
+      original.cipher,
+      value,
+      pairs,
+    );
     await expectValue(backend, entry, value, pairs);
-    await entries.renumber(entry, was);
+    await entries.renumber(entry, original);
     return true;
   } finally {
     value.fill(0);

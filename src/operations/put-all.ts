@@ -7,7 +7,7 @@ import { type ProgressOptions, withProgress } from '../util/progress.ts';
 import { stopOnSharedError } from './batch.ts';
 import { findEntry, openEntry } from './get.ts';
 import { type Limit, limitTo, type PutOptions } from './options.ts';
-import { plan, sealAndCreate } from './put.ts';
+import { planPut, sealAndCreate } from './put.ts';
 
 /** How many secrets are stored at once. Each is two requests, and writes cost a table more than reads. */
 const PUTS_AT_ONCE = 16;
@@ -34,7 +34,7 @@ export async function* putAll(
       throw new CredstashError('USAGE', `the secret ${secret.name} is given twice`);
     }
     names.add(secret.name);
-    const planned = plan(secret.name, secret.value.length, options, source.formats);
+    const planned = planPut(secret.name, secret.value.length, options, source.formats);
     return { ...secret, plan: planned };
   });
   const backend = await openToWrite(source);

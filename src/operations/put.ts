@@ -36,7 +36,7 @@ export async function put(
 ): Promise<Stored> {
   const { label } = options;
   if (label !== undefined) checkLabel(label);
-  const planned = plan(name, value.length, options, source.formats);
+  const planned = planPut(name, value.length, options, source.formats);
   const backend = await openToWrite(source);
   const header = await sealAndCreate(backend, planned, value, options);
   if (label === undefined) return header;
@@ -56,7 +56,7 @@ export interface Plan {
  * @param formats that may be written
  * @throws CredstashError USAGE, TOO_LARGE
  */
-export function plan(
+export function planPut(
   name: string,
   length: number,
   options: PutOptions,
@@ -162,7 +162,7 @@ export async function sealAndCreate(
   backend.keys.warmUp();
   // Only its header is read: the next version is stored also after an entry that is broken.
   let newest = autoversion ? await backend.entries.newestHeader(name) : options.newest;
-  let version = autoversion ? versionAfter(name, newest) : template.version;
+  let version = autoversion ? findNextVersion(name, newest) : template.version;
   // Meanwhile what seals it is loaded.
   const loading = FORMATS[template.cipher].load();
   const dataKey = await backend.keys.generate(context);
@@ -184,7 +184,7 @@ export async function sealAndCreate(
         // Somebody else stored this version first. Each round means that one writer got through, so this ends.
         if (!autoversion || !hasCode(error, 'VERSION_EXISTS')) throw error;
         newest = await backend.entries.newestHeader(name);
-        const after = versionAfter(name, newest);
+        const after = findNextVersion(name, newest);
         if (after === version) throw error;
         version = after;
       }
@@ -194,7 +194,7 @@ export async function sealAndCreate(
   }
 }
 
-function versionAfter(name: string, newest: EntryHeader | undefined): string {
+function findNextVersion(name: string, newest: EntryHeader | undefined): string {
   return newest === undefined ? FIRST_VERSION : nextVersion(name, newest.version);
 }
 

@@ -2,7 +2,7 @@ import { type Backend, type BackendSource, openToWrite } from '../backend/backen
 import type { Entry } from '../model/entry.ts';
 import type { Context } from '../model/context.ts';
 import { checkRewrite, runBatch } from './batch.ts';
-import { contextOf, findCurrent } from './get.ts';
+import { createContext, findCurrent } from './get.ts';
 import { nameEntry } from './errors.ts';
 import { listMatching } from './list.ts';
 import type { RewriteOptions, Change } from './options.ts';
@@ -31,7 +31,7 @@ export async function rewrapKey(
   context: Context,
 ): Promise<Uint8Array | undefined> {
   try {
-    return await backend.keys.rewrap(entry.key, contextOf(backend, entry, context));
+    return await backend.keys.rewrap(entry.key, createContext(backend, entry, context));
   } catch (error) {
     throw nameEntry(entry, error);
   }

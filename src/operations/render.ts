@@ -86,15 +86,15 @@ interface Tag {
 }
 
 function* findTags(bytes: Buffer): Generator<Tag> {
-  const placeOf = createPlaceFinder(bytes);
-  let at = 0;
+  const findPlace = createPlaceFinder(bytes);
+  let offset = 0;
   for (;;) {
-    const start = bytes.indexOf('{{', at);
+    const start = bytes.indexOf('{{', offset);
     if (start === -1) return;
     let inner = start + 2;
     while (WHITE_SPACE.has(bytes[inner])) inner += 1;
     if (!SCHEME_BYTES.every((byte, i) => bytes[inner + i] === byte)) {
-      at = start + 1;
+      offset = start + 1;
       continue;
     }
     // It closes before the next one opens, so that nothing is looked at twice.
@@ -102,8 +102,8 @@ function* findTags(bytes: Buffer): Generator<Tag> {
     while (end < bytes.length && !isPair(bytes, end, CLOSE) && !isPair(bytes, end, OPEN)) end += 1;
     const closes = isPair(bytes, end, CLOSE);
     const inside = closes ? bytes.subarray(inner, end) : undefined;
-    at = closes ? end + 2 : end;
-    yield { place: placeOf(start), start, end: at, inside };
+    offset = closes ? end + 2 : end;
+    yield { place: findPlace(start), start, end: offset, inside };
   }
 }
 
@@ -113,8 +113,8 @@ const CLOSE = 0x7d;
 const LINE_FEED = 0x0a;
 const WHITE_SPACE = new Set<number | undefined>([0x09, LINE_FEED, 0x0d, 0x20]);
 
-function isPair(bytes: Buffer, at: number, brace: number): boolean {
-  return bytes[at] === brace && bytes[at + 1] === brace;
+function isPair(bytes: Buffer, offset: number, brace: number): boolean {
+  return bytes[offset] === brace && bytes[offset + 1] === brace;
 }
 
 /** Gives the line and column of offsets that ascend. A character is a byte that continues none (RFC 3629, section 3). */

@@ -10,7 +10,7 @@ import { versionNotFound } from './errors.ts';
 import { checkGet, openEntry, requireEntry } from './get.ts';
 import { listVersions } from './list.ts';
 import type { PutOptions } from './options.ts';
-import { checkSealing, moveLabelToStored, plan, sealAndCreate } from './put.ts';
+import { checkSealing, moveLabelToStored, planPut, sealAndCreate } from './put.ts';
 
 export interface RollbackOptions
   extends CallOptions, Pick<PutOptions, 'cipher' | 'digest' | 'onWarning'> {
@@ -70,7 +70,7 @@ export async function rollback(
       cipher: options.cipher ?? entry.cipher,
       digest: options.digest ?? chooseDigest(entry.digest),
     };
-    const planned = plan(name, value.length, sealing, source.formats);
+    const planned = planPut(name, value.length, sealing, source.formats);
     const hmacAsText = planned.header.cipher === 'AES-256-CTR' ? entry.hmacAsText : undefined;
     const stored = { hmacAsText, newest: versions[0], onWarning: options.onWarning };
     const header = await sealAndCreate(backend, planned, value, stored);

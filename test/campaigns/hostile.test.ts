@@ -1,6 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { visible } from '../../src/format/visible.ts';
+import { escapeUnseen } from '../../src/format/visible.ts';
 import { compareUtf8 } from '../../src/util/utf8.ts';
 import {
   awsEnv,
@@ -229,7 +229,7 @@ function newest(items: readonly Wire[]): Map<string, Wire> {
 
 /** The name and version of an item, as an error gives them. */
 function named(item: Wire): string {
-  const part = (name: string): string => visible(text(item, name) ?? '?');
+  const part = (name: string): string => escapeUnseen(text(item, name) ?? '?');
   return `version ${part('version')} of ${part('name')}`;
 }
 
@@ -277,7 +277,7 @@ async function readAll(
   expectLines(
     some.stderr,
     failing.map(
-      ([name, item]) => `credstash: warning: ${visible(name)} is left out: ${named(item)}`,
+      ([name, item]) => `credstash: warning: ${escapeUnseen(name)} is left out: ${named(item)}`,
     ),
   );
   if (strict) {
@@ -286,7 +286,7 @@ async function readAll(
     if (failing.length > 0) {
       expectLines(all.stderr, [
         `credstash: error: ${failing.length} of ${chosen.size} secrets`,
-        ...failing.map(([name, item]) => `credstash: error: ${visible(name)}: ${named(item)}`),
+        ...failing.map(([name, item]) => `credstash: error: ${escapeUnseen(name)}: ${named(item)}`),
       ]);
     }
   }
@@ -300,7 +300,7 @@ async function readAll(
   );
   const keys = await cs(['keys']);
   expect(keys).toMatchObject({ status: 0, stderr: '' });
-  expect(keys.stdout.toString()).toBe(names.map((name) => `${visible(name)}\n`).join(''));
+  expect(keys.stdout.toString()).toBe(names.map((name) => `${escapeUnseen(name)}\n`).join(''));
 
   const get = await cs(['get', '-n', HONEST, ...context]);
   expect(get).toMatchObject({ status: 0, stdout: honest.secret });
@@ -328,7 +328,7 @@ async function askFor(
         expect(ended).toMatchObject({ status: 0, stdout: opened.secret });
       } else {
         expect([5, 6]).toContain(ended.status);
-        expect(ended.stderr).toContain(own ? named(item) : visible(name));
+        expect(ended.stderr).toContain(own ? named(item) : escapeUnseen(name));
       }
     }
     table.stored = [];

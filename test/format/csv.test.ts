@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { csv } from '../../src/format/csv.ts';
+import { formatCsv } from '../../src/format/csv.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import { anyText, examples, pairsOf, refusal, secrets, textFrom } from './secrets.ts';
 import { seed } from '../support/seed.ts';
@@ -13,7 +13,7 @@ const text = fc
 describe('csv', () => {
   it('quotes what must be quoted, and nothing else', () => {
     expect(
-      csv(
+      formatCsv(
         secrets({
           a: 'plain text; as it is',
           b: 'a,b',
@@ -43,14 +43,18 @@ describe('csv', () => {
   });
 
   it('of nothing is nothing', () => {
-    expect(csv([])).toBe('');
+    expect(formatCsv([])).toBe('');
   });
 
   it('names each secret that is no text', async () => {
     const broken = Buffer.from('zQ7\xff', 'latin1');
-    expect(await refusal(() => csv(secrets({ a: 'zQ7', b: broken, c: 'zQ7', d: broken })))).toEqual(
-      ['csv cannot hold 2 of the secrets', 'b: it is not UTF-8 text', 'd: it is not UTF-8 text'],
-    );
+    expect(
+      await refusal(() => formatCsv(secrets({ a: 'zQ7', b: broken, c: 'zQ7', d: broken }))),
+    ).toEqual([
+      'csv cannot hold 2 of the secrets',
+      'b: it is not UTF-8 text',
+      'd: it is not UTF-8 text',
+    ]);
   });
 });
 
@@ -69,7 +73,7 @@ result = [list(csv.reader(io.StringIO(text, newline=""))) for text in data]
   const sorted = (pairs: [string, string][]): [string, string][] =>
     secrets(pairs).map(({ name, value }) => [name, Buffer.from(value).toString()]);
   const all = examples(pairsOf(text, text), 1000).map(sorted);
-  const ours = all.map((pairs) => csv(secrets(pairs)));
+  const ours = all.map((pairs) => formatCsv(secrets(pairs)));
 
   it('is read back by Python as the same texts', () => {
     expect(python(read, ours), `SEED=${seed}`).toEqual(all);
@@ -80,7 +84,7 @@ result = [list(csv.reader(io.StringIO(text, newline=""))) for text in data]
     const noCr = all.filter((pairs) => !pairs.flat().some((text) => text.includes('\r')));
     expect(noCr.length).toBeGreaterThan(200);
     expect(
-      noCr.map((pairs) => csv(secrets(pairs))),
+      noCr.map((pairs) => formatCsv(secrets(pairs))),
       `SEED=${seed}`,
     ).toEqual(python(write, noCr));
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { docker } from '../../src/format/docker.ts';
-import { visible } from '../../src/format/visible.ts';
+import { formatDocker } from '../../src/format/docker.ts';
+import { escapeUnseen } from '../../src/format/visible.ts';
 import { describeReserved } from '../../src/model/variable-names.ts';
 import { dockerEnvironment, dockerMissing } from '../support/docker.ts';
 import { describeUnless } from '../support/needed.ts';
@@ -49,17 +49,17 @@ const name = fc
 
 describe('docker', () => {
   it('is name and value with nothing around them', () => {
-    expect(docker(secrets({ 'db.password': ` "p' \\n$x# `, empty: '' }))).toBe(
+    expect(formatDocker(secrets({ 'db.password': ` "p' \\n$x# `, empty: '' }))).toBe(
       `DB_PASSWORD= "p' \\n$x# \nEMPTY=\n`,
     );
-    expect(docker([])).toBe('');
+    expect(formatDocker([])).toBe('');
   });
 
   it('is read back by the documented rules as the same values', () => {
     fc.assert(
       fc.property(fc.array(held), (values) => {
         const pairs = values.map((value, i) => `K${i}=${value}`);
-        expect(read(docker(numbered(values))).sort()).toEqual(pairs.sort());
+        expect(read(formatDocker(numbered(values))).sort()).toEqual(pairs.sort());
       }),
       { numRuns: 1000 },
     );
@@ -72,14 +72,14 @@ describe('docker', () => {
         fc.pre(describeReserved(name) === undefined);
         let envFile: string;
         try {
-          envFile = docker(secrets([[name, value]]), { rawNames: true });
+          envFile = formatDocker(secrets([[name, value]]), { rawNames: true });
         } catch {
           refused += 1;
           // What docker takes for white space, a comment, or the end of the name; and what is not for a terminal.
-          if (visible(name) === name) expect(name).toMatch(/[\s=]|^#/);
+          if (escapeUnseen(name) === name) expect(name).toMatch(/[\s=]|^#/);
           return;
         }
-        expect(visible(name)).toBe(name);
+        expect(escapeUnseen(name)).toBe(name);
         expect(read(envFile)).toEqual([`${name}=${value}`]);
       }),
       { numRuns: 1000 },
@@ -89,7 +89,7 @@ describe('docker', () => {
 
   it('names each secret that it cannot hold', async () => {
     const long = 'x'.repeat(65_532);
-    expect(docker(secrets({ abc: long.slice(1) }))).toHaveLength(65_536);
+    expect(formatDocker(secrets({ abc: long.slice(1) }))).toHaveLength(65_536);
     const values = {
       'a.b': 'zQ7',
       'a-b': 'zQ7',
@@ -98,7 +98,7 @@ describe('docker', () => {
       lon: long,
       nul: 'zQ7\0',
     };
-    expect(await refusal(() => docker(secrets(values)))).toEqual([
+    expect(await refusal(() => formatDocker(secrets(values)))).toEqual([
       'docker cannot hold 5 of the secrets',
       'a.b: its variable would be A_B, as that of a-b',
       'cr: its value has a line break, and docker ends it there',
@@ -107,14 +107,13 @@ describe('docker', () => {
       'nul: its value has a NUL, which no environment can hold',
     ]);
     const broken = secrets({ b: Buffer.from('zQ7\xff', 'latin1') });
-    expect(await refusal(() => docker(broken))).toEqual([
+    expect(await refusal(() => formatDocker(broken))).toEqual([
       'docker cannot hold 1 of the secrets',
       'b: it is not UTF-8 text',
     ]);
-    expect(await refusal(() => docker(secrets({ '#a': 'zQ7' }), { rawNames: true }))).toEqual([
-      'docker cannot hold 1 of the secrets',
-      '#a: docker takes no such name for a variable',
-    ]);
+    expect(await refusal(() => formatDocker(secrets({ '#a': 'zQ7' }), { rawNames: true }))).toEqual(
+      ['docker cannot hold 1 of the secrets', '#a: docker takes no such name for a variable'],
+    );
   });
 });
 
@@ -122,7 +121,9 @@ describe('names that nobody sees, with rawNames', () => {
   it.each(['a\x1b[2Jb', 'a\0', 'a\u200b', 'a\u{e0041}', '\u202ea', '::stop-commands::x', 'a##[x]'])(
     '%j is refused',
     async (name) => {
-      expect(await refusal(() => docker(secrets([[name, 'zQ7']]), { rawNames: true }))).toEqual([
+      expect(
+        await refusal(() => formatDocker(secrets([[name, 'zQ7']]), { rawNames: true })),
+      ).toEqual([
         'docker cannot hold 1 of the secrets',
         `${name}: its name has invisible or control characters, or a command to the runner of a job`,
       ]);
@@ -134,20 +135,22 @@ describeUnless(dockerMissing(), 'docker, by its client', () => {
   it('is read back as the same values', async () => {
     for (const values of [picked, ...examples(fc.array(held, { maxLength: 200 }), 5)]) {
       const pairs = values.map((value, i) => `K${i}=${value}`);
-      const environment = await dockerEnvironment(docker(numbered(values)));
+      const environment = await dockerEnvironment(formatDocker(numbered(values)));
       expect(environment.sort(), `SEED=${seed}`).toEqual(pairs.sort());
     }
   });
 
   it('takes the longest line, and none that is longer', async () => {
-    const longest = docker(secrets({ abc: 'x'.repeat(65_531) }));
+    const longest = formatDocker(secrets({ abc: 'x'.repeat(65_531) }));
     expect(await dockerEnvironment(longest)).toEqual([longest.trim()]);
     await expect(dockerEnvironment(longest.replace('x', 'xx'))).rejects.toThrow('token too long');
   });
 
   it('takes the names that are not refused with rawNames', async () => {
     const names = ['a.b', 'a/b', 'é', 'a:b', '"a"', '$a', "a'", 'a#'];
-    const envFile = docker(secrets(names.map((name) => [name, 'x'] as const)), { rawNames: true });
+    const envFile = formatDocker(secrets(names.map((name) => [name, 'x'] as const)), {
+      rawNames: true,
+    });
     expect((await dockerEnvironment(envFile)).sort()).toEqual(
       names.map((name) => `${name}=x`).sort(),
     );

@@ -1,13 +1,13 @@
 import { parse } from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dotenv } from '../../src/format/dotenv.ts';
-import { envName } from '../../src/format/env-name.ts';
+import { formatDotenv } from '../../src/format/dotenv.ts';
+import { toVariableName } from '../../src/format/env-name.ts';
 import { anyText, refusal, secrets, textFrom } from './secrets.ts';
 
 /** The text is read back as the same values by both parsers of the npm package dotenv. */
 function trip(values: Readonly<Record<string, string>>, options?: { rawNames: boolean }): void {
-  const text = dotenv(secrets(values), options);
+  const text = formatDotenv(secrets(values), options);
   expect(parse(text), text).toEqual(values);
   expect(parse(text, { fast: true }), `fast: ${text}`).toEqual(values);
 }
@@ -17,13 +17,13 @@ const meaningful = textFrom('\'"`\\\n\r#$= nra\u2028\ufeffé😀', 'export ', 'A
 
 describe('dotenv', () => {
   it('is what the original prints, for a value that needs no other quotes', () => {
-    expect(dotenv(secrets({ 'db.password': 'p a$s#w"or`d', empty: '' }))).toBe(
+    expect(formatDotenv(secrets({ 'db.password': 'p a$s#w"or`d', empty: '' }))).toBe(
       `DB_PASSWORD='p a$s#w"or\`d'\nEMPTY=''\n`,
     );
   });
 
   it('of nothing is nothing', () => {
-    expect(dotenv([])).toBe('');
+    expect(formatDotenv([])).toBe('');
   });
 
   it.each([
@@ -59,11 +59,11 @@ describe('dotenv', () => {
           const mayBeRefused =
             /[\0\r]/.test(value) || [/'/, /`/, /"|\\[nr]/].every((taken) => taken.test(value));
           try {
-            dotenv(a);
+            formatDotenv(a);
             held[`V${i}`] = value;
           } catch {
             expect(mayBeRefused, value).toBe(true);
-            expect((await refusal(() => dotenv(a)))[1]).toBe(
+            expect((await refusal(() => formatDotenv(a)))[1]).toBe(
               'A: no quotes of dotenv can hold its value',
             );
           }
@@ -79,7 +79,9 @@ describe('dotenv', () => {
     const refused = ['\0', '\r"', "'\r\\n", '\'"`#', '\'"`\n', '\'"`\\'];
     expect(
       await refusal(() =>
-        dotenv(secrets([['a', held], ...refused.map((end, i) => [`k${i}`, `zQ7${end}`] as const)])),
+        formatDotenv(
+          secrets([['a', held], ...refused.map((end, i) => [`k${i}`, `zQ7${end}`] as const)]),
+        ),
       ),
     ).toEqual([
       'dotenv cannot hold 6 of the secrets',
@@ -89,7 +91,7 @@ describe('dotenv', () => {
 
   it('names each secret that is no text', async () => {
     const broken = Buffer.from('zQ7\xff', 'latin1');
-    expect(await refusal(() => dotenv(secrets({ a: 'zQ7', b: broken, c: broken })))).toEqual([
+    expect(await refusal(() => formatDotenv(secrets({ a: 'zQ7', b: broken, c: broken })))).toEqual([
       'dotenv cannot hold 2 of the secrets',
       'b: it is not UTF-8 text',
       'c: it is not UTF-8 text',
@@ -111,22 +113,22 @@ describe('the variable of a secret', () => {
     ['名前', '__'],
     ['a\nB=c', 'A_B_C'],
   ])('of %j is %s', (name, variable) => {
-    expect(envName(name)).toBe(variable);
-    expect(dotenv(secrets([[name, 'x']]))).toBe(`${variable}='x'\n`);
+    expect(toVariableName(name)).toBe(variable);
+    expect(formatDotenv(secrets([[name, 'x']]))).toBe(`${variable}='x'\n`);
   });
 
   it('of any name is one that every shell takes', () => {
     fc.assert(
       fc.property(anyText, (name) => {
         fc.pre(name !== '');
-        expect(envName(name)).toMatch(/^[A-Z_][A-Z0-9_]*$/);
+        expect(toVariableName(name)).toMatch(/^[A-Z_][A-Z0-9_]*$/);
       }),
     );
   });
 
   it('is refused where it is another’s too, and both are named', async () => {
     const values = { 'a.b': 'zQ7', 'a-b': 'zQ7', A_B: 'zQ7', other: 'zQ7' };
-    expect(await refusal(() => dotenv(secrets(values)))).toEqual([
+    expect(await refusal(() => formatDotenv(secrets(values)))).toEqual([
       'dotenv cannot hold 2 of the secrets',
       'a-b: its variable would be A_B, as that of A_B',
       'a.b: its variable would be A_B, as that of a-b',
@@ -134,7 +136,9 @@ describe('the variable of a secret', () => {
   });
 
   it('and its value are refused together, once', async () => {
-    expect(await refusal(() => dotenv(secrets({ a: 'x', A: 'x', b: 'zQ7\0', B: 'x' })))).toEqual([
+    expect(
+      await refusal(() => formatDotenv(secrets({ a: 'x', A: 'x', b: 'zQ7\0', B: 'x' }))),
+    ).toEqual([
       'dotenv cannot hold 2 of the secrets',
       'a: its variable would be A, as that of A',
       'b: its variable would be B, as that of B',
@@ -157,7 +161,7 @@ describe('the variable of a secret', () => {
   it('is refused with rawNames where dotenv does not read that name', async () => {
     const names = ['', ' a', 'a b', 'a=b', 'a\nb', 'a:', '#a', '__proto__', "'a'", 'é'];
     const [message, ...reasons] = await refusal(() =>
-      dotenv(secrets([['fine', 'zQ7'], ...names.map((name) => [name, 'zQ7'] as const)]), {
+      formatDotenv(secrets([['fine', 'zQ7'], ...names.map((name) => [name, 'zQ7'] as const)]), {
         rawNames: true,
       }),
     );

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { github, githubExport } from '../../src/format/github.ts';
-import { visible } from '../../src/format/visible.ts';
+import { formatGithub, createGithubExport } from '../../src/format/github.ts';
+import { escapeUnseen } from '../../src/format/visible.ts';
 import { describeReserved } from '../../src/model/variable-names.ts';
 import { readGithubEnv, readMasks } from '../support/github.ts';
 import { anyText, numbered, refusal, secrets, textFrom } from './secrets.ts';
@@ -26,7 +26,7 @@ afterEach(() => {
 describe('github', () => {
   it('masks each value and each of its lines, then sets the variables', () => {
     vi.spyOn(crypto, 'randomUUID').mockReturnValue('0-0-0-0-0');
-    expect(github(secrets({ 'tls.key': ' a\n\n  b%\n', x: '', y: ' ' }))).toBe(
+    expect(formatGithub(secrets({ 'tls.key': ' a\n\n  b%\n', x: '', y: ' ' }))).toBe(
       [
         '::add-mask:: a%0A%0A  b%25%0A\n',
         '::add-mask::a\n',
@@ -36,16 +36,16 @@ describe('github', () => {
         'Y<<credstash-0-0-0-0-0\n \ncredstash-0-0-0-0-0\n',
       ].join(''),
     );
-    expect(github([])).toBe('');
+    expect(formatGithub([])).toBe('');
   });
 
   it('masks a value once that several secrets have', () => {
-    const { masks } = githubExport(secrets({ a: 'x', b: 'x\ny', c: 'y' }));
+    const { masks } = createGithubExport(secrets({ a: 'x', b: 'x\ny', c: 'y' }));
     expect(readMasks(masks)).toEqual(['x', 'x\ny', 'y']);
   });
 
   it('has a delimiter for each that nobody can foresee, and that no value has', () => {
-    const { environment } = githubExport(numbered(['x', 'x', 'x']));
+    const { environment } = createGithubExport(numbered(['x', 'x', 'x']));
     const delimiters = [...environment.matchAll(/<<(.*)$/gm)].map(([, delimiter]) => delimiter);
     expect(new Set(delimiters).size).toBe(3);
     for (const delimiter of delimiters) expect(delimiter).toMatch(/^credstash-[0-9a-f-]{36}$/);
@@ -55,7 +55,7 @@ describe('github', () => {
       .mockReturnValueOnce('1-1-1-1-1')
       .mockReturnValueOnce('2-2-2-2-2');
     const value = 'credstash-0-0-0-0-0\nX=y\ncredstash-1-1-1-1-1 ';
-    expect(githubExport(secrets({ a: value })).environment).toBe(
+    expect(createGithubExport(secrets({ a: value })).environment).toBe(
       `A<<credstash-2-2-2-2-2\n${value}\ncredstash-2-2-2-2-2\n`,
     );
   });
@@ -63,7 +63,7 @@ describe('github', () => {
   it.each([false, true])('is read back as the same values (Windows: %s), all masked', (windows) => {
     fc.assert(
       fc.property(fc.array(held), (values) => {
-        const { masks, environment } = githubExport(numbered(values));
+        const { masks, environment } = createGithubExport(numbered(values));
         const read = readGithubEnv(environment, windows);
         expect(read).toEqual(
           new Map(
@@ -91,7 +91,7 @@ describe('github', () => {
       nul: 'zQ7\0',
       'runner.temp': 'zQ7',
     };
-    expect(await refusal(() => github(secrets(values)))).toEqual([
+    expect(await refusal(() => formatGithub(secrets(values)))).toEqual([
       'github cannot hold 6 of the secrets',
       'a.b: its variable would be A_B, as that of a-b',
       'cr: its value ends in a CR, which GITHUB_ENV loses',
@@ -101,7 +101,7 @@ describe('github', () => {
       'runner.temp: GitHub Actions lets no job set RUNNER_TEMP',
     ]);
     const broken = secrets({ b: Buffer.from('zQ7\xff', 'latin1') });
-    expect(await refusal(() => github(broken))).toEqual([
+    expect(await refusal(() => formatGithub(broken))).toEqual([
       'github cannot hold 1 of the secrets',
       'b: it is not UTF-8 text',
     ]);
@@ -114,12 +114,12 @@ describe('github', () => {
         fc.pre(name !== '' && describeReserved(name) === undefined);
         let environment: string;
         try {
-          ({ environment } = githubExport(secrets([[name, 'x']]), { rawNames: true }));
+          ({ environment } = createGithubExport(secrets([[name, 'x']]), { rawNames: true }));
         } catch {
-          if (visible(name) === name) expect(name).toMatch(/[\s=<%]|::/);
+          if (escapeUnseen(name) === name) expect(name).toMatch(/[\s=<%]|::/);
           return;
         }
-        expect(visible(name)).toBe(name);
+        expect(escapeUnseen(name)).toBe(name);
         for (const windows of [false, true]) {
           expect(readGithubEnv(environment, windows)).toEqual(new Map([[name, 'x']]));
         }
@@ -127,7 +127,7 @@ describe('github', () => {
       { numRuns: 1000 },
     );
     const raw = { 'a b': 'zQ7', Github_x: 'zQ7', githubx: 'zQ7' };
-    expect(await refusal(() => github(secrets(raw), { rawNames: true }))).toEqual([
+    expect(await refusal(() => formatGithub(secrets(raw), { rawNames: true }))).toEqual([
       'github cannot hold 2 of the secrets',
       'Github_x: GitHub Actions lets no job set Github_x',
       'a b: GITHUB_ENV takes no such name for a variable',
@@ -150,7 +150,7 @@ describe('github', () => {
     'a\x1bb',
   ])('refuses the name %j, which a runner could obey, with rawNames', async (name) => {
     const [message, ...reasons] = await refusal(() =>
-      github(secrets([[name, 'zQ7']]), { rawNames: true }),
+      formatGithub(secrets([[name, 'zQ7']]), { rawNames: true }),
     );
     expect(message).toBe('github cannot hold 1 of the secrets');
     expect(reasons).toHaveLength(1);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { json } from '../../src/format/json.ts';
+import { formatJson } from '../../src/format/json.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import { anyText, binary, examples, pairsOf, secrets, textFrom } from './secrets.ts';
 import { seed } from '../support/seed.ts';
@@ -16,7 +16,7 @@ const pairs = pairsOf(text, fc.oneof(text, binary));
 describe('json', () => {
   it('has an indent of 4, everything but ASCII escaped, and base64 for what is no text', () => {
     expect(
-      json(secrets({ a: 'pässwörd "✓" 🔑\n\x7f', b: Uint8Array.of(0xff, 0xee), 'ü\\': '' })),
+      formatJson(secrets({ a: 'pässwörd "✓" 🔑\n\x7f', b: Uint8Array.of(0xff, 0xee), 'ü\\': '' })),
     ).toBe(
       String.raw`{
     "a": "p\u00e4ssw\u00f6rd \"\u2713\" \ud83d\udd11\n\u007f",
@@ -29,7 +29,7 @@ describe('json', () => {
   });
 
   it('escapes what a runner would obey in a name', () => {
-    const text = json(secrets({ 'a##[x]': '##[x]', '::x': '' }));
+    const text = formatJson(secrets({ 'a##[x]': '##[x]', '::x': '' }));
     expect(text).toBe('{\n    "::x": "",\n    "a\\u0023#[x]": "##[x]"\n}');
     expect(JSON.parse(text)).toEqual({ 'a##[x]': '##[x]', '::x': '' });
   });
@@ -37,7 +37,7 @@ describe('json', () => {
   it('is read back as the same values', () => {
     fc.assert(
       fc.property(pairs, (pairs) => {
-        const read = JSON.parse(json(secrets(pairs))) as Record<string, unknown>;
+        const read = JSON.parse(formatJson(secrets(pairs))) as Record<string, unknown>;
         expect(new Map(Object.entries(read))).toEqual(
           new Map(pairs.map(([name, value]) => [name, plain(value)])),
         );
@@ -63,7 +63,7 @@ describeWithPython('json', () => {
       all.map((pairs) => pairs.map(([name, value]) => [name, plain(value)])),
     );
     expect(
-      all.map((pairs) => json(secrets(pairs))),
+      all.map((pairs) => formatJson(secrets(pairs))),
       `SEED=${seed}`,
     ).toEqual(dumped);
   });

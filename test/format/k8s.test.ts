@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { checkK8sName, k8s } from '../../src/format/k8s.ts';
+import { checkK8sName, formatK8s } from '../../src/format/k8s.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import { seed } from '../support/seed.ts';
 import { anyText, binary, examples, pairsOf, refusal, secrets, textFrom } from './secrets.ts';
@@ -55,7 +55,7 @@ function manifest(pairs: readonly (readonly [string, Uint8Array])[], name = 'cre
 
 describe('k8s', () => {
   it('is the manifest of a Secret, in YAML', () => {
-    const text = k8s(
+    const text = formatK8s(
       secrets({ 'db.password': 's3cr3t', 'tls.key': Uint8Array.of(0xff, 0), yes: '' }),
       { k8sName: 'my.app-1' },
     );
@@ -71,13 +71,13 @@ data:
   'yes': ''
 `,
     );
-    expect(parse(k8s([]))).toEqual(manifest([]));
+    expect(parse(formatK8s([]))).toEqual(manifest([]));
   });
 
   it.each(['1.1', '1.2'] as const)('is read back as the same bytes, by YAML %s', (version) => {
     fc.assert(
       fc.property(pairs, (pairs) => {
-        const text = k8s(secrets(pairs));
+        const text = formatK8s(secrets(pairs));
         expect(parse(text, { version }), text).toEqual(manifest(pairs));
       }),
       { numRuns: 500 },
@@ -87,7 +87,7 @@ data:
   it('names each secret whose name can be no key', async () => {
     const names = ['.', '..', '..a', 'a b', 'a/b', 'é', 'a:', 'k'.repeat(254)];
     const [message, ...reasons] = await refusal(() =>
-      k8s(secrets([['fine', 'zQ7'], ...names.map((name) => [name, 'zQ7'] as const)])),
+      formatK8s(secrets([['fine', 'zQ7'], ...names.map((name) => [name, 'zQ7'] as const)])),
     );
     expect(message).toBe(`k8s cannot hold ${names.length} of the secrets`);
     expect(reasons.sort()).toEqual(
@@ -102,8 +102,8 @@ data:
 
   it('holds 1 MiB, and no more', () => {
     const half = 'x'.repeat(524_288);
-    expect(parse(k8s(secrets({ a: half, b: half })))).toMatchObject({ kind: 'Secret' });
-    expect(() => k8s(secrets({ a: half, b: `${half}x` }))).toThrow(
+    expect(parse(formatK8s(secrets({ a: half, b: half })))).toMatchObject({ kind: 'Secret' });
+    expect(() => formatK8s(secrets({ a: half, b: `${half}x` }))).toThrow(
       expect.objectContaining({ code: 'TOO_LARGE' }) as Error,
     );
   });
@@ -122,7 +122,7 @@ data:
       expect(checkK8sName(name)).toBe(name);
     }
     // `null` is a text in the manifest, too.
-    expect(parse(k8s([], { k8sName: 'null' }))).toEqual(manifest([], 'null'));
+    expect(parse(formatK8s([], { k8sName: 'null' }))).toEqual(manifest([], 'null'));
     for (const name of [
       '',
       'A',
@@ -139,7 +139,7 @@ data:
       'a\n',
       'x'.repeat(254),
     ]) {
-      expect(await refusal(() => k8s([], { k8sName: name })), name).toHaveLength(1);
+      expect(await refusal(() => formatK8s([], { k8sName: name })), name).toHaveLength(1);
     }
   });
 
@@ -157,7 +157,7 @@ describeWithPython('k8s', () => {
     const all = examples(pairs, 300);
     const read = python(
       'result = [yaml.safe_load(text) for text in data]',
-      all.map((pairs) => k8s(secrets(pairs))),
+      all.map((pairs) => formatK8s(secrets(pairs))),
     );
     expect(read, `SEED=${seed}`).toEqual(all.map((pairs) => manifest(pairs)));
   });

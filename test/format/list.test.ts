@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatListJson, formatList } from '../../src/format/list.ts';
-import { visible } from '../../src/format/visible.ts';
+import { escapeUnseen } from '../../src/format/visible.ts';
 
 const header = { name: 'a', version: '0000000000000000001', cipher: 'AES-256-GCM' };
 
@@ -49,6 +49,6 @@ describe('the listing', () => {
   });
 
   it('leaves other text as it is', () => {
-    expect(visible('pässwörd ✓ 秘密 🔑 "\'\\')).toBe('pässwörd ✓ 秘密 🔑 "\'\\');
+    expect(escapeUnseen('pässwörd ✓ 秘密 🔑 "\'\\')).toBe('pässwörd ✓ 秘密 🔑 "\'\\');
   });
 });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Secret } from '../../src/model/entry.ts';
-import { json } from '../../src/format/json.ts';
+import { formatJson } from '../../src/format/json.ts';
 import { parseSecrets } from '../../src/format/parse.ts';
-import { yaml } from '../../src/format/yaml.ts';
+import { formatYaml } from '../../src/format/yaml.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import {
   anyText,
@@ -29,8 +29,8 @@ const anySecrets = pairsOf(text, fc.oneof(text, binary)).map(secrets);
 
 describe('parseSecrets', () => {
   it.each([
-    ['json', json],
-    ['yaml', yaml],
+    ['json', formatJson],
+    ['yaml', formatYaml],
   ])('reads what %s writes', async (_, format) => {
     await fc.assert(
       fc.asyncProperty(anySecrets, async (secrets) => {
@@ -95,7 +95,7 @@ describe('parseSecrets', () => {
 
   it('reads a value as large as an entry can be', async () => {
     const value = '\\"\né'.repeat(80_000);
-    for (const format of [json, yaml]) {
+    for (const format of [formatJson, formatYaml]) {
       const [a] = await read(format(secrets({ a: value, b: 'x' })));
       expect(Buffer.compare(a?.value ?? Buffer.of(), Buffer.from(value))).toBe(0);
     }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { properties } from '../../src/format/properties.ts';
+import { formatProperties } from '../../src/format/properties.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { seed } from '../support/seed.ts';
 import { anyText, examples, pairsOf, refusal, secrets, textFrom } from './secrets.ts';
@@ -40,7 +40,7 @@ const pairs = pairsOf(
 describe('properties', () => {
   it('keeps the names, and escapes what has a meaning', () => {
     expect(
-      properties(
+      formatProperties(
         secrets({
           'db.password': '  a=b:c#d!e  ',
           'a b=c:d#!\\': 'C:\\new\n\t\r\f\0',
@@ -55,12 +55,12 @@ empty=
 gr\u00f6\u00dfe=\u79d8\ud83d\ude00
 `,
     );
-    expect(properties([])).toBe('');
+    expect(formatProperties([])).toBe('');
   });
 
   it('names each secret that is no text', async () => {
     const broken = secrets({ a: 'zQ7', b: Buffer.from('zQ7\xff', 'latin1') });
-    expect(await refusal(() => properties(broken))).toEqual([
+    expect(await refusal(() => formatProperties(broken))).toEqual([
       'properties cannot hold 1 of the secrets',
       'b: it is not UTF-8 text',
     ]);
@@ -72,7 +72,7 @@ const javaMissing = programMissing('javac', '-version') ?? programMissing('java'
 describeUnless(javaMissing, 'properties, by Java', () => {
   it('is read back as the same names and values', () => {
     const all = examples(pairs, 2000);
-    const files = all.map((pairs) => properties(secrets(pairs)));
+    const files = all.map((pairs) => formatProperties(secrets(pairs)));
     expect(read(files), `SEED=${seed}`).toEqual(all.map((pairs) => new Map(pairs)));
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shell } from '../../src/format/shell.ts';
+import { formatShell } from '../../src/format/shell.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { seed } from '../support/seed.ts';
 import { anyText, examples, numbered, refusal, secrets, textFrom } from './secrets.ts';
@@ -78,19 +78,19 @@ const noNul = fc.oneof(meaningful, anyText).map((text) => text.replaceAll('\0', 
 
 describe('shell', () => {
   it('exports each secret, in quotes that nothing but a quote ends', () => {
-    expect(shell(secrets({ 'db.password': `p a$s#w"or\`d\\`, empty: '', q: "it's" }))).toBe(
+    expect(formatShell(secrets({ 'db.password': `p a$s#w"or\`d\\`, empty: '', q: "it's" }))).toBe(
       `if :\nthen\nexport DB_PASSWORD='p a$s#w"or\`d\\'\nexport EMPTY=''\nexport Q='it'\\''s'\nfi\n`,
     );
-    expect(shell([])).toBe('');
+    expect(formatShell([])).toBe('');
   });
 
   it('has the names themselves with rawNames, and refuses those that no shell takes', async () => {
-    expect(shell(secrets({ db_Password: 'x' }), { rawNames: true })).toBe(
+    expect(formatShell(secrets({ db_Password: 'x' }), { rawNames: true })).toBe(
       "if :\nthen\nexport db_Password='x'\nfi\n",
     );
     const names = ['a.b', 'a b', '9', 'é', 'a-b', 'a=b', 'a\nb', 'x;id', '$(id)'];
     const [message, ...reasons] = await refusal(() =>
-      shell(secrets([['fine', 'zQ7'], ...names.map((name) => [name, 'zQ7'] as const)]), {
+      formatShell(secrets([['fine', 'zQ7'], ...names.map((name) => [name, 'zQ7'] as const)]), {
         rawNames: true,
       }),
     );
@@ -102,14 +102,14 @@ describe('shell', () => {
 
   it('names each secret that it cannot hold', async () => {
     const values = { 'a.b': 'zQ7', 'a-b': 'zQ7', nul: 'zQ7\0', random: 'zQ7' };
-    expect(await refusal(() => shell(secrets(values)))).toEqual([
+    expect(await refusal(() => formatShell(secrets(values)))).toEqual([
       'shell cannot hold 3 of the secrets',
       'a.b: its variable would be A_B, as that of a-b',
       'nul: its value has a NUL, which no shell can hold',
       'random: RANDOM is a variable that a shell keeps for itself',
     ]);
     const broken = secrets({ b: Buffer.from('zQ7\xff', 'latin1') });
-    expect(await refusal(() => shell(broken))).toEqual([
+    expect(await refusal(() => formatShell(broken))).toEqual([
       'shell cannot hold 1 of the secrets',
       'b: it is not UTF-8 text',
     ]);
@@ -123,7 +123,7 @@ for (const command of SHELLS) {
       'is evaluated to the same values, and runs nothing, in %s',
       (locale) => {
         for (const values of [picked, ...examples(fc.array(noNul, { maxLength: 300 }), 3)]) {
-          const { environment, said } = evaluated(command, shell(numbered(values)), locale);
+          const { environment, said } = evaluated(command, formatShell(numbered(values)), locale);
           expect(said, `SEED=${seed}`).toBe('');
           const read = values.map((_, i) => environment.get(`K${i}`));
           expect(read, `SEED=${seed}`).toEqual(values);
@@ -145,7 +145,7 @@ for (const command of SHELLS) {
           const { status, stdout, stderr } = spawnSync(
             program,
             [...args, '-c', `eval $(cat) && echo done; set >${join(folder, 'set')}`],
-            { input: shell(numbered(each)), encoding: 'utf8', cwd: folder },
+            { input: formatShell(numbered(each)), encoding: 'utf8', cwd: folder },
           );
           expect(stdout, `SEED=${seed}`).toBe('');
           expect(stderr, `SEED=${seed}`).toMatch(/syntax error|parse error/i);
@@ -161,7 +161,7 @@ for (const command of SHELLS) {
 
     it('holds a value of 100 KB', () => {
       const value = "x'\n$".repeat(25_000);
-      const { environment } = evaluated(command, shell(secrets({ k: value })));
+      const { environment } = evaluated(command, formatShell(secrets({ k: value })));
       expect(environment.get('K') === value).toBe(true);
     });
   });
@@ -193,7 +193,7 @@ for (const [command, list] of OWN) {
       for (const name of names) {
         let text: string;
         try {
-          text = shell(secrets({ [name]: canary }), { rawNames: true });
+          text = formatShell(secrets({ [name]: canary }), { rawNames: true });
         } catch {
           refused += 1;
           continue;

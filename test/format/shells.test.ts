@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { shell } from '../../src/format/shell.ts';
+import { formatShell } from '../../src/format/shell.ts';
 import { describeReserved } from '../../src/model/variable-names.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { pty } from '../support/pty.ts';
@@ -224,7 +224,7 @@ function accepted(shells: readonly Pick<Shell, 'start' | 'list'>[]): string[] {
   const names = new Set(shells.flatMap((each) => [...namesOf(each)]));
   return [...names].filter((name) => {
     try {
-      return shell(secrets({ [name]: 'x' }), { rawNames: true }) !== '';
+      return formatShell(secrets({ [name]: 'x' }), { rawNames: true }) !== '';
     } catch {
       return false;
     }
@@ -254,7 +254,7 @@ async function runIn(
   }
   const values = names.map((name) => [name, PAYLOADS[payload](name, one.array)] as const);
   const file = join(folder, 'export');
-  writeFileSync(file, shell(secrets(values), { rawNames: true, allowName: names }));
+  writeFileSync(file, formatShell(secrets(values), { rawNames: true, allowName: names }));
   // The rest of the line is what the terminal echoes, and so no sign that it was run.
   const mark = (word: string): string => `echo ${word}""${word}`;
   const { send, waitFor, done } = pty([], { script: () => `exec ${one.start}` });

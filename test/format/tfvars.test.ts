@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tfvars } from '../../src/format/tfvars.ts';
+import { formatTfvars } from '../../src/format/tfvars.ts';
 import { anyText, numbered, refusal, secrets, textFrom } from './secrets.ts';
 
 const meaningful = textFrom('"\\/\n\r\t\0${}%~é秘😀\u2028a', '${', '%{', '$${');
@@ -16,7 +16,7 @@ describe('tfvars', () => {
       '-a': 'ü',
       Ab_1: '1',
     };
-    expect(tfvars(secrets(values))).toBe(
+    expect(formatTfvars(secrets(values))).toBe(
       String.raw`{
     "_-a": "\u00fc",
     "_9lives": "",
@@ -26,13 +26,13 @@ describe('tfvars', () => {
 }
 `,
     );
-    expect(tfvars([])).toBe('{}\n');
+    expect(formatTfvars([])).toBe('{}\n');
   });
 
   it('is read back as the same values', () => {
     fc.assert(
       fc.property(fc.array(held), (values) => {
-        expect(JSON.parse(tfvars(numbered(values)))).toEqual(
+        expect(JSON.parse(formatTfvars(numbered(values)))).toEqual(
           Object.fromEntries(values.map((value, i) => [`k${i}`, value])),
         );
       }),
@@ -44,7 +44,9 @@ describe('tfvars', () => {
     fc.assert(
       fc.property(anyText, (name) => {
         fc.pre(name !== '');
-        const [variable = ''] = Object.keys(JSON.parse(tfvars(secrets([[name, 'x']]))) as object);
+        const [variable = ''] = Object.keys(
+          JSON.parse(formatTfvars(secrets([[name, 'x']]))) as object,
+        );
         expect(variable).toMatch(/^[A-Za-z_][A-Za-z0-9_-]*$/);
       }),
     );
@@ -52,7 +54,7 @@ describe('tfvars', () => {
       ' ',
     );
     const reasons = await refusal(() =>
-      tfvars(secrets(reserved.map((name) => [name.replace('_', '.'), 'zQ7'] as const))),
+      formatTfvars(secrets(reserved.map((name) => [name.replace('_', '.'), 'zQ7'] as const))),
     );
     expect(reasons.slice(1).sort()).toEqual(
       reserved
@@ -63,13 +65,13 @@ describe('tfvars', () => {
 
   it('names each secret that it cannot hold', async () => {
     const values = { 'a.b': 'zQ7', a_b: 'zQ7', nfd: 'zQ7e\u0301' };
-    expect(await refusal(() => tfvars(secrets(values)))).toEqual([
+    expect(await refusal(() => formatTfvars(secrets(values)))).toEqual([
       'tfvars cannot hold 2 of the secrets',
       'a_b: its variable would be a_b, as that of a.b',
       'nfd: Terraform would change its value, which is not in the normal form NFC of Unicode',
     ]);
     const broken = secrets({ b: Buffer.from('zQ7\xff', 'latin1') });
-    expect(await refusal(() => tfvars(broken))).toEqual([
+    expect(await refusal(() => formatTfvars(broken))).toEqual([
       'tfvars cannot hold 1 of the secrets',
       'b: it is not UTF-8 text',
     ]);
@@ -79,11 +81,13 @@ describe('tfvars', () => {
     const names = ['a', 'A-b', '_x', 'größe', '名前'];
     const named = (names: readonly string[]): [string, string][] =>
       names.map((name) => [name, 'zQ7']);
-    expect(JSON.parse(tfvars(secrets(named(names)), { rawNames: true }))).toEqual(
+    expect(JSON.parse(formatTfvars(secrets(named(names)), { rawNames: true }))).toEqual(
       Object.fromEntries(named(names)),
     );
     const refused = ['a.b', '9', '-a', 'a b', '🔑', ''];
-    const [, ...reasons] = await refusal(() => tfvars(secrets(named(refused)), { rawNames: true }));
+    const [, ...reasons] = await refusal(() =>
+      formatTfvars(secrets(named(refused)), { rawNames: true }),
+    );
     expect(reasons.sort()).toEqual(
       refused.map((name) => `${name}: Terraform takes no such name for a variable`).sort(),
     );

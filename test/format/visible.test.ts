@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { visible, visibleJson } from '../../src/format/visible.ts';
+import { escapeUnseen, formatVisibleJson } from '../../src/format/visible.ts';
 
 /** Every code point of a range, both ends too. */
 function range(first: number, last: number): number[] {
@@ -43,7 +43,7 @@ describe('making text visible', () => {
   ])('escapes %s', (_, points) => {
     for (const point of points) {
       const character = String.fromCodePoint(point);
-      expect(visible(`a${character}b`)).toBe(`a${escape(character)}b`);
+      expect(escapeUnseen(`a${character}b`)).toBe(`a${escape(character)}b`);
     }
   });
 
@@ -52,7 +52,7 @@ describe('making text visible', () => {
     const blank = /[\p{White_Space}\u2800\u{13441}\u{13442}\u{1d159}]/u;
     for (const character of everyPoint) {
       const isSeen = character === ' ' || (!unseen.test(character) && !blank.test(character));
-      if (visible(character) !== (isSeen ? character : escape(character))) {
+      if (escapeUnseen(character) !== (isSeen ? character : escape(character))) {
         expect.unreachable(escape(character));
       }
     }
@@ -70,15 +70,15 @@ describe('making text visible', () => {
       'C# [x]',
       '#[',
     ]) {
-      expect(visible(text)).toBe(text);
+      expect(escapeUnseen(text)).toBe(text);
     }
   });
 
   it('escapes what the runner of a job would obey', () => {
-    expect(visible('::add-mask::x')).toBe('\\u003a:add-mask::x');
-    expect(visible('  ::stop-commands::x')).toBe('  \\u003a:stop-commands::x');
-    expect(visible('a ##[set-env name=x]y')).toBe('a \\u0023#[set-env name=x]y');
-    expect(visible('###[x] ##vso[task.setvariable variable=x]y')).toBe(
+    expect(escapeUnseen('::add-mask::x')).toBe('\\u003a:add-mask::x');
+    expect(escapeUnseen('  ::stop-commands::x')).toBe('  \\u003a:stop-commands::x');
+    expect(escapeUnseen('a ##[set-env name=x]y')).toBe('a \\u0023#[set-env name=x]y');
+    expect(escapeUnseen('###[x] ##vso[task.setvariable variable=x]y')).toBe(
       '#\\u0023#[x] \\u0023#vso[task.setvariable variable=x]y',
     );
   });
@@ -86,8 +86,10 @@ describe('making text visible', () => {
   it('changes nothing of what is visible already', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        expect(visible(visible(text))).toBe(visible(text));
-        expect(visible(text)).not.toMatch(/\p{C}|\p{Default_Ignorable_Code_Point}|(?! )\p{Z}/u);
+        expect(escapeUnseen(escapeUnseen(text))).toBe(escapeUnseen(text));
+        expect(escapeUnseen(text)).not.toMatch(
+          /\p{C}|\p{Default_Ignorable_Code_Point}|(?! )\p{Z}/u,
+        );
       }),
     );
   });
@@ -96,11 +98,11 @@ describe('making text visible', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.constantFrom(undefined, 2), (text, indent) => {
         const value = [text, { [text]: text, '##[x]': '::x' }];
-        const json = visibleJson(value, indent);
+        const json = formatVisibleJson(value, indent);
         expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(value)));
         expect(json).not.toMatch(/(?!\n)[\p{C}\p{Zl}\p{Zp}]|##\[/u);
       }),
     );
-    expect(visibleJson('\u{e0041}')).toBe('"\\udb40\\udc41"\n');
+    expect(formatVisibleJson('\u{e0041}')).toBe('"\\udb40\\udc41"\n');
   });
 });

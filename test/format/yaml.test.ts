@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { yaml } from '../../src/format/yaml.ts';
+import { formatYaml } from '../../src/format/yaml.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import { anyText, binary, examples, isOtherType, numbered, secrets, textFrom } from './secrets.ts';
 import { seed } from '../support/seed.ts';
@@ -154,7 +154,7 @@ Two  spaces - and a dash
 
 describe('yaml', () => {
   it('is a block mapping, with quotes where they are needed', () => {
-    const document = yaml(
+    const document = formatYaml(
       secrets({
         a: 'plain text, as it is',
         b: 'yes',
@@ -185,19 +185,19 @@ describe('yaml', () => {
     const pairs = secrets(names.map((name) => [name, 'x'] as const)).map(
       ({ name }): [string, string] => [name, 'x'],
     );
-    const document = yaml(secrets(pairs));
+    const document = formatYaml(secrets(pairs));
     expect(document).not.toMatch(/^\s*::|##\w*\[/m);
     for (const version of ['1.1', '1.2'] as const) expect(read(document, version)).toEqual(pairs);
   });
 
   it('of nothing is an empty mapping', () => {
-    expect(yaml([])).toBe('{}\n');
+    expect(formatYaml([])).toBe('{}\n');
   });
 
   describe.each(['1.1', '1.2'] as const)('to the npm package yaml, version %s,', (version) => {
     it('the texts listed above are those texts, as values and as names', () => {
       for (const pair of [...cross(TEXTS), ...cross(LONG)]) {
-        const document = yaml(secrets([pair]));
+        const document = formatYaml(secrets([pair]));
         expect(read(document, version), document).toEqual([pair]);
       }
     });
@@ -205,7 +205,7 @@ describe('yaml', () => {
     it('any texts are those texts', () => {
       fc.assert(
         fc.property(anything, anything, (name, value) => {
-          expect(read(yaml(secrets([[name, value]])), version)).toEqual([[name, value]]);
+          expect(read(formatYaml(secrets([[name, value]])), version)).toEqual([[name, value]]);
         }),
         { numRuns: 2000 },
       );
@@ -214,7 +214,7 @@ describe('yaml', () => {
     it('any bytes are those bytes', () => {
       fc.assert(
         fc.property(binary, (value) => {
-          const [[, bytes] = []] = read(yaml(secrets({ a: value })), version);
+          const [[, bytes] = []] = read(formatYaml(secrets({ a: value })), version);
           expect(Buffer.from(bytes as Uint8Array)).toEqual(value);
         }),
       );
@@ -224,7 +224,7 @@ describe('yaml', () => {
   it('stands on one line for each secret, whatever is in it', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(anything, binary)), (values) => {
-        const document = yaml(numbered(values));
+        const document = formatYaml(numbered(values));
         expect(document.match(/^k\d+: [ -~]+$/gm) ?? []).toHaveLength(values.length);
       }),
     );
@@ -244,7 +244,7 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
   ])('%s are those texts to PyYAML', (_, pairs) => {
     const given = secrets(pairs);
     const texts = given.map(({ name, value }) => [name, Buffer.from(value).toString()]);
-    expect(python(load, yaml(given)), `SEED=${seed}`).toEqual([texts, texts]);
+    expect(python(load, formatYaml(given)), `SEED=${seed}`).toEqual([texts, texts]);
   });
 
   it('any bytes are those bytes to PyYAML', () => {
@@ -253,7 +253,7 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
       name,
       { base64: Buffer.from(value).toString('base64') },
     ]);
-    expect(python(load, yaml(given)), `SEED=${seed}`).toEqual([bytes, bytes]);
+    expect(python(load, formatYaml(given)), `SEED=${seed}`).toEqual([bytes, bytes]);
   });
 
   /** What the original writes, but on one line. */
@@ -263,7 +263,7 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
       values,
     ) as string[];
   }
-  const ours = (value: string): string => yaml(secrets({ k: value }));
+  const ours = (value: string): string => formatYaml(secrets({ k: value }));
 
   it('is the text that PyYAML writes, for what people store', () => {
     expect(STORED.map(ours)).toEqual(dumped(STORED));

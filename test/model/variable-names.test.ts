@@ -4,10 +4,10 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildEnvironment } from '../../src/cli/exec/environment.ts';
 import { CredstashError } from '../../src/errors.ts';
-import { docker } from '../../src/format/docker.ts';
-import { dotenv } from '../../src/format/dotenv.ts';
-import { github } from '../../src/format/github.ts';
-import { shell } from '../../src/format/shell.ts';
+import { formatDocker } from '../../src/format/docker.ts';
+import { formatDotenv } from '../../src/format/dotenv.ts';
+import { formatGithub } from '../../src/format/github.ts';
+import { formatShell } from '../../src/format/shell.ts';
 import {
   describeReserved,
   ReservedVariable,
@@ -83,16 +83,16 @@ describe.each(Object.entries(RESERVED))('variables of %s', (_, names) => {
   it.each(words(names))('%s is reserved for every command that makes variables', (variable) => {
     expect(describeReserved(variable)).toMatch(/^is a variable that [a-z, ]+$/);
     const one = secrets({ [variable]: 'zQ7' });
-    for (const format of [shell, docker, github]) {
+    for (const format of [formatShell, formatDocker, formatGithub]) {
       // What a format cannot hold anyway, it refuses before.
       expect(() => format(one, { rawNames: true })).toThrow(CredstashError);
     }
-    expect(() => docker(one, { rawNames: true })).toThrow(
+    expect(() => formatDocker(one, { rawNames: true })).toThrow(
       expect.objectContaining({
         failures: [{ name: variable, error: expect.any(ReservedVariable) as Error }],
       }) as Error,
     );
-    expect(docker(one, { rawNames: true, allowName: [variable] })).toBe(`${variable}=zQ7\n`);
+    expect(formatDocker(one, { rawNames: true, allowName: [variable] })).toBe(`${variable}=zQ7\n`);
   });
 });
 
@@ -101,8 +101,8 @@ describe('a variable that people keep as a secret', () => {
     expect(refuseReserved(variable)).toBeUndefined();
     // The runner itself refuses some.
     const formats = /^(?:GITHUB|RUNNER)_/.test(variable)
-      ? [shell, docker]
-      : [shell, docker, github];
+      ? [formatShell, formatDocker]
+      : [formatShell, formatDocker, formatGithub];
     for (const format of formats) {
       expect(format(secrets({ [variable]: 'x' }))).toContain(variable);
     }
@@ -177,7 +177,9 @@ it('dotenv prints every name', () => {
   const names = Object.values(RESERVED)
     .flatMap(words)
     .filter((name) => /^\w+$/.test(name));
-  const printed = dotenv(secrets(names.map((name) => [name, 'x'] as const)), { rawNames: true });
+  const printed = formatDotenv(secrets(names.map((name) => [name, 'x'] as const)), {
+    rawNames: true,
+  });
   expect(printed.split('\n').filter(Boolean)).toHaveLength(new Set(names).size);
 });
 

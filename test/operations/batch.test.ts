@@ -3,7 +3,7 @@ import { formatAge, parseAge } from '../../src/model/age.ts';
 import { markAboutAll, type BeginChange, runBatch } from '../../src/operations/batch.ts';
 import type { Change, Target } from '../../src/operations/options.ts';
 import { CredstashError, type ErrorCode, ServiceAnswer } from '../../src/errors.ts';
-import { table } from '../../src/format/table.ts';
+import { formatTable } from '../../src/format/table.ts';
 import { makeGate } from '../support/gate.ts';
 
 const targets = (count: number): Target[] =>
@@ -225,7 +225,7 @@ describe('an age', () => {
 describe('a table', () => {
   it('has columns as wide as they must be, also of wide characters, and shows what drives a terminal', () => {
     expect(
-      table(
+      formatTable(
         ['A', 'B', 'C'],
         [
           ['鍵', 'x', ''],
@@ -234,12 +234,12 @@ describe('a table', () => {
         ],
       ),
     ).toBe('A    B          C\n鍵   x\nabc  \\u001b[2J  end\ne\u0301    😀         z\n');
-    expect(table(['A'], [])).toBe('A\n');
+    expect(formatTable(['A'], [])).toBe('A\n');
   });
 
   it('cuts a row to the terminal, and never through a wide character', () => {
-    expect(table(['NAME', 'C'], [['a', '0123456789']], 10)).toBe('NAME  C\na     012…\n');
-    expect(table(['NAME', 'C'], [['a', '鍵鍵鍵鍵']], 10)).toBe('NAME  C\na     鍵…\n');
-    expect(table(['N', 'C'], [['a', '鍵鍵鍵']], 9)).toBe('N  C\na  鍵鍵鍵\n');
+    expect(formatTable(['NAME', 'C'], [['a', '0123456789']], 10)).toBe('NAME  C\na     012…\n');
+    expect(formatTable(['NAME', 'C'], [['a', '鍵鍵鍵鍵']], 10)).toBe('NAME  C\na     鍵…\n');
+    expect(formatTable(['N', 'C'], [['a', '鍵鍵鍵']], 9)).toBe('N  C\na  鍵鍵鍵\n');
   });
 });

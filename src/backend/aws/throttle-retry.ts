@@ -88,16 +88,16 @@ export class ThrottleRetry {
     readonly end: () => void;
   } {
     const start = Date.now();
-    let report: { readonly until: number; readonly state: string | undefined } | undefined;
-    const tell = (until: number, state = report?.state): void => {
-      if (!report && this.#waiting++ === 0) this.#since = start;
+    let lastReport: { readonly until: number; readonly state: string | undefined } | undefined;
+    const tell = (until: number, state = lastReport?.state): void => {
+      if (!lastReport && this.#waiting++ === 0) this.#since = start;
       const isThrottled = this.#throttledAt >= start;
-      report = {
+      lastReport = {
         state: isThrottled ? THROTTLED : state,
         until: isThrottled && this.#usesDefaultAttempts ? start + LONGEST_RETRY_MS : until,
       };
       this.#toldAgain.add(reportAgain);
-      const wait = { resource, since: this.#since, ...report };
+      const wait = { resource, since: this.#since, ...lastReport };
       this.#tell(
         this.#gettingCredentials > 0
           ? { ...wait, resource: 'AWS credentials', state: undefined, until: Infinity }
@@ -105,12 +105,12 @@ export class ThrottleRetry {
       );
     };
     const reportAgain = (): void => {
-      if (report) tell(report.until);
+      if (lastReport) tell(lastReport.until);
     };
     const end = (): void => {
       this.#toldAgain.delete(reportAgain);
-      if (report && --this.#waiting === 0) this.#tell(undefined);
-      report = undefined;
+      if (lastReport && --this.#waiting === 0) this.#tell(undefined);
+      lastReport = undefined;
     };
     return { tell, end };
   }

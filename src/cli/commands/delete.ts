@@ -1,5 +1,5 @@
 import type { Deletion } from '../../operations/delete.ts';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import { unpadVersion } from '../../model/version.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
@@ -35,7 +35,7 @@ export const command = defineCommand({
         ...(yes || !io.interactive ? {} : { confirm }),
       });
       for await (const each of deleted) {
-        const entry = `${visible(each.name)} -- version ${visible(each.version)}`;
+        const entry = `${escapeUnseen(each.name)} -- version ${escapeUnseen(each.version)}`;
         await io.write(`${dryRun ? 'would delete' : 'Deleting'} ${entry}\n`);
         if (each.labels !== undefined) {
           io.note(

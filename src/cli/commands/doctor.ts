@@ -1,7 +1,7 @@
 import manifest from '../../../package.json' with { type: 'json' };
 import { parseContext } from '../../model/context.ts';
 import { CredstashError } from '../../errors.ts';
-import { visible, visibleJson } from '../../format/visible.ts';
+import { escapeUnseen, formatVisibleJson } from '../../format/visible.ts';
 import { okStep, type Step, failedStep } from '../../backend/diagnosis.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend, type WithBackend } from '../options/backend.ts';
@@ -61,7 +61,7 @@ export const command = defineCommand({
       const looks = credstash.doctor({ context, write, prefix, cipher: chosen.cipher });
       for await (const step of looks) await tell(step);
     });
-    if (options.json) await io.write(visibleJson(steps));
+    if (options.json) await io.write(formatVisibleJson(steps));
     throwIfFailed(steps);
   },
 });
@@ -100,8 +100,8 @@ function formatStep({ state, title, found, hint, serviceMessage: words }: Step):
   const line = `${state.padEnd(STATE_WIDTH)}  ${title.padEnd(TITLE_WIDTH)}  `;
   const below = [hint, words === undefined ? undefined : `service says: ${words}`]
     .filter((each) => each !== undefined)
-    .map((each) => `${' '.repeat(line.length)}${visible(each)}\n`);
-  return `${line}${visible(found)}\n${below.join('')}`;
+    .map((each) => `${' '.repeat(line.length)}${escapeUnseen(each)}\n`);
+  return `${line}${escapeUnseen(found)}\n${below.join('')}`;
 }
 
 /** @throws CredstashError when a step failed: with the code of the first, or INTEGRITY if any did not verify */

@@ -1,4 +1,4 @@
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 
@@ -15,7 +15,7 @@ export const command = defineCommand({
     const withBackend = chooseBackend(options, io);
     await withBackend(async (credstash) => {
       const names = await credstash.names({ progress: io.progress() });
-      await io.write(names.map((name) => `${visible(name)}\n`).join(''));
+      await io.write(names.map((name) => `${escapeUnseen(name)}\n`).join(''));
     });
   },
 });

@@ -1,6 +1,6 @@
 import { CredstashError } from '../../errors.ts';
 import { unpadVersion } from '../../model/version.ts';
-import { visible, visibleJson } from '../../format/visible.ts';
+import { escapeUnseen, formatVisibleJson } from '../../format/visible.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import type { GlobalOptions } from '../options/global.ts';
@@ -34,7 +34,7 @@ export const command = defineCommand({
       const { version, before } = await credstash.label(name, label, { version: wanted });
       await io.write(
         json
-          ? visibleJson({ name, version, label, before }, 0)
+          ? formatVisibleJson({ name, version, label, before }, 0)
           : formatMove(name, label, version, before),
       );
     });
@@ -74,6 +74,6 @@ export function formatMove(
   before: readonly string[],
 ): string {
   const others = before.filter((each) => each !== version).map(unpadVersion);
-  const moved = others.length > 0 ? `, and no more version ${visible(others.join(', '))}` : '';
-  return `${label} is version ${visible(unpadVersion(version))} of ${visible(name)}${moved}\n`;
+  const moved = others.length > 0 ? `, and no more version ${escapeUnseen(others.join(', '))}` : '';
+  return `${label} is version ${escapeUnseen(unpadVersion(version))} of ${escapeUnseen(name)}${moved}\n`;
 }

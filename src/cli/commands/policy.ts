@@ -1,6 +1,6 @@
 import { parseContext } from '../../model/context.ts';
 import { CredstashError } from '../../errors.ts';
-import { visibleJson } from '../../format/visible.ts';
+import { formatVisibleJson } from '../../format/visible.ts';
 import { ROLES } from '../../iam-policy.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
@@ -55,7 +55,7 @@ export const command = defineCommand({
       io,
     )(async (credstash) => {
       const policy = await credstash.policy(role, { name, context, account });
-      await io.write(visibleJson(policy, 2));
+      await io.write(formatVisibleJson(policy, 2));
       if (name !== undefined && role !== 'writer') {
         io.note(
           'credstash: note: this allows no dynamodb:Scan, which cannot be narrowed to names: list, keys, getall and patterns with * are denied; get NAME, references and exec --env work',

@@ -1,7 +1,7 @@
 import { parseContext } from '../../model/context.ts';
 import { MAX_ITEM_BYTES } from '../../model/item.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
-import { visible, visibleJson } from '../../format/visible.ts';
+import { escapeUnseen, formatVisibleJson } from '../../format/visible.ts';
 import type { Credstash } from '../../credstash.ts';
 import { checkLabel } from '../../model/label.ts';
 import { defineCommand } from '../command.ts';
@@ -76,8 +76,11 @@ export const command = defineCommand({
       const moved = label === undefined ? '' : formatMove(name, label, version, before);
       await io.write(
         json
-          ? visibleJson({ name, version, ...(label === undefined ? {} : { label, before }) }, 0)
-          : `${visible(name)} has been stored${await describePlace(io, credstash)}\n${moved}`,
+          ? formatVisibleJson(
+              { name, version, ...(label === undefined ? {} : { label, before }) },
+              0,
+            )
+          : `${escapeUnseen(name)} has been stored${await describePlace(io, credstash)}\n${moved}`,
       );
       for (const remark of nameRemarks(name)) io.note(`credstash: warning: ${remark}`);
       if (value === '' && !asks) {

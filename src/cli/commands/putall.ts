@@ -1,6 +1,6 @@
 import { parseContext } from '../../model/context.ts';
 import { type Failure, combineFailures, concernsOneSecret } from '../../errors.ts';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { readArgument } from '../files/input.ts';
@@ -66,8 +66,8 @@ export const command = defineCommand({
         if (each.done === 'failed') failures.push(each);
         else if (each.done === 'stored') {
           stored.push(each.name);
-          await say(`${visible(each.name)} has been stored\n`);
-        } else await say(`${visible(each.name)} is unchanged\n`);
+          await say(`${escapeUnseen(each.name)} has been stored\n`);
+        } else await say(`${escapeUnseen(each.name)} is unchanged\n`);
       }
       printFirstWarnings(io, stored.flatMap(nameRemarks), 'such names');
       // What ended the rest would end these requests too.

@@ -1,5 +1,5 @@
 import { parseContext } from '../../model/context.ts';
-import { visible, visibleJson } from '../../format/visible.ts';
+import { escapeUnseen, formatVisibleJson } from '../../format/visible.ts';
 import { unpadVersion } from '../../model/version.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
@@ -52,11 +52,11 @@ export const command = defineCommand({
         .catch((error: unknown) => {
           throw addMoveHint(error, options, label ?? '');
         });
-      const [to, now] = [from, header.version].map((each) => visible(unpadVersion(each)));
+      const [to, now] = [from, header.version].map((each) => escapeUnseen(unpadVersion(each)));
       const moved = label === undefined ? '' : formatMove(name, label, header.version, before);
       await io.write(
         json
-          ? visibleJson(
+          ? formatVisibleJson(
               {
                 name,
                 version: header.version,
@@ -65,7 +65,7 @@ export const command = defineCommand({
               },
               0,
             )
-          : `${visible(name)} has been rolled back to version ${to}, as version ${now}\n${moved}`,
+          : `${escapeUnseen(name)} has been rolled back to version ${to}, as version ${now}\n${moved}`,
       );
       if (label !== undefined) return;
       for (const other of others.slice(0, NAMED)) {

@@ -1,7 +1,7 @@
 import { DEFAULT_KEY } from '../../model/defaults.ts';
 import type { SetupStep } from '../../backend/setup.ts';
 import { CredstashError } from '../../errors.ts';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import { checkNewAlias } from '../../model/key-id.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
@@ -62,7 +62,7 @@ export const command = defineCommand({
     // Again, for the region that was saved now.
     const withBackend = chooseBackend(options, io);
     await withBackend(async (credstash) => {
-      const location = visible(await credstash.location());
+      const location = escapeUnseen(await credstash.location());
       const hasTags = Object.keys(tags).length > 0;
       await credstash.setup({
         tags,

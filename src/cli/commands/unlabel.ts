@@ -1,5 +1,5 @@
 import { unpadVersion } from '../../model/version.ts';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 
@@ -19,7 +19,7 @@ export const command = defineCommand({
     await withBackend(async (credstash) => {
       const versions = (await credstash.unlabel(name, label)).map(unpadVersion);
       await io.write(
-        `${label} is no version of ${visible(name)} any more; it was ${visible(versions.join(', '))}\n`,
+        `${label} is no version of ${escapeUnseen(name)} any more; it was ${escapeUnseen(versions.join(', '))}\n`,
       );
     });
   },

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Command } from 'commander';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import type { Grammar } from '../argparse.ts';
 import { optionsOf } from '../create-program.ts';
 import { chooseBackend } from '../options/backend.ts';
@@ -40,9 +40,9 @@ export async function answerCompletion(
   else return `files\t${place.prefix}\n`;
   const lines = candidates
     // Others may write to the table: what drives a terminal, or ends a line here, is not for a line that is edited.
-    .filter(({ value }) => visible(value) === value)
+    .filter(({ value }) => escapeUnseen(value) === value)
     .map(({ value, description }) =>
-      bash ? bash.complete(value) : `${value}\t${visible(description)}`,
+      bash ? bash.complete(value) : `${value}\t${escapeUnseen(description)}`,
     )
     .filter((each) => each !== undefined);
   return ['words', ...lines].map((each) => `${each}\n`).join('');

@@ -1,6 +1,6 @@
 import type { Secret } from '../../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../../errors.ts';
-import { envName } from '../../format/env-name.ts';
+import { toVariableName } from '../../format/env-name.ts';
 import { refuseReserved } from '../../model/variable-names.ts';
 import { findLiteralPrefix } from '../../model/glob.ts';
 import { isReference, SCHEME } from '../../model/reference.ts';
@@ -103,7 +103,10 @@ export interface NameOptions {
  */
 export function variableOf(name: string, glob: string, options: NameOptions = {}): string {
   const isWhole = options.fullNames === true || !glob.includes('*');
-  return envName(isWhole ? name : name.slice(findLiteralPrefix(glob).length), options.prefix);
+  return toVariableName(
+    isWhole ? name : name.slice(findLiteralPrefix(glob).length),
+    options.prefix,
+  );
 }
 
 /**

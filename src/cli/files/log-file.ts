@@ -1,6 +1,6 @@
 import { closeSync, constants, writeFileSync } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import { openPlainFile } from './plain-file.ts';
 
 /** Adds a line to a log for each message. */
@@ -24,7 +24,7 @@ export function openLogFile(path: string): Log {
   return (messages) => {
     const at = new Date().toISOString();
     try {
-      writeFileSync(fd, messages.map((message) => `${at} ${visible(message)}\n`).join(''));
+      writeFileSync(fd, messages.map((message) => `${at} ${escapeUnseen(message)}\n`).join(''));
     } catch {
       // See above.
     }

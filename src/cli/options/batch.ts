@@ -2,7 +2,7 @@ import { type Context, parseContext } from '../../model/context.ts';
 import { ChangesError, CredstashError, type Failure, worstFirst } from '../../errors.ts';
 import type { Change, ChangeOptions, Target } from '../../operations/options.ts';
 import { unpadVersion } from '../../model/version.ts';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import type { Io } from '../terminal/io.ts';
 import { defineOptions, type OptionValues } from './define.ts';
 
@@ -74,7 +74,7 @@ export async function runChanges(
   });
   for await (const change of replaceHints(changes, hintOf)) {
     counts[change.done] += 1;
-    const entry = `${visible(change.name)} -- version ${visible(change.version)}`;
+    const entry = `${escapeUnseen(change.name)} -- version ${escapeUnseen(change.version)}`;
     if (change.done === 'changed') await say(`${done} ${entry}\n`);
     else if (change.done === 'planned') await say(`would ${verb} ${entry}\n`);
     else if (change.done === 'failed') {

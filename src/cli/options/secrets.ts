@@ -2,11 +2,11 @@ import type { Credstash } from '../../credstash.ts';
 import { CredstashError, serviceMessages } from '../../errors.ts';
 import type { Secret } from '../../model/entry.ts';
 import type { GetAllOptions } from '../../operations/get-all.ts';
-import { githubExport } from '../../format/github.ts';
+import { createGithubExport } from '../../format/github.ts';
 import { SECRET_FORMATS } from '../../format/index.ts';
 import { checkK8sName } from '../../format/k8s.ts';
-import { envName } from '../../format/env-name.ts';
-import { variableNamer } from '../../format/pairs.ts';
+import { toVariableName } from '../../format/env-name.ts';
+import { createVariableNamer } from '../../format/pairs.ts';
 import { describeReserved } from '../../model/variable-names.ts';
 import type { Grammar } from '../argparse.ts';
 import { OUTPUT_OPTIONS, type Output, outputPath } from '../files/output.ts';
@@ -160,7 +160,7 @@ function formatSecrets(
   options: SecretsOptions,
   end: string,
 ): () => Promise<void> {
-  const format = options.githubEnv ? githubExport : SECRET_FORMATS[options.format ?? 'json'];
+  const format = options.githubEnv ? createGithubExport : SECRET_FORMATS[options.format ?? 'json'];
   // Only for csv: the other formats escape such names always, or refuse them.
   const onTerminal = options.format === 'csv' && output.isTerminal;
   const made = buildVariables(grammar, options, {}, (names) =>
@@ -187,12 +187,12 @@ const NAMED = 10;
 function warnOfReserved(secrets: readonly Secret[], options: SecretsOptions, io: Io): void {
   const { format, allowName = [] } = options;
   if (format !== 'dotenv' && format !== 'k8s') return;
-  const nameOf = format === 'k8s' ? (name: string) => name : variableNamer(options);
+  const nameOf = format === 'k8s' ? (name: string) => name : createVariableNamer(options);
   const found = secrets
     .map(({ name }) => nameOf(name))
     .filter((variable) => {
       // A key such as `user` is the name of a file.
-      const isVariable = format === 'dotenv' || variable === envName(variable);
+      const isVariable = format === 'dotenv' || variable === toVariableName(variable);
       return (
         isVariable && !allowName.includes(variable) && describeReserved(variable) !== undefined
       );

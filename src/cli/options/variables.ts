@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import type { Option } from 'commander';
 import { CredstashError } from '../../errors.ts';
-import { envName } from '../../format/env-name.ts';
-import { visible } from '../../format/visible.ts';
+import { toVariableName } from '../../format/env-name.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import { ReservedVariable } from '../../model/variable-names.ts';
 import { findLiteralPrefix } from '../../model/glob.ts';
 import { isReference, SCHEME } from '../../model/reference.ts';
@@ -93,7 +93,7 @@ export function buildVariables<Built>(
     }
     ways.push(`${forEach(({ variable }) => `--allow-name ${quoteWord(variable)}`)} allows it`);
     const prefixes = [
-      ...(globs ?? []).map((glob) => envName(findLiteralPrefix(glob))),
+      ...(globs ?? []).map((glob) => toVariableName(findLiteralPrefix(glob))),
       ...PREFIXES,
     ];
     const prefix = prefixes.find((each) => each !== '' && works({ prefix: each }));
@@ -140,7 +140,7 @@ function lineWithPrefix(command: Grammar, prefix: string): string | undefined {
     name === undefined ? behind.map(showOperand) : [quoteWord(name), ...args.map(showArgument)];
   const dashed = dashes === -1 ? [] : ['--', ...rest];
   const line = ['credstash', ...shown, '--prefix', prefix, ...dashed].join(' ');
-  return visible(line) === line ? line : undefined;
+  return escapeUnseen(line) === line ? line : undefined;
 }
 
 /** A name, a GLOB, or a pair of the encryption context. */

@@ -11,7 +11,7 @@ import {
 import { constants as os } from 'node:os';
 import type { WriteStream } from 'node:tty';
 import { CredstashError } from '../../errors.ts';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 import type { Progress } from '../../util/progress.ts';
 import type { Deadline } from '../options/deadline.ts';
 import { endBySignal, onEndingSignal } from '../exec/signals.ts';
@@ -52,7 +52,7 @@ export class Io {
     this.status = new StatusLine(
       () => this.#streamOfTerminal('stderr'),
       (line) => {
-        this.#say(`${visible(line)}\n`);
+        this.#say(`${escapeUnseen(line)}\n`);
       },
     );
   }
@@ -148,7 +148,7 @@ export class Io {
   /** Writes a line to stderr, with control characters made visible. */
   note(line: string): void {
     this.status.erase();
-    this.#say(`${visible(line)}\n`);
+    this.#say(`${escapeUnseen(line)}\n`);
   }
 
   /** Writes to stderr. Nothing can be told of what it does not take. */
@@ -267,7 +267,7 @@ export class Io {
   /** Asks for yes or no on the terminal that stdin is; anything but a y is no. */
   async confirm(question: string): Promise<boolean> {
     return this.status.without(async () => {
-      this.#say(`credstash: ${visible(question)} [y/N] `);
+      this.#say(`credstash: ${escapeUnseen(question)} [y/N] `);
       const typed = openWaiting('/dev/tty');
       try {
         return /^\s*y(es)?\s*$/i.test(await this.inTime('an answer', readLine(typed.chunks)));
@@ -306,7 +306,7 @@ export class Io {
     const signals = nextEndingSignal();
     // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
     terminal.setRawMode(true);
-    this.#say(visible(question));
+    this.#say(escapeUnseen(question));
     let answer: Uint8Array | NodeJS.Signals;
     try {
       const typed = Promise.race([readHidden(terminal.keys), signals.next]);

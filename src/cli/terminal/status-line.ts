@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty';
-import { visible } from '../../format/visible.ts';
+import { escapeUnseen } from '../../format/visible.ts';
 
 /** Work that is done sooner shows nothing. */
 const PATIENCE_MS = 1000;
@@ -146,7 +146,7 @@ export class StatusLine {
   #show(text: string): void {
     // No longer than a row: only one is erased.
     const columns = (this.#stream() as Partial<WriteStream> | undefined)?.columns || 80;
-    this.#write(visible(`credstash: ${text}`).slice(0, columns - 1));
+    this.#write(escapeUnseen(`credstash: ${text}`).slice(0, columns - 1));
     this.#shown = true;
   }
 

@@ -5,7 +5,7 @@ import { parseBashLine } from '../../../src/cli/completion/bash-line.ts';
 import { findPlace } from '../../../src/cli/completion/place.ts';
 import { Io } from '../../../src/cli/terminal/io.ts';
 import { createProgram } from '../../../src/cli/create-program.ts';
-import { plan } from '../../../src/operations/put.ts';
+import { planPut } from '../../../src/operations/put.ts';
 
 /** What bash makes of these words, none of which it may expand: each is printed as it comes out. */
 function bash(words: readonly string[]): string[] {
@@ -155,9 +155,9 @@ describe('what can stand at the cursor', () => {
 
   it('every digest and cipher that is offered can be put', () => {
     for (const digest of at('put', '-d', '') as string[])
-      expect(() => plan('n', 1, { digest })).not.toThrow();
+      expect(() => planPut('n', 1, { digest })).not.toThrow();
     for (const cipher of at('put', '--cipher', '') as string[])
-      expect(() => plan('n', 1, { cipher })).not.toThrow();
-    expect(() => plan('n', 1, { digest: 'SHA' })).toThrow();
+      expect(() => planPut('n', 1, { cipher })).not.toThrow();
+    expect(() => planPut('n', 1, { digest: 'SHA' })).toThrow();
   });
 });
