@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 /*
  * Records docs/demo.svg, the terminal of the README: runs the built command on a new vault, on a pseudo-terminal of
@@ -44,11 +45,8 @@ function record({ line, typed }) {
     timeout: 30_000,
   });
   if (error !== undefined) throw error;
-  return stdout
-    .replaceAll(home, '/home/you')
-    .replaceAll('\r\n', '\n')
-    .replace(/\x1b\[[\d;?]*[a-zA-Z]/g, '')
-    .trimEnd();
+  const text = stripVTControlCharacters(stdout);
+  return text.replaceAll(home, '/home/you').replaceAll('\r\n', '\n').trimEnd();
 }
 
 /** The lines of the terminal; those that a person types begin with `$ `. */
