@@ -10,7 +10,7 @@ const UNITS_MS: Readonly<Record<string, number>> = {
   y: 365 * DAY_MS,
 };
 
-/** An age such as `90d` in milliseconds. @throws CredstashError USAGE when it is not a whole number of `h`, `d`, `w` or `y` */
+/** Parses an age such as `90d`. @returns milliseconds. @throws CredstashError USAGE if it is not a whole number of `h`, `d`, `w` or `y` */
 export function parseAge(text: string): number {
   const [, count = '', unit = ''] = /^(\d{1,6})([hdwy])$/.exec(text) ?? [];
   const ms = Number(count) * (UNITS_MS[unit] ?? NaN);
@@ -18,7 +18,7 @@ export function parseAge(text: string): number {
   throw new CredstashError('USAGE', 'the age is none such as 12h, 90d, 6w or 1y');
 }
 
-/** An age in its largest whole unit: `40min`, `3h`, `90d`, `2y`. One below zero, of a clock that is wrong, is `0min`. */
+/** Formats an age in its largest whole unit: `40min`, `3h`, `90d`, `2y`. A negative age, caused by a wrong clock, is `0min`. */
 export function formatAge(milliseconds: number): string {
   if (milliseconds >= 2 * 365 * DAY_MS) return `${Math.floor(milliseconds / (365 * DAY_MS))}y`;
   if (milliseconds >= 2 * DAY_MS) return `${Math.floor(milliseconds / DAY_MS)}d`;
@@ -26,7 +26,7 @@ export function formatAge(milliseconds: number): string {
   return `${Math.max(0, Math.floor(milliseconds / 60_000))}min`;
 }
 
-/** How long ago an entry was sealed; undefined where it does not say. */
+/** Computes the milliseconds since an entry was sealed; undefined if the entry has no time. */
 export function computeAge({ created }: { readonly created?: string }): number | undefined {
   const sealedAt = created === undefined ? NaN : Date.parse(created);
   return Number.isNaN(sealedAt) ? undefined : Date.now() - sealedAt;
@@ -38,17 +38,17 @@ const DURATION_MS: Readonly<Record<string, number>> = {
   m: 60_000,
   h: HOUR_MS,
 };
-/** A timer of Node.js takes no more. */
+/** The longest timer of Node.js. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** A duration such as `30s`, `1.5m`, `500ms` or `90`, which is in seconds, in milliseconds; undefined if it is none or 0. */
+/** Parses a duration such as `30s`, `1.5m`, `500ms`, or `90` for seconds. @returns milliseconds; undefined if it is invalid or 0 */
 export function parseDuration(text: string): number | undefined {
   const [, count = '', unit = 's'] = /^(\d{1,10}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text) ?? [];
   const ms = Math.round(Number(count) * (DURATION_MS[unit] ?? NaN));
   return ms > 0 && ms <= LONGEST_MS ? ms : undefined;
 }
 
-/** A duration for a person: `500 ms`, `1.5 s`, `2 min 5 s`, `1 h 30 min`. */
+/** Formats a duration for a person: `500 ms`, `1.5 s`, `2 min 5 s`, `1 h 30 min`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 10_000) return `${Math.round(milliseconds / 100) / 10} s`;

@@ -4,27 +4,27 @@ import { byteLength, compareUtf8, isStorable, encodeLengthPrefixed } from '../ut
 /** A KMS encryption context: frozen, without a prototype. It is authenticated, not secret. */
 export type Context = Readonly<Record<string, string>>;
 
-/** Keys that begin so, in any case, belong to this project. */
+/** Keys with this prefix, in upper or lower case, are reserved for this project. */
 const RESERVED = 'credstash:';
 
 /** The key under which an entry's name is bound to its data key. */
 export const NAME_KEY = 'credstash:name';
 
-/** KMS's quota for an encryption context; keys and values counted. */
+/** KMS's limit for an encryption context, keys and values together. */
 const MAX_CONTEXT_BYTES = 8192;
 
 /**
- * What pairs are for. Pairs to `open` with are taken as the original took them, because they are those of an entry that
- * exists. Pairs to `seal` with must also be ones that IAM can tell apart.
+ * The purpose of pairs. For `open` they are accepted as the original accepted them, because the entry exists. For `seal`
+ * IAM must also be able to tell them apart.
  */
 export type ContextUse = 'seal' | 'open';
 
 /**
- * The context of the command line's KEY=VALUE arguments, each split at its first `=`. A key that is given
- * twice has its last value, as in the original.
+ * Parses the command line's KEY=VALUE arguments, each split at its first `=`. If a key is given twice, its last value
+ * counts, as in the original.
  *
- * @throws CredstashError USAGE when one has no `=`, an empty key or an empty value, or as `checkContext` does;
- *   the message gives its place and not its text, which may be a part of a secret that was not quoted
+ * @throws CredstashError USAGE if an argument has no `=`, an empty key or an empty value, and as `checkContext` does. The
+ *   message gives the argument's position, because its text may be a part of a secret that was not quoted
  */
 export function parseContext(pairs: readonly string[], use: ContextUse = 'seal'): Context {
   return checkContext(
@@ -46,10 +46,10 @@ export function parseContext(pairs: readonly string[], use: ContextUse = 'seal')
 /**
  * Checks and freezes the pairs that a user gave.
  *
- * @param use what they are for; default: to seal
- * @throws CredstashError USAGE when a key or value is empty or no storable text, a key begins with
- *   `credstash:` or is `__proto__` (which the SDK would drop without a word), or all together are over 8192 bytes. To seal
- *   with also when a key begins with `credstash:` in another case, or two keys differ only in case
+ * @param use the purpose of the pairs; default: `seal`
+ * @throws CredstashError USAGE if a key or value is empty or not storable, a key begins with `credstash:` or is `__proto__`
+ *   (which the SDK would silently drop), or all together exceed 8192 bytes. For `seal` also if a key begins with
+ *   `credstash:` in another case, or two keys differ only in case
  */
 export function checkContext(
   pairs: Iterable<readonly [key: string, value: string]>,
@@ -78,12 +78,12 @@ export function checkContext(
  * (`kms:EncryptionContext:KEY`), are compared without case.
  * https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context-case
  *
- * @throws CredstashError USAGE when one could pass for a key of this project, or two for each other
+ * @throws CredstashError USAGE if IAM would take a key for a reserved one, or for another key
  */
 function checkKeys(keys: readonly string[]): void {
   const known = new Map<string, string>();
   for (const key of keys) {
-    // Compatibility forms as well, such as full-width letters: a key that only looks reserved has no use.
+    // Also compatibility forms such as full-width letters: a key that only looks reserved would mislead.
     if (foldCase(key.normalize('NFKC')).startsWith(RESERVED)) throw reservedKey(key);
     const folded = foldCase(key);
     const other = known.get(folded);
@@ -98,9 +98,9 @@ function checkKeys(keys: readonly string[]): void {
   }
 }
 
-/** The same text for all texts that anything could take for equal but for their case. */
+/** Maps all texts that any comparison without case could take for equal to one text. */
 function foldCase(text: string): string {
-  // Both ways, because ſ has only S, and K (Kelvin) only k. İ becomes i with a dot above, or i, depending on who asks.
+  // Both ways, because ſ has only an upper case S, and K (Kelvin) only a lower case k. İ becomes i with a dot above, or i, depending on the program.
   return text.toLowerCase().toUpperCase().toLowerCase().replaceAll('i\u0307', 'i');
 }
 
@@ -111,10 +111,10 @@ function reservedKey(key: string): CredstashError {
 }
 
 /**
- * The context under which the data key of the secret `name` is wrapped in the current format: the user's pairs
- * and the name. KMS then refuses an entry that was moved to another name, and CloudTrail tells which was read.
+ * Adds the secret's name to the user's pairs. The current format wraps data keys under this context: KMS then refuses an
+ * entry that was moved to another name, and CloudTrail shows which secret was read.
  *
- * @throws CredstashError USAGE when the pairs and the name together are over 8192 bytes
+ * @throws CredstashError USAGE if the pairs and the name together exceed 8192 bytes
  */
 export function bindName(context: Context, name: string): Context {
   const bound = Object.assign(Object.create(null) as Record<string, string>, context);
@@ -122,12 +122,12 @@ export function bindName(context: Context, name: string): Context {
   return checkSize(Object.freeze(bound));
 }
 
-/** The pairs of a context without the name that `bindName` added: those that the user gave. */
+/** Removes the name that `bindName` added, which leaves the user's pairs. */
 export function unbindName(context: Context): Context {
   return Object.fromEntries(Object.entries(context).filter(([key]) => key !== NAME_KEY));
 }
 
-/** @throws CredstashError USAGE when keys and values together are over KMS's 8192 bytes */
+/** @throws CredstashError USAGE if keys and values together exceed KMS's 8192 bytes */
 function checkSize(context: Context): Context {
   const bytes = Object.entries(context).reduce(
     (sum, [key, value]) => sum + byteLength(key) + byteLength(value),
@@ -143,8 +143,8 @@ function checkSize(context: Context): Context {
 }
 
 /**
- * The one canonical encoding of a context: for each pair, in the order of the keys' UTF-8 bytes,
- * u32be(length) ‖ key ‖ u32be(length) ‖ value. Two contexts have the same bytes only if they are equal.
+ * Encodes a context canonically: for each pair, in the order of the keys' UTF-8 bytes, u32be(length) ‖ key ‖ u32be(length) ‖
+ * value. Only equal contexts have equal encodings.
  */
 export function encodeContext(context: Context): Uint8Array {
   return encodeLengthPrefixed(
@@ -155,8 +155,7 @@ export function encodeContext(context: Context): Uint8Array {
 }
 
 /**
- * The user's keys of a context, for an error: whoever forgot a pair, or mistyped one, must see what was sent.
- * Values are left out.
+ * Lists the user's keys of a context for an error message, so that a forgotten or mistyped pair shows. Leaves out the values.
  */
 export function describeContext(context: Context): string {
   const keys = Object.keys(context).filter((key) => !key.startsWith(RESERVED));
@@ -165,7 +164,7 @@ export function describeContext(context: Context): string {
     : `the encryption context given has ${keys.join(', ')}`;
 }
 
-/** The user's pairs, by whatever way they came: a plain object of an application has not been checked. */
+/** Checks the pairs that an application gave as a plain object. @throws CredstashError USAGE as `checkContext` does */
 export function validateContext(context: Context | undefined, use: ContextUse): Context {
   return checkContext(Object.entries(context ?? {}), use);
 }

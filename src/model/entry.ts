@@ -10,19 +10,19 @@ export interface Secret {
   readonly value: Uint8Array;
 }
 
-/** What a listing tells of an entry. Nothing here is verified: only opening the entry verifies it. */
+/** The part of an entry that a listing shows. It is not verified: only opening the entry verifies it. */
 export interface EntryHeader {
   readonly name: string;
-  /** As it stands in the table, padded. */
+  /** As in the table, padded. */
   readonly version: string;
-  /** `AES-256-CTR` for an original entry; text of any kind where a table was tampered with. */
+  /** `AES-256-CTR` for an original entry; any text if the table was tampered with. */
   readonly cipher: string;
-  /** Absent on original entries of before 2016: SHA256. */
+  /** Original entries from before 2016 have none, which means SHA256. */
   readonly digest?: string;
   /** RFC 3339, UTC, seconds; original entries have none. */
   readonly created?: string;
   readonly comment?: string;
-  /** What names this version beside its number, sorted; absent where there are none. */
+  /** The labels of this version, sorted; undefined if it has none. */
   readonly labels?: readonly string[];
 }
 
@@ -35,11 +35,11 @@ export interface Entry extends EntryHeader {
   readonly contents: Uint8Array;
   /** The raw HMAC, 16 to 64 bytes by digest. */
   readonly hmac: Uint8Array;
-  /** Original entries of Python 2 and of other ports hold the hmac as text; kept, so that encoding restores it. */
+  /** Original entries of Python 2 and of other ports store the HMAC as text. Kept, so that encoding restores it. */
   readonly hmacAsText?: true;
   /**
-   * The item of an original entry, if its writer encoded it in another way than `encodeItem` does (base64 in lines,
-   * hex in upper case). A replacement compares the table's attributes with these.
+   * The item of an original entry, if its writer encoded it differently from `encodeItem` (base64 in lines, hex in upper
+   * case). A replacement compares the table's attributes with these.
    */
   readonly stored?: AnyItem;
 }
@@ -74,8 +74,8 @@ const DIGESTS: Readonly<Record<string, string>> = Object.assign(
 );
 
 /**
- * The digest of an entry's HMAC, as node:crypto calls it; undefined for an unknown one. OpenSSL's synonyms count:
- * `sha256`, `SHA-256`, `SHA2-256` and `RSA-SHA256` are one digest.
+ * Finds node:crypto's name of a digest; undefined for an unknown digest. OpenSSL's synonyms count: `sha256`, `SHA-256`,
+ * `SHA2-256` and `RSA-SHA256` are one digest.
  */
 export function findDigestAlgorithm(digest: string): string | undefined {
   const name = digest
@@ -86,10 +86,10 @@ export function findDigestAlgorithm(digest: string): string | undefined {
   return DIGESTS[name];
 }
 
-/** The digests that are written. SHA, SHA224 and MD5 are read, in original entries alone. */
+/** The digests that are written. SHA, SHA224 and MD5 are only read, in original entries. */
 export const WRITTEN_DIGESTS = ['SHA256', 'SHA384', 'SHA512'] as const;
 
-/** Headers by name, each in the order in which they came. */
+/** Groups headers by name, in their order. */
 export function groupByName(headers: readonly EntryHeader[]): Map<string, EntryHeader[]> {
   const names = new Map<string, EntryHeader[]>();
   for (const header of headers) {
@@ -100,15 +100,15 @@ export function groupByName(headers: readonly EntryHeader[]): Map<string, EntryH
   return names;
 }
 
-/** The time, as an entry has it. */
+/** The current time, as an entry stores it. */
 export function formatNow(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** The digest of an entry, where it is one that is written; SHA256 in the place of the others. */
+/** Chooses the digest for an entry that is sealed again: its own if that may be written, otherwise SHA256. */
 export function chooseDigest(digest: string | undefined): string {
   return WRITTEN_DIGESTS.find((known) => known === digest) ?? 'SHA256';
 }
 
-/** A table's item as it came, of which nothing has been checked. */
+/** An unchecked item of a table. */
 export type AnyItem = Readonly<Record<string, unknown>>;

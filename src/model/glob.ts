@@ -1,9 +1,9 @@
 import { checkName } from './name.ts';
 
 /**
- * Checks a glob, before a table is read for nothing, and gives it in short: with one `*` for each run of them.
+ * Checks a glob before the table is read, and replaces each run of `*` by one.
  *
- * @throws CredstashError USAGE when no name can match it: it has over 2048 bytes besides `*`, or is no storable text
+ * @throws CredstashError USAGE if no name can match it: it has over 2048 bytes besides `*`, or is not storable
  */
 export function checkGlob(glob: string): string {
   const literal = glob.replaceAll('*', '');
@@ -12,8 +12,8 @@ export function checkGlob(glob: string): string {
 }
 
 /**
- * Whether `name` matches `glob`, in which `*` stands for any run of characters, the empty one too, and nothing
- * else is special. Linear in the length of the name for each `*`, with no backtracking to exploit.
+ * Whether `name` matches `glob`, in which `*` matches any number of characters and nothing else is special. Linear in the
+ * length of the name for each `*`, with no backtracking to exploit.
  */
 export function matchesGlob(glob: string, name: string): boolean {
   const [first = '', ...rest] = glob.split('*');
@@ -29,7 +29,7 @@ export function matchesGlob(glob: string, name: string): boolean {
   return name.length - last.length >= end && name.endsWith(last);
 }
 
-/** What every name that matches `glob` begins with. */
+/** The prefix of every name that matches `glob`. */
 export function findLiteralPrefix(glob: string): string {
   return glob.split('*', 1)[0] ?? '';
 }
@@ -37,10 +37,10 @@ export function findLiteralPrefix(glob: string): string {
 /** A FilterExpression of DynamoDB has 4096 bytes at most. */
 const MAX_PREFIXES = 100;
 
-/** What the names that match `globs` begin with: the fewest prefixes that hold for all of them, and 100 at most. */
+/** Finds the fewest prefixes that cover all names that match `globs`. If they are over 100, returns only the empty prefix. */
 export function findLiteralPrefixes(globs: readonly string[]): string[] {
   const prefixes: string[] = [];
-  // Sorted, those that begin with another one come right behind it.
+  // In sorted order, a prefix that another prefix covers comes right after it.
   for (const prefix of globs.map(findLiteralPrefix).sort()) {
     const last = prefixes.at(-1);
     if (last === undefined || !prefix.startsWith(last)) prefixes.push(prefix);

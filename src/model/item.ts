@@ -9,12 +9,12 @@ import {
 } from './entry.ts';
 import { isLabel } from './label.ts';
 
-// Over 250 lines: what writes an item and what reads it are one encoding, and are checked against each other.
+// Over 250 lines: writing and reading an item are one encoding, and each checks the other.
 
 /** A DynamoDB attribute value of the two types that entries use: text and bytes. */
 export type Attribute = { readonly S: string } | { readonly B: Uint8Array };
 
-/** An entry as a table holds it, attribute by attribute; labels are no part of it, because they move by themselves. */
+/** The attributes of an entry in a table. Labels are not included, because they move independently. */
 export type Item = Readonly<Record<string, Attribute>>;
 
 /** DynamoDB's limit for an item: names and values of its attributes, in bytes (400 KB). */
@@ -26,8 +26,8 @@ const MAX_WRAPPED_BYTES = 6144;
 const CREATED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 /**
- * The table item of an entry: the exact inverse of `parseItem` on the attributes that the format has. Labels are left
- * out: a store keeps them where it replaces an entry, and sets them by themselves.
+ * Encodes an entry as a table item: the exact inverse of `parseItem` on the attributes of the format. Leaves out labels,
+ * which a store keeps when it replaces an entry.
  */
 export function encodeItem(entry: Entry): Item {
   const item: Record<string, Attribute> = {
@@ -68,7 +68,7 @@ export function parseItem(item: AnyItem): Entry {
       'INTEGRITY',
       `version ${readText(item, 'version') ?? '?'} of ${readText(item, 'name') ?? '?'} is malformed: ${problem}`,
     );
-  /** @param what it has to be, for a person, if it is of its type and still cannot be read */
+  /** @param what the expected encoding, for a message about an attribute of the right type that cannot be read */
   const required = <T>(
     name: string,
     types: string,
@@ -103,7 +103,7 @@ export function parseItem(item: AnyItem): Entry {
   if (cipher === undefined) {
     const digest =
       readAttribute(item, 'digest', 'NULL') === true ? undefined : optionalText('digest');
-    // Nothing authenticates it, and no reader of the original looks at it.
+    // The comment is not authenticated, and the original ignores it when it reads a secret.
     const comment = readText(item, 'comment');
     if (digest && findDigestAlgorithm(digest) === undefined) {
       throw malformed('its attribute digest names an unknown digest');
@@ -142,7 +142,7 @@ export function parseItem(item: AnyItem): Entry {
   };
 }
 
-/** Whether `encodeItem` gives the attributes that the table holds, of those that the original format names. */
+/** Whether `encodeItem` gives exactly the table's attributes of the original format. */
 function isCanonical(entry: Entry, item: AnyItem): boolean {
   const encoded = encodeItem(entry);
   return ['digest', 'comment', 'key', 'contents', 'hmac'].every((name) => {
@@ -156,8 +156,8 @@ function isCanonical(entry: Entry, item: AnyItem): boolean {
 }
 
 /**
- * Reads what a listing shows. Never throws for what it finds: one broken item must not hide the others, and
- * what is no text is left out.
+ * Reads the part of an item that a listing shows. Never throws, because one broken item must not hide the others. Leaves out
+ * attributes that are not text.
  */
 export function parseHeader(item: Readonly<Record<string, unknown>>): EntryHeader {
   const digest = readText(item, 'digest');
@@ -174,7 +174,7 @@ export function parseHeader(item: Readonly<Record<string, unknown>>): EntryHeade
   };
 }
 
-/** The size of an entry's item as DynamoDB counts it: UTF-8 bytes of attribute names and texts, and bytes. */
+/** Measures an entry's item as DynamoDB counts it: the bytes of attribute names and values. */
 export function measureItem(entry: Entry): number {
   return Object.entries(encodeItem(entry)).reduce(
     (sum, [name, value]) =>
@@ -183,7 +183,7 @@ export function measureItem(entry: Entry): number {
   );
 }
 
-/** @throws CredstashError TOO_LARGE when the entry's item would be over DynamoDB's limit */
+/** @throws CredstashError TOO_LARGE if the entry's item would exceed DynamoDB's limit */
 export function checkItemSize(entry: Entry): void {
   const size = measureItem(entry);
   if (size > MAX_ITEM_BYTES) throw tooLarge(entry.name, size);
@@ -198,7 +198,7 @@ export function tooLarge(name: string, size: number): CredstashError {
   );
 }
 
-/** Nothing authenticates labels, and an entry opens without them: what is no label is none. */
+/** Reads the labels of an item, and drops invalid ones: labels are not authenticated, and an entry opens without them. */
 function readLabels(item: AnyItem): { labels?: readonly string[] } {
   const set = readAttribute(item, 'labels', 'SS');
   const found = Array.isArray(set) ? set.filter(isLabel).sort() : [];
@@ -233,8 +233,8 @@ function describeType(value: unknown): string {
 }
 
 /**
- * Base64 as Python, Node.js and Ruby read it (RFC 2045, 6.8): line breaks and other characters that are not of the alphabet are
- * skipped, padding may be missing. Text without any digit of base64 is undefined.
+ * Reads base64 as Python, Node.js and Ruby do (RFC 2045, 6.8): skips line breaks and other foreign characters, and accepts
+ * missing padding. Undefined if the text has no base64 at all.
  */
 function readBase64(item: AnyItem, name: string): Uint8Array | undefined {
   const value = readText(item, name);
@@ -252,7 +252,7 @@ function readHexBytes(item: AnyItem, name: string): Uint8Array | undefined {
   return value && parseHex(Buffer.from(value).toString('latin1'));
 }
 
-/** Buffer would stop at the first character that is not a digit, without an error. */
+/** Parses hexadecimal digits strictly: Buffer would silently stop at the first other character. */
 function parseHex(value: string | undefined): Uint8Array | undefined {
   return value !== undefined && /^(?:[0-9a-f]{2})*\s*$/i.test(value)
     ? Buffer.from(value.trimEnd(), 'hex')

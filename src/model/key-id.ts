@@ -6,14 +6,14 @@ export type KeyName =
   | { readonly kind: 'id'; readonly id: string }
   | { readonly kind: 'arn'; readonly arn: string };
 
-/** Where an alias is, as its ARN says. */
+/** The parts of an ARN that locate a key or alias. */
 export interface KeyPlace {
   readonly partition: string;
   readonly region: string;
   readonly account: string;
 }
 
-/** A key as its ARN says it, and not by an alias. */
+/** The parts of the ARN of a key. */
 export interface KeyArn extends KeyPlace {
   readonly id: string;
 }
@@ -22,10 +22,10 @@ export interface KeyArn extends KeyPlace {
 const ALIAS = /^alias\/[A-Za-z0-9/_-]{1,250}$/;
 const ARN = /^arn:([a-z-]+):kms:([a-z0-9-]+):(\d{12}):(alias\/[A-Za-z0-9/_-]+|key\/[A-Za-z0-9-]+)$/;
 const KEY_ARN = /^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):key\/([A-Za-z0-9-]+)$/;
-/** With or without the `mrk-` of a key of several regions. */
+/** The id of a key, with the prefix `mrk-` if it is a multi-Region key. */
 const ID = /^(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 
-/** @throws CredstashError USAGE when it is neither an alias, nor an id, nor an ARN of either */
+/** Parses how a user names a key. @throws CredstashError USAGE if it is not an alias, an id, or an ARN of either */
 export function parseKey(key: string): KeyName {
   if (ALIAS.test(key)) return { kind: 'alias', alias: key, at: undefined };
   if (ID.test(key)) return { kind: 'id', id: key };
@@ -39,13 +39,13 @@ export function parseKey(key: string): KeyName {
   );
 }
 
-/** The parts of the ARN of a key; undefined for any other text, an alias's ARN too. */
+/** Parses the ARN of a key; undefined for any other text, also for the ARN of an alias. */
 export function parseKeyArn(arn: string): KeyArn | undefined {
   const [, partition = '', region = '', account = '', id = ''] = KEY_ARN.exec(arn) ?? [];
   return id === '' ? undefined : { partition, region, account, id };
 }
 
-/** Checks the alias of a key that is to be created. @throws CredstashError USAGE when it can be none */
+/** Checks the alias of a key to create. @throws CredstashError USAGE */
 export function checkNewAlias(key: string): string {
   if (ALIAS.test(key) && !key.startsWith('alias/aws/')) return key;
   throw new CredstashError(

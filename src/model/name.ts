@@ -7,7 +7,7 @@ const MAX_NAME_BYTES = 2048;
 /**
  * Checks the name of a secret.
  *
- * @throws CredstashError USAGE when it is empty, over 2048 bytes, or no storable text
+ * @throws CredstashError USAGE if it is empty, longer than 2048 bytes, or not storable
  */
 export function checkName(name: string): string {
   if (name === '') throw new CredstashError('USAGE', 'the name of a secret cannot be empty');

@@ -3,7 +3,7 @@ import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { checkName } from './name.ts';
 import { checkSelector } from './selector.ts';
 
-/** What says which secret is meant: it stands in an environment or a file in the secret's place. */
+/** A parsed reference, which takes the place of a secret in an environment or a file. */
 export interface Reference {
   readonly name: string;
   /** Absent, and no label: the newest version. */
@@ -14,29 +14,29 @@ export interface Reference {
   readonly context: Context;
 }
 
-/** A reference, and where it stands: a variable's name, or a line and column. */
+/** A reference and its place: the name of a variable, or a line and column. */
 export interface PlacedReference extends Reference {
   readonly place: string;
 }
 
-/** What a reference begins with. */
+/** The prefix of every reference. */
 export const SCHEME = 'credstash://';
 
 const HINT =
   'a reference is credstash://NAME, credstash://NAME?version=V&KEY=VALUE or credstash://NAME?label=L&KEY=VALUE, with % and two digits for each byte that is special';
 
-/** Whether `text` is meant for a reference, well-formed or not: it begins with `credstash://`. */
+/** Whether `text` begins with `credstash://`. It may still be malformed. */
 export function isReference(text: string): boolean {
   return text.startsWith(SCHEME);
 }
 
 /**
- * Reads `credstash://NAME[?version=V&KEY=VALUE…]`, with `label=L` in the place of a version. NAME, keys and values are percent-decoded, as UTF-8 (RFC 3986,
- * section 2.1); `+` is a plus, and `*` a character of the name. White space, control characters, `#`, `|`, `{` and `}`
- * must be percent-encoded, so that a reference is the same one wherever it stands.
+ * Parses `credstash://NAME[?version=V&KEY=VALUE…]`, or with `label=L` instead of the version. NAME, keys and values are
+ * percent-decoded as UTF-8 (RFC 3986, section 2.1); `+` is a plus, and `*` a character of the name. White space, control
+ * characters, `#`, `|`, `{` and `}` must be percent-encoded, so that a reference means the same in every file.
  *
- * @throws CredstashError USAGE when it is malformed, a parameter comes twice, or the label, the name, the version
- *   or the context is none; the message quotes no more of it than a parameter's key
+ * @throws CredstashError USAGE if the reference is malformed, a parameter is repeated, or its name, version, label or
+ *   context is invalid. The message quotes nothing of it but the key of a parameter
  */
 export function parseReference(text: string): Reference {
   if (!isReference(text)) throw malformedReference(`it does not begin with ${SCHEME}`);
@@ -71,10 +71,9 @@ export function parseReference(text: string): Reference {
 }
 
 /**
- * The encryption context of a secret that is got along with others: the pairs that hold for all of them, those of a
- * command line, and its own, which win.
+ * Adds the pairs that hold for all references, such as those of a command line. The reference's own pairs win.
  *
- * @throws CredstashError USAGE when both together, with the name, are over 8192 bytes
+ * @throws CredstashError USAGE if both together, with the name, exceed 8192 bytes
  */
 export function addSharedContext<T extends Reference>(reference: T, shared: Context): T {
   const { name, context: own } = reference;
@@ -84,7 +83,7 @@ export function addSharedContext<T extends Reference>(reference: T, shared: Cont
 }
 
 /**
- * Several references, each under the pairs that hold for all of them (`addSharedContext`).
+ * Parses several references, and adds the shared pairs to each (`addSharedContext`).
  *
  * @throws CredstashError USAGE with `failures`, one for each that is malformed, named by its place
  */
@@ -96,9 +95,9 @@ export function parseReferences(
 }
 
 /**
- * What `parse` makes of each of `items`, and its place.
+ * Parses each of `items`, and adds its place to the result.
  *
- * @throws CredstashError with `failures`, one for each that `parse` refuses, named by its place
+ * @throws CredstashError with `failures`, one for each item that `parse` refuses, named by its place
  */
 export function parseAll<Item, Parsed>(
   items: Iterable<readonly [place: string, item: Item]>,
@@ -119,7 +118,7 @@ export function parseAll<Item, Parsed>(
   throw combineFailures(`${what} malformed, so no secret was asked for`, failures, HINT);
 }
 
-/** The error of a reference that is none. @param why says nothing of what may be a secret */
+/** The error of a malformed reference. @param why must not quote the text, which may be a secret */
 export function malformedReference(why: string): CredstashError {
   return new CredstashError('USAGE', `the reference is malformed: ${why}`, { hint: HINT });
 }

@@ -2,14 +2,14 @@ import { CredstashError } from '../errors.ts';
 import { checkLabel } from './label.ts';
 import { checkVersion } from './version.ts';
 
-/** Which version of a secret is meant: the newest, a version by its number, padded or not, or the version with a label. */
+/** Selects a version of a secret: the newest, a version by its number, padded or exactly as given, or the version with a label. */
 export interface VersionSelector {
   readonly version?: string | undefined;
   readonly exactVersion?: boolean | undefined;
   readonly label?: string | undefined;
 }
 
-/** @throws CredstashError USAGE for what can be no version or label, or for both at once */
+/** Checks a selector. @throws CredstashError USAGE for an invalid version or label, or for both at once */
 export function checkSelector({ version, exactVersion, label }: VersionSelector): VersionSelector {
   if (version !== undefined) checkVersion(version);
   if (label === undefined) return { version, exactVersion };

@@ -5,17 +5,17 @@ import { type KeyArn, parseKey, parseKeyArn } from './key-id.ts';
 import { shellWord } from '../util/shell-word.ts';
 
 /*
- * Which entries a client opens, and under which keys it seals: its own decision, whatever IAM allows it. Settings of trust
- * fail closed: one that cannot be understood is an error, and never the same as one that is not set.
+ * Which entries a client opens, and under which keys it seals. This is the client's own decision, beside IAM's. Settings of
+ * trust fail closed: an invalid setting is an error, and never counts as unset.
  */
 
-/** How messages name the settings of trust; default: as the options are called. */
+/** How messages name the settings of trust; default: by the names of the library's options. */
 export interface TrustNames {
   readonly trustedKeys?: string | undefined;
   readonly formats?: string | undefined;
 }
 
-/** The formats that are opened and written, and the setting that says so. */
+/** The formats that are opened and written, and the name of the setting that lists them. */
 export interface AllowedFormats {
   readonly ciphers: readonly Cipher[];
   readonly setting: string;
@@ -24,10 +24,10 @@ export interface AllowedFormats {
 /**
  * Checks a setting of formats.
  *
- * @param value undefined where it is not set
- * @returns a copy; undefined where every format is allowed because nothing says otherwise
- * @throws CredstashError USAGE when it is no list, is empty, or has an unknown format, and when it leaves out the current
- *   format: nobody can be safer with the original one alone
+ * @param value undefined if the setting is unset
+ * @returns a copy; undefined if every format is allowed, because the setting is unset
+ * @throws CredstashError USAGE if it is not a list, is empty, has an unknown format, or lacks the current format: allowing
+ *   only the original format is never safer
  */
 export function checkFormats(value: unknown, setting = 'formats'): AllowedFormats | undefined {
   const ciphers = checkList(value, setting);
@@ -43,7 +43,7 @@ export function checkFormats(value: unknown, setting = 'formats'): AllowedFormat
 }
 
 /**
- * Refuses to write a format that is not allowed. A cipher that is none is left to whoever checks ciphers.
+ * Refuses to write a format that is not allowed. Ignores an unknown cipher, which the check of ciphers reports.
  *
  * @throws CredstashError USAGE
  */
@@ -60,7 +60,7 @@ export function checkCipher(formats: AllowedFormats | undefined, cipher: string)
 /**
  * Refuses to open an entry whose format is not allowed.
  *
- * @param pairs of the user, of which the hint says that they are needed again
+ * @param pairs the user's; if there are any, the hint says that they are needed again
  * @throws CredstashError ENTRY_NOT_TRUSTED
  */
 export function checkFormat(
@@ -83,12 +83,12 @@ function isAllowed({ ciphers }: AllowedFormats, cipher: string): boolean {
   return ciphers.some((each) => each === cipher);
 }
 
-/** The trusted keys of a setting; undefined where it is not set. @throws CredstashError USAGE, as `TrustedKeys` does */
+/** Checks a setting of trusted keys; undefined if it is unset. @throws CredstashError USAGE as `TrustedKeys` does */
 export function checkTrustedKeys(value: unknown, setting?: string): TrustedKeys | undefined {
   return value === undefined ? undefined : new TrustedKeys(value, setting);
 }
 
-/** The keys that entries may be under, and that entries are sealed under. */
+/** The keys under which entries are opened and sealed. */
 export class TrustedKeys {
   readonly arns: readonly string[];
   readonly #keys: readonly KeyArn[];
@@ -97,8 +97,8 @@ export class TrustedKeys {
   /**
    * @param value a list of ARNs of KMS keys
    * @param setting how messages name it
-   * @throws CredstashError USAGE when it is no list, is empty, or has anything but ARNs of keys: an alias can be moved to
-   *   another key, and an id says nothing of the account
+   * @throws CredstashError USAGE if it is not a list, is empty, or has anything but ARNs of keys: an alias can be moved to
+   *   another key, and an id does not name the account
    */
   constructor(value: unknown, setting = 'trustedKeys') {
     this.arns = [...new Set(checkList(value ?? null, setting))];
@@ -113,7 +113,7 @@ export class TrustedKeys {
     });
   }
 
-  /** Whether the key of this ARN is trusted. A multi-Region key is the same key in every region. */
+  /** Whether the key with this ARN is trusted. A multi-Region key is trusted in every region. */
   has(arn: string | undefined): boolean {
     const key = parseKeyArn(arn ?? '');
     return (
@@ -128,7 +128,7 @@ export class TrustedKeys {
     );
   }
 
-  /** The ARN in `region` of the one trusted key; undefined where there are several. */
+  /** The ARN in `region` of the only trusted key; undefined if several are trusted. */
   only(region: string): string | undefined {
     const [key, ...others] = this.#keys;
     if (!key || others.length > 0) return undefined;
@@ -137,9 +137,9 @@ export class TrustedKeys {
   }
 
   /**
-   * Refuses a key to seal under, as far as its name tells: an alias may be that of a trusted key.
+   * Refuses a key to seal under if its name shows that it is not trusted. An alias passes, because it may be a trusted key's.
    *
-   * @throws CredstashError KEY_NOT_TRUSTED; USAGE for what is no name of a key
+   * @throws CredstashError KEY_NOT_TRUSTED; USAGE if `name` cannot be a key
    */
   checkName(name: string): void {
     const key = parseKey(name);
@@ -151,7 +151,7 @@ export class TrustedKeys {
   }
 
   /**
-   * Refuses a key that something was wrapped under.
+   * Refuses the key that something was wrapped under, unless it is trusted.
    *
    * @param arn as the key service says it
    * @param name how the user names the key
@@ -223,7 +223,7 @@ function isMultiRegion({ id }: KeyArn): boolean {
   return id.startsWith('mrk-');
 }
 
-/** A list of texts with something in it; undefined is not set. */
+/** Checks a list of texts, which must not be empty; undefined is unset. */
 function checkList(value: unknown, setting: string): readonly string[] | undefined {
   if (value === undefined) return undefined;
   if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) {

@@ -1,9 +1,9 @@
 import { CredstashError } from '../errors.ts';
 
 /*
- * Variables that no pattern sets. Whoever may store a secret chooses its name: with `exec 'app.*'` or `-f shell` they
- * would choose a variable too, and with one of these the code that runs, or for whom it runs. A variable that somebody
- * wrote down (`--env NAME=…`, `--allow-name NAME`, a reference of the environment) is none of them.
+ * Reserved variables, which no pattern sets. A writer of secrets chooses their names, and with `exec 'app.*'` or `-f shell`
+ * also the variables. One of these would let the writer choose which code runs, or as whom. A variable that the user names
+ * (`--env NAME=…`, `--allow-name NAME`, a reference in the environment) may be any variable.
  *
  * The lists come from the shells' own parameters (test/format/shells.test.ts asks them), from what the loaders of glibc
  * and macOS and sudo drop (glibc, sysdeps/generic/unsecvars.h; sudo, plugins/sudoers/env.c), and from the manuals of
@@ -14,8 +14,8 @@ import { CredstashError } from '../errors.ts';
  */
 
 /**
- * Parameters of sh, dash, bash, zsh, ksh, mksh, yash, fish and PowerShell that they evaluate, run, read as a file, or do
- * not keep as they are assigned.
+ * Parameters that sh, dash, bash, zsh, ksh, mksh, yash, fish or PowerShell evaluate, run, read as a file, or change on
+ * assignment.
  */
 const OF_SHELLS = `
   ARGC ARGV0 BASH BASHOPTS BASHPID BASH_* BAUD CDPATH CHILD_MAX COLUMNS COMMAND_NOT_FOUND_HANDLER COMPREPLY COMP_CWORD
@@ -34,7 +34,7 @@ const OF_SHELLS = `
   ZSH ZSH_*
 `;
 
-/** The same, of names that only in lower case are parameters of zsh: its arrays, and those of its modules. */
+/** Parameters of zsh and its modules that have a meaning only in lower case. */
 const OF_SHELLS_IN_LOWER_CASE = `
   aliases argv builtins commands dirstack dis_* epochtime errnos funcfiletrace funcsourcetrace funcstack functions
   functions_source functrace galiases history historywords jobdirs jobstates jobtexts keymaps langinfo modules nameddirs
@@ -42,7 +42,7 @@ const OF_SHELLS_IN_LOWER_CASE = `
   zcurses_* zgdbm_tied *_functions
 `;
 
-/** What loaders, interpreters, build tools, git, editors, pagers and the like run, load, or take options from. */
+/** Variables that name code or options for loaders, interpreters, build tools, git, editors, pagers and the like. */
 const DECIDES_CODE = `
   PATH PATHEXT COMSPEC
   LD_* LDR_* _RLD* DYLD_* LIBPATH SHLIB_PATH GCONV_PATH GETCONF_DIR GLIBC_TUNABLES LOCPATH NLSPATH PATH_LOCALE I18NPATH
@@ -109,7 +109,7 @@ const DECIDES_CODE = `
   AWS_DATA_PATH AWS_LAMBDA_EXEC_WRAPPER LAMBDA_* _HANDLER
 `;
 
-/** Files and servers that programs trust: the configuration and the endpoints of AWS, proxies, certificates, our own. */
+/** Variables that name files and servers to trust: configuration and endpoints of AWS, proxies, certificates, our own settings. */
 const DECIDES_PLACE = `
   CREDSTASH_*
   AWS_CA_BUNDLE AWS_CLI_* AWS_CONFIG_FILE AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_*
@@ -137,7 +137,7 @@ const DECIDES_PLACE = `
   GITHUB_PATH GITHUB_SERVER_URL GITHUB_STATE GITHUB_STEP_SUMMARY GITHUB_WORKSPACE RUNNER_*
 `;
 
-/** Who runs a program, and where. */
+/** Variables that say who runs a program, and where. */
 const SAYS_WHO = `
   HOME USER LOGNAME USERNAME SHELL PWD OLDPWD TMPDIR TMP TEMP TEMPDIR HOSTNAME TERM TTY XDG_*
   AWS_PROFILE AWS_DEFAULT_PROFILE GIT_AUTHOR_* GIT_COMMITTER_* SUDO_COMMAND SUDO_GID SUDO_HOME SUDO_UID SUDO_USER
@@ -149,7 +149,7 @@ const SAYS_WHO = `
   SYSTEMDRIVE SYSTEMROOT USERDOMAIN* USERPROFILE WINDIR
 `;
 
-/** The end of a name that a family has for credentials: `NPM_CONFIG__AUTHTOKEN`, `CARGO_REGISTRY_TOKEN`, `LD_SDK_KEY`. */
+/** Names of a family that end so are credentials, and not reserved: `NPM_CONFIG__AUTHTOKEN`, `CARGO_REGISTRY_TOKEN`, `LD_SDK_KEY`. */
 const IS_CREDENTIAL = /(?:AUTH|PASSPHRASE|PASSWORD|SECRET|TOKENS?|_KEY)$/;
 
 interface VariableList {
@@ -166,7 +166,7 @@ function parseList(text: string, says: string): VariableList {
   const families = all.filter((name) => name.includes('*'));
   return {
     names: new Set(all),
-    // One expression of all, because an export may have thousands of names.
+    // One expression for all families, because an export may have thousands of names.
     families: RegExp(`^(?:${families.join('|').replaceAll('*', '.*')})$`, 's'),
     says,
   };
@@ -176,9 +176,9 @@ function isListed({ names, families }: VariableList, name: string): boolean {
   return names.has(name) || (families.test(name) && !IS_CREDENTIAL.test(name));
 }
 
-/** What a reserved variable is, as the words behind its name. Undefined for any other variable. */
+/** Describes why a variable is reserved: `is a variable that …`. Undefined for any other variable. */
 export function describeReserved(variable: string): string | undefined {
-  // Made when they are asked for: a get of one secret has no variable.
+  // Created on first use: a get of one secret has no variable.
   inLowerCase ??= parseList(OF_SHELLS_IN_LOWER_CASE, 'is a variable that a shell keeps for itself');
   lists ??= [
     parseList(DECIDES_CODE, 'is a variable that decides which code runs'),
@@ -202,9 +202,9 @@ export class ReservedVariable extends CredstashError {
 }
 
 /**
- * The error of a pattern that would set `variable`; undefined where it may.
+ * Makes the error of a pattern that would set a reserved variable; undefined if the variable is not reserved.
  *
- * @param allowed names that somebody wrote down
+ * @param allowed names that the user allows all the same
  */
 export function refuseReserved(
   variable: string,

@@ -12,8 +12,8 @@ const MAX_VERSION_BYTES = 1024;
 export const FIRST_VERSION = padVersion('1');
 
 /**
- * The version as it stands in a table: left-padded with zeros to 19 characters, whether it is a number or not
- * (`1.9.1` is padded too), so that the order of numbers is the order of texts. A longer one is kept as it is.
+ * Pads a version with zeros on the left to 19 characters, so that numbers sort as texts. Pads also versions that are not
+ * numbers (`1.9.1`), as the original does. Keeps longer ones.
  */
 export function padVersion(version: string): string {
   return '0'.repeat(Math.max(0, PAD_LENGTH - countCharacters(version))) + version;
@@ -28,7 +28,7 @@ export function isUnpadded(version: string): boolean {
  * Checks a version that a user gave.
  *
  * @returns the version, not padded
- * @throws CredstashError USAGE when it is empty, over 1024 bytes once padded, or no storable text
+ * @throws CredstashError USAGE if it is empty, longer than 1024 bytes once padded, or not storable
  */
 export function checkVersion(version: string): string {
   if (version === '') throw new CredstashError('USAGE', 'a version cannot be empty');
@@ -46,10 +46,10 @@ export function checkVersion(version: string): string {
 }
 
 /**
- * The versions under which an entry that a user calls `version` may stand: padded, then as given, because
- * tables of before 2015, and those of nodecredstash, hold versions that were never padded.
+ * Lists the spellings under which a table may have `version`: padded, then as given, because tables from before 2015 and
+ * those of nodecredstash have unpadded versions.
  *
- * @param exact only as given
+ * @param exact whether to take only the given spelling
  */
 export function listSpellings(version: string, exact = false): string[] {
   if (exact) return [version];
@@ -57,7 +57,7 @@ export function listSpellings(version: string, exact = false): string[] {
   return padded === version ? [version] : [padded, version];
 }
 
-/** A version without its padding, as a person types it. */
+/** Removes the padding of a version, for a person to read. */
 export function unpadVersion(version: string): string {
   return /^[0-9]{19}$/.test(version) ? version.replace(/^0+(?=.)/, '') : version;
 }
@@ -65,8 +65,8 @@ export function unpadVersion(version: string): string {
 /**
  * The version after `current`, padded.
  *
- * @throws CredstashError VERSION_NOT_NUMERIC when `current` is no number, or when its successor would sort
- *   before it (an unpadded `3`, or one more digit than the padding holds): that entry would never be the newest
+ * @throws CredstashError VERSION_NOT_NUMERIC if `current` is not a number, or if its successor would sort before it (an
+ *   unpadded `3`, or one more digit than the padding holds) and so never be the newest
  */
 export function nextVersion(name: string, current: string): string {
   if (!/^[0-9]+$/.test(current)) {

@@ -1,6 +1,6 @@
 /**
- * Runs `work` on each of `items`, up to `limit` at once, and yields what it gives in the order of the items. Once
- * one rejects, this does so at once, and starts no more; nor once the caller stops. What is under way then is let go.
+ * Runs `work` on each of `items`, up to `limit` at once, and yields the results in the order of the items. If one rejects,
+ * rejects at once and starts no more. Starts no more either once the caller stops. Does not wait for work under way.
  */
 export async function* inParallel<T, R>(
   limit: number,
@@ -12,9 +12,9 @@ export async function* inParallel<T, R>(
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  // It is awaited below, with what is under way; until then it may reject without that being an unhandled rejection.
+  // Awaited below. Until then a rejection must not count as unhandled.
   failed.catch(() => undefined);
-  // In this order: of two that have settled, the failure comes first.
+  // In this order, so that a failure wins over a result.
   const next = (): Promise<R> => Promise.race([failed, running.shift() as Promise<R>]);
   for (const item of items) {
     const started = work(item);
@@ -26,8 +26,8 @@ export async function* inParallel<T, R>(
 }
 
 /**
- * Yields what several sources give, each item as soon as it has come. A source is asked for its next item once the caller is
- * through with the one before, so at most one item of each is held. Rejects once a source does; what is under way is then let go.
+ * Yields the items of several sources as they arrive. Asks a source for its next item only once the caller has processed the
+ * last one, so that at most one item of each is held. Rejects once a source does, and does not wait for the others.
  */
 export async function* merge<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
   const waiting = new Map<AsyncIterator<T>, Promise<[AsyncIterator<T>, IteratorResult<T>]>>();
@@ -40,7 +40,7 @@ export async function* merge<T>(sources: readonly AsyncIterable<T>[]): AsyncGene
   for (const source of sources) ask(source[Symbol.asyncIterator]());
   while (waiting.size > 0) {
     const [source, result] = await Promise.race(waiting.values());
-    // Deleted, and not only replaced: it comes last among those that have answered.
+    // Deleted instead of replaced, so that it moves to the end of the map: the other sources get their turn first.
     waiting.delete(source);
     if (result.done) continue;
     yield result.value;

@@ -1,17 +1,17 @@
 /**
- * Told how far an operation is, at its start and after each step: how much is done, and of how much. The total is undefined
- * while entries are read, because nobody knows how many there are. It is called often, and must neither throw nor take
+ * Called at the start of an operation and after each step, with the number of finished items and the total. The total is
+ * undefined while entries are read, because it is unknown. The function is called often, and must neither throw nor take
  * long.
  */
 export type Progress = (done: number, total: number | undefined) => void;
 
 /** The options of every operation. */
 export interface CallOptions {
-  /** Ends the operation once it is aborted: it rejects with the signal's reason. A request that is under way may still succeed. */
+  /** Aborting it ends the operation, which rejects with the signal's reason. A request under way may still succeed. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A signal that is aborted as soon as one of two signals is; undefined if both are. */
+/** Combines two signals into one that is aborted as soon as either is; undefined if both are undefined. */
 export function combineSignals(
   one: AbortSignal | undefined,
   other: AbortSignal | undefined,
@@ -24,7 +24,7 @@ export interface ProgressOptions extends CallOptions {
   readonly progress?: Progress | undefined;
 }
 
-/** The same items, told to `progress` each once the caller is through with it. */
+/** Yields the same items, and reports each to `progress` once the caller has processed it. */
 export function withProgress<T>(
   items: AsyncIterable<T>,
   progress: Progress | undefined,

@@ -1,4 +1,4 @@
-/** A pause, in milliseconds. @param signal ends it: it rejects with its reason */
+/** Waits for some milliseconds. @param signal if it is aborted, the promise rejects with its reason */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {

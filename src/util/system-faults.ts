@@ -1,14 +1,14 @@
 import { closeSync, openSync } from 'node:fs';
 
 /*
- * Failures of the system that have nothing to do with what was asked, and what helps against them. The launcher has this file
- * too, so it imports nothing that takes time to load.
+ * System failures that no input causes, and their hints. The launcher includes this file too, so it imports nothing that is
+ * slow to load.
  */
 
-/** What a failure of the system says of itself, as Node.js has it. */
+/** The properties of a system error of Node.js. */
 interface Fault {
   readonly code?: unknown;
-  /** With ERR_ACCESS_DENIED: what Node.js would not let this process do. */
+  /** With ERR_ACCESS_DENIED: the permission that this process lacks. */
   readonly permission?: unknown;
 }
 
@@ -21,12 +21,12 @@ const GRANTS: Readonly<Record<string, string>> = {
   Net: '--allow-net',
 };
 
-/** What helps if a process may have few files open. */
+/** The hint for a process that may open too few files. */
 export const FEW_FILES_HINT =
   'this process may open too few files at once: raise its hard limit (ulimit -Hn) to 1024 where it is set, such as ulimit -n in a shell, LimitNOFILE= of systemd, or docker run --ulimit nofile=1024';
 
 /**
- * What helps against a failure of the system, whatever was asked.
+ * Finds the hint for a system failure that no input causes.
  *
  * @returns undefined for every other error
  */
@@ -42,14 +42,14 @@ export function findFaultHint(error: unknown): string | undefined {
     : `Node.js runs with its permission model, which refuses this: add ${grant} to its options`;
 }
 
-/** The same failure without its words, which may quote a path that is a secret. */
+/** Copies an error's code and permission, without its message, which may quote a path that is a secret. */
 export function stripFault(error: unknown): Error {
   const { code, permission } = Object(error) as Fault;
   const said = permission === undefined ? {} : { permission };
   return Object.assign(new Error(String(code)), { code, ...said });
 }
 
-/** Whether this process can open so many files at once, besides those that it has open. */
+/** Whether this process can open `count` more files at once. */
 export function canOpenFiles(count: number): boolean {
   const open: number[] = [];
   try {

@@ -1,13 +1,13 @@
 const encoder = new TextEncoder();
 
-/** The UTF-8 bytes of `text`. An unpaired surrogate has none: check with `isStorable` first. */
+/** Encodes `text` as UTF-8. An unpaired surrogate cannot be encoded: check with `isStorable` first. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The text that has exactly these bytes; undefined when they are no UTF-8. */
+/** Decodes UTF-8 exactly; undefined if the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
@@ -22,8 +22,8 @@ export function byteLength(text: string): number {
 }
 
 /**
- * Whether `text` survives a trip to a table unchanged: an unpaired surrogate has no UTF-8 form, and the
- * embedded store's drivers end a text at its first NUL.
+ * Whether every backend stores `text` unchanged: an unpaired surrogate has no UTF-8 form, and the drivers of SQLite end a
+ * text at its first NUL.
  */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
@@ -35,8 +35,8 @@ export function countCharacters(text: string): number {
 }
 
 /**
- * Orders by UTF-8 bytes, as DynamoDB orders a sort key, SQLite a text and the original its list. JavaScript's
- * own order is by UTF-16 unit and differs above U+FFFF.
+ * Compares by UTF-8 bytes, as DynamoDB orders sort keys, SQLite texts, and the original its list. JavaScript compares by
+ * UTF-16 unit, which differs above U+FFFF.
  */
 export function compareUtf8(a: string, b: string): number {
   return Buffer.compare(encoder.encode(a), encoder.encode(b));
