@@ -8,17 +8,17 @@ import { compareUtf8 } from '../util/utf8.ts';
 import type { Change, ChangeOptions, RewriteOptions, Target } from './options.ts';
 
 /*
- * What the operations that change many entries have in common: they know all that they will do before they begin, work at a
- * bounded rate, go on after a failure, and can be stopped and run again.
+ * Shared by the operations that change many entries: they know all targets before they start, work at a limited rate,
+ * continue after a failure, and can be stopped and run again.
  */
 
 /** How many entries are changed at once, unless the operation says otherwise. */
 const CHANGES_AT_ONCE = 8;
 
-/** Changes a second: a table and a key that others work with should not notice. */
+/** Changes per second, low enough not to disturb others who use the table and the key. */
 const RATE = 100;
 
-/** @throws CredstashError USAGE for numbers that can be none */
+/** Checks the limits of a change, and fills in the defaults. @throws CredstashError USAGE */
 export function checkChange({ rate = RATE, maxConcurrency = CHANGES_AT_ONCE }: ChangeOptions): {
   rate: number;
   atOnce: number;
@@ -31,7 +31,9 @@ export function checkChange({ rate = RATE, maxConcurrency = CHANGES_AT_ONCE }: C
 }
 
 /**
- * @param use whether entries keep their seal, or get a new one
+ * Checks the options of an operation that rewrites entries.
+ *
+ * @param use `open` if entries keep their seal, `seal` if they get a new one
  * @throws CredstashError USAGE
  */
 export function checkRewrite(
@@ -42,19 +44,19 @@ export function checkRewrite(
   return { glob: checkGlob(options.glob ?? '*'), context: validateContext(options.context, use) };
 }
 
-/** By name and then by version. */
+/** Sorts by name and then by version, in place. */
 export function sortByVersion<T extends Target>(targets: T[]): T[] {
   return targets.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.version, b.version));
 }
 
-/** Waits until a change may begin. False in a dry run, which ends there. */
+/** Waits until a change may begin. @returns false in a dry run, which must then not write */
 export type BeginChange = () => Promise<boolean>;
 
 /**
- * Does `work` on each of `targets`, and yields what became of each, in their order. It goes on behind what fails, unless the
- * others would meet the same error.
+ * Does `work` on each of `targets`, and yields the outcomes in their order. Continues after a failure, unless the other
+ * targets would meet the same error.
  *
- * @param work whether it changed something, or would in a dry run; it asks its second argument just before its first write
+ * @param work calls `begin` just before its first write; returns whether it changed something, or would in a dry run
  */
 export async function* runBatch<T extends Target>(
   targets: readonly T[],
@@ -84,19 +86,19 @@ export async function* runBatch<T extends Target>(
 
 const ABOUT_ALL = new WeakSet<CredstashError>();
 
-/** Whether the next entry may fare better than the one that met `error`. */
+/** Whether an error concerns one entry only, so that the next entry may succeed. */
 export function concernsOneEntry(error: unknown): boolean {
   if (!(error instanceof CredstashError) || ABOUT_ALL.has(error)) return false;
   return concernsOneSecret(error) || isUnforeseenAnswer(error);
 }
 
-/** The same error, behind which no other entry is tried, whatever its code. */
+/** Marks an error after which no other entry is tried, whatever its code. */
 export function markAboutAll(error: CredstashError): CredstashError {
   ABOUT_ALL.add(error);
   return error;
 }
 
-/** What waits for its turn: `rate` of them a second. */
+/** Limits calls to `rate` per second. @returns a function that waits for its turn */
 function rateLimit(rate: number, signal: AbortSignal | undefined): () => Promise<void> {
   let free = 0;
   return async () => {
@@ -109,11 +111,11 @@ function rateLimit(rate: number, signal: AbortSignal | undefined): () => Promise
 }
 
 /**
- * `work`, with what it throws as a result. Once one has failed in a way that all would, the others are not tried.
+ * Wraps `work`, so that a failure becomes a result. After an error that all items share, the other items are not tried.
  *
- * @param toFailure the result of a failure
- * @param isOfAll whether the others would meet the same error
- * @param signal whose reason is no failure of an item
+ * @param toFailure makes the result of a failure
+ * @param options.isOfAll whether the other items would meet the same error
+ * @param options.signal if it is aborted, its reason is thrown instead
  */
 export function stopOnSharedError<T, R>(
   work: (item: T) => Promise<R>,

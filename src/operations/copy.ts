@@ -17,16 +17,16 @@ import { constantTimeEqual } from '../seal/data-key.ts';
 import { FORMATS } from '../seal/formats.ts';
 import { compareUtf8 } from '../util/utf8.ts';
 
-// Over 250 lines: what is read, compared and written for an entry is one protocol between two backends.
+// Over 250 lines: reading, comparing and writing an entry are one protocol between two backends.
 
 export interface CopyOptions extends RewriteOptions {
-  /** The newest version of each secret alone; default: all. */
+  /** Copy only the newest version of each secret; default: all. */
   readonly latest?: boolean | undefined;
-  /** Told of a secret whose newest version was copied, and is not the newest one there. */
+  /** Called for a secret whose newest version was copied, if the target has a newer one. */
   readonly onOvertaken?: ((overtaken: Overtaken) => void) | undefined;
 }
 
-/** A secret of which readers of the target get another version than the newest one that was copied. */
+/** A secret whose newest version in the target is newer than the copied one, so that readers do not get the copy. */
 export interface Overtaken {
   readonly name: string;
   /** The version that was copied. */
@@ -35,7 +35,7 @@ export interface Overtaken {
   readonly newest: string;
 }
 
-/** A copy of one run: from where, to where, with which pairs. */
+/** The source, target and options of one run. */
 interface CopyRun {
   readonly from: Backend;
   readonly to: Backend;
@@ -58,8 +58,8 @@ export async function* copy(
     dryRun: options.dryRun ?? false,
   };
   const all = await listMatching(run.from, glob, options.progress);
-  // The newest of each first, and the others once it is there: a run that is cut short, or an entry that fails, makes no old
-  // value the newest one there.
+  // The newest version of each secret first, and the others once it is copied, so that an interrupted run or a failed entry
+  // never makes an old value the newest in the target.
   const targets = [...groupByName(all).values()].flatMap((versions) =>
     options.latest ? versions.slice(-1) : versions.reverse(),
   );
@@ -91,7 +91,7 @@ export async function* copy(
   });
 }
 
-/** Whether the target has a newer version than the one that was copied. A role need not be allowed to look. */
+/** Finds a newer version in the target than the copied one. A role that may not read finds none. */
 async function findOvertaken(
   { to }: CopyRun,
   { name, version }: EntryHeader,
@@ -101,16 +101,16 @@ async function findOvertaken(
   return { name, version, newest: existing.version };
 }
 
-/** Whether the target has something in the place of the entry that failed: then older versions do not become the newest. */
+/** Whether the target has another entry under the failed version. Then older versions cannot become the newest. */
 function isTargetOccupied(error: CredstashError): boolean {
   const { code } = error;
   return code === 'CONFLICT' || (error instanceof TargetError && code !== 'KEY_NOT_FOUND');
 }
 
 /**
- * Looks once whether there is something to copy to, before each entry would find that there is not.
+ * Checks once that the target exists, so that this error is not reported for each entry.
  *
- * @throws CredstashError what every entry would meet; TargetError when the table does not exist
+ * @throws CredstashError that every entry would meet; TargetError if the table does not exist
  */
 async function requireTarget(
   { to, dryRun }: CopyRun,
@@ -127,7 +127,7 @@ async function requireTarget(
 async function copyEntry(run: CopyRun, header: EntryHeader, begin: BeginChange): Promise<boolean> {
   const { from, to, dryRun, pairs } = run;
   const entry = await from.entries.get(header.name, header.version);
-  // Deleted meanwhile.
+  // Deleted since the table was listed.
   if (!entry) return false;
   const existing = await readAtTarget(run, entry);
   let mayWrite = false;
@@ -149,20 +149,20 @@ async function createAtTarget(run: CopyRun, entry: Entry): Promise<void> {
     await to.entries.create(await rewrapEntry(run, entry));
   } catch (error) {
     if (!hasCode(error, 'VERSION_EXISTS')) throw error;
-    // Another copy was quicker.
+    // Another run was quicker.
     const existing = await readAtTarget(run, entry);
     if (!existing) throw differentAtTarget(to, entry);
     await requireSame(run, entry, existing);
   }
 }
 
-/** The entry with its data key wrapped by the other service: what is sealed stays as it is. It is verified first. */
+/** Verifies an entry, and wraps its data key under the target's key. The sealed bytes stay the same. */
 async function rewrapEntry({ from, to, pairs }: CopyRun, entry: Entry): Promise<Entry> {
   const { context, dataKey } = await unwrapVerified(from, to, entry, pairs);
   try {
     return { ...entry, key: await to.keys.wrap(dataKey, context) };
   } catch (error) {
-    // Every entry is wrapped under this key.
+    // All entries are wrapped under this key, so the error concerns all of them.
     if (hasCode(error, 'KEY_NOT_FOUND')) throw markAboutAll(asTargetError(error));
     if (hasCode(error, 'KEY_UNUSABLE')) throw markAboutAll(error);
     throw nameEntry(entry, error);
@@ -171,7 +171,7 @@ async function rewrapEntry({ from, to, pairs }: CopyRun, entry: Entry): Promise<
   }
 }
 
-/** The data key of an entry that verifies, which the caller wipes, and its context. */
+/** Unwraps the data key of an entry, and verifies the entry. @returns the data key, which the caller wipes, and its context */
 async function unwrapVerified(
   from: Backend,
   to: Backend,
@@ -181,7 +181,7 @@ async function unwrapVerified(
   let dataKey: Uint8Array | undefined;
   try {
     const context = createContext(from, entry, pairs);
-    // What the other side would not open is not written there.
+    // Refuse what the target would not open.
     createContext(to, entry, pairs);
     const { open } = await FORMATS[entry.cipher].load();
     dataKey = await from.keys.unwrap(entry.key, context);
@@ -193,7 +193,7 @@ async function unwrapVerified(
   }
 }
 
-/** What the target has in the place of `entry`; nothing where a dry run creates no vault. */
+/** Reads the version of `entry` from the target; undefined if it does not exist, or if a dry run created no vault. */
 async function readAtTarget({ to, dryRun }: CopyRun, entry: Entry): Promise<Entry | undefined> {
   try {
     return await allowMissingVault(to.entries.get(entry.name, entry.version), dryRun);
@@ -203,9 +203,9 @@ async function readAtTarget({ to, dryRun }: CopyRun, entry: Entry): Promise<Entr
 }
 
 /**
- * Opens what the target has, whether it looks like a copy or not: what is called a copy must open.
+ * Opens the target's entry, and checks that it has the same value and comment. It must open even if its bytes are equal.
  *
- * @throws CredstashError CONFLICT when it has another value or comment; INTEGRITY when it does not verify
+ * @throws CredstashError CONFLICT if it has another value or comment; INTEGRITY if it does not verify
  */
 async function requireSame(run: CopyRun, entry: Entry, existing: Entry): Promise<void> {
   const { from, to, pairs } = run;
@@ -220,7 +220,7 @@ async function requireSame(run: CopyRun, entry: Entry, existing: Entry): Promise
   try {
     other = await openEntry(to, existing, pairs).catch(async (error: unknown) => {
       if (!isCopy || !hasCode(error, 'WRONG_CONTEXT')) throw explainAtTarget(to, error);
-      // The pairs are wrong if the entry itself does not open under them; else the copy's data key is damaged.
+      // If the source's entry does not open either, the pairs are wrong. Otherwise the copy's data key is damaged.
       (await openEntry(from, entry, pairs)).fill(0);
       throw explainAtTarget(
         to,
@@ -237,7 +237,7 @@ async function requireSame(run: CopyRun, entry: Entry, existing: Entry): Promise
   }
 }
 
-/** An error of what the target has. Its words are those of an entry of the source, and so it says where. */
+/** Adds the location to an error about the target's entry, which otherwise reads like an error about the source's. */
 function explainAtTarget({ entries }: Backend, error: unknown): unknown {
   if (!hasCode(error, 'INTEGRITY', 'ENTRY_NOT_TRUSTED', 'WRONG_CONTEXT', 'KEY_UNUSABLE')) {
     return error;
@@ -255,7 +255,7 @@ function asTargetError({ code, message, hint, cause }: CredstashError): TargetEr
   return new TargetError(code, message, { hint, cause });
 }
 
-/** The labels of `entry` that are not there yet. @throws CredstashError CONFLICT where another version has one */
+/** Finds the labels of `entry` that the target lacks. @throws CredstashError CONFLICT if another version has one of them */
 async function findMissingLabels(to: Backend, entry: Entry, dryRun: boolean): Promise<string[]> {
   const { entries } = to;
   const missing: string[] = [];
@@ -277,7 +277,7 @@ async function findMissingLabels(to: Backend, entry: Entry, dryRun: boolean): Pr
   return missing;
 }
 
-/** What is there. A dry run creates no vault, so that there may be none. */
+/** Turns VAULT_NOT_FOUND into undefined in a dry run, which creates no vault. */
 function allowMissingVault<T>(found: Promise<T>, dryRun: boolean): Promise<T | undefined> {
   return found.catch((error: unknown) => {
     if (dryRun && hasCode(error, 'VAULT_NOT_FOUND')) return undefined;

@@ -11,11 +11,11 @@ export interface DeleteOptions
   extends ProgressOptions, Pick<GetOptions, 'version' | 'exactVersion'> {
   /** Delete nothing, and yield what would be deleted. */
   readonly dryRun?: boolean | undefined;
-  /** Asked before the first version is deleted; nothing is deleted unless it says true. */
+  /** Called before the first version is deleted. Nothing is deleted unless it resolves to true. */
   readonly confirm?: ((doomed: readonly Deletion[]) => Promise<boolean>) | undefined;
 }
 
-/** One version that is deleted, with the labels that it had when the deletion began. */
+/** A deleted version, with the labels that it had when the deletion began. */
 export interface Deletion extends Target, Pick<EntryHeader, 'labels'> {}
 
 /** Deletes every version of a secret, or one of them: `Credstash.delete`. */
@@ -48,7 +48,7 @@ async function* removeEach(
   doomed: readonly Deletion[],
 ): AsyncGenerator<Deletion> {
   for (const deletion of doomed) {
-    // Whether it was still there or another delete was quicker: it is gone.
+    // The result does not matter: if another delete was quicker, the version is gone as well.
     await entries.remove(deletion.name, deletion.version);
     yield deletion;
   }

@@ -22,29 +22,30 @@ import { FIRST_VERSION } from '../model/version.ts';
 export type { Step };
 
 export interface DoctorOptions extends CallOptions {
-  /** The pairs under which a data key, and the canary, are tried. */
+  /** The encryption context of the data key and of the canary entry. */
   readonly context?: Context | undefined;
-  /** Whether what a writer needs is required, and a canary entry is stored, read and removed. Default: nothing is written. */
+  /** Require the permissions of a writer, and store, read and remove a canary entry. Default: nothing is written. */
   readonly write?: boolean | undefined;
-  /** What the names begin with that are tried, where a policy grants by name; default: nothing. */
+  /** The prefix of the names that are tried, for a policy that grants by name; default: none. */
   readonly prefix?: string | undefined;
-  /** Of the canary. */
+  /** The cipher of the canary entry. */
   readonly cipher?: PutOptions['cipher'];
 }
 
-/** What is looked at: a backend that is open, and how secrets are put on it and got. */
+/** The subject of the checks: a backend, and functions that store and read a secret on it. */
 export interface DoctorSubject {
   readonly open: () => Promise<Backend & { readonly check: (options: CheckOptions) => Checks }>;
   readonly put: (name: string, value: Uint8Array, options: PutOptions) => Promise<EntryHeader>;
   readonly get: (name: string, options: GetOptions) => Promise<Uint8Array>;
-  /** Which entries it opens, for a person; undefined where there is nothing to say. */
+  /** Describes, for a person, which entries it opens; undefined if nothing restricts them. */
   readonly trust: string | undefined;
 }
 
 /**
- * Looks at one thing after the other. What cannot be tried any more, because of what was found, is left out.
+ * Runs the checks one after another, and skips those that earlier results make impossible.
  *
- * @throws CredstashError USAGE for options that cannot be; what is found out is told as a step
+ * @returns a step for each result, also for a failure
+ * @throws CredstashError USAGE for invalid options
  */
 export async function* runDoctor(
   subject: DoctorSubject,
@@ -70,7 +71,7 @@ export async function* runDoctor(
   yield* checkCanary(subject, entries, name, { ...options, context });
 }
 
-/** A data key, generated and unwrapped. Whether both worked. */
+/** Generates a data key and unwraps it. @returns whether both worked */
 async function* checkDataKey(
   keys: Backend['keys'],
   context: Context,
@@ -115,7 +116,7 @@ async function* checkDataKey(
   }
 }
 
-/** An entry, stored, read and removed. */
+/** Stores, reads and removes an entry. */
 async function* checkCanary(
   { put, get }: DoctorSubject,
   entries: Backend['entries'],
@@ -141,11 +142,11 @@ async function* checkCanary(
       }
     }
   } finally {
-    // Also where the answer to the put was lost: whatever may be there goes. Not under a signal that has ended the rest.
+    // Also if the answer to the put was lost, because the entry may exist. Without the signal, which may have ended the rest.
     removed = await attempt(() => entries.remove(name, FIRST_VERSION));
   }
   if (removed instanceof CredstashError) {
-    // What was denied is not there.
+    // A denied put stored nothing.
     if (stored instanceof CredstashError && stored.code === 'ACCESS_DENIED') return;
     const hint = `${name} may still be there: credstash delete ${shellWord(name)}`;
     yield { ...failedStep(title, removed), hint };

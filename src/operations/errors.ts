@@ -3,7 +3,7 @@ import { CredstashError } from '../errors.ts';
 import type { Entry } from '../model/entry.ts';
 import type { VersionSelector } from '../model/selector.ts';
 
-/** The error of a secret that is there, and has not the version that was asked for. */
+/** The error of a secret that exists but lacks the requested version. */
 export function versionNotFound(
   { entries }: Backend,
   name: string,
@@ -16,7 +16,7 @@ export function versionNotFound(
   return new CredstashError('VERSION_NOT_FOUND', `${what} in ${entries.location}`);
 }
 
-/** The error of a secret that is not there. */
+/** The error of a secret that does not exist. */
 export function secretNotFound({ entries }: Backend, name: string): CredstashError {
   return new CredstashError(
     'SECRET_NOT_FOUND',
@@ -24,7 +24,7 @@ export function secretNotFound({ entries }: Backend, name: string): CredstashErr
   );
 }
 
-/** An error of an entry, with the entry named. That time is over is not the entry's fault. */
+/** Adds the entry's name and version to an error, except to a timeout, which the entry did not cause. */
 export function nameEntry(entry: Entry, error: unknown): unknown {
   if (!(error instanceof CredstashError) || error.code === 'TIMEOUT') return error;
   return error.reworded(`version ${entry.version} of ${entry.name}: ${error.message}`);

@@ -15,13 +15,13 @@ import { hintForFailures, UNWRAPS_AT_ONCE } from './get-many.ts';
 import { type GetOptions, type Limit, limitTo } from './options.ts';
 
 export interface GetAllOptions extends GetOptions, ProgressOptions {
-  /** Which names, with `*` for any run of characters: those that match one of several; default: all. */
+  /** One or several patterns of names, in which `*` matches any number of characters; default: all names. */
   readonly glob?: string | readonly string[] | undefined;
-  /** Give what opens, and the rest as `leftOut`; default: anything that does not open is an error. */
+  /** Return the entries that open, and the others as `leftOut`. Default: an entry that does not open is an error. */
   readonly skipUndecryptable?: boolean | undefined;
 }
 
-/** The entry to open of a name; undefined where the name lacks the version, or a label was seen on several. */
+/** A name and its selected entry; undefined if the name lacks the version, or a label was seen on several versions. */
 type Choice = readonly [name: string, found: Found | undefined];
 
 /** Reads and opens every secret whose name matches: `Credstash.getAll`. */
@@ -69,8 +69,8 @@ export async function getAll(
 }
 
 /**
- * The entry of a choice. A read of a whole table takes long: where it saw a label on no version or on several, that is
- * looked up again, because it may have moved meanwhile.
+ * Reads the selected entry. If the scan saw the label on no version or on several, looks the label up again, because it may
+ * have moved during the scan.
  */
 async function readSelected(
   backend: Backend,
@@ -84,7 +84,7 @@ async function readSelected(
   throw versionNotFound(backend, name, which);
 }
 
-/** What to open of a getall, by name. */
+/** Selects the entry to open for each name, in the order of names. */
 async function selectEntries(
   { entries }: Backend,
   globs: readonly string[],
@@ -103,7 +103,7 @@ async function selectEntries(
       if (isMatch && before) several.add(found.name);
       chosen.set(found.name, isMatch ? found : before);
     } else if (version !== undefined) {
-      // Padded comes first, as in a get.
+      // The padded spelling wins, as in a get.
       const isMatch = spelled.includes(found.version) && before?.version !== spelled[0];
       chosen.set(found.name, isMatch ? found : before);
     } else if (!before || compareUtf8(before.version, found.version) < 0) {

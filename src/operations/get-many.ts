@@ -13,13 +13,13 @@ import { type CallOptions, type ProgressOptions, withProgress } from '../util/pr
 import { cacheKey, checkGet, fetchSecret, type Request } from './get.ts';
 import { type GetOptions, type Limit, limitTo } from './options.ts';
 
-/** How many data keys are unwrapped at once; the SDK has a connection for each. */
+/** How many data keys are unwrapped at once. Each takes a connection, and the agents allow 50. */
 export const UNWRAPS_AT_ONCE = 32;
 
-/** One secret of several that are got at once. */
+/** A request for one of several secrets. */
 export interface SecretRequest extends GetOptions {
   readonly name: string;
-  /** What asks for it, a variable or a place in a file, by which a failure is then told; default: its name. */
+  /** The variable or the place in a file that asks for the secret, to name a failure; default: the secret's name. */
   readonly place?: string | undefined;
 }
 
@@ -80,7 +80,7 @@ export async function resolveReferences(
   return new Map(got.map(({ place, value }) => [place, value]));
 }
 
-/** The hint of several secrets that were not got. @param more what helps whatever failed */
+/** Makes the hint for several secrets that could not be read. @param more hints that help whatever failed */
 export function hintForFailures(
   failures: readonly Failure[],
   context: string,
@@ -96,7 +96,7 @@ export function hintForFailures(
   return hints.length === 0 ? undefined : hints.join(', or ');
 }
 
-/** What to do about entries that are not trusted: as the first of them says. */
+/** Takes the hint of the first entry that is not trusted. */
 function hintsForUntrusted(failures: readonly Failure[]): string[] {
   const first = failures.find(({ error }) => error.code === 'ENTRY_NOT_TRUSTED');
   return first?.error.hint === undefined ? [] : [first.error.hint];

@@ -30,7 +30,7 @@ export async function fetchSecret(
   return openEntry(backend, await requireEntry(backend, name, which), context);
 }
 
-/** A get of which everything has been checked: `context` is the user's pairs. */
+/** A checked request for a secret. `context` has the user's pairs. */
 export interface Request {
   readonly name: string;
   readonly which: VersionSelector;
@@ -38,7 +38,7 @@ export interface Request {
 }
 
 /**
- * Checks all that can be checked of a get before the first request.
+ * Checks the input of a get before the first request.
  *
  * @throws CredstashError USAGE
  */
@@ -46,12 +46,12 @@ export function checkGet(name: string, options: GetOptions): Request {
   checkName(name);
   const which = checkSelector(options);
   const context = validateContext(options.context, 'open');
-  // The longer one of both formats' contexts: an entry's cipher is known only after the first request.
+  // Checks the longer of both formats' contexts, because the entry's cipher is known only after the first request.
   bindName(context, name);
   return { name, which, context };
 }
 
-/** @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND */
+/** Finds an entry, or says what is missing. @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND */
 export async function requireEntry(
   backend: Backend,
   name: string,
@@ -78,9 +78,10 @@ export async function findEntry(
 }
 
 /**
- * The bytes of an entry, which the caller may wipe.
+ * Unwraps the data key of an entry, verifies the entry and decrypts it.
  *
- * @throws CredstashError INTEGRITY, ENTRY_NOT_TRUSTED, WRONG_CONTEXT, with the entry named
+ * @returns the secret's bytes, which the caller may wipe
+ * @throws CredstashError INTEGRITY, ENTRY_NOT_TRUSTED, WRONG_CONTEXT, which name the entry
  */
 export async function openEntry(
   backend: Backend,
@@ -89,7 +90,7 @@ export async function openEntry(
 ): Promise<Uint8Array> {
   let dataKey: Uint8Array | undefined;
   try {
-    // Meanwhile what opens it is loaded.
+    // Load the cipher while Decrypt is in flight.
     const loading = FORMATS[entry.cipher].load();
     dataKey = await backend.keys.unwrap(entry.key, createContext(backend, entry, context));
     return (await loading).open(entry, dataKey);
@@ -100,7 +101,7 @@ export async function openEntry(
   }
 }
 
-/** The text that a secret's bytes are; they are wiped. @throws CredstashError USAGE where they are no UTF-8 */
+/** Decodes a secret as text, and wipes its bytes. @throws CredstashError USAGE if they are not UTF-8 */
 export function textFrom(name: string, value: Uint8Array): string {
   const text = decodeUtf8(value);
   value.fill(0);
@@ -111,8 +112,8 @@ export function textFrom(name: string, value: Uint8Array): string {
 }
 
 /**
- * The encryption context of an entry that was found, without which no data key unwraps: so no reader gets past the check
- * of its format. Pairs that this entry cannot have been put with are WRONG_CONTEXT, not USAGE.
+ * Checks the format of a stored entry, and makes its encryption context. No data key unwraps without the context, so no
+ * reader can skip the check. Pairs that this entry cannot have been sealed with are WRONG_CONTEXT, not USAGE.
  *
  * @throws CredstashError ENTRY_NOT_TRUSTED, WRONG_CONTEXT
  */
@@ -126,13 +127,13 @@ export function createContext({ formats }: Backend, entry: Entry, pairs: Context
   }
 }
 
-/** What two gets have in common only if they give the same bytes. */
+/** Makes a key that two requests share only if they give the same bytes. */
 export function cacheKey({ name, which, context }: Request): string {
   const { version = null, exactVersion = false, label = null } = which;
   return JSON.stringify([name, version, exactVersion, label, Object.entries(context).sort()]);
 }
 
-/** The entry as it is now; undefined where somebody has deleted it meanwhile. */
+/** Reads an entry again; undefined if it was deleted meanwhile. */
 export function findCurrent(
   { entries }: Backend,
   { name, version }: Target,

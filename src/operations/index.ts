@@ -1,6 +1,6 @@
 /*
- * What `Credstash` calls, and the types of its options and results. The operations on many entries and the doctor are heavy:
- * they are imported when they are called, and only their types are exported here.
+ * The operations that `Credstash` calls, with the types of their options and results. Only types are exported of the heavy
+ * ones (operations on many entries, doctor), which `Credstash` imports on their first call.
  */
 export { checkChange } from './batch.ts';
 export type { CopyOptions, Overtaken } from './copy.ts';

@@ -17,8 +17,7 @@ import { checkCipher } from '../model/trust.ts';
 
 export interface MigrateOptions extends RewriteOptions {
   /**
-   * The format to seal in: `AES-256-GCM`, or `AES-256-CTR`, which the original credstash can read. Default: `AES-256-GCM`,
-   * whatever is put by default.
+   * The new format: `AES-256-GCM` (default, also if puts use another), or `AES-256-CTR`, which the original credstash can read.
    */
   readonly cipher?: string | undefined;
 }
@@ -34,14 +33,14 @@ export async function* migrate(
   checkCipher(backend.formats, cipher);
   const { headers, originals } = await findTargets(backend, glob, cipher, options);
   const targets = headers.filter((header) => header.cipher !== cipher);
-  // One at a time: should anything be wrong with it, it is wrong with one entry.
+  // One at a time, so that a problem damages at most one entry.
   const atOnce = options.dryRun ? {} : { maxConcurrency: 1 };
   yield* runBatch(targets, { ...options, ...atOnce }, (target, begin) =>
     migrateEntry({ backend, cipher, pairs: context, originals }, target, begin),
   );
 }
 
-/** The headers that match, and where the table's original entries are if those are about to be sealed in the current format. */
+/** Lists the matching headers. If original entries are to be sealed in the current format, also indexes all of them. */
 async function findTargets(
   backend: Backend,
   glob: string,
@@ -71,19 +70,19 @@ async function migrateEntry(
   const { backend, cipher, pairs, originals } = migration;
   const original = await findCurrent(backend, target);
   if (!original || original.cipher === cipher) return false;
-  // What is a copy would open under this name for ever, as if it had been put there.
+  // Refuse a copy: once sealed in the current format, it would count as genuine under this name.
   originals?.check(original);
   const value = await openEntry(backend, original, pairs);
   try {
     if (!(await begin())) return true;
     const entry = await sealEntry(backend, original, cipher, value, pairs);
-    // Whoever may wrap under a key may perhaps not unwrap: nothing is replaced by what cannot be opened here.
+    // A role that may wrap may not be allowed to unwrap. Replace nothing by an entry that does not open here.
     await expectValue(backend, entry, value, pairs);
     await backend.entries.replace(entry, original);
     try {
       await expectValue(backend, await findCurrent(backend, entry), value, pairs);
     } catch (error) {
-      // Whatever it is, no reader is to meet it; and the next entry would meet it too.
+      // Put the old entry back, so that no reader meets the failure, and stop: the next entry would meet it too.
       await backend.entries.replace(original, entry).catch(() => undefined);
       throw markAboutAll(
         new CredstashError(
@@ -99,7 +98,7 @@ async function migrateEntry(
   }
 }
 
-/** The same value under the same name, version and comment, in the format of `cipher`, under a data key of its own. */
+/** Seals a value again under the same name, version and comment, in the format of `cipher`, with a new data key. */
 export async function sealEntry(
   backend: Backend,
   original: Entry,
@@ -113,7 +112,7 @@ export async function sealEntry(
     version,
     cipher,
     digest: chooseDigest(digest),
-    // An original entry does not say when it was stored: then it is the time of sealing.
+    // An original entry has no time, so it gets the time of this sealing.
     ...(cipher === 'AES-256-CTR' ? {} : { created: original.created ?? formatNow() }),
     ...(comment === undefined ? {} : { comment }),
   };
@@ -122,7 +121,7 @@ export async function sealEntry(
   try {
     dataKey = await backend.keys.generate(createContext(backend, { ...original, cipher }, pairs));
   } catch (error) {
-    // Each entry asks for its data key under the same master key.
+    // All entries use the same master key, so the error concerns all of them.
     if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE')) throw markAboutAll(error);
     throw nameEntry(original, error);
   }
@@ -133,7 +132,7 @@ export async function sealEntry(
   }
 }
 
-/** @throws CredstashError INTEGRITY when `entry` has another value, or is gone; and as `openEntry` does */
+/** Checks that an entry opens to `value`. @throws CredstashError INTEGRITY if it has another value or is missing; and as `openEntry` does */
 export async function expectValue(
   backend: Backend,
   entry: Entry | undefined,

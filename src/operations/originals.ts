@@ -8,24 +8,24 @@ import { CredstashError } from '../errors.ts';
 import { withProgress, type Progress } from '../util/progress.ts';
 
 /*
- * Nothing in an original entry says whose it is: its key, contents and hmac open under any name (fugue/credstash#134). But
- * each put makes a new data key, so that the same bytes under two names or versions show that somebody copied one of them.
+ * Finds copies of original entries. Nothing binds an original entry to its name: its key, contents and hmac open under any
+ * name (fugue/credstash#134). But each put makes a new data key, so equal bytes under two names or versions show a copy.
  */
 
-/** Contents of fewer bytes are compared along with their HMAC: two short secrets have the same ciphertext by chance. */
+/** Shorter contents are compared together with their HMAC, because two short secrets may have equal ciphertexts by chance. */
 const TELLING_BYTES = 8;
 const PLACES_TOLD = 3;
 
-/** One more than are told: one of them may be the entry that is asked about. Somebody may have made a million copies. */
+/** One more than is reported, because one may be the checked entry itself. Limited, because somebody may have made a million copies. */
 const PLACES_KEPT = PLACES_TOLD + 1;
 
-/** Where the same bytes are: the first places that were found, and how many there are. */
+/** The entries with the same bytes: the first ones that were found, and how many exist. */
 interface Places {
   readonly first: Target[];
   count: number;
 }
 
-/** Where the keys and the contents of a table's original entries are. It holds hashes, and no entry. */
+/** An index of the keys and contents of a table's original entries. It holds only hashes. */
 export class Originals {
   readonly #location: string;
   readonly #places = new Map<string, Places>();
@@ -35,9 +35,9 @@ export class Originals {
   }
 
   /**
-   * Reads the whole table: the genuine entry of a copy may have any name.
+   * Reads the whole table, because the genuine entry of a copy may have any name.
    *
-   * @param tell told of each entry's header, malformed ones included
+   * @param tell called with each entry's header, also of malformed entries
    */
   static async scan(
     { entries }: Backend,
@@ -52,7 +52,7 @@ export class Originals {
       try {
         entry = read();
       } catch (error) {
-        // A broken entry is not compared: whoever broke it could have deleted it as well.
+        // A broken entry is not compared: its author could have deleted it as well.
         if (error instanceof CredstashError) continue;
         throw error;
       }
@@ -71,9 +71,10 @@ export class Originals {
   }
 
   /**
-   * @param entry an original entry, as it is now
-   * @throws CredstashError INTEGRITY when its key or its contents were found elsewhere too; CONFLICT when it was changed after
-   *   the scan
+   * Checks that no other entry has the same key or contents.
+   *
+   * @param entry an original entry, read after the scan
+   * @throws CredstashError INTEGRITY if another entry has them too; CONFLICT if the entry was changed after the scan
    */
   check(entry: Entry): void {
     const isHere = ({ name, version }: Target): boolean =>
@@ -116,7 +117,7 @@ function listFingerprints({ key, contents, hmac }: Entry): string[] {
   ];
 }
 
-/** One character for each byte, which a Map keeps in as many bytes. */
+/** Hashes `parts` into a text of one character per byte, which a Map stores compactly. */
 function fingerprint(kind: string, ...parts: readonly Uint8Array[]): string {
   const hash = createHash('sha256').update(`${kind} ${parts.map(({ length }) => length).join()} `);
   for (const part of parts) hash.update(part);

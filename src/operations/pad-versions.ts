@@ -57,7 +57,7 @@ async function padEntry(
 ): Promise<boolean> {
   const { entries } = backend;
   const original = await entries.get(name, version);
-  // Somebody has deleted it since the table was read.
+  // Deleted since the table was listed.
   if (!original) return false;
   const padded = padVersion(version);
   if (await entries.has(name, padded)) {

@@ -12,14 +12,14 @@ import { commandLine } from '../util/shell-word.ts';
 import { unpadVersion } from '../model/version.ts';
 
 export interface PruneOptions extends RewriteOptions {
-  /** How many of the newest versions of each secret stay, labelled or not; 1 or more. */
+  /** How many of the newest versions of each secret are kept, labelled or not; at least 1. */
   readonly keep: number;
-  /** Delete only what was stored longer ago, in milliseconds; an entry that does not say when stays. */
+  /** Delete only versions older than this, in milliseconds. A version without a time is kept. */
   readonly olderThan?: number | undefined;
   /**
-   * Open all versions of a secret that stay before the first one is deleted, which takes `context` and kms:Decrypt; default true.
-   * Else they are read, and must only be well-formed: whoever writes to the table can then have genuine versions deleted, by
-   * storing others that look newer.
+   * Open all versions to keep of a secret before the first one is deleted, which needs `context` and kms:Decrypt; default:
+   * true. With false they must only be well-formed: a writer of the table can then cause genuine versions to be deleted, by
+   * storing forged ones that look newer.
    */
   readonly verify?: boolean | undefined;
 }
@@ -39,7 +39,7 @@ export async function* prune(source: BackendSource, options: PruneOptions): Asyn
   const doomed: EntryHeader[] = [];
   const staying = new Map<string, EntryHeader[]>();
   for (const [name, versions] of groupByName(await listMatching(backend, glob, options.progress))) {
-    // They come by version, so that the oldest go first.
+    // Sorted by version, the oldest first.
     const isDoomed = (header: EntryHeader, i: number): boolean =>
       i < versions.length - keep && !header.labels && isBefore(header, before);
     const old = versions.filter(isDoomed);
@@ -53,7 +53,7 @@ export async function* prune(source: BackendSource, options: PruneOptions): Asyn
     const checked = checks.get(name) ?? checkAll(staying.get(name) ?? [], check);
     checks.set(name, checked);
     await checked;
-    // A label that came meanwhile keeps it.
+    // A version that has got a label meanwhile is kept.
     return !(await begin()) || backend.entries.remove(name, version, { unlabelled: true });
   });
 }
@@ -64,7 +64,7 @@ function isBefore({ created }: EntryHeader, time: number | undefined): boolean {
 
 type Check = (header: EntryHeader) => Promise<unknown>;
 
-/** @throws CredstashError the first one of `check`: then no version of this secret may be deleted */
+/** Checks all versions to keep. @throws CredstashError the first error of `check`: then no version of this secret may be deleted */
 async function checkAll(staying: readonly EntryHeader[], check: Check): Promise<void> {
   for (const header of staying) {
     try {
@@ -85,7 +85,7 @@ function explainLeftAlone({ name, version }: EntryHeader, error: CredstashError)
   return error.reworded(message, hints[error.code]);
 }
 
-/** Reads a version, which must be well-formed. @throws CredstashError INTEGRITY; CONFLICT when it was deleted after the listing */
+/** Creates a check that a version is well-formed. It throws INTEGRITY; CONFLICT if the version was deleted after the listing. */
 function createReader(backend: Backend) {
   return async (header: EntryHeader): Promise<Entry> => {
     const entry = await backend.entries.get(header.name, header.version);
@@ -94,7 +94,7 @@ function createReader(backend: Backend) {
   };
 }
 
-/** Opens a version. */
+/** Creates a check that a version opens, and that an original entry is not a copy. */
 function createVerifier(backend: Backend, context: Context): Check {
   const read = createReader(backend);
   let originals: Promise<Originals> | undefined;
@@ -102,7 +102,7 @@ function createVerifier(backend: Backend, context: Context): Check {
     const entry = await read(header);
     (await openEntry(backend, entry, context)).fill(0);
     if (entry.cipher !== 'AES-256-CTR') return;
-    // It opens under this name also where somebody copied it from another one.
+    // An original entry also opens under this name if it was copied from another.
     originals ??= Originals.scan(backend, undefined);
     (await originals).check(entry);
   };

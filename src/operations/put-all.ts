@@ -9,20 +9,20 @@ import { findEntry, openEntry } from './get.ts';
 import { type Limit, limitTo, type PutOptions } from './options.ts';
 import { planPut, sealAndCreate } from './put.ts';
 
-/** How many secrets are stored at once. Each is two requests, and writes cost a table more than reads. */
+/** How many secrets are stored at once. Each takes two requests, and writes cost more than reads. */
 const PUTS_AT_ONCE = 16;
 
 export interface PutAllOptions extends Omit<PutOptions, 'label'>, ProgressOptions {
-  /** Leave a secret alone whose newest version, or the one that `version` says, has the same bytes already. */
+  /** Skip a secret whose newest version, or the one that `version` names, already has the same bytes. */
   readonly skipUnchanged?: boolean | undefined;
 }
 
-/** What became of one secret of several that were put. */
+/** The outcome for one of several secrets. */
 export type PutOutcome =
   | { readonly name: string; readonly done: 'stored' | 'unchanged' }
   | ({ readonly done: 'failed' } & Failure);
 
-/** Stores several secrets, and yields what became of each: `Credstash.putAll`. */
+/** Stores several secrets, and yields the outcome of each: `Credstash.putAll`. */
 export async function* putAll(
   source: BackendSource,
   secrets: readonly Secret[],
@@ -43,7 +43,7 @@ export async function* putAll(
       try {
         if (await hasSameValue(backend, name, value, options)) return { name, done: 'unchanged' };
       } catch (error) {
-        // An entry that is read has a master key of its own; what is stored has the same for all.
+        // The existing entry may be under another master key than the new ones, so this failure is not shared.
         if (hasCode(error, 'KEY_NOT_FOUND', 'KEY_UNUSABLE')) return { name, done: 'failed', error };
         throw error;
       }
@@ -67,7 +67,7 @@ export async function* putAll(
   );
 }
 
-/** Whether the version that a put would follow, or the very one that it names, has these bytes. */
+/** Whether the newest version, or the version that the put names, has these bytes. */
 async function hasSameValue(
   backend: Backend,
   name: string,

@@ -18,7 +18,7 @@ import { type AllowedFormats, checkCipher } from '../model/trust.ts';
 import { isStorable } from '../util/utf8.ts';
 import type { PutOptions } from './options.ts';
 
-/** Kept free in an item for the wrapped data key, whose length only the key service knows. KMS needs under 300 bytes. */
+/** Reserved in an item for the wrapped data key, whose length only the key service knows. KMS needs under 300 bytes. */
 const WRAPPED_KEY_BYTES = 512;
 
 /** What a put stored. */
@@ -43,17 +43,17 @@ export async function put(
   return { ...header, before: await moveLabelToStored(backend, header, label) };
 }
 
-/** A put of which everything has been checked: the header of its entry, and the context of its data key. */
+/** A checked put: the header of its entry, and the context of its data key. */
 export interface Plan {
   readonly header: EntryHeader & { readonly cipher: Cipher };
   readonly context: Context;
 }
 
 /**
- * Checks all that can be checked of a put before the first request.
+ * Checks the input of a put before the first request.
  *
  * @param length of the secret, in bytes
- * @param formats that may be written
+ * @param formats the allowed formats
  * @throws CredstashError USAGE, TOO_LARGE
  */
 export function planPut(
@@ -82,7 +82,7 @@ export function planPut(
 }
 
 /**
- * How an entry is sealed, with the defaults.
+ * Checks how an entry is to be sealed, and fills in the defaults.
  *
  * @throws CredstashError USAGE
  */
@@ -92,7 +92,7 @@ export function checkSealing(options: Pick<PutOptions, 'cipher' | 'digest' | 'co
   comment: string;
 } {
   const { digest = 'SHA256', cipher = 'AES-256-GCM', comment = '' } = options;
-  // Neither is quoted: -d and --cipher are where a value lands that was meant for another place.
+  // The messages quote neither: a misplaced secret may have landed in -d or --cipher.
   if (!isCipher(cipher)) {
     throw new CredstashError('USAGE', 'unknown cipher', {
       hint: `known are ${Object.keys(FORMATS).join(' and ')}`,
@@ -114,7 +114,7 @@ function isCipher(cipher: string): cipher is Cipher {
 }
 
 function checkSize(header: Plan['header'], contentsLength: number): void {
-  // A secret over the limit is refused before an entry is made of it to count its bytes.
+  // Refuse a secret over the limit before allocating an entry of its size.
   if (contentsLength > MAX_ITEM_BYTES) throw tooLarge(header.name, contentsLength);
   checkItemSize({
     ...header,
@@ -153,17 +153,17 @@ export async function sealAndCreate(
   { header: template, context }: Plan,
   value: Uint8Array,
   options: Pick<PutOptions, 'autoversion' | 'hmacAsText' | 'onWarning'> & {
-    /** The newest version, which the new one comes after, where it is known already. */
+    /** The newest version, which the new one follows, if the caller knows it already. */
     readonly newest?: EntryHeader | undefined;
   },
 ): Promise<EntryHeader> {
   const { autoversion = false, hmacAsText, onWarning } = options;
   const { name } = template;
   backend.keys.warmUp();
-  // Only its header is read: the next version is stored also after an entry that is broken.
+  // Reads only the header, so that the next version can also follow a broken entry.
   let newest = autoversion ? await backend.entries.newestHeader(name) : options.newest;
   let version = autoversion ? findNextVersion(name, newest) : template.version;
-  // Meanwhile what seals it is loaded.
+  // Load the cipher while GenerateDataKey is in flight.
   const loading = FORMATS[template.cipher].load();
   const dataKey = await backend.keys.generate(context);
   try {
@@ -181,7 +181,7 @@ export async function sealAndCreate(
         if (isDowngrade(newest, header)) onWarning?.(describeDowngrade(newest, header));
         return header;
       } catch (error) {
-        // Somebody else stored this version first. Each round means that one writer got through, so this ends.
+        // Another writer stored this version first. In each round some writer succeeds, so this loop ends.
         if (!autoversion || !hasCode(error, 'VERSION_EXISTS')) throw error;
         newest = await backend.entries.newestHeader(name);
         const after = findNextVersion(name, newest);
@@ -198,7 +198,7 @@ function findNextVersion(name: string, newest: EntryHeader | undefined): string 
   return newest === undefined ? FIRST_VERSION : nextVersion(name, newest.version);
 }
 
-/** Whether an original entry follows a current one: then the newest value is bound to no name any more. */
+/** Whether an original entry follows a current one, so that the newest value is no longer bound to its name. */
 function isDowngrade(before: EntryHeader | undefined, after: EntryHeader): before is EntryHeader {
   return before?.cipher === 'AES-256-GCM' && after.cipher === 'AES-256-CTR';
 }

@@ -7,7 +7,7 @@ import { nameEntry } from './errors.ts';
 import { listMatching } from './list.ts';
 import type { RewriteOptions, Change } from './options.ts';
 
-/** Wraps the data keys of the entries whose name matches under the present master key: `Credstash.rekey`. */
+/** Wraps the data keys of the entries whose name matches under the current master key: `Credstash.rekey`. */
 export async function* rekey(
   source: BackendSource,
   options: RewriteOptions,

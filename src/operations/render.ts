@@ -15,24 +15,24 @@ import {
 import { shellWord } from '../util/shell-word.ts';
 import { decodeUtf8, utf8 } from '../util/utf8.ts';
 
-/** Of a template: it may be nothing but references, each of which takes memory while they are resolved. */
+/** The largest template. It may consist only of references, each of which takes memory until it is resolved. */
 export const MAX_TEMPLATE_BYTES = 4 * 1024 * 1024;
 
-/** Of what a template becomes: a large secret may stand in it many times. */
+/** The largest result: a large secret may occur in it many times. */
 const MAX_RENDERED_BYTES = 256 * 1024 * 1024;
 
-/** A template taken apart: a text, a secret, a text, and so on to a last text. */
+/** A parsed template: texts, with a slot for a secret between each two of them. */
 export interface Template {
   readonly texts: readonly Uint8Array[];
   readonly slots: readonly Slot[];
 }
 
-/** Where a secret goes, by which filters; its place is `line 3, column 7`, counted in characters from 1. */
+/** The slot of a secret, with its filters. Its place is `line 3, column 7`, counted in characters from 1. */
 export interface Slot extends PlacedReference {
   readonly filters: readonly Filter[];
 }
 
-/** What escapes a secret. @throws CredstashError USAGE for one that it cannot hold; the message goes on from its name */
+/** Escapes a secret. @throws CredstashError USAGE if it cannot hold the secret; the message continues a sentence that begins with the secret's name */
 export type Filter = (secret: Uint8Array) => Uint8Array;
 
 const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
@@ -48,7 +48,7 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ],
 ]);
 
-/** Puts secrets in the place of a template's references: `Credstash.render`. */
+/** Replaces the references of a template by secrets: `Credstash.render`. */
 export async function render(
   source: BackendSource,
   template: Uint8Array,
@@ -59,10 +59,10 @@ export async function render(
 }
 
 /**
- * Takes a template apart at each `{{ REFERENCE }}` and `{{ REFERENCE | FILTER }}`; white space inside the braces is
- * free. Other braces are text, which is bytes of any encoding that has ASCII's. Linear in the template's length.
+ * Splits a template at each `{{ REFERENCE }}` and `{{ REFERENCE | FILTER }}`, with any white space inside the braces. All
+ * else is text, in any encoding that contains ASCII. Linear in the template's length.
  *
- * @param shared pairs that hold for every reference; its own win
+ * @param shared pairs that hold for every reference; a reference's own pairs win
  * @throws CredstashError USAGE with `failures`, one for each reference that is malformed, named by line and column
  */
 export function parseTemplate(template: Uint8Array, shared: Context): Template {
@@ -77,7 +77,7 @@ export function parseTemplate(template: Uint8Array, shared: Context): Template {
   return { texts: starts.map((start, i) => bytes.subarray(start, ends[i])), slots };
 }
 
-/** Where a reference stands, braces included; `inside` is undefined where they do not close. */
+/** The position of a reference, with its braces; `inside` is undefined if they are not closed. */
 interface Tag {
   readonly place: string;
   readonly start: number;
@@ -97,7 +97,7 @@ function* findTags(bytes: Buffer): Generator<Tag> {
       offset = start + 1;
       continue;
     }
-    // It closes before the next one opens, so that nothing is looked at twice.
+    // The tag must close before the next one opens, so that no byte is scanned twice.
     let end = inner;
     while (end < bytes.length && !isPair(bytes, end, CLOSE) && !isPair(bytes, end, OPEN)) end += 1;
     const closes = isPair(bytes, end, CLOSE);
@@ -120,7 +120,7 @@ function isPair(bytes: Buffer, offset: number, brace: number): boolean {
 /** Gives the line and column of offsets that ascend. A character is a byte that continues none (RFC 3629, section 3). */
 function createPlaceFinder(bytes: Buffer): (offset: number) => string {
   const hasMark = bytes.subarray(0, 3).equals(Buffer.from('\ufeff'));
-  // A byte order mark is no character of the first line.
+  // A byte order mark does not count as a character of the first line.
   let [at, line, column] = [hasMark ? 3 : 0, 1, 1];
   return (offset) => {
     for (; at < offset; at += 1) {
@@ -146,11 +146,11 @@ function parseTag(inside: Uint8Array | undefined, shared: Context): Omit<Slot, '
 }
 
 /**
- * Puts a template together.
+ * Joins the texts and the filtered secrets.
  *
- * @param texts one more than there are secrets
- * @throws CredstashError USAGE with `failures`, for each secret that its filter cannot hold; TOO_LARGE for a result of
- *   over 256 MB
+ * @param texts one more than secrets
+ * @throws CredstashError USAGE with `failures`, one for each secret that its filter cannot hold; TOO_LARGE if the result
+ *   exceeds 256 MB
  */
 export function fillTemplate(
   texts: readonly Uint8Array[],
@@ -196,8 +196,8 @@ function requireText(filter: string, secret: Uint8Array): string {
 }
 
 /**
- * A JSON text that is the same one in YAML 1.1 and 1.2, where people put it: what YAML takes for a line break, a mark or
- * no character is escaped, and what needs a pair of escapes is not.
+ * Encodes a JSON text that YAML 1.1 and 1.2 read as the same text, because people use it in YAML files: escapes what YAML
+ * takes for a line break, a byte order mark or a non-character, and leaves what would need a pair of escapes.
  */
 function encodeJson(text: string): string {
   return JSON.stringify(text).replace(

@@ -18,15 +18,15 @@ export interface RollbackOptions
   readonly version?: string | undefined;
   /** The same pairs that the secret was put with. */
   readonly context?: Context | undefined;
-  /** Moved to the new version: whoever reads by it gets the old value or the restored one, and never none. */
+  /** A label to move to the new version. Its readers get the old value or the restored one, never none. */
   readonly label?: string | undefined;
 }
 
 /** What a rollback did. */
 export interface RolledBack {
-  /** Of the new entry. */
+  /** The header of the new entry. */
   readonly header: EntryHeader;
-  /** The version that it has the value of. */
+  /** The version whose value was restored. */
   readonly from: string;
   /** The versions that had `label` before; empty without it. */
   readonly before: readonly string[];
