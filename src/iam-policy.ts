@@ -126,7 +126,7 @@ export function policyOf(role: Role, place: PolicyPlace, options: PolicyOptions 
 /** The error of an alias or an id in an admin's policy. */
 function keyArnMissing(key: string, region: string): CredstashError {
   return new CredstashError('USAGE', `the policy of an admin needs the ARN of a key, not ${key}`, {
-    hint: `give with -k what this prints: aws kms describe-key --key-id ${key} --query KeyMetadata.Arn --output text --region ${region}`,
+    hint: `give with \`key\` what this prints: aws kms describe-key --key-id ${key} --query KeyMetadata.Arn --output text --region ${region}`,
   });
 }
 

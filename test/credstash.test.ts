@@ -528,7 +528,7 @@ describe('getAll', () => {
         () => undefined,
         (error: unknown) => (error as CredstashError).hint,
       );
-    const leave = 'leave out what does not open with --skip-undecryptable';
+    const leave = 'leave out what does not open with `skipUndecryptable`';
     await credstash.put('a', bytes('a'));
     expect(await hint({ version: '2' })).toBe(leave);
     const entry = stored.get(`a ${v(1)}`);

@@ -145,7 +145,7 @@ describe('a policy', () => {
           code: 'USAGE',
           hint: expect.stringMatching(
             RegExp(
-              `-k .*aws kms describe-key --key-id ${key} --query KeyMetadata.Arn --output text --region ${region}$`,
+              `give with \`key\` .*aws kms describe-key --key-id ${key} --query KeyMetadata.Arn --output text --region ${region}$`,
             ),
           ) as string,
         }),

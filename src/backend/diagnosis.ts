@@ -47,7 +47,7 @@ export function failedStep(
 ): Step {
   const hint =
     error.code === 'ACCESS_DENIED' && policy !== undefined
-      ? `credstash policy ${policy} prints the policy it takes; if one grants by name or by pairs, give --name PREFIX and KEY=VALUE`
+      ? `\`policy("${policy}")\` prints the policy it takes; if one grants by name or by pairs, give \`name: "PREFIX"\` and \`context\``
       : error.hint;
   return mended({ title, state, ...metBy(error, error.message) }, hint);
 }
@@ -86,7 +86,7 @@ export function versionsStep(unpadded: number, among: string): Step {
   return warningStep(
     title,
     `unpadded numbers among ${among}: ${unpadded}; they sort as text, 10 before 2, so that get may give an older version`,
-    'pad them: credstash migrate --pad-versions (with --dry-run it shows them)',
+    'pad them: `padVersions()` (with `dryRun` it shows them)',
   );
 }
 

@@ -84,7 +84,9 @@ export function severalLabelled(name: string, label: string, where: string): Cre
   return new CredstashError(
     'CONFLICT',
     `the label ${label} stands on several versions of ${name} in ${where}`,
-    { hint: 'say which: credstash label NAME LABEL -v VERSION takes it from all others' },
+    {
+      hint: 'say which: `label("NAME", "LABEL", { version: "VERSION" })` takes it from all others',
+    },
   );
 }
 
@@ -93,7 +95,7 @@ export function versionExists(entry: EntryHeader, where: string): CredstashError
   return new CredstashError(
     'VERSION_EXISTS',
     `version ${entry.version} of ${entry.name} is already in ${where}`,
-    { hint: 'use -a to store it as the next version, or -v to name another' },
+    { hint: 'use `autoversion` to store it as the next version, or `version` to name another' },
   );
 }
 

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
 import { findFaultHint } from '../util/system-faults.ts';
+import { phraseHint } from './advice/phrase.ts';
 import { hintOfSystem } from './advice/system-hint.ts';
 import { COMMANDS } from './commands/index.ts';
 import type { Log } from './files/log-file.ts';
@@ -34,7 +35,8 @@ export function report(
 const MAX_FAILURES_SHOWN = 20;
 
 function describeFailure(failure: CredstashError, limit: number): string[] {
-  const hint = hintOfSystem(failure) ?? failure.hint;
+  const found = hintOfSystem(failure) ?? failure.hint;
+  const hint = found === undefined ? undefined : phraseHint(found);
   const left = Math.max(0, failure.failures.length - limit);
   // A shortened list shows the worst failures: somebody who writes to a table must not hide them behind others.
   const shown = left === 0 ? failure.failures : worstFirst(failure.failures).slice(0, limit);

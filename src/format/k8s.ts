@@ -33,7 +33,7 @@ export function formatK8s(secrets: readonly Secret[], options: FormatOptions = {
     throw new CredstashError(
       'TOO_LARGE',
       `the secrets have ${size} bytes, and a Secret of Kubernetes holds ${MAX_SECRET_BYTES} (1 MiB)`,
-      { hint: 'choose fewer with credstash get GLOB -f k8s' },
+      { hint: 'choose fewer with `get("GLOB", { format: "k8s" })`' },
     );
   }
   const lines = data.map(
@@ -51,13 +51,14 @@ data:${lines.length === 0 ? ' {}\n' : `\n${lines.join('')}`}`;
 /**
  * Checks the name of a Secret, a DNS subdomain (RFC 1123, section 2.1) as Kubernetes has it: in lower case.
  *
+ * @param option how the error calls where the name came from
  * @throws CredstashError USAGE
  */
-export function checkK8sName(name: string): string {
+export function checkK8sName(name: string, option = 'the option k8sName'): string {
   const label = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
   if (name.length <= MAX_NAME_LENGTH && RegExp(`^${label}(?:\\.${label})*$`).test(name))
     return name;
-  throw new CredstashError('USAGE', 'no Secret of Kubernetes can have the name of --k8s-name', {
+  throw new CredstashError('USAGE', `no Secret of Kubernetes can have the name of ${option}`, {
     hint: `it has up to ${MAX_NAME_LENGTH} of a-z 0-9 - . and begins and ends, as each part between dots, with a letter or digit`,
   });
 }

@@ -1,3 +1,4 @@
+import { quote } from '../model/advice.ts';
 import type { Secret } from '../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { decodeUtf8 } from '../util/utf8.ts';
@@ -44,7 +45,7 @@ export function toTextPairs(
   throw combineFailures(
     `${format} cannot hold ${failures.length} of the secrets`,
     failures,
-    'json and yaml can; or get such a secret with -o FILE',
+    'json and yaml can; or get such a secret with `output: "FILE"`',
   );
 }
 
@@ -92,6 +93,6 @@ export function toVariables<Value>(
   throw combineFailures(
     `${format} cannot hold ${failures.length} of the secrets`,
     failures,
-    `json and yaml can; or choose other secrets with credstash get GLOB -f ${format}`,
+    `json and yaml can; or choose other secrets with \`get("GLOB", { format: ${quote(format)} })\``,
   );
 }

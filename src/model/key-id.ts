@@ -51,6 +51,6 @@ export function checkNewAlias(key: string): string {
   throw new CredstashError(
     'USAGE',
     'a key is created by its alias: alias/ and letters, digits, / _ -, but not alias/aws/',
-    { hint: 'name it with -k alias/NAME, and its region with --kms-region' },
+    { hint: 'name it with `key: "alias/NAME"`, and its region with `kmsRegion`' },
   );
 }

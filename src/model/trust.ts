@@ -1,8 +1,8 @@
+import { quote } from './advice.ts';
 import type { Context } from './context.ts';
 import { type Cipher, CIPHERS, type EntryHeader } from './entry.ts';
 import { CredstashError } from '../errors.ts';
 import { type KeyArn, parseKey, parseKeyArn } from './key-id.ts';
-import { shellWord } from '../util/shell-word.ts';
 
 /*
  * Which entries a client opens, and under which keys it seals. This is the client's own decision, beside IAM's. Settings of
@@ -69,12 +69,12 @@ export function checkFormat(
   pairs: Context,
 ): void {
   if (!formats || isAllowed(formats, cipher)) return;
-  const more = Object.keys(pairs).length === 0 ? '' : ' KEY=VALUE…';
+  const more = Object.keys(pairs).length === 0 ? '' : ', context';
   throw new CredstashError(
     'ENTRY_NOT_TRUSTED',
     `it is sealed with ${cipher}, which ${formats.setting} does not list`,
     {
-      hint: `if you know that it is yours, seal it anew: CREDSTASH_FORMATS=AES-256-GCM,${cipher} credstash migrate ${shellWord(name)}${more}`,
+      hint: `if you know that it is yours, seal it anew: \`new Credstash({ formats: ["AES-256-GCM", ${quote(cipher)}] }).migrate({ glob: ${quote(name)}${more} })\``,
     },
   );
 }
@@ -108,7 +108,7 @@ export class TrustedKeys {
       if (key) return key;
       const what = arn.includes('alias/') ? 'an alias' : 'something else';
       throw new CredstashError('USAGE', `${setting} takes ARNs of KMS keys, and has ${what}`, {
-        hint: 'write the ARN of each key, arn:aws:kms:REGION:ACCOUNT:key/ID: aws kms describe-key --key-id alias/credstash prints it, and so does credstash doctor without this setting',
+        hint: 'write the ARN of each key, arn:aws:kms:REGION:ACCOUNT:key/ID: aws kms describe-key --key-id alias/credstash prints it, and so does `doctor()` without this setting',
       });
     });
   }
@@ -164,7 +164,7 @@ export class TrustedKeys {
   }
 
   #refusedKey(message: string): CredstashError {
-    const hint = `name a trusted key with -k, or, if that key is yours, add its ARN to ${this.#setting}`;
+    const hint = `name a trusted key with \`key\`, or, if that key is yours, add its ARN to ${this.#setting}`;
     return new CredstashError('KEY_NOT_TRUSTED', message, { hint });
   }
 
@@ -190,7 +190,7 @@ export class TrustedKeys {
 
   /** What to do if the key service does not have the one trusted key. */
   get hintIfMissing(): string {
-    return `correct the ARN in ${this.#setting}, or name the region of the key with --kms-region`;
+    return `correct the ARN in ${this.#setting}, or name the region of the key with \`kmsRegion\``;
   }
 
   #refusedEntry(message: string): CredstashError {

@@ -73,7 +73,7 @@ export function nextVersion(name: string, current: string): string {
     throw new CredstashError(
       'VERSION_NOT_NUMERIC',
       `cannot count on from version ${current} of ${name}: it is not a number`,
-      { hint: 'name the new version with -v' },
+      { hint: 'name the new version with `version`' },
     );
   }
   const next = padVersion((BigInt(current) + 1n).toString());

@@ -270,7 +270,7 @@ async function findMissingLabels(to: Backend, entry: Entry, dryRun: boolean): Pr
       throw new CredstashError(
         'CONFLICT',
         `the label ${label} is on version ${other.version} of ${entry.name} in ${entries.location}`,
-        { hint: 'it moves there by a credstash label of its own' },
+        { hint: 'it moves there by a `label()` of its own' },
       );
     }
   }

@@ -1,3 +1,4 @@
+import { adviseCall } from '../model/advice.ts';
 import { randomBytes } from 'node:crypto';
 import type { Backend } from '../backend/backend.ts';
 import { bindName, type Context, validateContext } from '../model/context.ts';
@@ -7,7 +8,6 @@ import { checkName } from '../model/name.ts';
 import type { PutOptions, GetOptions } from './options.ts';
 import type { CallOptions } from '../util/progress.ts';
 import { constantTimeEqual } from '../seal/data-key.ts';
-import { shellWord } from '../util/shell-word.ts';
 import {
   attempt,
   type CheckOptions,
@@ -148,7 +148,7 @@ async function* checkCanary(
   if (removed instanceof CredstashError) {
     // A denied put stored nothing.
     if (stored instanceof CredstashError && stored.code === 'ACCESS_DENIED') return;
-    const hint = `${name} may still be there: credstash delete ${shellWord(name)}`;
+    const hint = `${name} may still be there: ${adviseCall('delete', [name])}`;
     yield { ...failedStep(title, removed), hint };
   } else if (removed) {
     yield okStep(title, 'removed');

@@ -63,7 +63,7 @@ export async function getAll(
     hintForFailures(
       leftOut,
       'give the encryption context that they share',
-      'leave out what does not open with --skip-undecryptable',
+      'leave out what does not open with `skipUndecryptable`',
     ),
   );
 }

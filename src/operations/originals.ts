@@ -104,7 +104,9 @@ function copyError(
   return new CredstashError(
     'INTEGRITY',
     `version ${version} of ${name} has the same sealed bytes as ${told.join(', ')}: somebody copied one of them, and nothing in the original format tells which`,
-    { hint: 'find out whose value it is, and delete the copy: credstash delete NAME -v VERSION' },
+    {
+      hint: 'find out whose value it is, and delete the copy: `delete("NAME", { version: "VERSION" })`',
+    },
   );
 }
 

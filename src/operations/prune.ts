@@ -1,3 +1,4 @@
+import { adviseCall } from '../model/advice.ts';
 import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
 import { conflict } from '../backend/entry-store.ts';
 import { runBatch, checkRewrite } from './batch.ts';
@@ -8,7 +9,6 @@ import { groupByName, type Entry, type EntryHeader } from '../model/entry.ts';
 import { CredstashError, type ErrorCode } from '../errors.ts';
 import { Originals } from './originals.ts';
 import { openEntry } from './get.ts';
-import { commandLine } from '../util/shell-word.ts';
 import { unpadVersion } from '../model/version.ts';
 
 export interface PruneOptions extends RewriteOptions {
@@ -76,10 +76,9 @@ async function checkAll(staying: readonly EntryHeader[], check: Check): Promise<
 }
 
 function explainLeftAlone({ name, version }: EntryHeader, error: CredstashError): CredstashError {
-  const toDelete = ['credstash', 'delete', '-v', unpadVersion(version)];
   const hints: Partial<Record<ErrorCode, string>> = {
-    INTEGRITY: `find out who wrote that version, and delete it: ${commandLine([...toDelete, ...(name.startsWith('-') ? ['--'] : []), name])}`,
-    ACCESS_DENIED: 'a role that may not decrypt prunes with --no-verify',
+    INTEGRITY: `find out who wrote that version, and delete it: ${adviseCall('delete', [name], { version: unpadVersion(version) })}`,
+    ACCESS_DENIED: 'a role that may not decrypt prunes with `verify: false`',
   };
   const message = `not deleted, because of a version that would stay: ${error.message}`;
   return error.reworded(message, hints[error.code]);

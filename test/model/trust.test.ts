@@ -196,13 +196,13 @@ describe('a vault', () => {
       ...refused,
       message:
         'version 0000000000000000002 of new: it is sealed with AES-256-CTR, which formats does not list',
-      hint: expect.stringContaining("credstash migrate 'new'") as string,
+      hint: expect.stringContaining('.migrate({ glob: "new" })`') as string,
     });
     await expect(gcm.getMany([{ name: 'new' }])).rejects.toMatchObject({ code: refused.code });
     await expect(gcm.getAll()).rejects.toMatchObject({
       code: refused.code,
       failures: [{ name: 'new' }, { name: 'old' }],
-      hint: expect.stringMatching(/credstash migrate 'new', or leave out/) as string,
+      hint: expect.stringMatching(/\.migrate\(\{ glob: "new" \}\)`, or leave out/) as string,
     });
     const { secrets, leftOut } = await gcm.getAll({ skipUndecryptable: true });
     expect([secrets.length, leftOut.length]).toEqual([0, 2]);

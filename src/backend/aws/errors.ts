@@ -61,7 +61,7 @@ const THROTTLED = [
 ];
 
 export const CREDENTIALS_HINT =
-  'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with -p, or log in (aws sso login); with no AWS account at all, use the local vault: credstash --local';
+  'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with `profile`, or log in (aws sso login); with no AWS account at all, use the local vault: `Credstash.local()`';
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   NO_CREDENTIALS: CREDENTIALS_HINT,

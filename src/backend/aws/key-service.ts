@@ -166,10 +166,10 @@ export class AwsKeyService implements KeyService {
 }
 
 const HINT_IF_MISSING =
-  'name a key with -k and its region with --kms-region, or create one with that alias';
+  'name a key with `key` and its region with `kmsRegion`, or create one with that alias';
 /** For an entry, whose key no option can change. */
 const HINT_IF_DELETED =
-  'the key is in another region, which --kms-region names, or it was deleted, and with it what is sealed under it';
+  'the key is in another region, which `kmsRegion` names, or it was deleted, and with it what is sealed under it';
 
 /**
  * Translates an error of KMS into the project's.

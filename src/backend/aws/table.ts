@@ -81,7 +81,7 @@ export function translateDynamoError(
   });
   if (readErrorName(error) === 'ResourceNotFoundException') {
     return new CredstashError('TABLE_NOT_FOUND', `there is no table ${table} in ${region}`, {
-      hint: 'create it with credstash setup, or name its region with -r and the table with -t',
+      hint: 'create it with `setup()`, or name its region with `region` and the table with `table`',
       cause: general.cause,
     });
   }

@@ -95,7 +95,7 @@ async function* checkStoredEntry(
       ? failedStep(title, new CredstashError(opened.code, `${which}: ${opened.message}`, opened))
       : okStep(title, `${which} opens`);
   } else {
-    const hint = 'credstash doctor KEY=VALUE… with the encryption context of one of them';
+    const hint = '`doctor({ context })` with the encryption context of one of them';
     const none = 'none opens without its encryption context';
     if (vault.isKeyProven) yield { title, state: 'unknown', found: none, hint };
     else

@@ -52,7 +52,7 @@ export function withVaultErrors<T>(folder: string, use: () => T): T {
       throw new CredstashError(
         'IO',
         `the vault ${folder} cannot be made: ${dirname(cause.path ?? folder)} takes no new files (ENOENT)`,
-        { hint: 'choose another folder: --local=FOLDER, or CREDSTASH_LOCAL=FOLDER', cause },
+        { hint: 'choose another folder: `Credstash.local("FOLDER")`', cause },
       );
     }
     if (cause instanceof Error && 'syscall' in cause) {

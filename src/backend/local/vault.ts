@@ -1,3 +1,4 @@
+import { quote } from '../../model/advice.ts';
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -11,7 +12,6 @@ import {
 import { join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { constantTimeEqual } from '../../seal/data-key.ts';
-import { shellWord } from '../../util/shell-word.ts';
 import { makeFolders } from '../../util/make-folders.ts';
 import { type Database, openDatabase, SqliteError } from './sqlite.ts';
 import { withVaultErrors } from './errors.ts';
@@ -249,7 +249,7 @@ export class Vault {
     }
     if (!create) {
       throw new CredstashError('VAULT_NOT_FOUND', `there is no vault in ${this.folder}`, {
-        hint: `the first put creates it, or: credstash --local=${shellWord(this.folder)} setup`,
+        hint: `the first put creates it, or: \`Credstash.local(${quote(this.folder)}).setup()\``,
       });
     }
     makeFolders(this.folder, 0o700);

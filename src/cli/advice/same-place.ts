@@ -1,4 +1,5 @@
 import { commandLine } from '../../util/shell-word.ts';
+import { phraseHint } from './phrase.ts';
 import type { GlobalOptions } from '../options/global.ts';
 
 /**
@@ -17,12 +18,13 @@ export function samePlaceCommand(
 }
 
 /**
- * Advice for the table or vault that this line's options chose. The library's own names a command and no place, because it
+ * Advice in the command's words, for the table or vault that this line's options chose. The library's own names a command and no place, because it
  * does not know how its place was said.
  *
- * @param hint the first of our commands in it gets the options, unless it names a table already
+ * @param said the first of our commands in it gets the options, unless it names a table already
  */
-export function hintInPlace(given: GlobalOptions, hint: string): string {
+export function hintInPlace(given: GlobalOptions, said: string): string {
+  const hint = phraseHint(said);
   if (/\bcredstash [^;]* -t /.test(hint)) return hint;
   return hint.replace(
     /\bcredstash (setup|migrate|delete|label|policy|doctor)\b/,

@@ -75,7 +75,7 @@ export async function checkFormat(options: SecretsOptions): Promise<void> {
   }
   if (k8sName !== undefined) {
     if (format !== 'k8s') throw new CredstashError('USAGE', '--k8s-name is for -f k8s');
-    checkK8sName(k8sName);
+    checkK8sName(k8sName, '--k8s-name');
   }
   if (!githubEnv) return;
   if (format !== 'github') throw new CredstashError('USAGE', '--github-env is for -f github');

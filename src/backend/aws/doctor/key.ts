@@ -63,7 +63,7 @@ export async function* checkKey(
     yield unknownStep('key', 'whether its automatic rotation is on', rotation);
   } else if (rotation.KeyRotationEnabled) yield okStep('key', 'its automatic rotation is on');
   else {
-    const hint = `turn it on: aws kms enable-key-rotation --key-id ${metadata.KeyId ?? ''} (credstash setup --create-key makes a key with it)`;
+    const hint = `turn it on: aws kms enable-key-rotation --key-id ${metadata.KeyId ?? ''} (\`setup({ createKey: true })\` makes a key with it)`;
     yield warningStep('key', 'its automatic rotation is off', hint);
   }
   return !distrust;
@@ -77,12 +77,12 @@ export function createKeyStep(metadata: KeyMetadata, where: string): Step {
     const kind = `${KeySpec ?? '?'}, ${toWords(KeyUsage)}`;
     return unusable(
       `makes no data keys (${kind})`,
-      'name a symmetric key to encrypt with, with -k',
+      'name a symmetric key to encrypt with, with `key`',
     );
   }
   if (KeyState !== 'Enabled') {
     const how = HINT_OF_STATE[KeyState];
-    return unusable(`is ${KeyState}`, how ? `${how} ${KeyId}` : 'name another with -k');
+    return unusable(`is ${KeyState}`, how ? `${how} ${KeyId}` : 'name another with `key`');
   }
   return okStep(
     'key',

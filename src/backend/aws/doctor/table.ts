@@ -76,7 +76,7 @@ export function createTableStep(description: TableDescription, where: string): S
   }).join(', ');
   if (keys !== 'partition key name (S), sort key version (S)') {
     const error = new CredstashError('USAGE', `${where} is no table for secrets: ${keys}`, {
-      hint: 'it takes the partition key name (S) and the sort key version (S): name another table with -t',
+      hint: 'it takes the partition key name (S) and the sort key version (S): name another table with `table`',
     });
     return failedStep('table', error);
   }
@@ -113,7 +113,7 @@ export function createSizeStep({
   if (!isOfSeveralPages(bytes)) return step;
   return {
     ...step,
-    hint: 'old versions cost as much as new ones: credstash prune --keep N deletes them',
+    hint: 'old versions cost as much as new ones: `prune({ keep: "N" })` deletes them',
   };
 }
 
@@ -126,7 +126,7 @@ export function createDeletionStep({ DeletionProtectionEnabled: isOn }: TableDes
   return warningStep(
     'table',
     'deletion protection is off',
-    'turn it on: credstash setup --deletion-protection',
+    'turn it on: `setup({ deletionProtection: true })`',
   );
 }
 
@@ -151,7 +151,7 @@ export async function checkRecovery(
     : warningStep(
         'table',
         'point-in-time recovery is off',
-        'turn it on: credstash setup --point-in-time-recovery',
+        'turn it on: `setup({ pointInTimeRecovery: true })`',
       );
 }
 

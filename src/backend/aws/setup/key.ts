@@ -1,3 +1,4 @@
+import { quote } from '../../../model/advice.ts';
 import {
   CreateAliasCommand,
   CreateKeyCommand,
@@ -118,7 +119,7 @@ async function adoptKey(
   const subject = `the key ${target.alias} in ${target.region}`;
   const unusable = (why: string, hint: string): CredstashError =>
     new CredstashError('KEY_UNUSABLE', `${subject} cannot be used: ${why}`, { hint });
-  const another = 'name another alias with -k, or give this one to another key';
+  const another = 'name another alias with `key`, or give this one to another key';
   const { KeyId, KeySpec, KeyUsage, KeyState, KeyManager, Origin, MultiRegion = false } = key;
   if (KeyId === undefined) throw unreadableAnswer(describeWhere(target));
   if (KeySpec !== 'SYMMETRIC_DEFAULT' || KeyUsage !== 'ENCRYPT_DECRYPT') {
@@ -129,14 +130,14 @@ async function adoptKey(
   if (KeyState !== 'Enabled') {
     throw unusable(
       `its state is ${safeWord(KeyState)}`,
-      'enable it, or name another alias with -k',
+      'enable it, or name another alias with `key`',
     );
   }
   if (multiRegion && !MultiRegion) {
     throw new CredstashError(
       'USAGE',
       `${subject} is a key of one region alone, and no key of several regions can be made of it`,
-      { hint: 'name another alias with -k' },
+      { hint: 'name another alias with `key`' },
     );
   }
   const status = new GetKeyRotationStatusCommand({ KeyId });
@@ -156,7 +157,7 @@ async function adoptKey(
     const region = safeWord(key.MultiRegionConfiguration.PrimaryKey?.Region);
     throw unusable(
       `its rotation is off, and can be turned on in ${region} alone`,
-      `run setup with --kms-region ${region}`,
+      `run setup with \`kmsRegion: ${quote(region)}\``,
     );
   }
   await sendToKms(target, 'kms:EnableKeyRotation', () => enableRotation(target, KeyId));
@@ -232,7 +233,7 @@ function toSetupError(target: AliasTarget, error: unknown, action: string): Cred
   if (readErrorName(error) !== 'LimitExceededException') return general;
   // It is a quota: trying again does not help.
   return new CredstashError('KEY_UNUSABLE', `the quota of KMS in ${target.region} is used up`, {
-    hint: 'ask AWS for more keys or aliases, or use one that is there with -k',
+    hint: 'ask AWS for more keys or aliases, or use one that is there with `key`',
     cause: general.cause,
   });
 }

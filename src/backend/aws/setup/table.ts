@@ -1,3 +1,4 @@
+import { quote } from '../../../model/advice.ts';
 import {
   CreateTableCommand,
   DescribeContinuousBackupsCommand,
@@ -87,7 +88,7 @@ export async function createTable(
   const { dynamodb, table, region } = target;
   if (table.startsWith('arn:')) {
     throw new CredstashError('USAGE', 'a table is created by its name, not by an ARN', {
-      hint: `-t ${table.slice(table.lastIndexOf('/') + 1)} -r ${region}`,
+      hint: `\`table: ${quote(table.slice(table.lastIndexOf('/') + 1))}, region: ${quote(region)}\``,
     });
   }
   const create = new CreateTableCommand({
@@ -208,7 +209,7 @@ function checkKeys(
   throw new CredstashError(
     'USAGE',
     `${describeResource(target)} in ${target.region} is none of credstash: its partition key is ${partition} and its sort key ${sort ?? 'missing'}, where name (S) and version (S) are needed`,
-    { hint: 'keys of a table cannot be changed: name another one with -t' },
+    { hint: 'keys of a table cannot be changed: name another one with `table`' },
   );
 }
 
