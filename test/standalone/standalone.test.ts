@@ -176,7 +176,7 @@ describe('what stands in a folder or in the environment', () => {
 
   const left = (): string[] => readdirSync(cwd).sort();
 
-  // docs/explanation/threat-model.md, "What the runtime is told to do".
+  // docs/explanation/threat-model.md, "Settings of the runtime".
   test.each([
     `--preload ${code}`,
     `--preload=${code}`,
