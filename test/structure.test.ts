@@ -84,7 +84,7 @@ it('no file is long, and one that is longer than most says why', () => {
 it.each([
   'CONTRIBUTING.md',
   'docs/contributing/architecture.md',
-  'docs/contributing/decisions.md',
+
   'docs/contributing/performance.md',
 ])('%s names only files and folders that exist', (document) => {
   const paths = [...read(document).matchAll(/`((?:bin|docs|src|test)\/[\w./-]*)`/g)].map(
