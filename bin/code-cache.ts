@@ -38,7 +38,7 @@ type Wrapper = (
   dirname: string,
 ) => void;
 
-/** Of a name in a folder (POSIX, NAME_MAX as it is everywhere). */
+/** The longest name of a file (POSIX, NAME_MAX as on all systems). */
 const MAX_NAME_BYTES = 255;
 /** How many links Linux follows on the way to one file (path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -46,7 +46,7 @@ const MAX_LINKS = 40;
 const STALE_MS = 90 * 24 * 3600 * 1000;
 
 const loaded = new Map<string, { exports: object }>();
-/** What was compiled without a cache, to be kept when the process ends. */
+/** Scripts that were compiled without a cache. Their code is written when the process ends. */
 const compiled: { readonly file: string; readonly bytes: Buffer; readonly script: Script }[] = [];
 const folder = cacheFolder();
 

@@ -14,7 +14,7 @@ process.on('warning', (warning) => {
   for (const listener of listeners) listener(warning);
 });
 
-// Node.js would open a debugger, to everybody on the machine, in a process that has secrets.
+// Node.js would open a debugger, reachable by everybody on the machine, in a process that holds secrets.
 restoreDefault('SIGUSR1');
 // Ctrl-\ would leave a core, with the secrets in it.
 process.on('SIGQUIT', () => process.exit(128 + constants.signals.SIGQUIT));
@@ -22,7 +22,7 @@ process.on('SIGQUIT', () => process.exit(128 + constants.signals.SIGQUIT));
 const argv = process.argv.slice(2);
 const io = new Io();
 
-// Until the command has said otherwise: a process that ends before it did not do what was asked.
+// Failure is the default: a process that ends before the command has finished did not do its work.
 process.exitCode = 1;
 let crash: number | undefined;
 const crashed = (error: unknown): void => {

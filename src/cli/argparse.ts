@@ -2,8 +2,8 @@ import { Command, type Option } from 'commander';
 import { CredstashError } from '../errors.ts';
 
 /*
- * Options of the original, before a command's name and after it. They alone can be abbreviated: no option that came
- * later makes an old script ambiguous.
+ * Options of the original, before a command's name and after it. Only these can be abbreviated, so that a new option never
+ * makes an old script ambiguous.
  */
 const GLOBAL = '--region --kms-region --table --log-level --log-file --profile --arn'.split(' ');
 const OWN =
@@ -48,11 +48,11 @@ export class Grammar extends Command {
       return this.parseOptions(argv.slice(0, dashes));
     }
     const isProgram = this.parent === null;
-    // What stands behind the name of a command is for that command to take apart.
+    // The command itself parses the words after its name.
     const name = argv.findIndex((arg, i) => this.#isCommand(arg) && !this.#takesValue(argv[i - 1]));
     const ends = [dashes, name].filter((index) => index !== -1);
     const end = Math.min(argv.length, ...ends);
-    // The value of an option is left as it is.
+    // Leave the value of an option as it is.
     const mine = argv
       .slice(0, end)
       .flatMap((arg, i) => (this.#takesValue(argv[i - 1]) ? [arg] : this.#inFull(arg)));
@@ -109,7 +109,7 @@ export class Grammar extends Command {
     return meant.length === 1 ? [[meant[0], ...value].join('=')] : [arg];
   }
 
-  /** Whether the next word is the value of this option. */
+  /** Whether this option takes the next word as its value. */
   #takesValue(arg = ''): boolean {
     const [option, attached] = this.#inFull(arg);
     return (

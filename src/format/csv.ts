@@ -6,8 +6,8 @@ import { escapeUnseen } from './visible.ts';
  * A line of name and value for each secret, quoted where it must be (RFC 4180, section 2). Lines end in LF, as
  * the original's do.
  *
- * @param options.onTerminal whether a person reads it: what a name could do to the terminal is then an escape
- * @throws CredstashError USAGE, naming each secret that is no UTF-8
+ * @param options.onTerminal escape characters in names that could drive a terminal
+ * @throws CredstashError USAGE, naming each secret that is not UTF-8
  */
 export function formatCsv(secrets: readonly Secret[], { onTerminal }: FormatOptions = {}): string {
   return toTextPairs('csv', secrets)

@@ -9,7 +9,7 @@ import {
 } from './pairs.ts';
 import { escapeUnseen } from './visible.ts';
 
-/** What a job of GitHub Actions needs: the first for its log, on stdout, the second for the file GITHUB_ENV. */
+/** The output for a job of GitHub Actions: `masks` for its log, on stdout, and `environment` for the file GITHUB_ENV. */
 export interface GithubExport {
   /** `::add-mask::` commands, after which the log shows `***` for each value. */
   readonly masks: string;
@@ -41,18 +41,18 @@ export function createGithubExport(
   };
 }
 
-/** Both after each other. */
+/** Formats the masks, followed by the variables. */
 export function formatGithub(secrets: readonly Secret[], options?: FormatOptions): string {
   const { masks, environment } = createGithubExport(secrets, options);
   return masks + environment;
 }
 
 function explainRefusal(variable: string, value: string): string | undefined {
-  // A name ends at the first of = and <<. Without --github-env it stands in the job's log, as does the name that a
-  // later step prints: no part of it may be a command to the runner, nor become one when that unescapes it.
+  // A name ends at the first = or <<. Without --github-env the name is in the job's log, so that no part of it may be a
+  // command to the runner, nor become a command when the runner unescapes it.
   if (!/^(?!.*::)[^\s=<%]+$/.test(variable)) return 'GITHUB_ENV takes no such name for a variable';
   if (escapeUnseen(variable) !== variable) return UNSEEN_NAME;
-  // The runner compares without case: it is a Windows machine, too.
+  // The runner compares without case, because it may be a Windows machine.
   if (/^(?:GITHUB_.*|RUNNER_.*|NODE_OPTIONS)$/i.test(variable)) {
     return `GitHub Actions lets no job set ${variable}`;
   }
@@ -62,12 +62,12 @@ function explainRefusal(variable: string, value: string): string | undefined {
 }
 
 /**
- * What is masked for a value: the log is searched line by line, so each line on its own, without the blanks that a
- * shell or a parser takes off; and the whole, of which the runner also looks for the base64 and the like.
+ * Lists the texts to mask for a value: each line, trimmed as a shell or parser may trim it, because the runner searches the
+ * log line by line; and the whole value, because the runner also masks its base64 and the like.
  */
 function listMasked(value: string): string[] {
   const lines = value.split(/[\r\n]+/).map((line) => line.trim());
-  // The runner warns of what is blank, and masks nothing.
+  // The runner warns of a blank mask, and ignores it.
   return [value, ...lines].filter((text) => text.trim() !== '');
 }
 
@@ -78,7 +78,7 @@ function escapeData(text: string): string {
 
 function formatHeredoc(variable: string, value: string): string {
   let delimiter: string;
-  // 122 random bits, of the global that loads no module: whoever wrote the value could not foresee them.
+  // 122 random bits, which the author of the value cannot predict. The global `crypto` loads no module.
   do delimiter = `credstash-${crypto.randomUUID()}`;
   while (value.includes(delimiter));
   return `${variable}<<${delimiter}\n${value}\n${delimiter}\n`;

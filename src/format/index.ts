@@ -11,7 +11,7 @@ import { formatShell } from './shell.ts';
 import { formatTfvars } from './tfvars.ts';
 import { formatYaml } from './yaml.ts';
 
-/** What several secrets, in the order of their names, are printed as. */
+/** The formats that secrets, in the order of their names, are printed in. */
 export const SECRET_FORMATS: Readonly<
   Record<string, (secrets: readonly Secret[], options?: FormatOptions) => string>
 > = {

@@ -3,8 +3,8 @@ import { decodeUtf8 } from '../util/utf8.ts';
 import { escapeUnseen } from './visible.ts';
 
 /**
- * A JSON object of the secrets, to the byte as the original prints it: an indent of 4, everything but ASCII escaped. What
- * the runner of a job would obey in a name is an escape, too. A secret that is no UTF-8 is `{"base64": "…"}` (RFC 4648, section 4).
+ * Formats a JSON object of the secrets, byte for byte as the original prints it: an indent of 4, and only ASCII. Commands to
+ * the runner of a job in a name are escaped too. A secret that is not UTF-8 is `{"base64": "…"}` (RFC 4648, section 4).
  */
 export function formatJson(secrets: readonly Secret[]): string {
   if (secrets.length === 0) return '{}';

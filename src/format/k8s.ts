@@ -3,10 +3,10 @@ import { CredstashError } from '../errors.ts';
 import { type FormatOptions, toVariables } from './pairs.ts';
 import { formatScalar } from './yaml.ts';
 
-/** Of a name, and of a key: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+/** The limit of a name and of a key: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
 const MAX_NAME_LENGTH = 253;
 
-/** Of the values of a Secret together: https://kubernetes.io/docs/concepts/configuration/secret/ */
+/** The limit of all values of a Secret together: https://kubernetes.io/docs/concepts/configuration/secret/ */
 const MAX_SECRET_BYTES = 1_048_576;
 
 /**

@@ -4,15 +4,15 @@ import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { decodeUtf8 } from '../util/utf8.ts';
 import { toVariableName } from './env-name.ts';
 
-/** What every format is given besides the secrets; each looks at what concerns it. */
+/** The options of all formats. Each format ignores those that do not concern it. */
 export interface FormatOptions {
-  /** Names as they are, where a format would turn them into those of variables. */
+  /** Keep names as they are, instead of turning them into names of variables. */
   readonly rawNames?: boolean;
-  /** Whether it is printed on a terminal, and to no program. */
+  /** Whether the output goes to a terminal. */
   readonly onTerminal?: boolean;
   /** The prefix of each variable. */
   readonly prefix?: string;
-  /** Reserved variables that are set all the same (src/model/variable-names.ts). */
+  /** Reserved variables that may be set (src/model/variable-names.ts). */
   readonly allowName?: readonly string[];
   /** The name of the Kubernetes Secret. */
   readonly k8sName?: string;
@@ -23,9 +23,9 @@ export const UNSEEN_NAME =
   'its name has invisible or control characters, or a command to the runner of a job';
 
 /**
- * Names and values, for a format that holds nothing but text.
+ * Decodes the values, for a format that holds only text.
  *
- * @throws CredstashError USAGE, naming each secret that is no UTF-8
+ * @throws CredstashError USAGE, naming each secret that is not UTF-8
  */
 export function toTextPairs(
   format: string,
@@ -49,7 +49,7 @@ export function toTextPairs(
   );
 }
 
-/** What the variable of a secret is called, in a format for environments. */
+/** Creates the function that names a secret's variable in a format for environments. */
 export function createVariableNamer({
   rawNames,
   prefix = '',
@@ -58,12 +58,11 @@ export function createVariableNamer({
 }
 
 /**
- * The same pairs, with the names that a format has for them.
+ * Renames pairs to a format's variables, and refuses those that the format cannot hold.
  *
- * @param rules.rename what a name becomes; left out where names are kept
- * @param rules.refuse why the format can hold no such name, or not this value, or the error that says so; undefined
- *   where it can
- * @throws CredstashError USAGE, naming each secret that is refused, or whose name would be another's too
+ * @param rules.rename makes the variable of a name; default: the name itself
+ * @param rules.refuse returns why the format cannot hold a variable or value, as text or error; undefined if it can
+ * @throws CredstashError USAGE, naming each secret that is refused, or whose variable another secret has too
  */
 export function toVariables<Value>(
   format: string,

@@ -9,11 +9,11 @@ type Value = Uint8Array | string;
 const HINT = 'a value is a text in quotes, or in base64: {"base64": "…"} in JSON, !!binary in YAML';
 
 /**
- * Reads the secrets of a flat JSON object or YAML mapping, as `json` and `yaml` write them: each value is a text, or
- * bytes in base64. What begins with `{` is JSON and nothing else: YAML would fold a line break in quotes to a space.
+ * Parses the secrets of a flat JSON object or YAML mapping, as `json` and `yaml` write them: each value is a text, or bytes
+ * in base64. Input that begins with `{` is parsed only as JSON: YAML would fold a line break in quotes to a space.
  *
  * @param input UTF-8, with or without a byte order mark
- * @throws CredstashError USAGE; no message quotes the input, which is secret, but for names
+ * @throws CredstashError USAGE; TOO_LARGE for over 16 M characters of YAML. No message quotes the input, except names
  */
 export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
   const text = decodeUtf8(input)?.replace(/^\ufeff/, '');
@@ -39,7 +39,7 @@ function refuseInput(why: string): CredstashError {
 function parseJson(text: string): [name: string, value: Value][] {
   let object: Record<string, unknown>;
   try {
-    // It begins with {, so it is an object if it is JSON at all.
+    // Valid JSON that begins with { is an object.
     object = JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
     // Keep only the position of the parser's message, which quotes the input.
@@ -63,11 +63,11 @@ function parseJsonValue(value: unknown): Value {
   return decodeBase64(base64);
 }
 
-/** A name that an object of this JSON has twice: JSON.parse would drop the first of the two without a word. */
+/** Finds a name that an object of this JSON has twice, because JSON.parse would silently drop the first value. */
 function findRepeatedName(text: string): string | undefined {
   const open: Set<string>[] = [];
-  // The text is valid JSON, so braces and quotes are all that takes it apart. No regular expression for the texts:
-  // a long one would exhaust its stack.
+  // The text is valid JSON, so scanning braces and quotes is enough. A regular expression for the texts would exhaust its
+  // stack on a long one.
   for (let at = 0; at < text.length; at += 1) {
     if (text[at] === '{') open.push(new Set());
     else if (text[at] === '}') open.pop();
@@ -84,7 +84,7 @@ function findRepeatedName(text: string): string | undefined {
   return undefined;
 }
 
-/** Behind a text, it makes that a name (RFC 8259, section 2). */
+/** The colon after a text that is a name (RFC 8259, section 2). */
 const COLON = /[ \t\r\n]*:/y;
 
 /** A document takes about 35 times its size in memory while it is parsed. */
@@ -104,12 +104,12 @@ async function parseYaml(text: string): Promise<[name: string, value: Value][]> 
       hint: 'give it as JSON, as getall prints it by default',
     });
   }
-  // Not every parser takes these for line breaks.
+  // Parsers disagree whether these are line breaks.
   if (/\r(?!\n)|[\x85\u2028\u2029]/.test(text)) {
     throw refuseInput('has a line break that is neither LF nor CR LF');
   }
   const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
-  // Where one of these is set, the library prints all that it reads to stdout (its Parser and its Composer).
+  // With one of these variables the library prints its whole input to stdout (its Parser and its Composer).
   for (const name of ['LOG_TOKENS', 'LOG_STREAM']) Reflect.deleteProperty(process.env, name);
   const lineCounter = new LineCounter();
   // failsafe: every scalar is a text, and the rule for what may stand without quotes is our own.

@@ -2,16 +2,16 @@ import type { Secret } from '../model/entry.ts';
 import { toTextPairs } from './pairs.ts';
 
 /**
- * `name=value` lines that `java.util.Properties` reads back as the same texts. All of it is ASCII, so it is the same
- * to a reader of ISO-8859-1 and to one of UTF-8.
+ * Formats `name=value` lines that `java.util.Properties` reads back as the same texts. The output is ASCII, which readers of
+ * ISO-8859-1 and of UTF-8 read alike.
  *
- * @throws CredstashError USAGE, naming each secret that is no UTF-8
+ * @throws CredstashError USAGE, naming each secret that is not UTF-8
  */
 export function formatProperties(secrets: readonly Secret[]): string {
   return toTextPairs('properties', secrets)
     .map(([name, value]) => {
-      // A name ends at the first of these, and a line that begins with # or ! is a comment. A value begins at the
-      // first that is no blank.
+      // A name ends at the first of these characters, a line that begins with # or ! is a comment, and leading blanks of a
+      // value are skipped.
       const key = escapeText(name).replace(/[ =:#!]/g, '\\$&');
       return `${key}=${escapeText(value).replace(/^ /, '\\ ')}\n`;
     })

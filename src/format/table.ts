@@ -5,9 +5,9 @@ const WIDE =
 const NONE = /[\p{Mn}\p{Me}\p{Cf}]/u;
 
 /**
- * Rows under their titles, in columns as wide as they must be, with control characters made visible.
+ * Formats rows under their titles, in columns of minimal width, with control characters made visible.
  *
- * @param width of the terminal: what is longer ends in `…`, so that no row takes two lines; undefined for none
+ * @param width of the terminal in columns: longer rows end in `…`, so that none takes two lines; undefined: no limit
  */
 export function formatTable(
   titles: readonly string[],
@@ -28,7 +28,7 @@ export function formatTable(
     .join('');
 }
 
-/** How many columns of a terminal a text takes (UAX #11, in short: East Asian texts and pictures take two). */
+/** Measures a text in columns of a terminal (UAX #11, simplified: East Asian characters and emoji take two). */
 function measureWidth(text: string): number {
   let width = 0;
   for (const character of text) width += NONE.test(character) ? 0 : WIDE.test(character) ? 2 : 1;

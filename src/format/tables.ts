@@ -3,7 +3,7 @@ import type { EntryHeader } from '../model/entry.ts';
 import { unpadVersion } from '../model/version.ts';
 import { formatTable } from './table.ts';
 
-/** The versions of one secret, a row each. @param width of the terminal, if it is one */
+/** Formats a row for each version of a secret. @param width of the terminal in columns; undefined: no limit */
 export function formatHistory(headers: readonly EntryHeader[], width?: number): string {
   return formatTable(
     ['VERSION', 'AGE', 'CREATED', 'CIPHER', 'DIGEST', 'LABELS', 'COMMENT'],
@@ -20,7 +20,7 @@ export function formatHistory(headers: readonly EntryHeader[], width?: number): 
   );
 }
 
-/** Secrets, a row each: what is told is of the newest version. @param secrets the versions of each, the oldest first */
+/** Formats a row for each secret, about its newest version. @param secrets the versions of each, the oldest first */
 export function formatSecretsTable(
   secrets: ReadonlyMap<string, readonly EntryHeader[]>,
   width?: number,

@@ -3,7 +3,7 @@ import { utf8 } from '../util/utf8.ts';
 import { type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
 import { formatJson } from './json.ts';
 
-/** Names that a block `module` has for itself: https://developer.hashicorp.com/terraform/language/block/variable */
+/** Names that Terraform reserves: https://developer.hashicorp.com/terraform/language/block/variable */
 const RESERVED = [
   'source',
   'version',
@@ -16,7 +16,7 @@ const RESERVED = [
 ];
 
 /**
- * A JSON object for a file `*.auto.tfvars.json`. Terraform takes the texts there as they are: `${` begins no
+ * Formats a JSON object for a file `*.auto.tfvars.json`. Terraform takes the texts of such a file literally: `${` starts no
  * template.
  *
  * @param options.rawNames names as they are, instead of with `_` for what no variable of Terraform has

@@ -10,7 +10,7 @@ export function formatYaml(secrets: readonly Secret[]): string {
   if (secrets.length === 0) return '{}\n';
   return secrets
     .map(({ name, value }) => {
-      // What the runner of a job would obey in a name is an escape; `scalar` has them for all else that nobody sees.
+      // Escape commands to the runner of a job in a name; `formatScalar` escapes the other unseen characters.
       const key =
         escapeUnseen(name) === name ? formatScalar(name) : escapeUnseen(quoteDouble(name));
       const text = decodeUtf8(value);
@@ -18,20 +18,19 @@ export function formatYaml(secrets: readonly Secret[]): string {
         text === undefined
           ? `!!binary "${Buffer.from(value).toString('base64')}"`
           : formatScalar(text);
-      // A parser need not look further than 1024 characters for the end of a key (YAML 1.2.2, 7.4.2); PyYAML
-      // writes 128.
+      // A parser may give up on a key after 1024 characters (YAML 1.2.2, 7.4.2). PyYAML writes up to 128.
       return key.length > 128 ? `? ${key}\n: ${node}\n` : `${key}: ${node}\n`;
     })
     .join('');
 }
 
-/** A text in the plainest style that every parser reads as that text. */
+/** Formats a text in the plainest style that every parser reads as that text. */
 export function formatScalar(text: string): string {
   if (!/^[ -~]*$/.test(text)) return quoteDouble(text);
   return isPlain(text) ? text : `'${text.replaceAll("'", "''")}'`;
 }
 
-/** What would not be a text without quotes, in YAML 1.1, YAML 1.2 or PyYAML. */
+/** Texts that YAML 1.1, YAML 1.2 or PyYAML read as another type, unless they are quoted. */
 const OTHER_TYPES = [
   // null, bool, merge and value: https://yaml.org/type/ ; YAML 1.2.2, 10.3.2. 1.1 has y and n, PyYAML has not.
   /^(?:~|null|y|n|yes|no|on|off|true|false|<<|=)?$/i,
@@ -44,12 +43,12 @@ const OTHER_TYPES = [
   /^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:$|[Tt \t])/,
 ];
 
-/** Whether `text`, without quotes, is a text to every parser; the same rule for what is written and what is read. */
+/** Whether every parser reads `text` without quotes as a text. Writing and reading use the same rule. */
 export function isPlainText(text: string): boolean {
   return !OTHER_TYPES.some((type) => type.test(text));
 }
 
-/** Whether `text`, printable ASCII, can stand without quotes (YAML 1.2.2, 7.3.3). */
+/** Whether `text`, printable ASCII, needs no quotes (YAML 1.2.2, 7.3.3). */
 function isPlain(text: string): boolean {
   return (
     isPlainText(text) && !/^[ #,[\]{}&*!|>'"%@`]|^[-?:](?: |$)|^---|^\.\.\.|: |:$| #| $/.test(text)

@@ -11,14 +11,14 @@ import { expandHome } from '../files/home.ts';
 import { parseBashLine } from './bash-line.ts';
 import { type Candidate, findPlace } from './place.ts';
 
-/** Of the process, its start included: nobody waits longer for a key. */
+/** The limit of the process, with its start: a person who presses a key does not wait longer. */
 const LIMIT_MS = 2000;
 
 /**
- * What a script of completion is told (scripts.ts). Nothing is asked, created or reported: where there is an error,
- * there are no names.
+ * Answers a shell's completion script (scripts.ts). Prompts for nothing, creates nothing and reports no errors: after an
+ * error there are just no names.
  *
- * @param args what the script gave: for bash the line and what is to be replaced of it, else the words
+ * @param args from the script: for bash the line and the part of it to replace, otherwise the words
  */
 export async function answerCompletion(
   program: Grammar,
@@ -39,7 +39,7 @@ export async function answerCompletion(
   } else if (bash && place.prefix === '@') candidates.push(...filesBehindAt(words.at(-1) ?? ''));
   else return `files\t${place.prefix}\n`;
   const lines = candidates
-    // Others may write to the table: what drives a terminal, or ends a line here, is not for a line that is edited.
+    // Others may write to the table. Leave out names that could drive the terminal or break the lines of the answer.
     .filter(({ value }) => escapeUnseen(value) === value)
     .map(({ value, description }) =>
       bash ? bash.complete(value) : `${value}\t${escapeUnseen(description)}`,
@@ -54,7 +54,7 @@ function candidatesOf(fetchNames: readonly string[], behindDashes: boolean): Can
     .map((value) => ({ value, description: '' }));
 }
 
-/** readline takes an @ for a part of the file's name, so that what completes files in bash finds none behind it. */
+/** Completes files after an @, because bash's own completion takes the @ for a part of the file's name. */
 function filesBehindAt(typed: string): Candidate[] {
   startWatchdog();
   const folder = typed.slice(1, typed.lastIndexOf('/') + 1);
@@ -70,7 +70,7 @@ function filesBehindAt(typed: string): Candidate[] {
   }
 }
 
-/** The names of secrets in the table or vault that the options before the cursor choose. */
+/** Fetches the names of the secrets in the table or vault that the options before the cursor select. */
 async function names(
   program: Command,
   io: Io,
@@ -93,8 +93,8 @@ async function names(
 }
 
 /**
- * Ends this process when it takes too long, without an answer. By another thread: a vault's lock, or a file system that
- * is gone, holds up the timers of this one.
+ * Ends this process without an answer if it takes too long. Another thread does so, because a vault's lock or a hanging file
+ * system blocks the timers of this one.
  */
 function startWatchdog(): void {
   const workerData = Math.max(0, LIMIT_MS - performance.now());

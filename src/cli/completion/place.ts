@@ -7,25 +7,25 @@ export interface Candidate {
   readonly description: string;
 }
 
-/** What is possible at the cursor: one of some words, a file after a part of the word, or a secret's name. */
+/** The possible completions at the cursor: words, a file after a part of the word, or a secret's name. */
 export type Place =
   | { readonly kind: 'words'; readonly words: readonly Candidate[] }
   | { readonly kind: 'files'; readonly prefix: string }
   | { readonly kind: 'names'; readonly command: Command; readonly behindDashes: boolean };
 
-/** What an argument is, by the word that its help has for it. */
+/** The kind of an argument, by its name in the help. */
 const NAMES = ['name', 'names', 'glob'];
 const FILES = ['file', 'folder', 'template'];
-/** It is a file behind an @. */
+/** A file after an @. */
 const AT_FILES = ['value', 'secrets'];
 
 const nothing: Place = { kind: 'words', words: [] };
 
 /**
- * What can stand in the place of the last of `words`, by the commands, options and arguments that commander knows: a
- * new one is completed with no more said about it here.
+ * Finds what can complete the last of `words`, from the commands, options and arguments that commander knows. A new command
+ * needs no change here.
  *
- * @param words of the command line, without the program's; the last one is as far as it is typed
+ * @param words of the command line, without the program's name; the last one may be incomplete
  */
 export function findPlace(program: Grammar, words: readonly string[]): Place {
   const before = words.slice(0, -1);
@@ -33,7 +33,7 @@ export function findPlace(program: Grammar, words: readonly string[]): Place {
   let command = program;
   let operands = 0;
   let behindDashes = false;
-  // The option that takes the next word, or takes it where that is no option.
+  // The option that takes the next word as its value, for some options only if that is not an option.
   let taker: Option | undefined;
   let takesAny = false;
   for (const word of before) {
@@ -62,7 +62,7 @@ export function findPlace(program: Grammar, words: readonly string[]): Place {
   if (command === program) return offerCommands(program);
   const argument = command.registeredArguments[operands] ?? command.registeredArguments.at(-1);
   const inReach = operands < command.registeredArguments.length || argument?.variadic === true;
-  // With a format, a get takes several names where else only pairs of a context stand.
+  // With a format, `get` takes several names; without one, the words after the name are pairs of a context.
   if (argument?.name() === 'context' && command.name() === 'get' && before.some(isFormat)) {
     return { kind: 'names', command, behindDashes };
   }
@@ -99,7 +99,7 @@ function offerOptions(command: Command, current: string): Place {
 function completionsOf(option: Option, current: string): Candidate[] {
   const { short, long, description } = option;
   return [
-    // A short one is as quickly typed, and is shown to whoever has typed a dash alone.
+    // Short options are offered only after a single dash, because typing them is as quick.
     ...(short !== undefined && !current.startsWith('--') ? [{ value: short, description }] : []),
     ...(long !== undefined ? [{ value: long, description }] : []),
     ...(long !== undefined && takesValueBehindEquals(option)
@@ -108,7 +108,7 @@ function completionsOf(option: Option, current: string): Candidate[] {
   ];
 }
 
-/** @param prefix the option and its `=` where they are a part of the word */
+/** @param prefix the option and its `=` if they are a part of the word */
 function offerValues(option: Option, prefix: string): Place {
   // `file` of `-o, --output <file>`.
   const placeholder = /[<[]([^\]>.]*)/.exec(option.flags)?.[1] ?? '';

@@ -1,13 +1,13 @@
 /*
- * What completes in each shell. All that a shell knows is in these; what can stand at the cursor comes from the hidden
- * command. Its answer is lines: `files` and the part of the word that stands before the file, or `words` and a line for
- * each, with what it means behind a tab. It is the credstash of the PATH that is asked, and not what stands on the line,
- * which nobody has asked to run yet; its stdin and stderr are not the terminal.
+ * The completion script of each shell. The hidden command `complete` finds the possible words. It answers in lines: `files`
+ * and the part of the word before the file, or `words` and a line for each word, with its description after a tab. The
+ * scripts run the credstash in the PATH, never the program on the line, which the user has not run yet. Its stdin and
+ * stderr are not the terminal.
  */
 
 /**
- * readline is given what to replace the end of the line by, quoted already (bash-words.ts). `compopt` is missing in
- * bash 3.2, which completes no files then.
+ * readline gets the quoted replacement for the end of the line (bash-line.ts). bash 3.2 lacks `compopt`, and so completes no
+ * files.
  */
 const bash = `# bash completion for credstash
 _credstash() {
@@ -34,7 +34,7 @@ _credstash() {
 complete -F _credstash credstash
 `;
 
-/** `compadd` quotes what it inserts, and chooses what goes with what is typed, as the user has configured it. */
+/** `compadd` quotes the words and selects those that match, as the user has configured it. */
 const zsh = `#compdef credstash
 # zsh completion for credstash
 _credstash() {
@@ -77,7 +77,7 @@ elif (( $+functions[compdef] )); then
 fi
 `;
 
-/** fish quotes what it inserts, and chooses what goes with what is typed. */
+/** fish quotes the words and selects those that match. */
 const fish = `# fish completion for credstash
 function __credstash_complete
     set -l words (commandline -opc)

@@ -17,17 +17,17 @@ export interface Assignment extends Secret {
   readonly glob?: string;
 }
 
-/** What `--pristine` keeps of the environment. */
+/** The variables that `--pristine` keeps. */
 const PRISTINE = ['PATH', 'HOME', 'TERM'];
 
 /** The longest `NAME=VALUE`, its final NUL included, that a process can be given (Linux, execve(2): 32 pages). */
 const MAX_VARIABLE_BYTES = 131_072;
 
 /**
- * What a program inherits of this environment.
+ * Selects the variables that a program inherits.
  *
- * @param options.pristine only PATH, HOME, TERM and what `keep` lists
- * @throws CredstashError USAGE, naming the variables that are no UTF-8: Node.js read another text for them
+ * @param options.pristine only PATH, HOME, TERM and those that `keep` lists
+ * @throws CredstashError USAGE, naming the variables that are not UTF-8, which Node.js has changed
  */
 export function inheritEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
@@ -49,19 +49,19 @@ export function inheritEnvironment(
   );
 }
 
-/** Those variables of an environment whose whole value is a reference, well-formed or not. */
+/** Finds the variables whose whole value is a reference, well-formed or not. */
 export function findReferences(environment: Environment): [variable: string, text: string][] {
   return Object.entries(environment).filter(([, value]) => isReference(value));
 }
 
-/** In the place of a variable's name: every variable that holds a reference. */
+/** Instead of a variable's name: all variables that hold a reference. */
 export const EVERY_REFERENCE = '*';
 
 /**
- * The references that the variables `names` hold; with `EVERY_REFERENCE` among them, all of the environment.
+ * Selects the references in the variables `names`; with `EVERY_REFERENCE` all references in the environment.
  *
- * @throws CredstashError USAGE, naming the variables that are not in the environment or hold no reference: a program
- *   that was to get a secret would get none
+ * @throws CredstashError USAGE, naming the variables that are unset or hold no reference, because the program would miss
+ *   a secret
  */
 export function chooseReferences(
   environment: Environment,
@@ -89,7 +89,7 @@ export function chooseReferences(
   return names.includes(EVERY_REFERENCE) ? all : all.filter(([name]) => named.includes(name));
 }
 
-/** How variables are called. */
+/** How variables are named. */
 export interface NameOptions {
   /** As the secrets' whole names. */
   readonly fullNames?: boolean;
@@ -98,8 +98,8 @@ export interface NameOptions {
 }
 
 /**
- * The variable of a secret: the part of its name behind the literal part of `glob`, or the whole name where `glob` has
- * no `*`, as an environment takes it.
+ * Derives the variable of a secret: its name without the literal prefix of `glob`, or the whole name if `glob` has no `*`,
+ * in the form of an environment variable.
  */
 export function variableOf(name: string, glob: string, options: NameOptions = {}): string {
   const isWhole = options.fullNames === true || !glob.includes('*');
@@ -179,7 +179,7 @@ function nameVariable<Each extends Assignment>(
   return { ...each, variable: variable ?? variableOf(name, glob, options) };
 }
 
-/** Why no GLOB sets this variable. A name without * was written down, and so is the variable that follows from it. */
+/** Explains why a GLOB may not set a reserved variable. A name without * may, because the user has chosen it. */
 function refuseReservedOfGlob(
   variable: string,
   { glob }: Assignment,
@@ -188,7 +188,7 @@ function refuseReservedOfGlob(
   return glob?.includes('*') ? refuseReserved(variable, allowed) : undefined;
 }
 
-/** Why there can be no such variable. */
+/** Explains why a variable of this name or value cannot exist. */
 function refuseVariable(variable: string, text: string | undefined): CredstashError | undefined {
   if (variable === '') {
     return new CredstashError('USAGE', 'nothing of its name is left for its variable');

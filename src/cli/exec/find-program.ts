@@ -4,7 +4,7 @@ import { commandLine, shellWord } from '../../util/shell-word.ts';
 import { stripFault } from '../../util/system-faults.ts';
 import { readErrorCode } from '../../util/errno.ts';
 
-/** What execve is given. */
+/** The arguments of execve. */
 export interface Program {
   readonly file: string;
   /** Its arguments, its own name first. */
@@ -13,7 +13,7 @@ export interface Program {
   readonly isCertain: boolean;
 }
 
-/** Where programs are looked for without a PATH, as the C library does. */
+/** The search path if PATH is unset, as in the C library. */
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 /**
@@ -45,7 +45,7 @@ export function findProgram(
 
 const ASSIGNMENT = /^[A-Za-z_]\w*=/;
 
-/** What helps somebody who wrote for a shell what no shell reads. */
+/** Finds the hint for a command that uses shell syntax, which exec does not interpret. */
 function hintForShellSyntax(words: readonly string[]): string | undefined {
   const [command = ''] = words;
   if (ASSIGNMENT.test(command)) {
@@ -111,7 +111,7 @@ function isLoadable(file: string, depth = 0): boolean {
   }
   if (head.length < ELF_HEADER_BYTES) return false;
   const own = readBytes(process.execPath, 0, 20);
-  // The class, the order of bytes and the machine (System V ABI, ELF header).
+  // Class, byte order and machine (System V ABI, ELF header).
   const isAlike = own?.compare(head, 4, 6, 4, 6) === 0 && own.compare(head, 18, 20, 18, 20) === 0;
   if (!head.toString('latin1').startsWith(ELF) || !isAlike) return false;
   const loader = findLoader(file, head);

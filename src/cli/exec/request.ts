@@ -15,9 +15,9 @@ import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
 
 /** The options of exec that choose secrets. */
 export interface ExecRequestOptions {
-  /** Each NAME=REFERENCE. */
+  /** The arguments NAME=REFERENCE. */
   readonly env?: readonly string[];
-  /** Of each GLOB and name, the version that has this label. */
+  /** For each GLOB and name, take the version that has this label. */
   readonly label?: string;
   /** The variables of the environment whose references are resolved, or `EVERY_REFERENCE`. */
   readonly resolve?: readonly string[];
@@ -30,7 +30,7 @@ export interface ExecRequest {
   readonly context: Context;
   readonly globs: readonly string[];
   readonly named: readonly Named[];
-  /** What the references of the environment ask for. */
+  /** The secrets of the references in the environment. */
   readonly inherited: readonly Named[];
 }
 

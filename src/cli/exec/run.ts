@@ -8,7 +8,7 @@ import { notStarted, type Program } from './find-program.ts';
 import { endBySignal, forwardSignals, restoreDefault } from './signals.ts';
 import { saveTerminalSettings } from '../terminal/saved-settings.ts';
 
-/** Of Node.js 22.15 and later and of Bun, and not on Windows. */
+/** Exists in Node.js 22.15 and later and in Bun, but not on Windows. */
 type Execve = (file: string, argv: readonly string[], environment: Environment) => never;
 
 /**
@@ -69,7 +69,7 @@ async function runChild({ file, argv }: Program, environment: Environment): Prom
   const [argv0 = '', ...args] = argv;
   // Loaded on use: help and a usage error do not need it.
   const { spawn, spawnSync } = await import('node:child_process');
-  // child_process would add it to an environment without it.
+  // child_process would add this variable to an environment without it.
   Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
   const restoreTerminal = saveTerminalSettings(spawnSync);
   // Listen before the child exists: a signal that comes meanwhile is passed on as soon as it does.

@@ -12,7 +12,7 @@ const UNCOMMON = [
   ...['SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'],
   ...['SIGABRT', 'SIGTRAP', 'SIGSYS', 'SIGXCPU'],
 ] as readonly NodeJS.Signals[];
-/** Signals that a terminal sends to every process of its foreground group: the child has had them then. */
+/** Signals that a terminal sends to every process of its foreground group, so that the child gets them directly. */
 const OF_THE_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGTSTP'];
 /** Signals by which a process leaves a core (signal(7)): one of this process would hold secrets. */
 const DUMPS_CORE: readonly NodeJS.Signals[] = [
@@ -21,7 +21,7 @@ const DUMPS_CORE: readonly NodeJS.Signals[] = [
 ];
 
 /**
- * Gives a signal what the system does with it by default. Node.js ignores SIGPIPE and SIGXFSZ, and opens a debugger on
+ * Restores the system's default action of a signal. Node.js ignores SIGPIPE and SIGXFSZ, and opens a debugger on
  * SIGUSR1; once the last listener goes, libuv sets the default, whatever it was before. Bun does the same.
  */
 export function restoreDefault(signal: NodeJS.Signals): void {
@@ -48,9 +48,9 @@ export function endBySignal(signal: NodeJS.Signals): void {
 }
 
 /**
- * Calls `listener` for each signal that would end this process, in place of the listeners that there are.
+ * Calls `listener` for each signal that would end this process, instead of the existing listeners.
  *
- * @returns what undoes it
+ * @returns a function that restores those listeners
  */
 export function onEndingSignal(listener: (signal: NodeJS.Signals) => void): () => void {
   const { caught, ignored } = readDispositions();
@@ -58,7 +58,7 @@ export function onEndingSignal(listener: (signal: NodeJS.Signals) => void): () =
     ((mask >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
   const signals = [
     ...COMMON.filter((signal) => !has(ignored, signal)),
-    // A runtime has its own use for some: JavaScriptCore for SIGPWR, V8's profiler for SIGPROF.
+    // Runtimes use some signals themselves: JavaScriptCore SIGPWR, V8's profiler SIGPROF.
     ...UNCOMMON.filter((signal) => signal in constants.signals && !has(caught | ignored, signal)),
   ];
   const undo = signals.map((signal) => {
@@ -140,7 +140,7 @@ export function forwardSignals(): {
 export function isInForeground(): boolean {
   const stat = readStat(process.pid);
   if (stat) return stat.foreground === stat.group;
-  // Loaded where it is needed: it takes the streams of Node.js with it.
+  // Loaded on use, because it loads the streams of Node.js.
   const { isatty } = process.getBuiltinModule('node:tty');
   return [0, 1, 2].some((fd) => isatty(fd));
 }

@@ -1,10 +1,10 @@
 import type { WriteStream } from 'node:tty';
 import { escapeUnseen } from '../../format/visible.ts';
 
-/** Work that is done sooner shows nothing. */
+/** Work that ends within this time shows no progress. */
 const PATIENCE_MS = 1000;
 const PAUSE_MS = 100;
-/** How often a wait is shown anew on a terminal. */
+/** How often the line of a wait is redrawn on a terminal. */
 const WAIT_PAUSE_MS = 1000;
 /** Elsewhere: after how long it is told first, and how often from then on. */
 const FIRST_LINE_MS = 5000;
