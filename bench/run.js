@@ -283,7 +283,7 @@ async function measureAll() {
         }
       },
     },
-    // What no command of this kind can do without.
+    // The floor of every command of this kind.
     { name: "the SDK's two requests alone", command: [process.execPath, alone], env: apart },
     {
       name: "the SDK's two requests alone, no code cache",
@@ -391,7 +391,7 @@ new Database(${JSON.stringify(join(folder, 'vault/vault.db'))}).prepare('SELECT 
   };
   once(node(['put', 'db', 'secret'], secure));
   const sequential = join(folder, 'sequential.cjs');
-  // What opens a connection early puts TLS on a socket of its own.
+  // A connection that is opened early puts TLS on a socket of its own.
   writeFileSync(
     sequential,
     `const tls = require('node:tls');

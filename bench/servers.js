@@ -10,8 +10,8 @@ import { setTimeout } from 'node:timers';
  *
  *     node bench/servers.js [KEY CERTIFICATE DELAY]
  *
- * prints one line of JSON, its port. What stands in the path of a request chooses how it is answered: /10 waits for
- * 10 ms before each answer. With a key and a certificate it speaks TLS, and all that is sent to it takes DELAY ms.
+ * prints one line of JSON, its port. The path of a request sets a delay: /10 waits for 10 ms before the answer. With a key
+ * and a certificate it speaks TLS, and everything that is sent to it takes DELAY ms to arrive.
  */
 
 const PAGE_BYTES = 1024 * 1024;
@@ -116,7 +116,7 @@ const actions = {
     const key = randomBytes(NumberOfBytes).toString('base64');
     return { Plaintext: key, CiphertextBlob: key };
   },
-  // What is wrapped is the data key itself, and perhaps more: whoever fills a table for a measurement needs no request for each.
+  // The wrapped key is the data key itself, perhaps with more bytes, so that a measurement can fill a table without requests.
   'TrentService.Decrypt': ({ CiphertextBlob }) => ({
     Plaintext: Buffer.from(CiphertextBlob, 'base64').subarray(0, 64).toString('base64'),
   }),

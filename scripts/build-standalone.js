@@ -20,7 +20,7 @@ execFileSync(
   [
     ...['build', ...ENTRIES, '--compile', '--bytecode', '--outfile', temporary],
     ...['--target', 'bun', '--format', 'cjs'],
-    // Bun has node:sqlite. No other module is left to be looked for on the machine that the file runs on.
+    // Bun has node:sqlite. The file looks for no other module on the machine that it runs on.
     ...['--external', 'libsql', '--reject-unresolved'],
     // The folder that a command is run in must have no say in what it does: no environment from .env, no code from
     // bunfig.toml, no aliases of modules.

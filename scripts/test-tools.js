@@ -1,6 +1,6 @@
 import { bun, fetchNodecredstash, fetchTool, TEST_TOOLS } from './tools.js';
 
-// Fetches what tests leave out, with a loud line, where it is missing.
+// Fetches the tools without which the tests report, in a loud line, that they left something out.
 for (const [name, tool] of Object.entries(TEST_TOOLS)) fetchTool(name, tool);
 fetchTool('bun', bun());
 fetchNodecredstash();

@@ -43,7 +43,7 @@ function openGithubEnv(): { readonly fd: number; readonly path: string } {
     });
   }
   const { O_APPEND, O_RDWR } = constants;
-  // Not created: the runner has made it.
+  // Without O_CREAT, because the runner creates the file.
   return { fd: openPlainFile(path, describeFile(path), O_RDWR | O_APPEND).fd, path };
 }
 
@@ -55,11 +55,11 @@ function append(fd: number, text: string): void {
   if (text === '') return;
   const { size } = fstatSync(fd);
   const last = Buffer.alloc(1);
-  // What somebody appended without a line break would be a part of the first name.
+  // Text that another step appended without a line break would become a part of the first name.
   const isNewLine = size === 0 || (readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
   const bytes = Buffer.from(isNewLine ? text : `\n${text}`);
   if (writeSync(fd, bytes) === bytes.length) return;
-  // A disk that is full takes a part. A variable without its end fails the step, or takes the next one for its value.
+  // A full disk takes only a part. A variable without its delimiter fails the step, or swallows the next variable.
   ftruncateSync(fd, size);
   throw Object.assign(new Error('not written in full'), { code: 'ENOSPC' });
 }

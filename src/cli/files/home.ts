@@ -2,14 +2,14 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 
-/** `~/x` in the home folder: a shell leaves it as it is inside `@~/x` and `--local=~/x`. */
+/** Expands `~/x`, which a shell does not do inside `@~/x` and `--local=~/x`. */
 export function expandHome(path: string): string {
   return path === '~' || path.startsWith('~/') ? join(requireHome(), path.slice(1)) : path;
 }
 
 /** The home folder; undefined if HOME is unset and the system's list of users has none. */
 export function findHome(): string | undefined {
-  // The system's list is asked where HOME is not set at all; Bun asks it also where HOME is empty.
+  // Ask the system only if HOME is unset. Bun would ask it also if HOME is empty.
   if (process.env['HOME'] === '') return undefined;
   try {
     return isAbsolute(homedir()) ? homedir() : undefined;

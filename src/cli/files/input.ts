@@ -6,11 +6,11 @@ import { openWaiting } from './read-waiting.ts';
 import { expandHome } from '../files/home.ts';
 import { readErrorCode } from '../../util/errno.ts';
 
-/** What becomes of an input without a byte: it is allowed, or refused with a hint. */
+/** The treatment of an empty input: allowed, or refused with a hint. */
 export type WhenEmpty = 'allowed' | { readonly hint: string };
 
 /**
- * Reads the bytes that an argument means: stdin for `-`, a file for `@FILE`, otherwise the argument itself.
+ * Reads the value of an argument: stdin for `-`, a file for `@FILE`, otherwise the argument itself.
  *
  * @param whenEmpty of stdin and of a file. A command that fails before a pipe leaves an empty stdin
  * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE for a file or a stdin that cannot be read, or is empty
@@ -25,7 +25,7 @@ export async function readArgument(
     return refuseEmpty(await io.readAll(limit), emptyStdin(io), whenEmpty);
   }
   if (argument.startsWith('@')) {
-    // The path is not quoted: it is a secret where somebody forgot --literal.
+    // The message does not quote the path, which is a secret if the user forgot --literal.
     const called = 'the file named after @';
     const hint = 'put takes a value that begins with @ as it stands with --literal';
     const bytes = await readFile(io, argument.slice(1), limit, called, hint);
@@ -70,14 +70,14 @@ async function readFile(
   const path = expandHome(name);
   let bytes: Uint8Array;
   try {
-    // One byte more than is taken: an endless file, and one that is too long, end there.
+    // One byte more than the limit shows that the file is too long or endless.
     bytes = await io.inTime(called, readStart(path, limit + 1, io.deadline !== undefined));
   } catch (error) {
     if (error instanceof CredstashError) throw error;
     const code = readErrorCode(error);
     throw new CredstashError('USAGE', `${called} cannot be read (${code})`, {
       hint,
-      // Without its words, which quote the path.
+      // Without its message, which quotes the path.
       cause: stripFault(error),
     });
   }

@@ -26,7 +26,7 @@ export function openLogFile(path: string): Log {
     try {
       writeFileSync(fd, messages.map((message) => `${at} ${escapeUnseen(message)}\n`).join(''));
     } catch {
-      // See above.
+      // Every message is on stderr as well.
     }
   };
 }

@@ -14,11 +14,11 @@ import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { readErrorCode } from '../../util/errno.ts';
 
-/** What is mounted by itself, such as a file that `docker run -v` names, cannot be replaced. */
+/** A file that is a mount point, as `docker run -v` makes it, cannot be replaced. */
 const IF_MOUNTED =
   'the file is a mount point, which nothing can replace: mount its folder instead, or leave -o out and redirect stdout with > FILE';
 
-/** Of a file that could be written to, in a folder that takes no other. */
+/** The hint for a writable file in a folder that is not writable. */
 const IF_FOLDER_IS_CLOSED =
   'the file is replaced, for which its folder must be writable: name another file, or leave -o out and redirect stdout with > FILE';
 

@@ -16,7 +16,7 @@ export type OutputOptions = OptionValues<typeof OUTPUT_OPTIONS>;
 
 /** Where a command prints secrets. */
 export interface Output {
-  /** Asked for where it matters, because it takes a module of Node.js that is slow to load. */
+  /** A function, because its module of Node.js is slow to load. */
   readonly isTerminal: boolean;
   /**
    * Writes to stdout, or to the file exactly `bytes`.
@@ -28,7 +28,7 @@ export interface Output {
   readonly write: (bytes: Uint8Array, end?: string) => Promise<void>;
 }
 
-/** The file of `-o`; undefined for stdout, which `-` means, too. */
+/** The file of `-o`; undefined for stdout, also for `-`. */
 export function outputPath({ output }: OutputOptions): string | undefined {
   return output === '-' ? undefined : output;
 }
@@ -41,7 +41,7 @@ export function outputPath({ output }: OutputOptions): string | undefined {
 export async function openOutput(io: Io, options: OutputOptions): Promise<Output> {
   const file = outputPath(options);
   if (file !== undefined) {
-    // Loaded where it is asked for: help and a usage error do without.
+    // Loaded on use, because help and usage errors do not need it.
     const write = (await import('./output-file.ts')).openOutputFile(file);
     return {
       isTerminal: false,

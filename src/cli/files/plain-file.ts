@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
 import { readErrorCode } from '../../util/errno.ts';
 
-/** A plain file that is open. */
+/** An open plain file. */
 export interface PlainFile {
   readonly fd: number;
   readonly stat: Stats;

@@ -157,7 +157,7 @@ export class Io {
       const rest = this.#writeNow('stderr', text);
       if (rest.length > 0) this.#stream('stderr').write(rest);
     } catch {
-      // See above.
+      // A closed stderr must not stop the work.
     }
   }
 
@@ -323,7 +323,7 @@ export class Io {
   }
 }
 
-/** A signal that came while somebody was asked, and by which this process cannot end. */
+/** A signal that arrived during a prompt, and by which this process cannot end. */
 class Interrupted extends CredstashError {
   readonly #signal: NodeJS.Signals;
 
@@ -337,7 +337,7 @@ class Interrupted extends CredstashError {
   }
 }
 
-/** Waits for the next signal that would end this process. */
+/** Starts to wait for the next signal that would end this process. */
 function nextEndingSignal(): { readonly next: Promise<NodeJS.Signals>; readonly stop: () => void } {
   let stop = (): void => undefined;
   const next = new Promise<NodeJS.Signals>((resolve) => {

@@ -1,7 +1,7 @@
 import type { spawnSync as SpawnSync } from 'node:child_process';
 import { isInForeground } from '../exec/signals.ts';
 
-/** Much more than stty takes. */
+/** The limit of a run of stty, which takes milliseconds. */
 const LIMIT_MS = 2000;
 
 /**

@@ -2,11 +2,11 @@ import type { WriteStream } from 'node:tty';
 import { escapeUnseen } from '../../format/visible.ts';
 
 /** Work that ends within this time shows no progress. */
-const PATIENCE_MS = 1000;
+const PROGRESS_DELAY_MS = 1000;
 const PAUSE_MS = 100;
 /** How often the line of a wait is redrawn on a terminal. */
 const WAIT_PAUSE_MS = 1000;
-/** Elsewhere: after how long it is told first, and how often from then on. */
+/** If the stream is not a terminal: the delay of a wait's first line, and the pause between the next ones. */
 const FIRST_LINE_MS = 5000;
 const LINE_PAUSE_MS = 30_000;
 
@@ -27,7 +27,7 @@ export class StatusLine {
   #held = false;
   #wait: (() => string) | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
-  /** Of waits that follow each other closely: when the first began, and when the last ended. */
+  /** Waits that follow each other closely count as one: the start of the first, and the end of the last. */
   #waitsSince = -Infinity;
   #waitsEnded = -Infinity;
   #lineSaid = -Infinity;
@@ -37,7 +37,7 @@ export class StatusLine {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param stream asked for once there is something to show; undefined if it is not a terminal
+   * @param stream opens the stream once there is something to show; undefined if it is not a terminal
    * @param say writes a line of its own, for a stream that is not a terminal
    * @param now a clock, in milliseconds
    */
@@ -72,7 +72,7 @@ export class StatusLine {
     }
   }
 
-  /** Shows the wait if that is due, and again later, by a timer that keeps no process alive. */
+  /** Shows the wait if it is due, and later again by a timer that does not keep the process alive. */
   #showWait(): void {
     if (!this.#wait || this.quiet) return;
     let pause = WAIT_PAUSE_MS;
@@ -91,15 +91,15 @@ export class StatusLine {
     }, pause).unref();
   }
 
-  /** How far the work is, once it is wanted: this is called more often than anything is shown. */
+  /** Makes the text of the progress only when it is shown, because this is called more often. */
   progress(text: () => string): void {
     if (!this.#isTerminal) return;
     this.#progress = text;
-    this.#due ??= this.#now() + PATIENCE_MS;
+    this.#due ??= this.#now() + PROGRESS_DELAY_MS;
     this.#update();
   }
 
-  /** Erases the line, if there is one. What is told of progress later shows it again, without another second. */
+  /** Erases the line, if one is shown. The next progress shows it again without another delay. */
   erase(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -128,7 +128,7 @@ export class StatusLine {
     return stream !== undefined && 'isTTY' in stream && stream.isTTY === true;
   }
 
-  /** Shows progress if it is due, else when it is: by a timer that keeps no process alive. */
+  /** Shows progress if it is due, otherwise sets a timer for it that does not keep the process alive. */
   #update(): void {
     if (this.#wait || !this.#progress || this.#due === undefined) return;
     const now = this.#now();

@@ -7,10 +7,10 @@ export function isTerminal(stream: NodeJS.ReadableStream): stream is ReadStream 
   return 'isTTY' in stream && stream.isTTY === true;
 }
 
-/** A terminal to ask on. */
+/** A terminal for prompts. */
 export interface Terminal {
   readonly setRawMode: (raw: boolean) => void;
-  /** The bytes that are typed, as they come. */
+  /** The typed bytes, as they arrive. */
   readonly keys: AsyncIterable<Uint8Array>;
   readonly close: () => void;
 }
