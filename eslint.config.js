@@ -37,7 +37,17 @@ const otherBackends = (...names) => ({
   message: 'A backend does not know the others.',
 });
 /** The folders of src/, from the outside inward. */
-const ROOMS = ['cli', 'nodecredstash', 'operations', 'format', 'backend', 'seal', 'model', 'util'];
+const ROOMS = [
+  'cli',
+  'nodecredstash',
+  'calls',
+  'operations',
+  'format',
+  'backend',
+  'seal',
+  'model',
+  'util',
+];
 /** @param {string[]} allowed the rooms that a zone may import, besides itself */
 const onlyRooms = (...allowed) => ({
   regex: `^\\.\\.?/(\\.\\./)*(${ROOMS.filter((room) => !allowed.includes(room)).join('|')})/`,
@@ -51,11 +61,15 @@ const inner = ['seal', 'model', 'util'];
 const zones = [
   {
     files: ['src/*.ts'],
-    forbidden: [...outside, backends, onlyRooms('operations', 'backend', ...inner)],
+    forbidden: [...outside, backends, onlyRooms('calls', 'operations', 'backend', ...inner)],
   },
   {
     files: ['src/session.ts'],
-    forbidden: [...outside, onlyRooms('operations', 'backend', ...inner)],
+    forbidden: [...outside, onlyRooms('calls', 'operations', 'backend', ...inner)],
+  },
+  {
+    files: ['src/calls/**'],
+    forbidden: [...outside, backends, onlyRooms('calls', 'operations', 'backend', 'model', 'util')],
   },
   { files: ['src/errors.ts'], forbidden: [...core, onlyRooms('model', 'util')] },
   { files: ['src/util/**'], forbidden: [...core, onlyRooms('util')] },
@@ -93,7 +107,7 @@ const zones = [
     files: ['src/cli/**'],
     forbidden: [
       ...[sdk, embedded, aes, backends],
-      onlyRooms('cli', 'operations', 'format', 'backend', 'model', 'util'),
+      onlyRooms('cli', 'calls', 'operations', 'format', 'backend', 'model', 'util'),
     ],
   },
 ];

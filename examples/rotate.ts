@@ -38,7 +38,7 @@ try {
   const after = randomBytes(32).toString('base64url');
 
   // Stored before it is set: a password that is set and then lost would lock everybody out.
-  const { version } = await credstash.put(NAME, Buffer.from(after), {
+  const { version } = await credstash.put(NAME, after, {
     autoversion: true,
     comment: 'rotated',
   });
@@ -48,9 +48,8 @@ try {
   } catch (error) {
     // The label was not moved. The version is removed only if it is known to be of no use.
     if (await works(before).catch(() => false)) {
-      for await (const removed of credstash.delete(NAME, { version })) {
-        console.error(`version ${removed.version} was taken back`);
-      }
+      await credstash.delete(NAME, { version });
+      console.error(`version ${version} was taken back`);
     }
     throw error;
   }
@@ -59,10 +58,8 @@ try {
 
   // The one before is kept for a way back; prune leaves alone what has a label.
   // It opens the versions that stay first, and deletes nothing if one of them was tampered with.
-  for await (const change of credstash.prune({ glob: NAME, keep: 2 })) {
-    const { version: old } = change;
-    if (change.done === 'failed') throw change.error;
-    console.log(`version ${old} ${change.done === 'changed' ? 'was deleted' : change.done}`);
+  for (const { version: old, done } of await credstash.prune({ glob: NAME, keep: 2 })) {
+    console.log(`version ${old} ${done === 'changed' ? 'was deleted' : done}`);
   }
 } catch (error) {
   console.error(

@@ -1,5 +1,6 @@
 import type { EntryHeader } from './model/entry.ts';
 import { recogniseOtherForm } from './util/form.ts';
+import { omitUndefined } from './util/omit-undefined.ts';
 
 /**
  * The exit status of the command for each code (docs/reference/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
@@ -47,6 +48,16 @@ export interface Failure {
   readonly error: CredstashError;
 }
 
+/** What became of one secret or version of several. */
+export interface Outcome {
+  readonly name: string;
+  /** As it is spelled in the table; absent for a whole secret. */
+  readonly version?: string;
+  readonly done: 'stored' | 'unchanged' | 'changed' | 'skipped' | 'deleted' | 'planned' | 'failed';
+  /** Of one that failed. */
+  readonly error?: CredstashError;
+}
+
 /**
  * Everything that this project throws on purpose. Messages are lower case with no full stop, name what failed
  * and on which secret, table and region, and never hold a secret, a data key or a ciphertext.
@@ -66,6 +77,10 @@ export class CredstashError extends Error {
   readonly serviceMessage: string | undefined;
   /** What was stored before it failed: of a put or a rollback whose label could not be moved, the header of the new version. */
   readonly stored: EntryHeader | undefined;
+  /** Of an operation on many secrets, what became of each before it ended; empty for another operation. */
+  readonly outcomes: readonly Outcome[];
+  /** Whether the same call may succeed later without a change of anything. With `failures`, whether that holds for each. */
+  readonly retryable: boolean;
 
   constructor(
     code: ErrorCode,
@@ -76,6 +91,9 @@ export class CredstashError extends Error {
       failures?: readonly Failure[];
       serviceMessage?: string | undefined;
       stored?: EntryHeader | undefined;
+      outcomes?: readonly Outcome[] | undefined;
+      /** Default: what the code says. */
+      retryable?: boolean | undefined;
     } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
@@ -84,13 +102,46 @@ export class CredstashError extends Error {
     this.failures = options.failures ?? [];
     this.serviceMessage = options.serviceMessage;
     this.stored = options.stored;
+    this.outcomes = options.outcomes ?? [];
+    this.retryable =
+      options.retryable ??
+      (this.failures.length > 0
+        ? this.failures.every(({ error }) => error.retryable)
+        : RETRYABLE.includes(code));
   }
 
   /** The same error in other words. */
   reworded(message: string, hint = this.hint): CredstashError {
-    const { code, cause, failures, serviceMessage, stored } = this;
+    return this.#copy(message, { hint });
+  }
+
+  /** @internal The same error, of an operation on many secrets. */
+  withOutcomes(outcomes: readonly Outcome[], failures = this.failures): CredstashError {
+    return this.#copy(this.message, { outcomes, failures });
+  }
+
+  /**
+   * What `JSON.stringify` and loggers write: no secret, no text of an application's own error, and no stack. Of `cause` only what a
+   * service or the system said, as `ServiceCause` has it.
+   */
+  toJSON(): Record<string, unknown> {
+    const { name, code, message, hint, retryable, serviceMessage, cause, failures } = this;
+    return {
+      ...{ name, code, message },
+      ...(hint === undefined ? {} : { hint }),
+      retryable,
+      ...(serviceMessage === undefined ? {} : { serviceMessage }),
+      ...(cause instanceof ServiceCause ? { cause: cause.toJSON() } : {}),
+      ...(failures.length === 0 ? {} : { failures }),
+    };
+  }
+
+  #copy(message: string, changes: ConstructorParameters<typeof CredstashError>[2]): CredstashError {
+    const { code, hint, failures, serviceMessage, stored, outcomes, retryable } = this;
     const Same = this.constructor as typeof CredstashError;
-    return new Same(code, message, { hint, cause, failures, serviceMessage, stored });
+    const cause = 'cause' in this ? { cause: this.cause } : {};
+    const same = { hint, failures, serviceMessage, stored, outcomes, retryable, ...cause };
+    return new Same(code, message, { ...same, ...changes });
   }
 
   /** The exit status of the command. */
@@ -98,6 +149,9 @@ export class CredstashError extends Error {
     return EXIT_STATUS[this.code];
   }
 }
+
+/** Errors that may be over when the same call is made again. */
+const RETRYABLE: readonly ErrorCode[] = ['THROTTLED', 'UNREACHABLE', 'TIMEOUT'];
 
 /** Whether `error` is of this family and has one of `codes`. */
 export function hasCode(error: unknown, ...codes: ErrorCode[]): error is CredstashError {
@@ -131,8 +185,46 @@ export function serviceMessages(errors: readonly CredstashError[]): Set<string> 
   return new Set(errors.flatMap(({ serviceMessage: said }) => (said === undefined ? [] : [said])));
 }
 
-/** What a service answered in the place of a result, as the `cause` of an error. Its message has names and numbers only. */
-export class ServiceAnswer extends Error {
+/**
+ * What a service or the system said of a request, as the `cause` of an error: names and numbers only. The SDK's own error is not
+ * kept, because it can hold a whole response.
+ */
+export class ServiceCause extends Error {
+  static {
+    recogniseOtherForm(this, 'ServiceCause');
+  }
+
+  /** Of the service's error, such as `AccessDeniedException`; of the SDK's, if the service gave no answer. */
+  override readonly name: string;
+  /** Of the system or of TLS, such as `ECONNREFUSED`. */
+  declare readonly code?: string;
+  declare readonly httpStatus?: number;
+  declare readonly requestId?: string;
+  /** How many times the SDK sent the request. */
+  declare readonly attempts?: number;
+
+  constructor(message: string, { name, ...facts }: ServiceFacts = { name: 'Error' }) {
+    super(message);
+    this.name = name;
+    Object.assign(this, omitUndefined(facts));
+  }
+
+  toJSON(): ServiceFacts {
+    const { name, code, httpStatus, requestId, attempts } = this;
+    return omitUndefined({ name, code, httpStatus, requestId, attempts });
+  }
+}
+
+export interface ServiceFacts {
+  readonly name: string;
+  readonly code?: string | undefined;
+  readonly httpStatus?: number | undefined;
+  readonly requestId?: string | undefined;
+  readonly attempts?: number | undefined;
+}
+
+/** What a service answered in the place of a result. */
+export class ServiceAnswer extends ServiceCause {
   static {
     recogniseOtherForm(this, 'ServiceAnswer');
   }

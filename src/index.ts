@@ -6,7 +6,18 @@ export type { EntryStore, Found } from './backend/entry-store.ts';
 export type { DataKey, KeyService } from './backend/key-service.ts';
 export type { SetupOptions, SetupStep } from './backend/setup.ts';
 export { Credstash } from './credstash.ts';
-export { CredstashError, type ErrorCode, type Failure, hasCode } from './errors.ts';
+export type { OutcomeOptions } from './calls/outcomes.ts';
+export type { SecretToPut } from './calls/secret-bytes.ts';
+export type { SecretReader } from './calls/secret-reader.ts';
+export {
+  CredstashError,
+  type ErrorCode,
+  type Failure,
+  hasCode,
+  type Outcome,
+  ServiceCause,
+  type ServiceFacts,
+} from './errors.ts';
 export type { Policy, PolicyOptions, Role } from './iam-policy.ts';
 export { checkContext, type Context, type ContextUse } from './model/context.ts';
 export type { Cipher, Entry, EntryHeader, Secret } from './model/entry.ts';
@@ -17,6 +28,7 @@ export type {
   ChangeOptions,
   CopyOptions,
   DeleteOptions,
+  DeleteOutcome,
   Deletion,
   DoctorOptions,
   GetAllOptions,
@@ -36,6 +48,6 @@ export type {
   Stored,
   Target,
 } from './operations/index.ts';
-export { type CacheOptions, SecretCache } from './secret-cache.ts';
+export { type CacheGetOptions, type CacheOptions, SecretCache } from './secret-cache.ts';
 export type { CallDefaults, CredstashOptions, LocalOptions } from './session.ts';
 export type { CallOptions, Progress, ProgressOptions } from './util/progress.ts';

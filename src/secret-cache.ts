@@ -1,3 +1,10 @@
+import { checkArguments } from './calls/arguments.ts';
+import { bindMethods } from './calls/bind-methods.ts';
+import { withDeadline } from './calls/deadline.ts';
+import { fromJson } from './calls/json.ts';
+import { KeptValues, KnownMissing, type Moment, now, since } from './calls/kept-values.ts';
+import { isBytes, LONGEST_MS } from './calls/kinds.ts';
+import { allowMissing } from './calls/missing.ts';
 import { CredstashError, hasCode } from './errors.ts';
 import { cacheKey, checkGet, type Request, textFrom } from './operations/get.ts';
 import type { GetOptions } from './operations/options.ts';
@@ -14,33 +21,29 @@ const WAIT_MS = 1000;
 /** After AWS was down: how long stale values are given with no further request. */
 const PAUSE_MS = 10_000;
 
-/** What a timer of Node.js can wait for. */
-const LONGEST_MS = 2 ** 31 - 1;
-
 /** Times are in milliseconds. */
 export interface CacheOptions {
   /** A value is this old at most, counted from before it was asked for, unless AWS is down; default 300000, five minutes. */
   readonly ttl?: number | undefined;
   /** How much longer it is given while AWS is down; default 0: not at all. */
   readonly maxStale?: number | undefined;
+  /** How long it is remembered that a secret, version or label is missing, but no longer than `ttl`; default 5000. */
+  readonly missingTtl?: number | undefined;
   /** How many values are kept; the one that was not asked for the longest goes first. Default 1000. */
   readonly maxEntries?: number | undefined;
-  /** Told of a failure that no caller is told of: in the background, or of a get that was given a stale value. It must not throw. */
-  readonly onError?: ((name: string, error: unknown) => void) | undefined;
+  /** Told of a failure that no caller is told of: in the background, or of a get that was given a stale value. What it throws is lost. */
+  readonly onError?: ((name: string, error: unknown) => unknown) | undefined;
 }
 
-/** By two clocks: one is put back at times, the other stands still while a machine sleeps. */
-interface Moment {
-  readonly wall: number;
-  readonly steady: number;
-}
-
-interface Kept {
-  readonly value: Uint8Array;
-  readonly since: Moment;
-  readonly expiry: NodeJS.Timeout;
-  /** When AWS was down last; undefined while it is not. */
-  failed?: Moment;
+/** What a get of a cache can be asked besides. */
+export interface CacheGetOptions extends GetOptions {
+  /**
+   * For this call, a value is this old at most, in milliseconds, also while AWS is down. It has no effect if it is longer than `ttl`
+   * and `maxStale` together.
+   */
+  readonly maxAge?: number | undefined;
+  /** Fetch the secret now, whatever is kept; as `refresh` does. */
+  readonly forceFetch?: boolean | undefined;
 }
 
 type Outcome = { readonly value: Uint8Array } | { readonly error: unknown };
@@ -56,10 +59,12 @@ interface PendingFetch {
  * Secrets in memory, each as old as `ttl` at most. A secret is what `get` gives for one name, version, label and context;
  * for each there is one request at a time, however many ask.
  *
- * While AWS is down (`THROTTLED` or `UNREACHABLE`, after the SDK's retries), a value of which the ttl is over is given for
+ * While AWS is down (`THROTTLED`, `UNREACHABLE` or `TIMEOUT`, after the SDK's retries), a value of which the ttl is over is given for
  * `maxStale` more: after a wait of 1 second at most, and with no wait in the 10 seconds after a request that failed. Any
  * other error is passed on at once, and the value wiped: `SECRET_NOT_FOUND`, `ACCESS_DENIED`, `INTEGRITY`, `ENTRY_NOT_TRUSTED`, and
  * credentials that are refused or have expired, because somebody may have taken the access away.
+ *
+ * That a secret is missing is remembered for `missingTtl`, so that a server which asks for it again and again does not ask AWS.
  *
  * Values that are given are the caller's own. Those that are kept are wiped when they are replaced, when they are too old,
  * and on `close`. No timer keeps the process alive.
@@ -71,68 +76,65 @@ export class SecretCache {
 
   readonly #source: (name: string, options: GetOptions) => Promise<Uint8Array>;
   readonly #ttl: number;
-  /** The age at which a value is wiped. */
-  readonly #end: number;
-  readonly #maxEntries: number;
-  readonly #onError: (name: string, error: unknown) => void;
-  /** The one that was asked for last is the last. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #onError: (name: string, error: unknown) => unknown;
+  readonly #kept: KeptValues;
+  readonly #missing: KnownMissing;
   readonly #pendingFetches = new Map<string, PendingFetch>();
   readonly #closing = new AbortController();
 
   /**
-   * @param source what is asked: `get` of a Credstash
-   * @throws CredstashError USAGE for options that can be none
+   * @param source what is asked: `get` of a Credstash. A Uint8Array that it gives is the cache's own, and is wiped; a Buffer is copied
+   * @throws CredstashError USAGE for invalid options
    */
   constructor(
     source: (name: string, options: GetOptions) => Promise<Uint8Array>,
     options: CacheOptions = {},
   ) {
-    const { ttl = 300_000, maxStale = 0, maxEntries = 1000, onError = () => undefined } = options;
-    // Not a number fails each of these too.
-    if (!(ttl >= 0 && maxStale >= 0 && ttl + maxStale <= LONGEST_MS)) {
+    checkArguments('new SecretCache', source, options);
+    const { ttl = 300_000, maxStale = 0, missingTtl = 5000, maxEntries = 1000 } = options;
+    if (ttl + maxStale > LONGEST_MS) {
       throw new CredstashError(
         'USAGE',
         `ttl and maxStale are milliseconds, from 0 to ${LONGEST_MS} together`,
       );
     }
-    if (!(Number.isInteger(maxEntries) && maxEntries > 0)) {
-      throw new CredstashError('USAGE', 'maxEntries is a whole number above 0');
-    }
     this.#source = source;
     this.#ttl = ttl;
-    this.#end = ttl + maxStale;
-    this.#maxEntries = maxEntries;
-    this.#onError = onError;
+    this.#kept = new KeptValues(ttl + maxStale, maxEntries);
+    this.#missing = new KnownMissing(Math.min(missingTtl, ttl), maxEntries);
+    this.#onError = options.onError ?? (() => undefined);
+    bindMethods(this);
   }
 
   /**
    * The secret's bytes, the caller's own.
    *
-   * @param options.signal ends the wait of this caller alone
+   * @param options.signal ends the wait of this caller only, as `options.timeoutMs` does
    * @throws CredstashError as `get` of Credstash does; USAGE once the cache is closed
    */
-  async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
-    const { id, request } = this.#check(name, options);
-    const kept = this.#usable(id);
-    const pending = this.#pendingFetches.get(id);
-    if (!kept) return this.#waitFor(id, pending ?? this.#begin(id, request), options.signal);
-    this.#kept.delete(id);
-    this.#kept.set(id, kept);
-    const age = since(kept.since);
-    const value = kept.value.slice();
-    if (age < this.#ttl * (1 - AHEAD)) return value;
-    const isDown = kept.failed !== undefined && since(kept.failed) < PAUSE_MS;
-    const refresh = pending ?? (isDown ? undefined : this.#begin(id, request));
-    const wait = refresh ? WAIT_MS - since(refresh.since) : 0;
-    if (age < this.#ttl || !refresh || isDown || wait <= 0) return value;
-    value.fill(0);
-    return this.#waitFor(id, refresh, options.signal, wait);
+  async get(name: string, options: CacheGetOptions = {}): Promise<Uint8Array> {
+    checkArguments('cache.get', name, options);
+    return withDeadline(options.timeoutMs, options.signal, (signal) =>
+      this.#get(name, { ...options, signal }),
+    );
   }
 
-  /** The secret as text. @throws CredstashError as `get` does; USAGE where its bytes are no UTF-8 */
-  async getText(name: string, options: GetOptions = {}): Promise<string> {
+  /** The secret as text. @throws CredstashError as `get` does; USAGE if its bytes are not UTF-8 */
+  async getText(name: string, options: CacheGetOptions = {}): Promise<string> {
     return textFrom(name, await this.get(name, options));
+  }
+
+  /**
+   * The value of a secret that is JSON. Its type is the caller's word: nothing checks it.
+   * @throws CredstashError as `getText` does; USAGE if the secret is not JSON
+   */
+  async getJson<T = unknown>(name: string, options: CacheGetOptions = {}): Promise<T> {
+    return fromJson(name, await this.getText(name, options)) as T;
+  }
+
+  /** The secret's bytes; undefined if there is no such secret, version or label. @throws CredstashError as `get` does for all else */
+  async getOptional(name: string, options: CacheGetOptions = {}): Promise<Uint8Array | undefined> {
+    return allowMissing(this.get(name, options));
   }
 
   /**
@@ -143,6 +145,61 @@ export class SecretCache {
    *   for a `get`
    */
   async refresh(name: string, options: GetOptions = {}): Promise<void> {
+    checkArguments('cache.refresh', name, options);
+    return withDeadline(options.timeoutMs, options.signal, async (signal) => {
+      (await this.#fetchNow(name, { ...options, signal })).fill(0);
+    });
+  }
+
+  /** Wipes all that is kept, and ends what is under way: whoever waits for it is told that the cache is closed. */
+  close(): void {
+    const closed = isClosed();
+    this.#closing.abort(closed);
+    this.#kept.clear();
+    this.#missing.clear();
+    for (const { waiting } of this.#pendingFetches.values()) {
+      for (const each of waiting) each({ error: closed });
+    }
+    this.#pendingFetches.clear();
+  }
+
+  /** As `close`: `using cache = credstash.createCache()`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** As `close`: `await using cache = credstash.createCache()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  async #get(name: string, options: CacheGetOptions): Promise<Uint8Array> {
+    const { maxAge = Infinity, forceFetch = false, signal } = options;
+    if (forceFetch || maxAge <= 0) return this.#fetchNow(name, options);
+    const { id, request } = this.#check(name, options);
+    const kept = this.#kept.find(id, maxAge);
+    const pending = this.#pendingFetches.get(id);
+    if (!kept) {
+      // A request that began too long ago gives a value that is too old.
+      if (pending && since(pending.since) >= maxAge) return this.#fetchNow(name, options);
+      this.#missing.check(id, maxAge);
+      return this.#waitFor(id, pending ?? this.#begin(id, request), signal, { maxAge });
+    }
+    this.#kept.touch(id, kept);
+    const age = since(kept.since);
+    const value = kept.value.slice();
+    if (age < this.#ttl * (1 - AHEAD)) return value;
+    const isDown = kept.failed !== undefined && since(kept.failed) < PAUSE_MS;
+    const refresh = pending ?? (isDown ? undefined : this.#begin(id, request));
+    const wait = refresh ? WAIT_MS - since(refresh.since) : 0;
+    if (age < this.#ttl || !refresh || isDown || wait <= 0) return value;
+    value.fill(0);
+    return this.#waitFor(id, refresh, signal, { maxAge, wait });
+  }
+
+  /** What was stored before this call, or newer; the caller's own bytes. */
+  async #fetchNow(name: string, options: GetOptions): Promise<Uint8Array> {
     const { id, request } = this.#check(name, options);
     const before = this.#pendingFetches.get(id);
     if (before) {
@@ -151,20 +208,10 @@ export class SecretCache {
       this.#check(name, options);
     }
     const pending = this.#pendingFetches.get(id) ?? this.#begin(id, request);
-    await this.#settle(pending, options.signal, (outcome) => {
+    return this.#settle(pending, options.signal, (outcome) => {
       if ('error' in outcome) throw outcome.error;
+      return outcome.value.slice();
     });
-  }
-
-  /** Wipes all that is kept, and ends what is under way: whoever waits for it is told that the cache is closed. */
-  close(): void {
-    const closed = isClosed();
-    this.#closing.abort(closed);
-    for (const id of this.#kept.keys()) this.#drop(id);
-    for (const { waiting } of this.#pendingFetches.values()) {
-      for (const each of waiting) each({ error: closed });
-    }
-    this.#pendingFetches.clear();
   }
 
   /** All that can be checked before anything is asked. */
@@ -173,39 +220,6 @@ export class SecretCache {
     if (this.#closing.signal.aborted) throw isClosed();
     const request = checkGet(name, options);
     return { id: cacheKey(request), request };
-  }
-
-  /** What is kept and may be given, if only while AWS is down. */
-  #usable(id: string): Kept | undefined {
-    const kept = this.#kept.get(id);
-    // A timer is late where the process slept.
-    return kept && since(kept.since) < this.#end ? kept : undefined;
-  }
-
-  #drop(id: string): void {
-    const kept = this.#kept.get(id);
-    if (!kept) return;
-    clearTimeout(kept.expiry);
-    kept.value.fill(0);
-    this.#kept.delete(id);
-  }
-
-  /** @param value is wiped later, by the cache */
-  #keep(id: string, value: Uint8Array, began: Moment): void {
-    this.#drop(id);
-    const expiry = setTimeout(
-      () => {
-        this.#drop(id);
-      },
-      Math.max(0, this.#end - since(began)),
-    );
-    expiry.unref();
-    this.#kept.set(id, { value, since: began, expiry });
-    if (this.#kept.size <= this.#maxEntries) return;
-    for (const oldest of this.#kept.keys()) {
-      this.#drop(oldest);
-      return;
-    }
   }
 
   #begin(id: string, request: Request): PendingFetch {
@@ -221,43 +235,68 @@ export class SecretCache {
     { name, which, context }: Request,
   ): Promise<void> {
     const { signal } = this.#closing;
-    let outcome: Outcome;
-    try {
-      outcome = { value: await this.#source(name, { ...which, context, signal }) };
-    } catch (error) {
-      outcome = { error };
-    }
+    const outcome = await this.#ask(name, { ...which, context, signal });
     if (signal.aborted) {
       if ('value' in outcome) outcome.value.fill(0);
       return;
     }
     this.#pendingFetches.delete(id);
+    this.#missing.remove(id);
     if ('value' in outcome) {
-      this.#keep(id, outcome.value, pending.since);
-    } else if (hasCode(outcome.error, 'THROTTLED', 'UNREACHABLE')) {
-      const kept = this.#kept.get(id);
-      if (kept) kept.failed = now();
+      this.#kept.keep(id, outcome.value, pending.since);
+    } else if (hasCode(outcome.error, 'THROTTLED', 'UNREACHABLE', 'TIMEOUT')) {
+      this.#kept.markFailed(id);
     } else {
-      this.#drop(id);
+      const wasKept = this.#kept.drop(id);
+      // A secret that existed a moment ago is perhaps about to be replaced: the next get asks again.
+      if (!wasKept && hasCode(outcome.error, 'SECRET_NOT_FOUND', 'VERSION_NOT_FOUND')) {
+        this.#missing.add(id, outcome.error, pending.since);
+      }
     }
     let told = false;
     for (const each of pending.waiting) told = each(outcome) || told;
-    if ('error' in outcome && !told) this.#onError(name, outcome.error);
+    if ('error' in outcome && !told) this.#tellError(name, outcome.error);
+  }
+
+  /** Asks the source. */
+  async #ask(name: string, options: GetOptions): Promise<Outcome> {
+    try {
+      // A source that throws at once rejects like any other.
+      const given: unknown = await new Promise((resolve) => {
+        resolve(this.#source(name, options));
+      });
+      if (!isBytes(given)) throw notBytes();
+      // `slice` of a Buffer is not a copy, and its bytes may be the source's own, or a part of Node.js's pool.
+      return { value: Buffer.isBuffer(given) ? new Uint8Array(given) : given };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** Tells of a failure. What `onError` throws, or its promise rejects with, concerns no caller. */
+  #tellError(name: string, error: unknown): void {
+    try {
+      const told: unknown = this.#onError(name, error);
+      Promise.resolve(told).catch(() => undefined);
+    } catch {
+      // As the docstring of the option says.
+    }
   }
 
   /**
    * Waits for a value, which is the caller's own.
    *
-   * @param wait after which a stale value is given; one that AWS is down for is given at once
+   * @param limits.maxAge of a stale value
+   * @param limits.wait after which a stale value is given; one that AWS is down for is given at once
    */
   #waitFor(
     id: string,
     pending: PendingFetch,
     signal: AbortSignal | undefined,
-    wait?: number,
+    { maxAge, wait }: { readonly maxAge: number; readonly wait?: number },
   ): Promise<Uint8Array> {
     // After an error of another kind nothing is kept any more.
-    const stale = (): Uint8Array | undefined => this.#usable(id)?.value.slice();
+    const stale = (): Uint8Array | undefined => this.#kept.find(id, maxAge)?.value.slice();
     const take = (outcome: Outcome): Uint8Array => {
       if ('value' in outcome) return outcome.value.slice();
       const value = stale();
@@ -318,15 +357,10 @@ export class SecretCache {
   }
 }
 
-function now(): Moment {
-  return { wall: Date.now(), steady: performance.now() };
-}
-
-/** For how long, by the clock that says more. */
-function since({ wall, steady }: Moment): number {
-  return Math.max(Date.now() - wall, performance.now() - steady);
-}
-
 function isClosed(): CredstashError {
   return new CredstashError('USAGE', 'the cache is closed');
+}
+
+function notBytes(): CredstashError {
+  return new CredstashError('USAGE', "the cache's source must give bytes (a Uint8Array)");
 }

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import {
   type AllowedFormats,
   checkFormats,
@@ -5,12 +6,9 @@ import {
   describeTrust,
   type TrustNames,
 } from './model/trust.ts';
-import {
-  checkChange,
-  type ChangeOptions,
-  type Limit,
-  type PutAllOptions,
-} from './operations/index.ts';
+import { checkChange, type Limit, type PutAllOptions } from './operations/index.ts';
+import { Deadline, withDeadline } from './calls/deadline.ts';
+import { raceSignal, untilAborted } from './calls/race-signal.ts';
 import { type CallOptions, combineSignals } from './util/progress.ts';
 import { omitUndefined } from './util/omit-undefined.ts';
 import type { LazyBackend, Backend } from './backend/backend.ts';
@@ -32,6 +30,8 @@ import type { PutOptions } from './operations/options.ts';
 export interface CallDefaults extends Pick<PutOptions, 'cipher' | 'digest'> {
   /** Ends every call of the instance once it is aborted: they reject with its reason. */
   readonly signal?: AbortSignal | undefined;
+  /** The time limit, in milliseconds, of each call that has none of its own; default: none. After it a call rejects with TIMEOUT. */
+  readonly timeoutMs?: number | undefined;
   /** How many secrets are worked on at once, at most; default: 32 that are read, 16 that are stored, 8 that are changed. */
   readonly maxConcurrency?: number | undefined;
   /**
@@ -78,6 +78,7 @@ export class Session {
   readonly #defaults: Pick<CallDefaults, 'cipher' | 'digest' | 'maxConcurrency'>;
   readonly #formats: AllowedFormats | undefined;
   readonly #signal: AbortSignal | undefined;
+  readonly #timeoutMs: number | undefined;
   #opened: Promise<Opened> | undefined;
 
   /**
@@ -85,7 +86,7 @@ export class Session {
    * @throws CredstashError USAGE for a `maxConcurrency`, `formats` or `trustedKeys` that cannot be
    */
   constructor(options: CredstashOptions, openOther?: () => Promise<Opened>) {
-    const { cipher, digest, maxConcurrency, signal, trustedKeys, trustNames } = options;
+    const { cipher, digest, maxConcurrency, signal, timeoutMs, trustedKeys, trustNames } = options;
     const trusted = checkTrustedKeys(trustedKeys, trustNames?.trustedKeys);
     if (openOther && trusted) {
       throw new CredstashError('USAGE', 'trusted keys are keys of KMS, and a vault has its own');
@@ -97,6 +98,7 @@ export class Session {
     this.#open = openOther ?? (() => openTable({ ...options, trustedKeys: trusted?.arns }));
     this.#defaults = { cipher, digest, maxConcurrency };
     this.#signal = signal;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** The session of a `Credstash` of either form. @throws CredstashError USAGE for another object */
@@ -128,24 +130,72 @@ export class Session {
     backend?.close();
   }
 
-  /** The backend of one call, whose requests end with the call's signal and with the instance's. */
+  /**
+   * Makes one call: within its time limit, under its signal and the instance's.
+   *
+   * @param work gets a backend whose requests end with that signal, and the options with that signal and the instance's limit
+   * @throws CredstashError TIMEOUT, and what `work` throws
+   */
+  run<T, O extends CallOptions>(
+    options: O,
+    work: (backend: LazyBackend, options: O & Limit) => Promise<T>,
+  ): Promise<T> {
+    const signal = combineSignals(options.signal, this.#signal);
+    return withDeadline(options.timeoutMs ?? this.#timeoutMs, signal, (ending) =>
+      work(...this.#prepare(options, ending)),
+    );
+  }
+
+  /** As `run`, for a call that yields: its time limit holds for all that it yields. */
+  async *stream<T, O extends CallOptions>(
+    options: O,
+    work: (backend: LazyBackend, options: O & Limit) => AsyncIterable<T>,
+  ): AsyncGenerator<T> {
+    const signal = combineSignals(options.signal, this.#signal);
+    const milliseconds = options.timeoutMs ?? this.#timeoutMs;
+    const deadline = milliseconds === undefined ? undefined : new Deadline(milliseconds, signal);
+    const items = work(...this.#prepare(options, deadline?.signal ?? signal));
+    try {
+      yield* items;
+    } finally {
+      deadline?.clear();
+    }
+  }
+
+  #prepare<O extends CallOptions>(
+    options: O,
+    signal: AbortSignal | undefined,
+  ): [backend: LazyBackend, options: O & Limit] {
+    const { maxConcurrency } = this.#defaults;
+    const limited = { maxConcurrency, ...omitUndefined(options), signal };
+    return [this.#backendUnder(signal), limited];
+  }
+
+  /** The backend of a call on another instance. Its requests end with that call's signal and with this instance's. */
   backendFor(options: CallOptions): LazyBackend {
+    return this.#backendUnder(combineSignals(options.signal, this.#signal));
+  }
+
+  #backendUnder(signal: AbortSignal | undefined): LazyBackend {
     const formats = this.#formats;
-    const signal = this.signalFor(options);
     return {
       formats,
       open: async () => {
         signal?.throwIfAborted();
-        const { keys, entries } = await this.open();
-        return signal
-          ? { keys: keys.withSignal(signal), entries: entries.withSignal(signal), formats }
-          : { keys, entries, formats };
+        if (!signal) return { ...(await this.#openBackend()), formats };
+        const { keys, entries } = await untilAborted(this.#openBackend(), signal);
+        return {
+          keys: raceSignal(keys.withSignal(signal), signal),
+          entries: raceSignal(entries.withSignal(signal), signal),
+          formats,
+        };
       },
     };
   }
 
-  signalFor(options: CallOptions): AbortSignal | undefined {
-    return combineSignals(options.signal, this.#signal);
+  async #openBackend(): Promise<Pick<Backend, 'keys' | 'entries'>> {
+    const { keys, entries } = await this.open();
+    return { keys, entries };
   }
 
   /** The options of a call that seals, with the defaults of the instance. */
@@ -153,22 +203,19 @@ export class Session {
     const { cipher, digest } = this.#defaults;
     return { cipher, digest, ...omitUndefined(options) };
   }
-
-  /** The options of a call that works on many secrets, under the instance's limit and signal. */
-  withLimit<T extends CallOptions>(options: T): T & Limit {
-    const { maxConcurrency } = this.#defaults;
-    return { ...options, maxConcurrency, signal: this.signalFor(options) };
-  }
-
-  /** The options of a call that changes many entries, which may set a limit of its own. */
-  withChangeLimit<T extends ChangeOptions>(options: T): T {
-    return { maxConcurrency: this.#defaults.maxConcurrency, ...omitUndefined(options) };
-  }
 }
 
 async function openTable(options: CredstashOptions): Promise<Opened> {
   const { openAws } = await import('./backend/aws/index.ts');
   return openAws({ table: DEFAULT_TABLE, key: DEFAULT_KEY, ...options });
+}
+
+/** @throws CredstashError USAGE for a path that is not absolute: what it names changes with the folder of the process */
+export function checkFolder(folder: string): void {
+  if (isAbsolute(folder) && !folder.includes('\0')) return;
+  throw new CredstashError('USAGE', 'Credstash.local: folder must be an absolute path', {
+    hint: "path.resolve(folder) makes one, and path.join(os.homedir(), '…') names one of the user's",
+  });
 }
 
 export async function openVault(

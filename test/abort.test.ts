@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { SecretReader } from '../src/calls/secret-reader.ts';
 import { Credstash } from '../src/credstash.ts';
 import { eventually } from './support/eventually.ts';
 import { createTable, type Dynamo, startDynalite } from './support/dynamo.ts';
@@ -29,15 +30,18 @@ const METHODS: Readonly<
   'get of a version': (credstash, signal) => credstash.get('n', { version: '1', signal }),
   'get by label': (credstash, signal) => credstash.get('n', { label: 'l', signal }),
   getText: (credstash, signal) => credstash.getText('n', { signal }),
+  getJson: (credstash, signal) => credstash.getJson('n', { signal }),
+  getOptional: (credstash, signal) => credstash.getOptional('n', { signal }),
+  putJson: (credstash, signal) => credstash.putJson('new', {}, { signal }),
   getMany: (credstash, signal) => credstash.getMany([{ name: 'n' }], { signal }),
   resolveReferences: (credstash, signal) =>
     credstash.resolveReferences({ A: 'credstash://n' }, { signal }),
   render: (credstash, signal) =>
     credstash.render(Buffer.from('{{ credstash://n }} ${credstash:n}'), { signal }),
   getAll: (credstash, signal) => credstash.getAll({ signal }),
-  putAll: (credstash, signal) => drain(credstash.putAll([{ name: 'new', value }], { signal })),
+  putAll: (credstash, signal) => credstash.putAll([{ name: 'new', value }], { signal }),
   'putAll of what is unchanged': (credstash, signal) =>
-    drain(credstash.putAll([{ name: 'n', value }], { skipUnchanged: true, signal })),
+    credstash.putAll([{ name: 'n', value }], { skipUnchanged: true, signal }),
   names: (credstash, signal) => credstash.names({ signal }),
   list: (credstash, signal) => credstash.list('*', { signal }),
   headers: (credstash, signal) => drain(credstash.headers('*', { signal })),
@@ -47,12 +51,12 @@ const METHODS: Readonly<
   rollback: (credstash, signal) => credstash.rollback('n', { signal }),
   label: (credstash, signal) => credstash.label('n', 'l', { signal }),
   unlabel: (credstash, signal) => credstash.unlabel('n', 'l', { signal }),
-  prune: (credstash, signal) => drain(credstash.prune({ keep: 1, signal })),
-  rekey: (credstash, signal) => drain(credstash.rekey({ signal })),
-  migrate: (credstash, signal) => drain(credstash.migrate({ signal })),
-  padVersions: (credstash, signal) => drain(credstash.padVersions({ signal })),
-  copy: (credstash, signal) => drain(credstash.copy(other, { signal })),
-  delete: (credstash, signal) => drain(credstash.delete('n', { signal })),
+  prune: (credstash, signal) => credstash.prune({ keep: 1, signal }),
+  rekey: (credstash, signal) => credstash.rekey({ signal }),
+  migrate: (credstash, signal) => credstash.migrate({ signal }),
+  padVersions: (credstash, signal) => credstash.padVersions({ signal }),
+  copy: (credstash, signal) => credstash.copy(other, { signal }),
+  delete: (credstash, signal) => credstash.delete('n', { signal }),
   'createCache, get': (credstash, signal) =>
     withCache(credstash, (cache) => cache.get('n', { signal })),
   'createCache, getText': (credstash, signal) =>
@@ -108,7 +112,9 @@ beforeEach(() => {
 });
 
 it('every method is here', () => {
-  const methods = Object.getOwnPropertyNames(Credstash.prototype);
+  const methods = [Credstash, SecretReader].flatMap(({ prototype }) =>
+    Object.getOwnPropertyNames(prototype),
+  );
   // These ask for nothing; doctor tells of what ends it as a step that failed.
   const others = ['constructor', 'location', 'close', 'policy', 'setup', 'doctor'];
   const tested = Object.keys(METHODS).map((each) => each.split(/[ ,]/, 1)[0]);

@@ -7,7 +7,9 @@ import { Credstash } from '../src/credstash.ts';
 import type { Entry, EntryHeader } from '../src/model/entry.ts';
 import { measureItem, MAX_ITEM_BYTES } from '../src/model/item.ts';
 import { CredstashError } from '../src/errors.ts';
+import type { DeleteOutcome } from '../src/operations/index.ts';
 import { compareUtf8 } from '../src/util/utf8.ts';
+import { outcomesOf } from './support/outcomes.ts';
 
 /** Every data key that was handed out, to see that it was wiped. */
 let handedOut: Uint8Array[];
@@ -219,10 +221,8 @@ describe('put', () => {
       const secret = { name: 'n', value: bytes('s') };
       for (const cipher of ['AES-256-GCM', 'AES-256-CTR']) {
         await expect(credstash.put('n', bytes('s'), { context, cipher })).rejects.toThrow(refused);
-        await expect(credstash.putAll([secret], { context, cipher }).next()).rejects.toThrow(
-          refused,
-        );
-        await expect(credstash.migrate({ context, cipher }).next()).rejects.toThrow(refused);
+        await expect(credstash.putAll([secret], { context, cipher })).rejects.toThrow(refused);
+        await expect(credstash.migrate({ context, cipher })).rejects.toThrow(refused);
       }
       await expect(credstash.rollback('n', { context })).rejects.toThrow(refused);
       expect(calls).toEqual([]);
@@ -240,7 +240,7 @@ describe('put', () => {
       const reference = `credstash://n?${query}`;
       expect((await credstash.resolveReferences({ A: reference })).get('A')).toEqual(bytes('s'));
       expect(text(await credstash.render(bytes(`{{${reference}}}`)))).toBe('s');
-      expect(await credstash.rekey({ context }).next()).toMatchObject({ done: false });
+      expect(await credstash.rekey({ context })).toHaveLength(1);
       // A current entry has no such pairs, which hides nothing of those that open.
       await credstash.put('current', bytes('s'));
       await expect(credstash.get('current', { context })).rejects.toMatchObject({
@@ -406,16 +406,13 @@ describe('list', () => {
 });
 
 describe('delete', () => {
-  const collect = async (removed: AsyncIterable<{ version: string }>): Promise<string[]> => {
-    const versions: string[] = [];
-    for await (const { version } of removed) versions.push(version);
-    return versions;
-  };
+  const versionsOf = async (removed: Promise<DeleteOutcome[]>): Promise<string[]> =>
+    (await removed).map(({ version }) => version);
 
   it('removes every version, the oldest first', async () => {
     for (const version of [v(3), v(1), v(2)]) plant('n', version);
     plant('other', v(1));
-    expect(await collect(credstash.delete('n'))).toEqual([v(1), v(2), v(3)]);
+    expect(await versionsOf(credstash.delete('n'))).toEqual([v(1), v(2), v(3)]);
     expect(calls.filter((call) => call.startsWith('remove'))).toEqual(
       [1, 2, 3].map((n) => `remove ${v(n)}`),
     );
@@ -425,16 +422,16 @@ describe('delete', () => {
   it('removes one version, padded or not', async () => {
     plant('n', v(1));
     plant('n', '2');
-    expect(await collect(credstash.delete('n', { version: '1' }))).toEqual([v(1)]);
-    expect(await collect(credstash.delete('n', { version: '2' }))).toEqual(['2']);
+    expect(await versionsOf(credstash.delete('n', { version: '1' }))).toEqual([v(1)]);
+    expect(await versionsOf(credstash.delete('n', { version: '2' }))).toEqual(['2']);
   });
 
   it('says when there is nothing to delete', async () => {
-    await expect(collect(credstash.delete('n'))).rejects.toMatchObject({
+    await expect(versionsOf(credstash.delete('n'))).rejects.toMatchObject({
       code: 'SECRET_NOT_FOUND',
     });
     plant('n', v(1));
-    await expect(collect(credstash.delete('n', { version: '9' }))).rejects.toMatchObject({
+    await expect(versionsOf(credstash.delete('n', { version: '9' }))).rejects.toMatchObject({
       code: 'VERSION_NOT_FOUND',
     });
     expect(stored.size).toBe(1);
@@ -648,12 +645,6 @@ describe('getMany', () => {
 
 describe('an exact version', () => {
   const exact = { exactVersion: true } as const;
-  const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
-    const all: T[] = [];
-    for await (const item of items) all.push(item);
-    return all;
-  };
-
   it('is stored, got and deleted as it is, beside the padded one', async () => {
     await credstash.put('n', bytes('padded'), { version: '1' });
     expect(await credstash.put('n', bytes('as it is'), { version: '1', ...exact })).toMatchObject({
@@ -668,8 +659,8 @@ describe('an exact version', () => {
     expect(got.map(({ value }) => text(value))).toEqual(['padded', 'as it is']);
     const { secrets } = await credstash.getAll({ version: '1', ...exact });
     expect(secrets.map(({ value }) => text(value))).toEqual(['as it is']);
-    expect(await collect(credstash.delete('n', { version: '1', ...exact }))).toEqual([
-      { name: 'n', version: '1' },
+    expect(await credstash.delete('n', { version: '1', ...exact })).toEqual([
+      { name: 'n', version: '1', done: 'deleted' },
     ]);
     expect(text(await credstash.get('n', { version: '1' }))).toBe('padded');
   });
@@ -680,14 +671,12 @@ describe('an exact version', () => {
     const version = { version: '1', ...exact };
     await expect(credstash.get('n', version)).rejects.toMatchObject(absent);
     await expect(credstash.getAll(version)).rejects.toMatchObject(absent);
-    await expect(collect(credstash.delete('n', version))).rejects.toMatchObject(absent);
+    await expect(credstash.delete('n', version)).rejects.toMatchObject(absent);
     expect(
-      await collect(
-        credstash.putAll([{ name: 'n', value: bytes('padded') }], {
-          ...version,
-          skipUnchanged: true,
-        }),
-      ),
+      await credstash.putAll([{ name: 'n', value: bytes('padded') }], {
+        ...version,
+        skipUnchanged: true,
+      }),
     ).toEqual([{ name: 'n', done: 'stored' }]);
   });
 });
@@ -744,9 +733,8 @@ describe('putAll', () => {
   const putAll = async (
     ...args: Parameters<typeof credstash.putAll>
   ): Promise<Record<string, string>> => {
-    const done: Record<string, string> = {};
-    for await (const each of credstash.putAll(...args)) done[each.name] = each.done;
-    return done;
+    const outcomes = await outcomesOf(credstash.putAll(...args));
+    return Object.fromEntries(outcomes.map(({ name, done }) => [name, done]));
   };
 
   it('stores each, and one that fails stops none of the others', async () => {

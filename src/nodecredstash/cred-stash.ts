@@ -316,11 +316,11 @@ async function versionsOf(credstash: Credstash, name: string): Promise<EntryHead
 
 /** Deletes a version, or all. What is not there is gone. */
 async function deleted(credstash: Credstash, name: string, version?: string): Promise<Done[]> {
-  const done: Done[] = [];
   try {
-    for await (const _ of credstash.delete(name, { version, exactVersion: true })) done.push({});
+    const outcomes = await credstash.delete(name, { version, exactVersion: true });
+    return outcomes.map(() => ({}));
   } catch (error) {
-    if (!hasCode(error, 'SECRET_NOT_FOUND', 'VERSION_NOT_FOUND')) throw error;
+    if (hasCode(error, 'SECRET_NOT_FOUND', 'VERSION_NOT_FOUND')) return [];
+    throw error;
   }
-  return done;
 }

@@ -1,4 +1,5 @@
 import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
+import { CredstashError } from '../errors.ts';
 import type { EntryHeader } from '../model/entry.ts';
 import { checkName } from '../model/name.ts';
 import { checkVersion, listSpellings } from '../model/version.ts';
@@ -18,12 +19,25 @@ export interface DeleteOptions
 /** A deleted version, with the labels that it had when the deletion began. */
 export interface Deletion extends Target, Pick<EntryHeader, 'labels'> {}
 
-/** Deletes every version of a secret, or one of them: `Credstash.delete`. */
+/** What became of one version that was to be deleted. */
+export type DeleteOutcome = Deletion &
+  (
+    | {
+        /** `planned` in a dry run. */
+        readonly done: 'deleted' | 'planned';
+      }
+    | { readonly done: 'failed'; readonly error: CredstashError }
+  );
+
+/**
+ * Deletes every version of a secret, or one of them: `Credstash.delete`. The first failure ends it: the versions after it are
+ * failures too, because deleting a newer version before an older one would bring the older value back.
+ */
 export async function* deleteVersions(
   source: BackendSource,
   name: string,
   options: DeleteOptions = {},
-): AsyncGenerator<Deletion> {
+): AsyncGenerator<DeleteOutcome> {
   checkName(name);
   const { version, exactVersion, dryRun = false, confirm, progress } = options;
   const wanted =
@@ -37,19 +51,34 @@ export async function* deleteVersions(
   );
   if (wanted && !found) throw versionNotFound(backend, name, { version });
   const doomed = found ? [found] : versions.reverse();
-  if (dryRun) yield* doomed;
-  else if (!confirm || (await confirm(doomed))) {
-    yield* withProgress(removeEach(backend, doomed), progress, doomed.length);
+  if (dryRun) {
+    for (const each of doomed) yield { ...each, done: 'planned' };
+  } else if (!confirm || (await confirm(doomed))) {
+    yield* withProgress(removeEach(backend, doomed, options.signal), progress, doomed.length);
   }
 }
 
 async function* removeEach(
   { entries }: Backend,
   doomed: readonly Deletion[],
-): AsyncGenerator<Deletion> {
+  signal: AbortSignal | undefined,
+): AsyncGenerator<DeleteOutcome> {
+  let failure: CredstashError | undefined;
   for (const deletion of doomed) {
-    // The result does not matter: if another delete was quicker, the version is gone as well.
-    await entries.remove(deletion.name, deletion.version);
-    yield deletion;
+    if (failure) {
+      yield { ...deletion, done: 'failed', error: failure };
+      continue;
+    }
+    try {
+      // The result does not matter: if another delete was quicker, the version is gone as well.
+      await entries.remove(deletion.name, deletion.version);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof CredstashError)) throw error;
+      failure = new CredstashError(error.code, 'was not tried');
+      yield { ...deletion, done: 'failed', error };
+      continue;
+    }
+    yield { ...deletion, done: 'deleted' };
   }
 }

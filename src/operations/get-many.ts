@@ -17,7 +17,7 @@ import { type GetOptions, type Limit, limitTo } from './options.ts';
 export const UNWRAPS_AT_ONCE = 32;
 
 /** A request for one of several secrets. */
-export interface SecretRequest extends GetOptions {
+export interface SecretRequest extends Omit<GetOptions, keyof CallOptions> {
   readonly name: string;
   /** The variable or the place in a file that asks for the secret, to name a failure; default: the secret's name. */
   readonly place?: string | undefined;

@@ -4,7 +4,7 @@
  */
 export { checkChange } from './batch.ts';
 export type { CopyOptions, Overtaken } from './copy.ts';
-export { type DeleteOptions, type Deletion, deleteVersions } from './delete.ts';
+export { type DeleteOptions, type DeleteOutcome, type Deletion, deleteVersions } from './delete.ts';
 export type { DoctorOptions } from './doctor.ts';
 export { get, textFrom } from './get.ts';
 export { getAll, type GetAllOptions } from './get-all.ts';

@@ -9,6 +9,8 @@ export type Progress = (done: number, total: number | undefined) => void;
 export interface CallOptions {
   /** Aborting it ends the operation, which rejects with the signal's reason. A request under way may still succeed. */
   readonly signal?: AbortSignal | undefined;
+  /** The time limit of the call in milliseconds, after which it rejects with TIMEOUT; default: that of the instance. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Combines two signals into one that is aborted as soon as either is; undefined if both are undefined. */

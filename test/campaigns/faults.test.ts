@@ -539,7 +539,7 @@ describe('credentials that expire half way', () => {
     };
     const secrets = names.map((name) => ({ name, value: Buffer.from(`of ${name}`) }));
     await withClean(async (credstash) => {
-      for await (const each of credstash.putAll(secrets)) expect(each.done).toBe('stored');
+      for (const each of await credstash.putAll(secrets)) expect(each.done).toBe('stored');
       // Of this one, many versions, and so much that they are several pages.
       for (let i = 1; i <= 12; i += 1) {
         await credstash.put(`${lane}-large`, Buffer.alloc(250_000, i), { version: String(i) });

@@ -10,6 +10,7 @@ import {
   describeTrust,
   TrustedKeys,
 } from '../../src/model/trust.ts';
+import { outcomesOf } from '../support/outcomes.ts';
 
 const key = 'arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555';
 const mrk = `arn:aws:kms:eu-west-1:123456789012:key/mrk-${'ab'.repeat(16)}`;
@@ -214,7 +215,7 @@ describe('a vault', () => {
     cache.close();
     await both.put('new', Buffer.from('w'), { version: '3' });
     await expect(gcm.rollback('new', { version: '2' })).rejects.toMatchObject(refused);
-    const puts = await collect(
+    const puts = await outcomesOf(
       gcm.putAll([{ name: 'old', value: Buffer.from('x') }], { skipUnchanged: true }),
     );
     expect(puts).toMatchObject([{ done: 'failed', error: refused }]);
@@ -225,19 +226,19 @@ describe('a vault', () => {
     await both.put('old', Buffer.from('x'), original);
     await both.put('new', Buffer.from('y'));
     const failed = { name: 'old', done: 'failed', error: refused };
-    expect(await collect(gcm.migrate())).toMatchObject([failed]);
-    expect(await collect(gcm.rekey({ glob: 'old' }))).toMatchObject([failed]);
+    expect(await outcomesOf(gcm.migrate())).toMatchObject([failed]);
+    expect(await outcomesOf(gcm.rekey({ glob: 'old' }))).toMatchObject([failed]);
     const copied = { name: 'new', done: 'changed' };
     const sides: [string, Credstash, Credstash][] = [
       ['the source', gcm, open(undefined, 'one')],
       ['the target', both, open(['AES-256-GCM'], 'two')],
     ];
     for (const [side, from, to] of sides) {
-      expect(await collect(from.copy(to)), side).toMatchObject([copied, failed]);
+      expect(await outcomesOf(from.copy(to)), side).toMatchObject([copied, failed]);
       expect(await to.names(), side).toEqual(['new']);
     }
     expect(await both.getText('old')).toBe('x');
-    expect(await collect(both.migrate())).toMatchObject([{ name: 'old', done: 'changed' }]);
+    expect(await outcomesOf(both.migrate())).toMatchObject([{ name: 'old', done: 'changed' }]);
     expect(await gcm.getText('old')).toBe('x');
   });
 
@@ -246,9 +247,9 @@ describe('a vault', () => {
     const one = [{ name: 'a', value: Buffer.from('x') }];
     const usage = { code: 'USAGE', message: expect.stringContaining('formats') as string };
     await expect(gcm.put('a', Buffer.from('x'), original)).rejects.toMatchObject(usage);
-    await expect(collect(gcm.putAll(one, original))).rejects.toMatchObject(usage);
+    await expect(outcomesOf(gcm.putAll(one, original))).rejects.toMatchObject(usage);
     await expect(gcm.rollback('a', original)).rejects.toMatchObject(usage);
-    await expect(collect(gcm.migrate(original))).rejects.toMatchObject(usage);
+    await expect(outcomesOf(gcm.migrate(original))).rejects.toMatchObject(usage);
     const contrary = { ...original, formats: ['AES-256-GCM'] as const };
     const byDefault = Credstash.local(join(folder, 'absent'), contrary);
     await expect(byDefault.put('a', Buffer.from('x'))).rejects.toMatchObject(usage);
@@ -257,9 +258,3 @@ describe('a vault', () => {
     ).rejects.toMatchObject({ code: 'VAULT_NOT_FOUND' });
   });
 });
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}

@@ -26,6 +26,7 @@ import { CredstashError, type ErrorCode } from '../../src/errors.ts';
 import { computeHmac, splitDataKey } from '../../src/seal/data-key.ts';
 import { FORMATS } from '../../src/seal/formats.ts';
 import { encodeHeader } from '../../src/seal/gcm-hmac.ts';
+import { outcomesOf } from '../support/outcomes.ts';
 
 /*
  * What becomes of data keys, on a real vault: the very buffers that were handed out are looked at once all is over.
@@ -100,6 +101,7 @@ function between<T extends object>(target: T): T {
       if (typeof member !== 'function') return member;
       return (...args: unknown[]) => {
         const call = String(property);
+        if (call === 'withSignal') return between(Reflect.apply(member, target, args) as object);
         calls.push(call);
         const answer = (): unknown => Reflect.apply(member, target, args);
         const isListing = ['scan', 'headers', 'versions'].includes(call);
@@ -246,9 +248,7 @@ const names = Array.from({ length: 40 }, (_, i) => `n${String(i).padStart(2, '0'
 const many = names.map((name) => ({ name, value: Buffer.from(`of ${name}`) }));
 
 async function outcomes(options: PutAllOptions = {}, secrets = many): Promise<string[]> {
-  const done: string[] = [];
-  for await (const each of credstash.putAll(secrets, options)) done.push(each.done);
-  return done;
+  return (await outcomesOf(credstash.putAll(secrets, options))).map(({ done }) => done);
 }
 
 describe.each(ciphers)('the data key of a put (%s) is zeroed', (cipher) => {
@@ -332,12 +332,17 @@ describe('the data keys of a putAll are zeroed', () => {
   it('when whoever asked goes away half way', async () => {
     const release = hold('create');
     fail('create', error('VERSION_EXISTS'), (n) => n === 1);
-    const all = credstash.putAll(many);
-    expect((await all.next()).value).toMatchObject({ name: 'n00', done: 'failed' });
-    await all.return(undefined);
-    expectHeld();
-    release();
+    const gone = new Error('gone');
+    const all = credstash.putAll(many, {
+      onOutcome: (each) => {
+        expect(each).toMatchObject({ name: 'n00', done: 'failed' });
+        throw gone;
+      },
+    });
+    await expect(all).rejects.toBe(gone);
+    // What was under way has ended with it.
     await expectWiped(16);
+    release();
   });
 
   it('with the stored secrets that they are compared with', async () => {
@@ -517,7 +522,7 @@ describe('bad input asks neither the key service nor the store anything', () => 
     ...[...ofEach, ...badVersions.map((version) => ({ version }))].map(
       (bad): (typeof cases)[number] => {
         const { name, ...rest } = { name: 'n', ...bad };
-        return ['delete', bad, () => credstash.delete(name, rest).next()];
+        return ['delete', bad, () => credstash.delete(name, rest)];
       },
     ),
   ];
@@ -616,7 +621,8 @@ describe('no data key is unwrapped for an item that is malformed', () => {
     await expect(onAws.get('n')).rejects.toThrow(integrity);
     await expect(onAws.get('n', { version: '1' })).rejects.toThrow(integrity);
     await expect(onAws.getAll()).rejects.toThrow(integrity);
-    for await (const each of onAws.putAll([{ name: 'n', value }], { skipUnchanged: true })) {
+    const one = [{ name: 'n', value }];
+    for (const each of await outcomesOf(onAws.putAll(one, { skipUnchanged: true }))) {
       expect(each).toMatchObject({ done: 'failed', error: { code: 'INTEGRITY' } });
     }
     // Nothing but being told that one will be wanted.

@@ -10,6 +10,7 @@ import type { Change } from '../../src/operations/options.ts';
 import type { Entry } from '../../src/model/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { Credstash } from '../../src/credstash.ts';
+import { outcomesOf } from '../support/outcomes.ts';
 
 let folder: string;
 let vault: ReturnType<typeof openLocal>;
@@ -56,12 +57,10 @@ async function all(): Promise<Entry[]> {
   return found;
 }
 
-async function outcomes(changes: AsyncIterable<Change>): Promise<string[]> {
-  const told: string[] = [];
-  for await (const each of changes) {
-    told.push(`${each.name} ${each.done === 'failed' ? each.error.code : each.done}`);
-  }
-  return told;
+async function outcomes(changes: Promise<Change[]>): Promise<string[]> {
+  return (await outcomesOf(changes)).map(
+    ({ name, done, error }) => `${name} ${error?.code ?? done}`,
+  );
 }
 
 it('migrate replaces nothing by what cannot be opened here', async () => {
@@ -164,10 +163,9 @@ describe('original entries that stand twice', () => {
       },
       get: (_, version) => Promise.resolve(copies[Number(version) - 1]),
     };
-    const found: Change[] = [];
-    for await (const each of over({ entries }).migrate()) found.push(each);
+    const found = await outcomesOf(over({ entries }).migrate());
     expect(found).toHaveLength(20_000);
-    const messages = found.map((each) => (each.done === 'failed' ? each.error.message : each.done));
+    const messages = found.map(({ done, error }) => error?.message ?? done);
     expect(messages.every((message) => message.includes(', 19996 more: '))).toBe(true);
   });
 

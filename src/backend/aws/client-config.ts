@@ -10,6 +10,7 @@ import {
   type Endpoints,
   findClientSettings,
 } from './client-settings.ts';
+import { guardProvider } from './credentials/provider.ts';
 import { translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { guardRequests, MAX_TABLE_ANSWER_BYTES } from './guard-requests.ts';
@@ -39,6 +40,7 @@ export function createServiceConfig<T extends DynamoDBClientConfig | KMSClientCo
     ...shared,
     ...endpointOption(endpoints, service),
     ...options,
+    ...(options?.credentials ? { credentials: guardProvider(options.credentials) } : {}),
     customUserAgent: [...USER_AGENT, ...toUserAgentPairs(options?.customUserAgent)],
     requestHandler,
     extensions: [...(options?.extensions ?? []), guard],
@@ -108,7 +110,8 @@ export async function createSharedConfig(
   if (settings.unattended && !keysInEnvironment && (await runsProcess(settings))) {
     throw new CredstashError('NO_CREDENTIALS', 'the credentials come from another program');
   }
-  const { credentials, externalId } = settings;
+  const { externalId } = settings;
+  const credentials = settings.credentials && guardProvider(settings.credentials);
   if (externalId !== undefined) checkExternalId(externalId, settings.roleArn);
   if (credentials && settings.roleArn === undefined) return { ...shared, credentials };
   const chain = credentials

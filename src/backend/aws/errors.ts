@@ -1,4 +1,4 @@
-import { CredstashError, type ErrorCode, ServiceAnswer } from '../../errors.ts';
+import { CredstashError, type ErrorCode, ServiceAnswer, ServiceCause } from '../../errors.ts';
 import { findFailedHost } from './failed-host.ts';
 import { AnswerError } from './guard-requests.ts';
 import { PROXY_HINT, isProxySet, canUseProxy } from './proxy.ts';
@@ -78,14 +78,12 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
  */
 export function translate(error: unknown, where: Where): CredstashError {
   if (error instanceof CredstashError) return error;
-  const { name, code, status, message } = readFacts(error);
+  const { name, code, status, requestId, attempts, message } = readFacts(error);
   const place = describePlace(where);
   const host = findFailedHost(error);
   const summary = `${where.action ?? where.service}: ${[name, code, status && `HTTP ${status}`].filter(Boolean).join(', ')}`;
-  const cause =
-    status === undefined
-      ? Object.assign(new Error(summary), code === undefined ? {} : { code })
-      : new ServiceAnswer(summary);
+  const Cause = status === undefined ? ServiceCause : ServiceAnswer;
+  const cause = new Cause(summary, { name, code, httpStatus: status, requestId, attempts });
   const createError = (as: ErrorCode, text: string): CredstashError =>
     new CredstashError(as, text, { cause, hint: findHint(as) });
 
@@ -148,7 +146,7 @@ export function translate(error: unknown, where: Where): CredstashError {
     const message = `${where.service} cannot be reached, for ${place} (${why}), after retries`;
     const refused = findCertificateHint(code, host ?? where.service);
     if (refused === undefined) return createError('UNREACHABLE', message);
-    return new CredstashError('UNREACHABLE', message, { cause, hint: refused });
+    return new CredstashError('UNREACHABLE', message, { cause, hint: refused, retryable: false });
   }
   if (isSettingsError(error, where)) {
     return new CredstashError(
@@ -246,6 +244,11 @@ function isFileError(error: unknown): boolean {
   return syscall === 'open' || syscall === 'read';
 }
 
+/** Whether an error says that existing credentials, or the caller, were refused. */
+export function isRefusal(error: unknown): boolean {
+  return [...REFUSED, ...EXPIRED, ...DENIED].includes(readErrorName(error));
+}
+
 /** Whether an error says that there are too many requests. */
 export function isThrottling(error: unknown): boolean {
   const { name, status } = readFacts(error);
@@ -282,20 +285,32 @@ function readFacts(error: unknown): {
   name: string;
   code: string | undefined;
   status: number | undefined;
+  requestId: string | undefined;
+  attempts: number | undefined;
   message: string;
 } {
   const { code, $metadata, message } = Object(error) as {
     code?: unknown;
-    $metadata?: { httpStatusCode?: unknown };
+    $metadata?: { httpStatusCode?: unknown; requestId?: unknown; attempts?: unknown };
     message?: unknown;
   };
-  const status = $metadata?.httpStatusCode;
+  const {
+    httpStatusCode: status,
+    requestId,
+    attempts,
+  } = Object($metadata) as NonNullable<typeof $metadata>;
   return {
     // The name comes from the answer. Error names have only letters, so any other text is not repeated.
     name: /^[A-Za-z]{1,60}$/.test(readErrorName(error)) ? readErrorName(error) : 'Error',
     // A code of the system or of TLS: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED.
     code: typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code) ? code : undefined,
     status: typeof status === 'number' ? status : undefined,
+    // The id comes from the answer too.
+    requestId:
+      typeof requestId === 'string' && /^[A-Za-z0-9-]{1,80}$/.test(requestId)
+        ? requestId
+        : undefined,
+    attempts: typeof attempts === 'number' ? attempts : undefined,
     message: typeof message === 'string' && message !== 'UnknownError' ? message : '',
   };
 }

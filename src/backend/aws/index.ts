@@ -47,6 +47,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   const own = settings.clientOptions ?? {};
   const retry = new ThrottleRetry({
     tell: settings.waiting,
+    longestMs: settings.throttlingTimeoutMs,
     attempts: config.maxAttempts as number | undefined,
     counted: [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
   });

@@ -35,6 +35,12 @@ export interface AwsSettings {
   /** Options for the SDK's clients. They override everything above, such as region, credentials and endpoint. */
   readonly clientOptions?:
     { readonly dynamodb?: DynamoDBClientConfig; readonly kms?: KMSClientConfig } | undefined;
+  /**
+   * How long a throttled request is sent again after the SDK's own retries, in milliseconds; default: 5000, five seconds. Then it is
+   * THROTTLED. A job that reads a large table of few provisioned units needs minutes. It has no effect if AWS_MAX_ATTEMPTS or
+   * `maxAttempts` of a client says how often to try.
+   */
+  readonly throttlingTimeoutMs?: number | undefined;
   /** @internal Called if a service is used in the default region, because no setting names a region. */
   readonly onDefaultRegion?: ((service: 'DynamoDB' | 'KMS', region: string) => void) | undefined;
   /** Called when a request waits: the table or KMS throttles, or has not answered for some seconds. */

@@ -1,12 +1,8 @@
 import { type CredstashError, hasCode } from '../../errors.ts';
 import { sleep } from '../../util/sleep.ts';
 
-/**
- * How long a throttled request is repeated. On a table with one read unit, as the original creates it, a page of 1 MB takes
- * 256 units, so that the next page may have to wait over four minutes.
- * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/provisioned-capacity-mode.html
- */
-const LONGEST_RETRY_MS = 600_000;
+/** How long a throttled request is repeated, by default: as long as the callers of a server wait. The command sets more. */
+const DEFAULT_LONGEST_MS = 5000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 /** A request that takes longer is reported as a wait. */
@@ -43,6 +39,8 @@ export interface ThrottleRetryOptions {
   readonly attempts?: number | undefined;
   /** Whether the application has set that number. Then a throttled request is not repeated beyond it. */
   readonly counted?: boolean | undefined;
+  /** How long a throttled request is repeated, in milliseconds; default: 5000. */
+  readonly longestMs?: number | undefined;
 }
 
 /**
@@ -53,6 +51,7 @@ export class ThrottleRetry {
   readonly #tell: OnWait;
   readonly #attempts: number;
   readonly #counted: boolean;
+  readonly #longestMs: number;
   /** How many requests wait, and since when at least one of them has. */
   #waiting = 0;
   #since = 0;
@@ -66,10 +65,12 @@ export class ThrottleRetry {
     tell = () => undefined,
     attempts = 3,
     counted = false,
+    longestMs = DEFAULT_LONGEST_MS,
   }: ThrottleRetryOptions = {}) {
     this.#tell = tell;
     this.#attempts = attempts;
     this.#counted = counted;
+    this.#longestMs = longestMs;
   }
 
   /** Whether neither the application nor AWS_MAX_ATTEMPTS limits the attempts. */
@@ -94,7 +95,7 @@ export class ThrottleRetry {
       const isThrottled = this.#throttledAt >= start;
       lastReport = {
         state: isThrottled ? THROTTLED : state,
-        until: isThrottled && this.#usesDefaultAttempts ? start + LONGEST_RETRY_MS : until,
+        until: isThrottled && this.#usesDefaultAttempts ? start + this.#longestMs : until,
       };
       this.#toldAgain.add(reportAgain);
       const wait = { resource, since: this.#since, ...lastReport };
@@ -163,7 +164,7 @@ export class ThrottleRetry {
         } catch (cause) {
           signal?.throwIfAborted();
           const error = toError(cause);
-          const end = start + LONGEST_RETRY_MS;
+          const end = start + this.#longestMs;
           const isOver = !this.#usesDefaultAttempts || Date.now() + pause > end;
           if (isOver || !hasCode(error, 'THROTTLED')) throw error;
           wait.tell(end, THROTTLED);

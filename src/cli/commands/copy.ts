@@ -75,10 +75,10 @@ export const command = defineCommand({
     const { glob, context } = parseGlobAndContext(words);
     const withBackend = chooseBackend(options, io);
     const destination = resolveDestination(options);
-    await withBackend(async (credstash) => {
-      const to = await open(destination, io, { create: !options.dryRun });
+    await withBackend(async (credstash, changes) => {
+      const target = await open(destination, io, { create: !options.dryRun });
       try {
-        const [from, where] = [await credstash.location(), await to.location()];
+        const [from, where] = [await credstash.location(), await target.credstash.location()];
         if (from === where && options.toProfile === undefined) {
           throw new CredstashError('USAGE', `the copy would go to where it comes from: ${where}`);
         }
@@ -92,7 +92,8 @@ export const command = defineCommand({
         const { latest } = options;
         await runChanges(
           io,
-          (common) => credstash.copy(to, { ...common, glob, context, latest, onOvertaken }),
+          (common) =>
+            changes.copy(target.changes.session, { ...common, glob, context, latest, onOvertaken }),
           // It neither deletes nor rewrites, and need not ask.
           { ...options, yes: true },
           { verb: 'copy', done: 'copied' },
@@ -102,7 +103,7 @@ export const command = defineCommand({
           printFirstWarnings(io, overtaken, 'such secrets');
         });
       } finally {
-        await to.close();
+        await target.credstash.close();
       }
     });
   },

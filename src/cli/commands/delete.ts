@@ -21,7 +21,7 @@ export const command = defineCommand({
   run: async ({ args: [name], options, io }) => {
     const { version, dryRun, yes } = options;
     const withBackend = chooseBackend(options, io);
-    await withBackend(async (credstash) => {
+    await withBackend(async (credstash, changes) => {
       const progress = io.progress('versions deleted');
       const confirm = async (doomed: readonly Deletion[]): Promise<boolean> => {
         const isLabelled = doomed.some(({ labels }) => labels !== undefined);
@@ -30,11 +30,12 @@ export const command = defineCommand({
         }
         return true;
       };
-      const deleted = credstash.delete(name, {
+      const deleted = changes.delete(name, {
         ...{ version, dryRun, progress },
         ...(yes || !io.interactive ? {} : { confirm }),
       });
       for await (const each of deleted) {
+        if (each.done === 'failed') throw each.error;
         const entry = `${escapeUnseen(each.name)} -- version ${escapeUnseen(each.version)}`;
         await io.write(`${dryRun ? 'would delete' : 'Deleting'} ${entry}\n`);
         if (each.labels !== undefined) {

@@ -41,13 +41,13 @@ export const command = defineCommand({
     const { cipher = 'AES-256-GCM' } = options;
     const { glob, context } = parseGlobAndContext(words);
     const withBackend = chooseBackend(options, io);
-    await withBackend(async (credstash) => {
+    await withBackend(async (credstash, changes) => {
       await runChanges(
         io,
         (common) =>
           options.padVersions
-            ? credstash.padVersions({ ...common, glob, context })
-            : credstash.migrate({ ...common, glob, context, cipher }),
+            ? changes.padVersions({ ...common, glob, context })
+            : changes.migrate({ ...common, glob, context, cipher }),
         options,
         options.padVersions
           ? { verb: 'pad', done: 'padded' }

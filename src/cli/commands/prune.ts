@@ -51,10 +51,10 @@ export const command = defineCommand({
         'credstash: warning: --no-verify does not open the versions that stay: whoever writes to the table may have planted them',
       );
     }
-    await withBackend(async (credstash) => {
+    await withBackend(async (credstash, changes) => {
       await runChanges(
         io,
-        (common) => credstash.prune({ ...common, glob, context, keep, olderThan, verify }),
+        (common) => changes.prune({ ...common, glob, context, keep, olderThan, verify }),
         options,
         { verb: 'delete', done: 'deleted' },
         await credstash.location(),

@@ -51,7 +51,7 @@ export const command = defineCommand({
     const secrets = await parseSecrets(
       await readArgument(io, argument, MAX_INPUT_BYTES, { hint: EMPTY_HINT }),
     );
-    await withBackend(async (credstash) => {
+    await withBackend(async (credstash, changes) => {
       const failures: Failure[] = [];
       const stored: string[] = [];
       // An output that takes no more must not leave the rest unsaid.
@@ -62,7 +62,7 @@ export const command = defineCommand({
         });
       };
       const progress = io.progress('secrets done');
-      for await (const each of credstash.putAll(secrets, { ...seal, progress })) {
+      for await (const each of changes.putAll(secrets, { ...seal, progress })) {
         if (each.done === 'failed') failures.push(each);
         else if (each.done === 'stored') {
           stored.push(each.name);

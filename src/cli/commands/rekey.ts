@@ -33,10 +33,10 @@ export const command = defineCommand({
         hint: 'give it with -k; a vault has one key, which a copy into a new vault changes: credstash copy --to-local=FOLDER',
       });
     }
-    await withBackend(async (credstash) => {
+    await withBackend(async (credstash, changes) => {
       await runChanges(
         io,
-        (common) => credstash.rekey({ ...common, glob, context }),
+        (common) => changes.rekey({ ...common, glob, context }),
         options,
         { verb: 'rekey', done: 'rekeyed', to: ` to ${key}` },
         await credstash.location(),

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../model/age.ts';
 import type { Wait } from '../../backend/aws/throttle-retry.ts';
+import type { Changes } from '../../calls/changes.ts';
 import type { Credstash } from '../../credstash.ts';
 import type { CredstashOptions } from '../../session.ts';
 import { CredstashError } from '../../errors.ts';
@@ -8,8 +9,10 @@ import { hintInPlace } from '../advice/same-place.ts';
 import type { GlobalOptions } from './global.ts';
 import { type Settings, resolveSettings } from './settings.ts';
 
-/** Opens a backend, runs `use` on it, and closes it. */
-export type WithBackend = (use: (credstash: Credstash) => Promise<void>) => Promise<void>;
+/** Opens a backend, runs `use` on it, and closes it. Each step of `changes` is printed before the next one is taken. */
+export type WithBackend = (
+  use: (credstash: Credstash, changes: Changes) => Promise<void>,
+) => Promise<void>;
 
 /**
  * The only choice of a backend: what the options of a command ask for, and the settings behind them, all checked here.
@@ -25,9 +28,9 @@ export function chooseBackend(
 ): WithBackend {
   const settings = resolveSettings(given);
   return async (use) => {
-    const credstash = await open(settings, io, options);
+    const { credstash, changes } = await open(settings, io, options);
     try {
-      await use(credstash);
+      await use(credstash, changes);
     } catch (error) {
       if (!(error instanceof CredstashError) || error.hint === undefined) throw error;
       const hint = hintInPlace(given, error.hint);
@@ -37,6 +40,13 @@ export function chooseBackend(
     }
   };
 }
+
+/**
+ * How long a throttled request is sent again. A person would rather wait. A table of one read unit, as the original makes it, is
+ * owed 256 units after a page of 1 MB, so the next page may have to wait for over four minutes.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/provisioned-capacity-mode.html
+ */
+const LONGEST_THROTTLING_MS = 600_000;
 
 interface OpenOptions {
   /** Whether a vault that is not there is created. */
@@ -52,20 +62,23 @@ export async function open(
   settings: Settings,
   io: Io,
   { create = false, unattended = false, saysRegion = false }: OpenOptions,
-): Promise<Credstash> {
+): Promise<{ readonly credstash: Credstash; readonly changes: Changes }> {
   // Loaded here: help and a usage error do without.
-  const { Credstash } = await import('../../credstash.ts');
+  const { changesOf, Credstash } = await import('../../credstash.ts');
   const signal = io.deadline?.signal;
   if (settings.backend === 'local') {
     const { folder, formats, trustNames } = settings;
     const busyMs = io.deadline && Math.max(0, io.deadline.end - Date.now());
-    return Credstash.local(folder, { create, formats, trustNames, signal, busyMs });
+    const vault = Credstash.local(folder, { create, formats, trustNames, signal, busyMs });
+    return { credstash: vault, changes: changesOf(vault) };
   }
+  const { backend: _, ...ofAws } = settings;
   const warn = saysRegion ? {} : { onDefaultRegion: warnOfDefaultRegion(io) };
-  return new Credstash({
-    ...{ ...settings, signal, unattended },
+  const credstash = new Credstash({
+    ...{ ...ofAws, signal, unattended, throttlingTimeoutMs: LONGEST_THROTTLING_MS },
     ...(unattended ? {} : { ...interactiveOptions(io), ...warn }),
   });
+  return { credstash, changes: changesOf(credstash) };
 }
 
 /** Those that have been told: a copy opens two tables. */

@@ -19,7 +19,7 @@ import { encodeItem } from '../../../src/model/item.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const waits: Parameters<OnWait>[0][] = [];
-const retry = new ThrottleRetry({ tell: (wait) => waits.push(wait) });
+const retry = new ThrottleRetry({ tell: (wait) => waits.push(wait), longestMs: 600_000 });
 const store = new AwsEntryStore(
   new Table(new DynamoDBClient({ region: 'eu-west-1' }), 'secrets', 'eu-west-1', retry),
 );

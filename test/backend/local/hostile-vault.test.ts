@@ -64,7 +64,7 @@ async function expectRefused(error: object, path = folder): Promise<void> {
   await expect(credstash.getAll()).rejects.toMatchObject(error);
   await expect(credstash.put('m', Buffer.from('x'))).rejects.toMatchObject(error);
   await expect(credstash.label('n', 'live')).rejects.toMatchObject(error);
-  await expect(credstash.delete('n').next()).rejects.toMatchObject(error);
+  await expect(credstash.delete('n')).rejects.toMatchObject(error);
   closeAll();
   expect(readFileSync(database).equals(before)).toBe(true);
 }

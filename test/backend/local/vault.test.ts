@@ -198,7 +198,7 @@ describe('the vault', () => {
     await using((credstash) => credstash.put('gone', Buffer.from('x'), { comment: 'a-marker' }));
     expect(readFileSync(join(folder, 'vault.db')).includes('a-marker')).toBe(true);
     await using(async (credstash) => {
-      for await (const each of credstash.delete('gone')) expect(each.name).toBe('gone');
+      for (const each of await credstash.delete('gone')) expect(each.name).toBe('gone');
     });
     expect(readFileSync(join(folder, 'vault.db')).includes('a-marker')).toBe(false);
   });

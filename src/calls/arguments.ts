@@ -1,0 +1,290 @@
+import type { AwsSettings } from '../backend/aws/settings.ts';
+import type { SetupOptions } from '../backend/setup.ts';
+import { CredstashError } from '../errors.ts';
+import type { PolicyOptions, Role } from '../iam-policy.ts';
+import type {
+  ChangeOptions,
+  CopyOptions,
+  DeleteOptions,
+  DoctorOptions,
+  GetAllOptions,
+  GetOptions,
+  LabelOptions,
+  MigrateOptions,
+  PruneOptions,
+  PutAllOptions,
+  PutOptions,
+  RewriteOptions,
+  RollbackOptions,
+  SecretRequest,
+} from '../operations/index.ts';
+import type { CacheGetOptions, CacheOptions } from '../secret-cache.ts';
+import type { CallDefaults, CredstashOptions, LocalOptions } from '../session.ts';
+import type { CallOptions, ProgressOptions } from '../util/progress.ts';
+import {
+  bytes,
+  callback,
+  count,
+  either,
+  flag,
+  type Kind,
+  kind,
+  list,
+  milliseconds,
+  number,
+  object,
+  oneOf,
+  optionsOf,
+  pairs,
+  record,
+  secret,
+  signal,
+  text,
+} from './kinds.ts';
+import type { OutcomeOptions } from './outcomes.ts';
+
+// Over 250 lines: the public API as data, one line for each option and each parameter.
+
+/** A kind for each option of a type: the compiler misses none. */
+type KindsOf<Options> = { readonly [Name in keyof Required<Options>]: Kind };
+
+/** Checked where it is used, which tells more. */
+const checkedLater: Kind = () => undefined;
+
+const CALL: KindsOf<CallOptions> = { signal, timeoutMs: milliseconds(1) };
+const PROGRESS: KindsOf<ProgressOptions> = { ...CALL, progress: callback };
+const OUTCOMES: KindsOf<OutcomeOptions<never>> = { onOutcome: callback };
+
+const WHICH = { version: text, exactVersion: flag, label: text, context: pairs };
+const GET: KindsOf<GetOptions> = { ...CALL, ...WHICH };
+const PUT_UNLABELLED: KindsOf<Omit<PutOptions, 'label'>> = {
+  ...CALL,
+  version: text,
+  exactVersion: flag,
+  autoversion: flag,
+  context: pairs,
+  comment: text,
+  digest: text,
+  cipher: text,
+  hmacAsText: flag,
+  onWarning: callback,
+};
+const PUT: KindsOf<PutOptions> = { ...PUT_UNLABELLED, label: text };
+const PUT_ALL: KindsOf<PutAllOptions> = { ...PUT_UNLABELLED, ...PROGRESS, skipUnchanged: flag };
+const GET_ALL: KindsOf<GetAllOptions> = {
+  ...GET,
+  ...PROGRESS,
+  glob: either(text, list('a string or a list of strings', text)),
+  skipUndecryptable: flag,
+};
+const REQUEST: KindsOf<SecretRequest> = { ...WHICH, name: text, place: text };
+const DELETE: KindsOf<DeleteOptions> = {
+  ...PROGRESS,
+  version: text,
+  exactVersion: flag,
+  dryRun: flag,
+  confirm: callback,
+};
+const CHANGE: KindsOf<ChangeOptions> = {
+  ...PROGRESS,
+  dryRun: flag,
+  confirm: callback,
+  maxConcurrency: count,
+  rate: number('a number above 0', Number.MIN_VALUE),
+};
+const REWRITE: KindsOf<RewriteOptions> = { ...CHANGE, glob: text, context: pairs };
+const PRUNE: KindsOf<PruneOptions> = {
+  ...REWRITE,
+  keep: count,
+  olderThan: number('a number of milliseconds from 0 on', 0),
+  verify: flag,
+};
+const MIGRATE: KindsOf<MigrateOptions> = { ...REWRITE, cipher: text };
+const COPY: KindsOf<CopyOptions> = { ...REWRITE, latest: flag, onOvertaken: callback };
+const ROLLBACK: KindsOf<RollbackOptions> = {
+  ...CALL,
+  version: text,
+  context: pairs,
+  label: text,
+  cipher: text,
+  digest: text,
+  onWarning: callback,
+};
+const LABEL: KindsOf<LabelOptions> = { ...CALL, version: text };
+const SETUP: KindsOf<SetupOptions> = {
+  ...CALL,
+  tags: pairs,
+  createKey: flag,
+  multiRegion: flag,
+  pointInTimeRecovery: flag,
+  deletionProtection: flag,
+  creating: callback,
+  done: callback,
+};
+const DOCTOR: KindsOf<DoctorOptions> = {
+  ...CALL,
+  context: pairs,
+  write: flag,
+  prefix: text,
+  cipher: text,
+};
+const POLICY: KindsOf<PolicyOptions> = { name: text, context: pairs, account: text };
+const ROLES = { reader: 0, writer: 0, admin: 0, setup: 0 } satisfies Record<Role, 0>;
+
+const DEFAULTS: KindsOf<CallDefaults> = {
+  ...CALL,
+  cipher: text,
+  digest: text,
+  maxConcurrency: count,
+  formats: checkedLater,
+  trustNames: object,
+};
+const LOCAL: KindsOf<LocalOptions> = {
+  ...DEFAULTS,
+  create: flag,
+  busyMs: number('a number of milliseconds from 0 on', 0),
+};
+const isText = (value: unknown): boolean => typeof value === 'string';
+const credentials = kind(
+  'a function, or an object with accessKeyId and secretAccessKey',
+  (value) =>
+    typeof value === 'function' ||
+    (isText((Object(value) as { accessKeyId?: unknown }).accessKeyId) &&
+      isText((Object(value) as { secretAccessKey?: unknown }).secretAccessKey)),
+);
+const client = kind(
+  "a client of the AWS SDK's version 3",
+  (value) => typeof (Object(value) as { send?: unknown }).send === 'function',
+);
+const services = (owner: string, each: Kind): Kind =>
+  optionsOf({ owner, options: { dynamodb: each, kms: each } });
+const AWS: KindsOf<AwsSettings> = {
+  region: text,
+  kmsRegion: text,
+  profile: text,
+  roleArn: text,
+  externalId: text,
+  table: text,
+  key: text,
+  trustedKeys: checkedLater,
+  trustNames: object,
+  credentials,
+  endpoint: text,
+  clients: services('clients', client),
+  clientOptions: services('clientOptions', object),
+  throttlingTimeoutMs: milliseconds(0),
+  onDefaultRegion: callback,
+  waiting: callback,
+  mfaCode: callback,
+  unattended: flag,
+};
+const CONSTRUCTOR: KindsOf<CredstashOptions> = { ...AWS, ...DEFAULTS };
+const INTERNAL = ['trustNames', 'onDefaultRegion', 'unattended'];
+
+const CACHE: KindsOf<CacheOptions> = {
+  ttl: milliseconds(0),
+  maxStale: milliseconds(0),
+  missingTtl: milliseconds(0),
+  maxEntries: count,
+  onError: callback,
+};
+const CACHE_GET: KindsOf<CacheGetOptions> = {
+  ...GET,
+  maxAge: milliseconds(0),
+  forceFetch: flag,
+};
+
+const name = text;
+const variable = kind(
+  'a string or undefined',
+  (value) => value === undefined || typeof value === 'string',
+);
+const request = optionsOf({
+  owner: 'a secret that is wanted',
+  options: REQUEST,
+  required: ['name'],
+  // What `list` gives can be wanted as it is.
+  open: ['labels'],
+});
+const stored = optionsOf({
+  owner: 'a secret of putAll',
+  options: { name, value: secret },
+  required: ['name', 'value'],
+});
+
+/** The last parameter of `owner`. */
+const options = (owner: string, kinds: Readonly<Record<string, Kind>>, ...required: string[]) => ({
+  options: optionsOf({ owner, options: kinds, internal: INTERNAL, required }),
+});
+
+/** The parameters of each call, in their order. */
+const SIGNATURES = {
+  'new Credstash': options('new Credstash', CONSTRUCTOR),
+  'Credstash.local': { folder: text, ...options('Credstash.local', LOCAL) },
+  'Credstash.inMemory': options('Credstash.inMemory', DEFAULTS),
+  'Credstash.over': {
+    backend: optionsOf({
+      owner: 'a backend',
+      options: { keys: object, entries: object },
+      required: ['keys', 'entries'],
+      open: [],
+    }),
+    ...options('Credstash.over', DEFAULTS),
+  },
+  put: { name, value: secret, ...options('put', PUT) },
+  putJson: { name, value: checkedLater, ...options('putJson', PUT) },
+  get: { name, ...options('get', GET) },
+  getText: { name, ...options('getText', GET) },
+  getJson: { name, ...options('getJson', GET) },
+  getOptional: { name, ...options('getOptional', GET) },
+  getMany: {
+    wanted: list('a list of objects, each with the name of a secret', request),
+    ...options('getMany', PROGRESS),
+  },
+  resolveReferences: {
+    variables: record('an object of variables', variable),
+    ...options('resolveReferences', { ...CALL, context: pairs }),
+  },
+  render: { template: bytes, ...options('render', { ...PROGRESS, context: pairs }) },
+  getAll: options('getAll', GET_ALL),
+  putAll: {
+    secrets: list('a list of objects, each with name and value', stored),
+    ...options('putAll', { ...PUT_ALL, ...OUTCOMES }),
+  },
+  names: options('names', PROGRESS),
+  list: { glob: text, ...options('list', PROGRESS) },
+  headers: { glob: text, ...options('headers', PROGRESS) },
+  history: { name, ...options('history', PROGRESS) },
+  rollback: { name, ...options('rollback', ROLLBACK) },
+  label: { name, label: text, ...options('label', LABEL) },
+  unlabel: { name, label: text, ...options('unlabel', CALL) },
+  delete: { name, ...options('delete', { ...DELETE, ...OUTCOMES }) },
+  prune: options('prune', { ...PRUNE, ...OUTCOMES }, 'keep'),
+  rekey: options('rekey', { ...REWRITE, ...OUTCOMES }),
+  migrate: options('migrate', { ...MIGRATE, ...OUTCOMES }),
+  padVersions: options('padVersions', { ...REWRITE, ...OUTCOMES }),
+  copy: { to: object, ...options('copy', { ...COPY, ...OUTCOMES }) },
+  setup: options('setup', SETUP),
+  doctor: options('doctor', DOCTOR),
+  policy: { role: oneOf(Object.keys(ROLES)), ...options('policy', POLICY) },
+  'new SecretCache': { source: callback, ...options('new SecretCache', CACHE) },
+  'cache.get': { name, ...options('get of a cache', CACHE_GET) },
+  'cache.refresh': { name, ...options('refresh', GET) },
+} satisfies Readonly<Record<string, Readonly<Record<string, Kind>>>>;
+
+/**
+ * Checks the arguments of a call by their types: callers without TypeScript give anything. What a text must be is checked where
+ * it is used.
+ *
+ * @throws CredstashError USAGE, which names the argument, what was wanted and what came, without its value
+ */
+export function checkArguments(call: keyof typeof SIGNATURES, ...given: readonly unknown[]): void {
+  const parameters = Object.entries<Kind>(SIGNATURES[call]);
+  for (const [i, [parameter, accepts]] of parameters.entries()) {
+    const fault = accepts(given[i]);
+    if (!fault) continue;
+    const usage = `${call}(${parameters.map(([each]) => each).join(', ')})`;
+    const message = `${call}: ${parameter}${fault.path} ${fault.problem}`;
+    throw new CredstashError('USAGE', message, { hint: fault.hint ?? `it is called as ${usage}` });
+  }
+}

@@ -1,0 +1,281 @@
+/*
+ * What an argument or an option may be: a test, and words for an error. Tests hold for values of other realms too (Jest, `node:vm`),
+ * which `instanceof` does not.
+ */
+
+/** The longest time that a timer of Node.js can wait for, in milliseconds. */
+export const LONGEST_MS = 2 ** 31 - 1;
+
+/** What is wrong within a value: where, as `.context.port` or `[3].name`, what is wanted there, and what came. */
+export interface Fault {
+  readonly path: string;
+  /** `must be …`, or another predicate of the place. */
+  readonly problem: string;
+  readonly hint?: string | undefined;
+}
+
+/** What a value may be. @returns what is wrong with a value; undefined if it is right */
+export type Kind = (value: unknown) => Fault | undefined;
+
+/** A kind by one test. @param wanted `a string` @param hint what helps against some wrong values */
+export function kind(
+  wanted: string,
+  accepts: (value: unknown) => boolean,
+  hint: (value: unknown) => string | undefined = () => undefined,
+): Kind {
+  return (value) => (accepts(value) ? undefined : mismatch(wanted, value, hint(value)));
+}
+
+function mismatch(wanted: string, value: unknown, hint?: string): Fault {
+  return { path: '', problem: `must be ${wanted}, not ${describe(value)}`, hint };
+}
+
+/** What a value is, without a word of the value itself: it may be a secret. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Number.isNaN(value)) return 'NaN';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  if (isBytes(value)) return 'bytes';
+  if (isPromise(value)) return 'a promise';
+  const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name;
+  if (typeof name !== 'string' || !/^[A-Z]\w{0,40}$/.test(name) || name === 'Object') {
+    return 'an object';
+  }
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+}
+
+export function isBytes(value: unknown): value is Uint8Array {
+  return (
+    ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'
+  );
+}
+
+function isPromise(value: object): boolean {
+  return typeof (value as { then?: unknown }).then === 'function';
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Whether a value can be read as named properties: no list, no Map, no promise, and no class instance without properties. */
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (!isObject(value) || Symbol.iterator in value || isPromise(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // A plain object of any realm: only its prototype has none.
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  return isPlain || Object.keys(value).length > 0;
+}
+
+export const text = kind(
+  'a string',
+  (value) => typeof value === 'string',
+  (value) => (typeof value === 'number' ? 'write it as a string' : undefined),
+);
+export const flag = kind('true or false', (value) => typeof value === 'boolean');
+export const callback = kind('a function', (value) => typeof value === 'function');
+export const object = kind('an object', (value) => isObject(value) && !Array.isArray(value));
+export const bytes = kind('bytes (a Uint8Array)', isBytes, (value) =>
+  typeof value === 'string' ? 'Buffer.from(text) makes bytes of a string' : undefined,
+);
+
+/** What `put` stores. */
+export const secret: Kind = (value) => {
+  if (typeof value === 'string') {
+    if (value.isWellFormed()) return undefined;
+    const problem = 'must be valid Unicode text, and has a surrogate without its other half';
+    return { path: '', problem, hint: 'give it as bytes' };
+  }
+  if (isBytes(value)) return undefined;
+  return mismatch('bytes (a Uint8Array) or a string', value, 'putJson stores any JSON value');
+};
+
+export const signal = kind(
+  'an AbortSignal',
+  (value) =>
+    isObject(value) &&
+    typeof (value as AbortSignal).aborted === 'boolean' &&
+    typeof (value as AbortSignal).addEventListener === 'function',
+  (value) =>
+    isObject(value) && 'signal' in value ? "give the controller's signal: .signal" : undefined,
+);
+
+/** A number from `least` to `most`. */
+export function number(wanted: string, least: number, most = Infinity): Kind {
+  return kind(
+    wanted,
+    (value) => typeof value === 'number' && value >= least && value <= most && value !== Infinity,
+  );
+}
+
+/** @param least the least time, in milliseconds */
+export function milliseconds(least: number): Kind {
+  return number(`a number of milliseconds from ${least} to ${LONGEST_MS}`, least, LONGEST_MS);
+}
+
+export const count = kind(
+  'a whole number from 1 on',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+);
+
+export function oneOf(values: readonly string[]): Kind {
+  return kind(
+    `one of ${values.map((value) => `'${value}'`).join(', ')}`,
+    (value) => typeof value === 'string' && values.includes(value),
+  );
+}
+
+/** A list, each item of one kind. */
+export function list(wanted: string, item: Kind): Kind {
+  return (value) => {
+    if (!Array.isArray(value)) return mismatch(wanted, value);
+    // Not `findIndex`, which passes over the holes of a list.
+    for (const [i, each] of Array.from(value as unknown[]).entries()) {
+      const fault = item(each);
+      if (fault) return { ...fault, path: `[${i}]${fault.path}` };
+    }
+    return undefined;
+  };
+}
+
+/** One of two kinds. The words are those of the second one. */
+export function either(first: Kind, second: Kind): Kind {
+  return (value) => (first(value) ? second(value) : undefined);
+}
+
+/** An object, each value of one kind; the encryption context for one. */
+export function record(wanted: string, value: Kind): Kind {
+  return (given) => {
+    if (!isRecord(given)) return mismatch(wanted, given);
+    for (const [key, each] of Object.entries(given)) {
+      const fault = value(each);
+      if (fault) return { ...fault, path: `${pathOf(key)}${fault.path}` };
+    }
+    return undefined;
+  };
+}
+
+/** An object of strings only. A class instance is none: what it has beside its properties would be lost. */
+export const pairs: Kind = (value) => {
+  const wanted = 'an object of strings';
+  if (isObject(value)) {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+      return mismatch(wanted, value, 'Object.fromEntries makes an object of a Map');
+    }
+  }
+  return record(wanted, text)(value);
+};
+
+/** A property's name, if it can be one: an odd one may be a secret in the wrong place. */
+function pathOf(key: string): string {
+  return /^[A-Za-z_$][\w$.:/-]{0,60}$/.test(key) ? `.${key}` : '.(a property)';
+}
+
+export interface OptionsKind {
+  /** Who takes them, for an error: `get`. */
+  readonly owner: string;
+  readonly options: Readonly<Record<string, Kind>>;
+  /** Options that no error names. */
+  readonly internal?: readonly string[];
+  /** Options without which there is nothing to do. */
+  readonly required?: readonly string[];
+  /** Whether properties of the application's own may go along, unless their name is nearly an option's. */
+  readonly open?: readonly string[];
+}
+
+/** Options, each unset or of its kind, and no others. */
+export function optionsOf({
+  owner,
+  options,
+  internal = [],
+  required = [],
+  open,
+}: OptionsKind): Kind {
+  const known = Object.keys(options).filter((name) => !internal.includes(name));
+  return (value) => {
+    if (!isRecord(value)) return mismatch('an object', value, hintOfOption(value, options));
+    for (const name of Object.keys(value)) {
+      if (Object.hasOwn(options, name)) continue;
+      const near = findNear(name, known);
+      if (open && (near === undefined || open.includes(name))) continue;
+      return {
+        path: '',
+        problem: `has ${/^[A-Za-z_$][\w$]{0,40}$/.test(name) ? name : 'a property'}, which is not an option of ${owner}`,
+        hint: hintOfUnknown(name, near, known, owner),
+      };
+    }
+    for (const [name, accepts] of Object.entries(options)) {
+      const each = value[name];
+      if (each === undefined && !required.includes(name)) continue;
+      const fault = accepts(each);
+      if (fault) return { ...fault, path: `.${name}${fault.path}` };
+    }
+    return undefined;
+  };
+}
+
+/** What helps if the options are no object. */
+function hintOfOption(value: unknown, options: Readonly<Record<string, Kind>>): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const name = ['glob', 'version', 'name'].find((each) => Object.hasOwn(options, each));
+  return name === undefined ? undefined : `give it as an option: { ${name}: … }`;
+}
+
+const OF_CACHE = ['maxAge', 'forceFetch', 'ttl', 'maxStale', 'missingTtl', 'maxEntries'];
+
+function hintOfUnknown(
+  name: string,
+  near: string | undefined,
+  known: readonly string[],
+  owner: string,
+): string {
+  if (near !== undefined) return `did you mean ${near}?`;
+  if (OF_CACHE.includes(name)) return `${name} is an option of a cache: see createCache`;
+  return known.length === 0 ? `${owner} has no options` : `the options are ${known.join(', ')}`;
+}
+
+/** The known name that another one may have been meant for: `tabel`, `ctx`. */
+export function findNear(name: string, known: readonly string[]): string | undefined {
+  const low = name.toLowerCase();
+  let [best, least] = [undefined as string | undefined, 3];
+  for (const each of known) {
+    const distance = editDistance(low, each.toLowerCase());
+    if (distance < least && distance < each.length / 2) [best, least] = [each, distance];
+  }
+  return best ?? known.find((each) => low.length >= 3 && isShortFor(low, each.toLowerCase()));
+}
+
+/** Whether all letters of `short` stand in `long` in this order, from the first on: ctx, context. */
+function isShortFor(short: string, long: string): boolean {
+  if (short[0] !== long[0]) return false;
+  let at = 0;
+  for (const letter of short) {
+    at = long.indexOf(letter, at) + 1;
+    if (at === 0) return false;
+  }
+  return true;
+}
+
+/** How many letters to add, remove, change or swap with their neighbour (optimal string alignment). */
+function editDistance(a: string, b: string): number {
+  // A name that is that long is near nothing.
+  if (a.length > 40) return Infinity;
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const [above, diagonal] = [rows[i - 1]?.[j] ?? 0, rows[i - 1]?.[j - 1] ?? 0];
+      const isSame = a[i - 1] === b[j - 1];
+      let least = Math.min(above + 1, (row[j - 1] ?? 0) + 1, diagonal + (isSame ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        least = Math.min(least, (rows[i - 2]?.[j - 2] ?? 0) + 1);
+      }
+      row.push(least);
+    }
+    rows.push(row);
+  }
+  return rows.at(-1)?.at(-1) ?? 0;
+}

@@ -1,0 +1,185 @@
+import type { Failure } from '../errors.ts';
+import type { Context } from '../model/context.ts';
+import type { EntryHeader, Secret } from '../model/entry.ts';
+import * as operations from '../operations/index.ts';
+import type { GetAllOptions, GetOptions, PutOptions, SecretRequest } from '../operations/index.ts';
+import type { Session } from '../session.ts';
+import type { CallOptions, ProgressOptions } from '../util/progress.ts';
+import { checkArguments } from './arguments.ts';
+import { bindMethods } from './bind-methods.ts';
+import { fromJson } from './json.ts';
+import { allowMissing } from './missing.ts';
+
+/** The methods of `Credstash` that only read. */
+export class SecretReader {
+  readonly #session: Session;
+
+  /** @internal */
+  constructor(session: Session) {
+    this.#session = session;
+    bindMethods(this);
+  }
+
+  /**
+   * The secret's bytes: of the newest version, or of the one asked for, padded or not.
+   *
+   * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND; INTEGRITY when the entry does not verify;
+   *   WRONG_CONTEXT when the pairs are not those of the put
+   */
+  async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
+    checkArguments('get', name, options);
+    return this.#session.run(options, (backend) => operations.get(backend, name, options));
+  }
+
+  /**
+   * The secret as text, exactly as it was stored: nothing is trimmed, and a byte order mark stays.
+   * @throws CredstashError as `get` does; USAGE if the secret's bytes are not UTF-8
+   */
+  async getText(name: string, options: GetOptions = {}): Promise<string> {
+    checkArguments('getText', name, options);
+    return operations.textFrom(name, await this.get(name, options));
+  }
+
+  /**
+   * The value of a secret that is JSON. Its type is the caller's word: nothing checks it.
+   * @throws CredstashError as `getText` does; USAGE if the secret is not JSON
+   */
+  async getJson<T = unknown>(name: string, options: GetOptions = {}): Promise<T> {
+    checkArguments('getJson', name, options);
+    return fromJson(name, await this.getText(name, options)) as T;
+  }
+
+  /**
+   * The secret's bytes; undefined if there is no such secret, version or label.
+   * @throws CredstashError as `get` does for everything else, such as a missing table
+   */
+  async getOptional(name: string, options: GetOptions = {}): Promise<Uint8Array | undefined> {
+    checkArguments('getOptional', name, options);
+    return allowMissing(this.get(name, options));
+  }
+
+  /**
+   * Several secrets, in the order in which they are wanted. Everything is checked before the first request; what is
+   * wanted more than once is read and unwrapped once, and is then the same array. It is all of them or none.
+   *
+   * @param wanted what else of yours an object has goes along to the result
+   * @returns each of `wanted`, with the secret's bytes as its `value`
+   * @throws CredstashError USAGE for bad input; with `failures`, one for each secret that cannot be read; and errors that concern
+   *   all secrets, such as THROTTLED, UNREACHABLE and NO_CREDENTIALS
+   */
+  async getMany<W extends SecretRequest>(
+    wanted: readonly W[],
+    options: ProgressOptions = {},
+  ): Promise<(W & { readonly value: Uint8Array })[]> {
+    checkArguments('getMany', wanted, options);
+    return this.#session.run(options, (backend, limited) =>
+      operations.getMany(backend, wanted, limited),
+    );
+  }
+
+  /**
+   * The secrets of those of `variables` whose whole value is a reference, by variable. It is all of them or none.
+   *
+   * @param variables those that you trust: others may have written to `process.env`, as a CI service does with the title
+   *   of a commit
+   * @param options.context pairs that hold for every reference; a reference's own win
+   * @throws CredstashError USAGE with `failures` if references are malformed, before the first request; and as
+   *   `getMany` does. Each failure has the name of its variable
+   */
+  async resolveReferences(
+    variables: Readonly<Record<string, string | undefined>>,
+    options: CallOptions & { readonly context?: Context | undefined } = {},
+  ): Promise<Map<string, Uint8Array>> {
+    checkArguments('resolveReferences', variables, options);
+    return this.#session.run(options, (backend, limited) =>
+      operations.resolveReferences(backend, variables, limited),
+    );
+  }
+
+  /**
+   * A template with the secrets in the place of its references (`parseTemplate`). Each secret is got once.
+   *
+   * @param template any bytes, which stay as they are outside of the references
+   * @param options.context pairs that hold for every reference; a reference's own win
+   * @throws CredstashError with `failures` named by line and column: USAGE if references are malformed, before the
+   *   first request; as `getMany` does; USAGE if a filter cannot hold a secret. TOO_LARGE for the result
+   */
+  async render(
+    template: Uint8Array,
+    options: ProgressOptions & { readonly context?: Context | undefined } = {},
+  ): Promise<Uint8Array> {
+    checkArguments('render', template, options);
+    return this.#session.run(options, (backend, limited) =>
+      operations.render(backend, template, limited),
+    );
+  }
+
+  /**
+   * The secrets whose name matches, by name: the newest version of each, or the version asked for. The table is read once,
+   * and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
+   *
+   * @returns the secrets, and with `skipUndecryptable` what was left out, and why
+   * @throws CredstashError USAGE for a glob that no name can match; with `failures`, one for each secret that does not open or
+   *   lacks that version; and errors that concern all secrets, such as THROTTLED, UNREACHABLE and NO_CREDENTIALS
+   */
+  async getAll(
+    options: GetAllOptions = {},
+  ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
+    checkArguments('getAll', options);
+    return this.#session.run(options, operations.getAll);
+  }
+
+  /** The name of every secret, once, in order. */
+  async names(options: ProgressOptions = {}): Promise<string[]> {
+    checkArguments('names', options);
+    return this.#session.run(options, operations.listNames);
+  }
+
+  /**
+   * The headers of every entry, or of those whose name matches `glob`, by name and then by version.
+   * @throws CredstashError USAGE for a glob that no name can match
+   */
+  async list(glob = '*', options: ProgressOptions = {}): Promise<EntryHeader[]> {
+    checkArguments('list', glob, options);
+    return this.#session.run(options, (backend, limited) =>
+      operations.list(backend, glob, limited),
+    );
+  }
+
+  /**
+   * The headers that `list` gives, in no order, each as soon as its page is read: a table of any size takes no more
+   * memory than a page. Nothing is read before the first one is asked for.
+   * @throws CredstashError USAGE for a glob that no name can match
+   */
+  async *headers(glob = '*', options: ProgressOptions = {}): AsyncGenerator<EntryHeader> {
+    checkArguments('headers', glob, options);
+    yield* this.#session.stream(options, (backend, limited) =>
+      operations.streamHeaders(backend, glob, limited),
+    );
+  }
+
+  /** The headers of every version of a secret, the newest first. @throws CredstashError SECRET_NOT_FOUND */
+  async history(name: string, options: ProgressOptions = {}): Promise<EntryHeader[]> {
+    checkArguments('history', name, options);
+    return this.#session.run(options, (backend, limited) =>
+      operations.listHistory(backend, name, limited),
+    );
+  }
+
+  /** How a person calls it: `the table credential-store in eu-west-1`. */
+  async location(): Promise<string> {
+    return (await this.#session.open()).entries.location;
+  }
+
+  /** @internal The newest version of a secret, spelled as in the table; undefined if there is no such secret. */
+  async newestVersion(name: string, options: CallOptions = {}): Promise<string | undefined> {
+    return this.#session.run(options, (backend) => operations.findNewestVersion(backend, name));
+  }
+
+  /** @internal Throws VERSION_EXISTS if this version exists, also if its entry is broken. It may be stored afterwards. */
+  async expectNoVersion(name: string, options: PutOptions = {}): Promise<void> {
+    return this.#session.run(options, (backend) =>
+      operations.expectNoVersion(backend, name, options),
+    );
+  }
+}
