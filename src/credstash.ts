@@ -2,6 +2,7 @@ import type { Backend } from './backend/backend.ts';
 import type { Step } from './backend/diagnosis.ts';
 import type { SetupOptions } from './backend/setup.ts';
 import { checkArguments } from './calls/arguments.ts';
+import type { CacheOptions } from './calls/cache-options.ts';
 import { Changes } from './calls/changes.ts';
 import { toJson } from './calls/json.ts';
 import { collectOutcomes, type OutcomeOptions } from './calls/outcomes.ts';
@@ -28,7 +29,7 @@ import type {
   RolledBack,
   Stored,
 } from './operations/index.ts';
-import { type CacheOptions, SecretCache } from './secret-cache.ts';
+import { SecretCache } from './secret-cache.ts';
 import {
   type CallDefaults,
   checkFolder,

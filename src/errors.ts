@@ -2,6 +2,8 @@ import type { EntryHeader } from './model/entry.ts';
 import { recogniseOtherForm } from './util/form.ts';
 import { omitUndefined } from './util/omit-undefined.ts';
 
+// Over 250 lines: the one family of errors, with what each of its readers needs.
+
 /**
  * The exit status of the command for each code (docs/reference/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
  * secret, version or table, 4 a conflict, 5 integrity or trust, 6 credentials, access or key refused,

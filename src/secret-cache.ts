@@ -1,5 +1,6 @@
 import { checkArguments } from './calls/arguments.ts';
 import { bindMethods } from './calls/bind-methods.ts';
+import type { CacheGetOptions, CacheOptions } from './calls/cache-options.ts';
 import { withDeadline } from './calls/deadline.ts';
 import { fromJson } from './calls/json.ts';
 import { KeptValues, KnownMissing, type Moment, now, since } from './calls/kept-values.ts';
@@ -9,6 +10,8 @@ import { CredstashError, hasCode } from './errors.ts';
 import { cacheKey, checkGet, type Request, textFrom } from './operations/get.ts';
 import type { GetOptions } from './operations/options.ts';
 import { recogniseOtherForm } from './util/form.ts';
+
+export type { CacheGetOptions, CacheOptions };
 
 // Over 250 lines: the states of a cached value (fresh, about to expire, stale, failing) are one machine.
 
@@ -20,31 +23,6 @@ const WAIT_MS = 1000;
 
 /** After AWS was down: how long stale values are given with no further request. */
 const PAUSE_MS = 10_000;
-
-/** Times are in milliseconds. */
-export interface CacheOptions {
-  /** A value is this old at most, counted from before it was asked for, unless AWS is down; default 300000, five minutes. */
-  readonly ttl?: number | undefined;
-  /** How much longer it is given while AWS is down; default 0: not at all. */
-  readonly maxStale?: number | undefined;
-  /** How long it is remembered that a secret, version or label is missing, but no longer than `ttl`; default 5000. */
-  readonly missingTtl?: number | undefined;
-  /** How many values are kept; the one that was not asked for the longest goes first. Default 1000. */
-  readonly maxEntries?: number | undefined;
-  /** Told of a failure that no caller is told of: in the background, or of a get that was given a stale value. What it throws is lost. */
-  readonly onError?: ((name: string, error: unknown) => unknown) | undefined;
-}
-
-/** What a get of a cache can be asked besides. */
-export interface CacheGetOptions extends GetOptions {
-  /**
-   * For this call, a value is this old at most, in milliseconds, also while AWS is down. It has no effect if it is longer than `ttl`
-   * and `maxStale` together.
-   */
-  readonly maxAge?: number | undefined;
-  /** Fetch the secret now, whatever is kept; as `refresh` does. */
-  readonly forceFetch?: boolean | undefined;
-}
 
 type Outcome = { readonly value: Uint8Array } | { readonly error: unknown };
 

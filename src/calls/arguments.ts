@@ -18,7 +18,6 @@ import type {
   RollbackOptions,
   SecretRequest,
 } from '../operations/index.ts';
-import type { CacheGetOptions, CacheOptions } from '../secret-cache.ts';
 import type { CallDefaults, CredstashOptions, LocalOptions } from '../session.ts';
 import type { CallOptions, ProgressOptions } from '../util/progress.ts';
 import {
@@ -42,6 +41,7 @@ import {
   text,
 } from './kinds.ts';
 import type { OutcomeOptions } from './outcomes.ts';
+import type { CacheGetOptions, CacheOptions } from './cache-options.ts';
 
 // Over 250 lines: the public API as data, one line for each option and each parameter.
 

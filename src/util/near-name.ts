@@ -1,0 +1,42 @@
+/** The known name that another one may have been meant for: `tabel`, `ctx`. */
+export function findNear(name: string, known: readonly string[]): string | undefined {
+  const low = name.toLowerCase();
+  let [best, least] = [undefined as string | undefined, 3];
+  for (const each of known) {
+    const distance = editDistance(low, each.toLowerCase());
+    if (distance < least && distance < each.length / 2) [best, least] = [each, distance];
+  }
+  return best ?? known.find((each) => low.length >= 3 && isShortFor(low, each.toLowerCase()));
+}
+
+/** Whether all letters of `short` stand in `long` in this order, from the first on: ctx, context. */
+function isShortFor(short: string, long: string): boolean {
+  if (short[0] !== long[0]) return false;
+  let at = 0;
+  for (const letter of short) {
+    at = long.indexOf(letter, at) + 1;
+    if (at === 0) return false;
+  }
+  return true;
+}
+
+/** How many letters to add, remove, change or swap with their neighbour (optimal string alignment). */
+function editDistance(a: string, b: string): number {
+  // A name that is that long is near nothing.
+  if (a.length > 40) return Infinity;
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const [above, diagonal] = [rows[i - 1]?.[j] ?? 0, rows[i - 1]?.[j - 1] ?? 0];
+      const isSame = a[i - 1] === b[j - 1];
+      let least = Math.min(above + 1, (row[j - 1] ?? 0) + 1, diagonal + (isSame ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        least = Math.min(least, (rows[i - 2]?.[j - 2] ?? 0) + 1);
+      }
+      row.push(least);
+    }
+    rows.push(row);
+  }
+  return rows.at(-1)?.at(-1) ?? 0;
+}
