@@ -4,7 +4,8 @@ export function findNear(name: string, known: readonly string[]): string | undef
   let [best, least] = [undefined as string | undefined, 3];
   for (const each of known) {
     const distance = editDistance(low, each.toLowerCase());
-    if (distance < least && distance < each.length / 2) [best, least] = [each, distance];
+    if (distance < least && distance <= Math.max(1, each.length / 3))
+      [best, least] = [each, distance];
   }
   return best ?? known.find((each) => low.length >= 3 && isShortFor(low, each.toLowerCase()));
 }

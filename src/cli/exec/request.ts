@@ -98,7 +98,9 @@ export async function fetchRequested(
   { context, globs, named, inherited }: ExecRequest,
   options: ExecRequestOptions & ProgressOptions,
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
-  const got = await credstash.getMany([...inherited, ...named], options);
+  const got = await credstash.getMany([...inherited, ...named], {
+    progress: options.progress,
+  });
   const secrets: Assignment[] = got.slice(inherited.length);
   if (globs.length > 0) {
     const { secrets: found } = await credstash

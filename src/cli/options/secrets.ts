@@ -116,9 +116,17 @@ export async function printMatching(
 ): Promise<void> {
   const { io } = printer;
   const progress = io.progress('secrets opened');
-  const { glob, format = 'json' } = options;
+  const {
+    glob,
+    format = 'json',
+    version,
+    exactVersion,
+    label,
+    context,
+    skipUndecryptable,
+  } = options;
   const { secrets, leftOut } = await credstash
-    .getAll({ ...options, progress })
+    .getAll({ glob, version, exactVersion, label, context, skipUndecryptable, progress })
     .catch(suggestNaming('credstash get NAME NAME -f FORMAT'));
   // A cluster or a job that takes the output must not go on without secrets because a name was mistyped.
   if (
