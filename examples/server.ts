@@ -28,6 +28,8 @@ if (!sessionKey || !databasePassword) throw new Error('getMany gives all that is
 const cache = credstash.createCache({
   ttl: 60_000,
   maxStale: 3_600_000,
+  // If it is missing, it is about to be stored: the next request asks for it again.
+  missingTtl: 0,
   onError: (name, error) => {
     console.error(`${name} could not be refreshed: ${String(error)}`);
   },
