@@ -15,7 +15,6 @@ testPage('README.md', {
     'npm ci && npm run quickstart': '.ci/run runs it, in a fresh clone',
     'npm ci && npm run build && npm link': INSTALLS,
     'npm ci && npm run build && npm pack': INSTALLS,
-    "import { Credstash } from 'credstash-cli';": 'test/end-to-end/package.test.ts has these calls',
     'npm ci && npm test': 'this test is a part of it',
   },
 });

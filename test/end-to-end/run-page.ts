@@ -1,7 +1,15 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
 import { type Block, blocksOf } from '../support/documents.ts';
 import { dynamoLocalMissing, startDynalite, startDynamoLocal } from '../support/dynamo.ts';
 import { startKmsServer } from '../support/kms-server.ts';
@@ -18,6 +26,7 @@ import { type Ended, temporaryFolder } from './backends.ts';
  *
  * - ```sh is run, and must succeed.
  * - ```console has commands behind `$ `, each followed by all that it prints; `…` is any text.
+ * - ```js and ```ts are run as a module that can import the package, and must succeed.
  * - A block behind `<!-- file: NAME -->` is saved as that file.
  *
  * A question is answered with `s3cr3t`: there is no terminal, and stdin holds that.
@@ -126,6 +135,8 @@ async function runPage(
   expect([...left], `${document} has no such block`).toEqual([]);
   expect(lines.length, `${document} has nothing to run`).toBeGreaterThan(3);
 
+  mkdirSync(join(work, 'node_modules'));
+  symlinkSync(join(import.meta.dirname, '../..'), join(work, 'node_modules', manifest.name));
   const box = sandbox([], { env });
   const bin = join(out, 'bin');
   mkdirSync(bin);
@@ -174,6 +185,11 @@ function scriptOf(block: Block, out: string, shown: Shown[]): string[] {
     return [`mkdir -p "$(dirname '${file}')"`, `cp '${source}' '${file}'`];
   }
   if (block.language === 'sh') return [block.text];
+  if (block.language === 'js' || block.language === 'ts') {
+    const name = `module-${block.where.replace(/^.*:/, '')}.mjs`;
+    writeFileSync(join(out, name), block.text);
+    return [`cp '${out}/${name}' .`, `'${process.execPath}' ${name}`];
+  }
   if (block.language !== 'console') {
     throw new Error(`${block.where}: nothing runs a block in ${block.language || 'no language'}`);
   }
