@@ -133,16 +133,35 @@ export function fetchTool(name, { from, integrity, part }) {
  * @returns {string} a path to resolve `nodecredstash` from
  */
 export function fetchNodecredstash() {
-  fetched('nodecredstash', 'nodecredstash', (folder) => {
+  return fetchLocked('nodecredstash');
+}
+
+/**
+ * Installs the AWS SDK as it was at the end of November 2025, unless it is there: an application may have one that is older
+ * than ours.
+ *
+ * @returns {string} a path to resolve its packages from
+ */
+export function fetchOldSdk() {
+  return fetchLocked('old-sdk');
+}
+
+/**
+ * Installs what a folder here has the lock file of.
+ *
+ * @param {string} name of the folder here, and in .cache
+ */
+function fetchLocked(name) {
+  fetched(name, name, (folder) => {
     const part = join(folder, 'package');
-    cpSync(join(import.meta.dirname, 'nodecredstash'), part, { recursive: true });
+    cpSync(join(import.meta.dirname, name), part, { recursive: true });
     execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
       cwd: part,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     return 'package';
   });
-  return join(toolPath('nodecredstash'), 'package.json');
+  return join(toolPath(name), 'package.json');
 }
 
 /**

@@ -52,8 +52,9 @@ export function guardRequests(guard: Guard = {}): {
   readonly configure: (client: HttpHandlerExtensionConfiguration) => void;
 } {
   const { maxBytes = MAX_ANSWER_BYTES, maxMilliseconds = MAX_ANSWER_MS, unverified } = guard;
-  return {
-    configure: (client) => {
+  const extension = {
+    configure: (client: HttpHandlerExtensionConfiguration) => {
+      if (!hasHandler(client)) ignored.add(extension);
       wrapHandler(client, async (request, send) => {
         if (unverified?.protocols.includes(request.protocol)) {
           refuseAnyCertificate(unverified.what);
@@ -67,7 +68,32 @@ export function guardRequests(guard: Guard = {}): {
       });
     },
   };
+  return extension;
 }
+
+/** Guards that a client was made with, and that its release of the SDK ignores. */
+const ignored = new WeakSet<Guarded>();
+
+/** In a release of the SDK from 2025 or before, an extension is given no handler, and the one that it sets is not used. */
+function hasHandler(client: HttpHandlerExtensionConfiguration): boolean {
+  return (client.httpHandler() as Handler | undefined) !== undefined;
+}
+
+/** Guards a client that was made with a guard, if its release of the SDK ignores the handlers of extensions. */
+export function guardOlderClient({ config }: { readonly config: object }): void {
+  const client = config as { requestHandler: Handler; readonly extensions?: readonly Guarded[] };
+  for (const extension of client.extensions ?? []) {
+    if (!ignored.has(extension)) continue;
+    extension.configure({
+      httpHandler: () => client.requestHandler,
+      setHttpHandler: (handler) => {
+        client.requestHandler = handler;
+      },
+    } as HttpHandlerExtensionConfiguration);
+  }
+}
+
+type Guarded = ReturnType<typeof guardRequests>;
 
 export type Handler = ReturnType<HttpHandlerExtensionConfiguration['httpHandler']>;
 
@@ -75,11 +101,15 @@ export type Request = Parameters<Handler['handle']>[0];
 
 export type Answer = ReturnType<Handler['handle']>;
 
-/** Wraps the client's handler: `handle` calls `send` to pass a request on. The last wrapper is the outermost. */
+/**
+ * Wraps the client's handler: `handle` calls `send` to pass a request on. The last wrapper is the outermost. Does nothing for a
+ * client of a release of the SDK that ignores the handlers of extensions.
+ */
 export function wrapHandler(
   client: HttpHandlerExtensionConfiguration,
   handle: (request: Request, send: (request: Request) => Answer) => Answer,
 ): void {
+  if (!hasHandler(client)) return;
   const handler = client.httpHandler();
   client.setHttpHandler({
     ...(handler.metadata ? { metadata: handler.metadata } : {}),

@@ -3,16 +3,13 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
 import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
-import {
-  type EndpointParameterInstructionsSupplier,
-  getEndpointFromInstructions,
-} from '@smithy/core/endpoints';
 import { CredstashError } from '../../errors.ts';
 import { builtInAuthorities, readCertificates } from './certificates.ts';
 import type { Unverified } from './guard-requests.ts';
 import { PreconnectAgent } from './preconnect-agent.ts';
 import { findProfileName, findProfileSetting } from './profile.ts';
 import { PROXIES, ProxyAgent, isProxySet, canUseProxy } from './proxy.ts';
+import { resolveEndpoint } from './resolve-endpoint.ts';
 import type { AwsSettings } from './settings.ts';
 
 /** The options of the SDK's request handler. Times are in milliseconds. */
@@ -114,18 +111,14 @@ export function createAgents(
 /**
  * Opens a connection for the first request of `client`, once the client has credentials: without them it sends no request.
  * Never rejects, because the request itself reports what fails.
- *
- * @param command any command of the client, because all go to one endpoint
  */
 export async function preconnect(
   agent: PreconnectAgent,
   client: DynamoDBClient | KMSClient,
-  command: EndpointParameterInstructionsSupplier,
 ): Promise<void> {
   try {
     await client.config.credentials();
-    const { url } = await getEndpointFromInstructions({}, command, client.config);
-    agent.openConnection(url);
+    agent.openConnection(await resolveEndpoint(client.config));
   } catch {
     // The request reports it.
   }

@@ -1,4 +1,4 @@
-import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import { checkNewAlias } from '../../model/key-id.ts';
 import { checkTrustedKeys } from '../../model/trust.ts';
@@ -10,7 +10,7 @@ import { createClientConfig, createServiceConfig } from './client-config.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
-import { refuseAnyCertificate } from './guard-requests.ts';
+import { guardOlderClient, refuseAnyCertificate } from './guard-requests.ts';
 import { preconnect } from './http.ts';
 import { PreconnectAgent } from './preconnect-agent.ts';
 import { checkRegions, findDefaultedServices, findRegions } from './regions.ts';
@@ -79,6 +79,7 @@ export async function openAws(settings: AwsSettings): Promise<{
     if (isThrottling(error)) retry.sawThrottling();
   });
   if (!settings.clients?.dynamodb) {
+    guardOlderClient(dynamodb);
     dynamodb.middlewareStack.use(rememberFailedHost);
     dynamodb.middlewareStack.use(tellThrottling);
   }
@@ -95,7 +96,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   let kmsModule: Promise<KmsModule> | undefined;
   const createKms = async (): Promise<KmsModule> => {
     if (isDefault.kms) settings.onDefaultRegion?.('KMS', region.kms);
-    const { AwsKeyService, DecryptCommand, KMSClient } = await import('./key-service.ts');
+    const { AwsKeyService, KMSClient } = await import('./key-service.ts');
     // The first client's provider caches the credentials, so both clients get them with one request, unless the application
     // gave that client credentials of its own.
     const { credentials } = dynamodb.config;
@@ -111,6 +112,7 @@ export async function openAws(settings: AwsSettings): Promise<{
         region: region.kms,
       });
     if (!settings.clients?.kms) {
+      guardOlderClient(kms);
       kms.middlewareStack.use(rememberFailedHost);
       kms.middlewareStack.use(tellThrottling);
       close.push(() => {
@@ -121,7 +123,7 @@ export async function openAws(settings: AwsSettings): Promise<{
       kms,
       keys: new AwsKeyService(kms, key, region.kms, retry, trusted),
       preconnect: async () => {
-        if (agent) await preconnect(agent, kms, DecryptCommand);
+        if (agent) await preconnect(agent, kms);
       },
     };
   };
@@ -131,7 +133,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   const warmUp = (): void => {
     if (!agent || isWarm) return;
     isWarm = true;
-    void preconnect(agent, dynamodb, GetItemCommand);
+    void preconnect(agent, dynamodb);
     // Every operation asks DynamoDB first. Loading KMS must not delay that request.
     agent.requestSent
       .then(loadKms)

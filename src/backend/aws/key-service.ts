@@ -14,7 +14,7 @@ import { readErrorName, translate } from './errors.ts';
 import { ThrottleRetry, type SendOptions } from './throttle-retry.ts';
 
 /** Re-exported for modules that import this one lazily: a lazy import of the package would load all of it. */
-export { DecryptCommand, KMSClient };
+export { KMSClient };
 
 /**
  * Data keys of AWS KMS, under the master key `key` of one region.

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { CredstashError } from '../../errors.ts';
 import { canOpenFiles } from '../../util/system-faults.ts';
 
@@ -137,7 +136,7 @@ const LIBSQL_FILES = 7;
 function loadLibsql(): new (path: string) => Driver {
   if (!canOpenFiles(LIBSQL_FILES)) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
   try {
-    return createRequire(import.meta.url)('libsql') as new (path: string) => Driver;
+    return requireLibsql();
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') {
       throw new CredstashError(
@@ -158,6 +157,17 @@ function loadLibsql(): new (path: string) => Driver {
       },
     );
   }
+}
+
+/**
+ * Loads `libsql` from the `node_modules` that this file, or the bundle that it is in, has access to. A bundler must not follow
+ * this: it cannot bundle a native addon. So `createRequire` is not imported.
+ */
+function requireLibsql(): new (path: string) => Driver {
+  const { createRequire } = process.getBuiltinModule('node:module');
+  // In a bundle in CommonJS `import.meta` is empty, or has the path of the machine that built it.
+  const file = typeof __filename === 'string' ? __filename : import.meta.url;
+  return createRequire(file)('libsql') as new (path: string) => Driver;
 }
 
 function withSqliteError<T>(call: () => T, otherwise = 0): T {

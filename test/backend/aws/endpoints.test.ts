@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findClientSettings, findEndpoints } from '../../../src/backend/aws/client-settings.ts';
+import { resolveEndpoint } from '../../../src/backend/aws/resolve-endpoint.ts';
 import { type Aws, startAws } from '../../support/aws.ts';
 import { startDynalite } from '../../support/dynamo.ts';
 import { inProcess } from '../../support/in-process.ts';
@@ -184,6 +186,31 @@ describe('a setting that cannot be right is a usage error that names it', () => 
     const { config } = new STSClient({ ...settings, region, credentials: testCredential });
     const { url } = await getEndpointFromInstructions({}, GetCallerIdentityCommand, config);
     expect(url.host).toBe(host);
+    expect((await resolveEndpoint(config)).href).toBe(url.href);
+  });
+
+  it.each([
+    {},
+    { useFipsEndpoint: true },
+    { useDualstackEndpoint: true },
+    { endpoint: 'http://127.0.0.1:1234/path' },
+    { endpoint: 'https://[::1]' },
+    { accountIdEndpointMode: 'required' as const },
+    { accountIdEndpointMode: 'disabled' as const },
+  ])('the endpoint is the one that the SDK finds: %o', async (options) => {
+    const credentials = { ...testCredential, accountId: '123456789012' };
+    for (const env of ['', 'https://configured.example:8443']) {
+      vi.stubEnv('AWS_ENDPOINT_URL_DYNAMODB', env || undefined);
+      const create = (): DynamoDBClient =>
+        new DynamoDBClient({ ...options, region: 'eu-west-1', credentials });
+      const theirs = getEndpointFromInstructions({}, GetItemCommand, create().config);
+      const [ours, expected] = await Promise.allSettled([
+        resolveEndpoint(create().config).then(({ href }) => href),
+        theirs.then(({ url: { href } }) => href),
+      ]);
+      expect(ours).toEqual(expected);
+    }
+    vi.unstubAllEnvs();
   });
 
   it('takes boto’s legacy retry mode for the standard one', () => {

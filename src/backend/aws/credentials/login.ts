@@ -1,5 +1,4 @@
 /** Credentials of a profile with a login of `aws login`. */
-import { fromLoginCredentials } from '@aws-sdk/credential-providers';
 import type { CredstashError } from '../../../errors.ts';
 import { commandLine } from '../../../util/shell-word.ts';
 import { endpointOption } from '../client-settings.ts';
@@ -14,11 +13,13 @@ export async function getLoginCredentials(
   section: Section,
   name: string,
 ): Promise<Identity> {
+  // Older releases of the SDK lack it.
+  const { fromLoginCredentials } = await import('@aws-sdk/credential-providers');
   const { endpoint: _, ...rest } = context.shared;
   const watch = watchRequests(() => undefined);
   try {
     return await fromLoginCredentials({
-      ...createProfileFile(name, section),
+      ...(await createProfileFile(name, section)),
       // Its region, unless the login has one.
       clientConfig: {
         ...rest,

@@ -43,7 +43,7 @@ export async function getSsoCredentials(
     ssoAccountId: all['sso_account_id'] ?? '',
     ssoRoleName: all['sso_role_name'] ?? '',
     ...(session === undefined ? {} : { ssoSession: session }),
-    ...createProfileFile(name, all, session, shared),
+    ...(await createProfileFile(name, all, session, shared)),
     // Without a region of its own, which is the table's: the SDK would prefer it to the one of the session.
     clientConfig: { ...rest, extensions: [...rest.extensions, watch.extension] },
   });

@@ -1,4 +1,3 @@
-import { HttpRequest } from '@smithy/core/transport';
 import { readErrorName } from '../errors.ts';
 import { type guardRequests, wrapHandler } from '../guard-requests.ts';
 import { isText } from './identity.ts';
@@ -23,7 +22,12 @@ export function watchRequests(route: (request: { readonly path: string }) => str
     extension: {
       configure: (client) => {
         wrapHandler(client, async (original, send) => {
-          const request = HttpRequest.clone(original);
+          // The SDK sends the original again when it retries. Its class is internal.
+          const request = Object.assign(
+            Object.create(Object.getPrototypeOf(original) as object) as typeof original,
+            original,
+            { headers: { ...original.headers } },
+          );
           const endpoint = route(request);
           if (endpoint !== undefined) {
             const { protocol, hostname, port, host, pathname } = new URL(endpoint);

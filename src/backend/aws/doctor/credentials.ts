@@ -14,6 +14,7 @@ import { endpointOption, findIneffective } from '../client-settings.ts';
 import { describeChain } from '../credentials/chain.ts';
 import { translate } from '../errors.ts';
 import { rememberFailedHost } from '../failed-host.ts';
+import { guardOlderClient } from '../guard-requests.ts';
 import { PROXIES, PROXY_HINT, canUseProxy } from '../proxy.ts';
 import { readVariable, findRegions } from '../regions.ts';
 import type { AwsSettings } from '../settings.ts';
@@ -70,6 +71,7 @@ export async function loadSts({ shared, region, endpoints, dynamodb, closeLater 
     // A single attempt: a network may lead only to DynamoDB and KMS, and then it is not a failure that STS is unreachable.
     maxAttempts: 1,
   });
+  guardOlderClient(client);
   client.middlewareStack.use(rememberFailedHost);
   closeLater(() => {
     client.destroy();

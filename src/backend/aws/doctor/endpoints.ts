@@ -1,12 +1,10 @@
 /** Checks the endpoint of each service. */
 import { isIP } from 'node:net';
-import { GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { DescribeKeyCommand } from '@aws-sdk/client-kms';
-import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import { CredstashError } from '../../../errors.ts';
 import { attempt, failedStep, okStep, type Step, warningStep } from '../../diagnosis.ts';
 import type { Service } from '../client-settings.ts';
 import { translate } from '../errors.ts';
+import { resolveEndpoint } from '../resolve-endpoint.ts';
 import type { OpenedAws } from './ask.ts';
 import type { Sts } from './credentials.ts';
 
@@ -26,26 +24,23 @@ export async function* checkEndpoints(
     {
       service: 'DynamoDB',
       config: known(dynamodb.config),
-      command: GetItemCommand,
       from: findApplication(clients?.dynamodb, clientOptions?.dynamodb) ?? configured('DYNAMODB'),
     },
     {
       service: 'KMS',
       config: known(kms.config),
-      command: DescribeKeyCommand,
       from: findApplication(clients?.kms, clientOptions?.kms) ?? configured('KMS'),
     },
     {
       service: 'STS',
       config: known(sts.client.config),
-      command: sts.GetCallerIdentityCommand,
       from: configured('STS'),
     },
   ];
-  for (const { service, config, command, from = 'default' } of clientsOf) {
+  for (const { service, config, from = 'default' } of clientsOf) {
     const url = await attempt(async () => {
       try {
-        return (await getEndpointFromInstructions({}, command, config)).url;
+        return await resolveEndpoint(config);
       } catch (error) {
         throw translate(error, { service, resource: 'the endpoint' });
       }
