@@ -239,11 +239,11 @@ async function startAws(
   };
 }
 
-export const vault: Backend = { name: 'the vault', start: () => startVault() };
-
-/** The same, for tests that are not about processes. */
-export const vaultHere: Backend = { name: 'the vault', start: () => startVault(runHere) };
-// The command as a process is run on the vault, and on AWS where a test is about processes or another runtime.
+// The commands run in this process wherever that shows the same (`runHere`). The tests in test/process run them as
+// processes.
+export const vault: Backend = { name: 'the vault', start: () => startVault(runHere) };
+/** Each command as a process, for tests about what a process does. */
+export const vaultProcess: Backend = { name: 'the vault', start: () => startVault() };
 export const dynalite: Backend = {
   name: 'KMS and dynalite',
   start: () => startAws(startDynalite, runHere),

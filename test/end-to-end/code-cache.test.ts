@@ -24,7 +24,7 @@ import {
   type Place,
   type Running,
   temporaryFolder,
-  vault,
+  vaultProcess,
 } from './backends.ts';
 
 /*
@@ -37,7 +37,7 @@ let place: Place;
 let homes = 0;
 
 beforeAll(async () => {
-  running = await vault.start();
+  running = await vaultProcess.start();
   place = await running.place();
   await place.cs(['put', 'a', 'secret'], { env: { CREDSTASH_CODE_CACHE: '0' } });
 });

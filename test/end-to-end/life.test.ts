@@ -19,7 +19,7 @@ import {
   stored,
   temporaryFolder,
   v,
-  vaultHere,
+  vault,
   vaultPlace,
 } from './backends.ts';
 
@@ -28,7 +28,7 @@ import {
  * no transactions, by which labels move.
  */
 const engines: readonly Backend[] = [
-  vaultHere,
+  vault,
   ...(dynamoLocalMissing() === undefined ? [dynamoLocal] : []),
 ];
 

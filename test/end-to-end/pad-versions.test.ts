@@ -13,7 +13,7 @@ import {
   type Place,
   type Running,
   v,
-  vaultHere,
+  vault,
 } from './backends.ts';
 
 /*
@@ -21,7 +21,7 @@ import {
  * gets another version.
  */
 const engines: readonly Backend[] = [
-  vaultHere,
+  vault,
   ...(dynamoLocalMissing() === undefined ? [dynamoLocal] : []),
 ];
 

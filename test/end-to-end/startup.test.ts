@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builtCommand, run } from '../support/run.ts';
-import { asText, dynalite, type Place, type Running, temporaryFolder, vault } from './backends.ts';
+import { asText, dynalite, type Place, type Running, temporaryFolder, vaultProcess } from './backends.ts';
 
 const folder = temporaryFolder();
 const hook = join(folder.path, 'hook.cjs');
@@ -53,7 +53,7 @@ process.on('exit', () => {
 });
 `,
   );
-  running.push(await vault.start(), await dynalite.start());
+  running.push(await vaultProcess.start(), await dynalite.start());
   [local, aws] = (await Promise.all(running.map((each) => each.place()))) as [Place, Place];
 });
 afterAll(async () => {

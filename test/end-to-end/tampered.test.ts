@@ -18,7 +18,7 @@ import {
   stored,
   temporaryFolder,
   v,
-  vaultHere,
+  vault,
   vaultPlace,
 } from './backends.ts';
 
@@ -26,7 +26,7 @@ import {
  * prune, migrate, copy and rekey on a table that somebody tampered with, and on services that answer what nobody foresaw.
  */
 const engines: readonly Backend[] = [
-  vaultHere,
+  vault,
   // dynalite has no transactions, by which labels move.
   ...(dynamoLocalMissing() === undefined ? [dynamoLocal] : []),
 ];
