@@ -19,7 +19,7 @@ it.each([
     expect(items.length).toBeGreaterThan(0);
     const titled = new Set<number>();
     for (const file of readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts')) continue;
+      if (!/\.ts$|^testdata.*\.txt$/.test(file)) continue;
       for (const [, n] of read(file).matchAll(RegExp(`\\[${tag} (\\d+)\\]`, 'g')))
         titled.add(Number(n));
     }

@@ -93,53 +93,6 @@ describe.each(backends)('$name', ({ start }) => {
   });
 
   describe('put', () => {
-    test('version 1 unless told otherwise, and never over another [compat 21]', async () => {
-      expect(await cs(['put', 'once', 'first'])).toEqual(stored('once'));
-      const before = await place.items();
-      const again = failed(4, `version ${v(1)} of once is already in ${place.where}`, / -a /);
-      expect(await cs(['put', 'once', 'second'])).toEqual(again);
-      expect(await place.items()).toEqual(before);
-      expect(await cs(['get', 'once'])).toEqual(ok('first\n'));
-      expect(await cs(['list', 'once'])).toEqual(ok(`once -- version ${v(1)} -- comment \n`));
-    });
-
-    test('-v stores any version, numbers padded; a version that is there is exit 4 [compat 18]', async () => {
-      for (const [version, value] of [
-        ['7', 'seven'],
-        ['12', 'twelve'],
-        ['2026-11-23', 'a date'],
-        ['a-version-longer-than-19-characters', 'long'],
-      ] as const) {
-        expect(await cs(['put', 'versions', value, '-v', version])).toEqual(stored('versions'));
-        expect(await cs(['get', 'versions', '-v', version])).toEqual(ok(`${value}\n`));
-      }
-      for (const version of ['7', '007', v(7)]) {
-        const there = failed(4, `version ${v(7)} of versions`, / -a /);
-        expect(await cs(['put', 'versions', 'x', '-v', version])).toEqual(there);
-      }
-      const empty = failed(2, 'version cannot be empty');
-      expect(await cs(['put', 'versions', 'x', '-v', ''])).toEqual(empty);
-    });
-
-    test('-a stores the version after the newest [compat 19]', async () => {
-      expect(await cs(['put', 'auto', 'one', '-a'])).toEqual(stored('auto'));
-      expect(await cs(['put', 'auto', 'nine', '-v', '9'])).toEqual(stored('auto'));
-      expect(await cs(['put', 'auto', 'ten', '--autoversion'])).toEqual(stored('auto'));
-      expect(await cs(['put', 'auto', 'eleven', '-a', '-v', '3'])).toEqual(stored('auto'));
-      expect(await cs(['get', 'auto'])).toEqual(ok('eleven\n'));
-      expect((await cs(['list', 'auto'])).stdout).toBe(
-        [1, 9, 10, 11].map((n) => `auto -- version ${v(n)} -- comment \n`).join(''),
-      );
-    });
-
-    test('-a after a version that is no number: exit 2 and the reason', async () => {
-      await cs(['put', 'dated', 'x', '-v', '2026-11-23']);
-      const before = await place.items();
-      const why = failed(2, /from version 0*2026-11-23 of dated: it is not a number/, / -v/);
-      expect(await cs(['put', 'dated', 'y', '-a'])).toEqual(why);
-      expect(await place.items()).toEqual(before);
-    });
-
     test('-c, -d and --cipher show in the listing, and the secret opens', async () => {
       const cases: [string, string[], Record<string, string>, object][] = [
         ['o.plain', [], {}, { cipher: 'AES-256-GCM', digest: 'SHA256' }],
@@ -282,48 +235,9 @@ describe.each(backends)('$name', ({ start }) => {
       expect(readdirSync(there).sort()).toEqual(['kept', 'link']);
       expect(readFileSync(join(there, 'kept'), 'utf8')).toBe('kept');
     });
-
-    test('--default answers for a secret that does not exist, and for nothing else', async () => {
-      expect(await cs(['get', 'nothing', '--default', 'instead'])).toEqual(ok('instead\n'));
-      expect(await cs(['get', 'nothing', '--default', '', '-n'])).toEqual(ok(''));
-      expect(await cs(['get', 'nothing', '-v', '1', '--default', 'x'])).toEqual(ok('x\n'));
-      expect(await cs(['get', 'thing', '--default', 'x'])).toEqual(ok('new\n'));
-      const version = failed(3, 'thing has no version 9');
-      expect(await cs(['get', 'thing', '-v', '9', '--default', 'x'])).toEqual(version);
-      const context = failed(6, 'the encryption context given has no');
-      expect(await cs(['get', 'thing', 'no=such', '--default', 'x'])).toEqual(context);
-    });
-
-    test('absent is exit 3 and names what was looked for [compat 34]', async () => {
-      expect(await cs(['get', 'nothing'])).toEqual(failed(3, 'there is no secret nothing'));
-      expect(await cs(['get', 'nothing', '-v', '1'])).toEqual(failed(3, 'no secret nothing'));
-      expect(await cs(['get', 'thing', '-v', '1'])).toEqual(failed(3, 'thing has no version 1'));
-      expect(await cs(['get', ''])).toEqual(failed(2, 'cannot be empty'));
-      expect(await cs(['get'])).toEqual(failed(2, "missing required argument 'name'"));
-    });
   });
 
   describe('encryption context', () => {
-    test.each(['AES-256-GCM', 'AES-256-CTR'])(
-      '%s opens with the same pairs alone',
-      async (cipher) => {
-        const name = `context.${cipher}`;
-        const put = await cs(['put', name, 'bound', 'env=prod', 'app=web', '--cipher', cipher]);
-        expect(put).toEqual(stored(name));
-        expect(await cs(['get', name, 'env=prod', 'app=web'])).toEqual(ok('bound\n'));
-        expect(await cs(['get', name, 'app=web', 'env=prod'])).toEqual(ok('bound\n'));
-        expect(await cs(['get', name, 'app=no', 'app=web', 'env=prod'])).toEqual(ok('bound\n'));
-        const none = failed(6, `version ${v(1)} of ${name}`, 'no encryption context was given');
-        expect(await cs(['get', name])).toEqual(none);
-        const one = failed(6, /the encryption context given has env\n/, 'KEY=VALUE');
-        expect(await cs(['get', name, 'env=prod'])).toEqual(one);
-        const both = failed(6, /the encryption context given has env, app\n/);
-        expect(await cs(['get', name, 'env=test', 'app=web'])).toEqual(both);
-        const more = failed(6, /the encryption context given has env, app, x\n/);
-        expect(await cs(['get', name, 'env=prod', 'app=web', 'x=y'])).toEqual(more);
-      },
-    );
-
     test('KEY=VALUE splits at the first = [compat 13]', async () => {
       expect(await cs(['put', 'url', 'x', 'query=a=b=', 'ü=ö'])).toEqual(stored('url'));
       if (running.kms) {
@@ -348,45 +262,6 @@ describe.each(backends)('$name', ({ start }) => {
       few = await running.place();
     });
 
-    test('an empty table lists as nothing', async () => {
-      expect(await few.cs(['list'])).toEqual(ok(''));
-      expect(await few.cs(['list', '*'])).toEqual(ok(''));
-      expect(await few.cs(['list', '--json'])).toEqual(ok('[]\n'));
-    });
-
-    test('aligned, by name and then version, GLOB and --json [compat 33]', async () => {
-      await few.cs(['put', 'web.key', 'x', '-c', 'a comment']);
-      await few.cs(['put', 'web.key', 'x', '-v', '10']);
-      await few.cs(['put', 'web.key', 'x', '-v', '9', '-c', 'ninth']);
-      await few.cs(['put', 'db', 'x']);
-      await few.cs(['put', 'Ünï😀', 'x']);
-      await few.cs(['put', 'B', 'x']);
-      const lines = [
-        `B       -- version ${v(1)} -- comment \n`,
-        `db      -- version ${v(1)} -- comment \n`,
-        `web.key -- version ${v(1)} -- comment a comment\n`,
-        `web.key -- version ${v(9)} -- comment ninth\n`,
-        `web.key -- version ${v(10)} -- comment \n`,
-        `Ünï😀    -- version ${v(1)} -- comment \n`,
-      ];
-      expect(await few.cs(['list'])).toEqual(ok(lines.join('')));
-      expect(await few.cs(['list', 'web*'])).toEqual(ok(lines.slice(2, 5).join('')));
-      expect(await few.cs(['list', '*e*k*'])).toEqual(ok(lines.slice(2, 5).join('')));
-      expect(await few.cs(['list', 'db'])).toEqual(ok(`db -- version ${v(1)} -- comment \n`));
-      expect(await few.cs(['list', 'web?key'])).toEqual(ok(''));
-      expect(await few.cs(['list', ''])).toEqual(ok(''));
-
-      const { stdout } = await few.cs(['list', '--json', 'web*']);
-      const created = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string;
-      const common = { name: 'web.key', cipher: 'AES-256-GCM', digest: 'SHA256', created };
-      expect(JSON.parse(stdout)).toEqual([
-        { ...common, version: v(1), comment: 'a comment' },
-        { ...common, version: v(9), comment: 'ninth' },
-        { ...common, version: v(10) },
-      ]);
-      expect(stdout.endsWith('}\n]\n')).toBe(true);
-    });
-
     test('control characters of names and comments never reach the terminal [compat 32]', async () => {
       const name = 'esc\u001b[31m\u202ename';
       expect(await few.cs(['put', name, 'x', '-c', 'two\nlines\u0007'])).toEqual(
@@ -405,52 +280,11 @@ describe.each(backends)('$name', ({ start }) => {
     });
   });
 
-  describe('delete', () => {
-    test('every version, the oldest first, and nothing of another name [compat 40]', async () => {
-      for (const name of ['gone', 'gone2']) {
-        for (const version of ['10', '9', 'x']) await cs(['put', name, 'x', '-v', version]);
-      }
-      const last = 'x'.padStart(19, '0'); // sorts as text
-      const each = [v(9), last, v(10)].map((one) => `Deleting gone -- version ${one}\n`);
-      expect(await cs(['delete', 'gone'])).toEqual(ok(each.join('')));
-      expect(await cs(['list', 'gone'])).toEqual(ok(''));
-      expect((await cs(['list', 'gone2'])).stdout.split('\n')).toHaveLength(4);
-      expect(await cs(['delete', 'gone'])).toEqual(failed(3, 'there is no secret gone'));
-    });
-
-    test('-v deletes one version', async () => {
-      for (const version of ['1', '2']) await cs(['put', 'one-of', version, '-v', version]);
-      const line = ok(`Deleting one-of -- version ${v(2)}\n`);
-      expect(await cs(['delete', 'one-of', '-v', '2'])).toEqual(line);
-      expect(await cs(['delete', 'one-of', '-v', '2'])).toEqual(
-        failed(3, 'one-of has no version 2'),
-      );
-      expect(await cs(['get', 'one-of'])).toEqual(ok('1\n'));
-    });
-
-    test('absent is exit 3, a usage error exit 2 [compat 41]', async () => {
-      expect(await cs(['delete', 'nothing'])).toEqual(failed(3, 'there is no secret nothing'));
-      expect(await cs(['delete', 'nothing', '-v', '1'])).toEqual(failed(3, 'no secret nothing'));
-      expect(await cs(['delete', ''])).toEqual(failed(2, 'cannot be empty'));
-      expect(await cs(['delete'])).toEqual(failed(2, "missing required argument 'name'"));
-      expect(await cs(['delete', 'a', 'b'])).toEqual(failed(2, 'too many arguments'));
-    });
-  });
-
   describe('several secrets', () => {
     const many = Object.fromEntries(
       Array.from({ length: 300 }, (_, i) => [`many.${String(i).padStart(3, '0')}`, `value ${i}`]),
     );
     const all = JSON.stringify(many);
-
-    test('none at all', async () => {
-      const { cs } = await running.place();
-      expect(await cs(['getall'])).toEqual(ok('{}\n'));
-      expect(await cs(['get', 'x*'])).toEqual(ok('{}'));
-      expect(await cs(['keys'])).toEqual(ok(''));
-      expect(await cs(['putall', '{}'])).toEqual(ok(''));
-      expect(await cs(['putall', '{}', '--skip-unchanged'])).toEqual(ok(''));
-    });
 
     test('are stored in their order, got back whole, and left alone when they are unchanged', async () => {
       const { cs, items } = await running.place();
