@@ -11,7 +11,7 @@ const named = process.argv.slice(2);
 execFileSync(process.execPath, [join(root, 'scripts/build-standalone.js')], { stdio: 'inherit' });
 const { status } = spawnSync(
   join(root, 'node_modules/.bin/vitest'),
-  ['run', 'test/standalone', ...(named.length > 0 ? named : ['test/end-to-end'])],
+  ['run', 'test/standalone', ...(named.length > 0 ? named : ['test/process', 'test/end-to-end'])],
   {
     stdio: 'inherit',
     cwd: root,

@@ -111,14 +111,14 @@ failed += all.failed;
 // The command again on the other releases of Node.js that it runs on: what must not reach a person, such as a warning,
 // is another there.
 for (const [release, names] of /** @type {[string, string[]][]} */ ([
-  ['node22', ['commands', 'network', 'tls', 'startup', 'exec', 'exec-terminal', 'surroundings']],
-  ['node24', ['commands', 'network', 'tls', 'startup', 'exec', 'surroundings']],
+  ['node22', ['sessions', 'network', 'tls', 'startup', 'exec', 'exec-terminal', 'surroundings']],
+  ['node24', ['sessions', 'network', 'tls', 'startup', 'exec', 'surroundings']],
 ])) {
   const node = join(root, '.cache', release, 'bin', 'node');
   if (existsSync(node)) {
     env.CREDSTASH_TEST_NODE = node;
     const files = names
-      .map((file) => `test/end-to-end/${file}.test.ts`)
+      .map((file) => `test/process/${file}.test.ts`)
       // The vault has another driver there.
       .concat('test/campaigns/crashes.test.ts');
     count(testStep(`the command on ${release}`, ['vitest', 'run', ...files]).ok);
@@ -140,7 +140,7 @@ if (existsSync(toolPath('bun'))) {
     'exec',
     'exec-terminal',
     'surroundings',
-  ].map((file) => `test/end-to-end/${file}.test.ts`);
+  ].map((file) => `test/process/${file}.test.ts`);
   count(testStep('the single file', ['node', 'scripts/test-standalone.js', ...files]).ok);
 } else if (process.env.CI === undefined) {
   process.stdout.write('\n!!!! LEFT OUT: every test of the single file (npm run test:tools)\n');

@@ -7,7 +7,7 @@ import { testCredential } from '../../support/sigv4.ts';
 import { listening, portOf } from '../../support/tls.ts';
 
 /*
- * An answer that comes a byte at a time and never ends. Size limits: test/end-to-end/answers.test.ts.
+ * An answer that comes a byte at a time and never ends. Size limits: test/process/answers.test.ts.
  */
 
 let server: Server;

@@ -17,7 +17,7 @@ import {
   type Running,
   stored,
   temporaryFolder,
-} from './backends.ts';
+} from '../end-to-end/backends.ts';
 
 /*
  * A table or a KMS that throttles for ever, or never answers: a command says what it waits for, and --timeout ends it.

@@ -25,7 +25,7 @@ import {
   type Running,
   temporaryFolder,
   vaultProcess,
-} from './backends.ts';
+} from '../end-to-end/backends.ts';
 
 /*
  * What V8 compiled is kept for the next start. Whatever is wrong with it, the command does what it always does.

@@ -2,7 +2,14 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builtCommand, run } from '../support/run.ts';
-import { asText, dynalite, type Place, type Running, temporaryFolder, vaultProcess } from './backends.ts';
+import {
+  asText,
+  dynalite,
+  type Place,
+  type Running,
+  temporaryFolder,
+  vaultProcess,
+} from '../end-to-end/backends.ts';
 
 const folder = temporaryFolder();
 const hook = join(folder.path, 'hook.cjs');

@@ -15,7 +15,7 @@ import {
   type Running,
   stored,
   temporaryFolder,
-} from './backends.ts';
+} from '../end-to-end/backends.ts';
 
 /*
  * Connections to both services over TLS: opened early, so that the handshakes overlap, and never for nothing.

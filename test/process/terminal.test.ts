@@ -6,7 +6,7 @@ import { type Pty, pty, type PtyOptions, run } from '../support/run.ts';
 import { mfaCode, startStsServer, type StsServer } from '../support/sts-server.ts';
 import { startKmsServer, type KmsServer } from '../support/kms-server.ts';
 import { createTable, startDynalite } from '../support/dynamo.ts';
-import { asText, awsEnv, ok, stored, temporaryFolder, vaultPlace } from './backends.ts';
+import { asText, awsEnv, ok, stored, temporaryFolder, vaultPlace } from '../end-to-end/backends.ts';
 
 const folder = temporaryFolder();
 const { cs, raw, args, where } = vaultPlace(join(folder.path, 'vault'));

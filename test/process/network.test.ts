@@ -18,7 +18,7 @@ import {
   type Place,
   type Running,
   temporaryFolder,
-} from './backends.ts';
+} from '../end-to-end/backends.ts';
 
 /*
  * What boto takes from the environment of a company's network: a proxy, and certificates of its own.

@@ -14,7 +14,7 @@ import {
   stored,
   temporaryFolder,
   vaultPlace,
-} from './backends.ts';
+} from '../end-to-end/backends.ts';
 
 /*
  * The command where the system, or Node.js itself, refuses what has nothing to do with what was asked: the current folder was

@@ -16,7 +16,7 @@ import {
   type Running,
   stored,
   temporaryFolder,
-} from './backends.ts';
+} from '../end-to-end/backends.ts';
 
 /*
  * Answers without end, of each service: an error, and no more memory than a large answer takes.

@@ -18,7 +18,7 @@ import {
   stored,
   temporaryFolder,
   vaultPlace,
-} from './backends.ts';
+} from '../end-to-end/backends.ts';
 
 /*
  * The command against servers whose certificates are wrong: nothing that it is told makes it accept one.

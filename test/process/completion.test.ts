@@ -12,7 +12,7 @@ import {
   type Running,
   temporaryFolder,
   vaultPlace,
-} from './backends.ts';
+} from '../end-to-end/backends.ts';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];

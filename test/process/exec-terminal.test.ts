@@ -9,7 +9,7 @@ import { type Program, type Pty, pty, replacesProcess } from '../support/run.ts'
 import { startRecorder } from '../support/recorder.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { sandbox } from '../support/sandbox.ts';
-import { awsEnv, stored, temporaryFolder, vaultPlace } from './backends.ts';
+import { awsEnv, stored, temporaryFolder, vaultPlace } from '../end-to-end/backends.ts';
 
 const { O_NONBLOCK } = files;
 const folder = temporaryFolder();

@@ -17,8 +17,8 @@ import {
   temporaryFolder,
   v,
   vault,
-} from './backends.ts';
-import { shell } from './shell.ts';
+} from '../end-to-end/backends.ts';
+import { shell } from '../end-to-end/shell.ts';
 
 const folder = temporaryFolder();
 const file = (name: string): string => join(folder.path, name);

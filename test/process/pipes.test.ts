@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { failed, ok, stored, temporaryFolder, v, vaultPlace } from './backends.ts';
-import { shell } from './shell.ts';
+import { failed, ok, stored, temporaryFolder, v, vaultPlace } from '../end-to-end/backends.ts';
+import { shell } from '../end-to-end/shell.ts';
 
 const folder = temporaryFolder();
 const path = join(folder.path, 'vault');

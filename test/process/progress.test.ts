@@ -3,7 +3,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Gate, makeGate } from '../support/gate.ts';
 import { startRecorder, type Recorder } from '../support/recorder.ts';
 import { type Pty, pty, type PtyOptions } from '../support/run.ts';
-import { asText, awsPlace, dynalite, ok, type Place, type Running } from './backends.ts';
+import {
+  asText,
+  awsPlace,
+  dynalite,
+  ok,
+  type Place,
+  type Running,
+} from '../end-to-end/backends.ts';
 
 const COUNT = 12;
 const erase = '\r\x1b[K';
