@@ -176,3 +176,32 @@ describe('what people are told to run', () => {
     }
   });
 });
+
+describe('the reference is complete', () => {
+  const [, statuses = ''] =
+    /EXIT_STATUS = \{([^}]+)\}/.exec(readFileSync(join(root, 'src/errors.ts'), 'utf8')) ?? [];
+  const codes = [...statuses.matchAll(/^ +([A-Z_]+): (\d+),$/gm)].map(
+    ([, code = '', status = '']) => [code, status] as const,
+  );
+
+  it('the codes are found', () => {
+    expect(codes).toContainEqual(['USAGE', '2']);
+  });
+
+  it.each(codes)('errors.md has %s with status %s', (code, status) => {
+    expect(textOf('docs/reference/errors.md')).toMatch(
+      RegExp(`^\\| \`${code}\` +\\| ${status} +\\| \\S`, 'm'),
+    );
+  });
+
+  it('settings.md has every variable that the sources read', () => {
+    const read = sources().flatMap((path) =>
+      [...readFileSync(join(root, path), 'utf8').matchAll(/env\[?\.?'?(CREDSTASH_\w+)/g)].map(
+        ([, name = '']) => name,
+      ),
+    );
+    expect(read).toContain('CREDSTASH_TIMEOUT');
+    const page = textOf('docs/reference/settings.md');
+    expect([...new Set(read)].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  });
+});
