@@ -15,6 +15,13 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 120_000 } },
+    // npm run coverage. A process that a test starts is not counted, so what only the built command does shows as not run.
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      reporter: ['text', 'html'],
+      reportsDirectory: '.cache/coverage',
+    },
     env: {
       // The machine's instance metadata is no credential of a test, and the SDK's notices are not ours.
       AWS_EC2_METADATA_DISABLED: 'true',
