@@ -15,7 +15,9 @@ import { pollUntil } from '../poll.ts';
 import type { ThrottleRetry } from '../throttle-retry.ts';
 import type { AliasTarget } from './key.ts';
 
-/** DynamoDB makes a table in seconds. */
+// Over 250 lines: the steps of setup share one table, one way to send requests and one way to wait.
+
+/** DynamoDB creates a table in seconds. */
 const LONGEST_WAIT_MS = 300_000;
 
 /** A table, there or not. */
