@@ -8,7 +8,7 @@ testPages('how-to', {
   'ci.md': undefined,
   'containers.md': undefined,
   'migrate-from-credstash.md': { aws: 'dynalite', before: 'credstash setup --create-key' },
-  'migrate-from-nodecredstash.md': undefined,
+  'migrate-from-nodecredstash.md': { aws: 'dynalite', before: 'credstash setup --create-key' },
   'troubleshoot.md': {
     aws: 'dynalite',
     before: 'credstash setup --create-key && credstash put app.db.password',
