@@ -51,9 +51,10 @@ def grammar():
     return parser
 
 result = []
+parser = grammar()
 for line in data:
     try:
-        meant = vars(grammar().parse_args(line))
+        meant = vars(parser.parse_args(line))
         # Without a command it prints its help. Tags given twice are the last ones there, all of them here.
         skipped = "command" not in meant or sum(word.startswith("--t") for word in line) > 1
         result.append(None if skipped else {k: v for k, v in meant.items() if v not in (None, False, [])})
