@@ -3,6 +3,7 @@ import type { Context } from '../model/context.ts';
 import { Credstash } from '../credstash.ts';
 import type { EntryHeader } from '../model/entry.ts';
 import { CredstashError, hasCode, combineFailures } from '../errors.ts';
+import { addTheirText } from './messages.ts';
 import type {
   CredStashOptions,
   WhereOptions,
@@ -49,21 +50,24 @@ export class CredStash {
   }
 
   /** Stores a secret as a version that is not there yet. @throws CredstashError USAGE, TOO_LARGE, VERSION_EXISTS */
-  readonly putSecret: Method<PutSecretOptions, Done> = method(async (options) => {
-    const { context, digest } = options;
-    const name = nameOf(options);
-    const value = bytesOf(options.secret);
-    const version = versionOf(options.version ?? 1);
-    await this.#credstash(options).put(name, value, {
-      version,
-      exactVersion: true,
-      context: contextOf(context),
-      digest: digest?.toUpperCase(),
-      cipher: this.#cipher(),
-      hmacAsText: true,
-    });
-    return {};
-  });
+  readonly putSecret: Method<PutSecretOptions, Done> = method(
+    async (options) => {
+      const { context, digest } = options;
+      const name = nameOf(options);
+      const value = bytesOf(options.secret);
+      const version = versionOf(options.version ?? 1);
+      await this.#credstash(options).put(name, value, {
+        version,
+        exactVersion: true,
+        context: contextOf(context),
+        digest: digest?.toUpperCase(),
+        cipher: this.#cipher(),
+        hmacAsText: true,
+      });
+      return {};
+    },
+    () => this.#where.key,
+  );
 
   /**
    * The text of a secret: of its newest version, or of the one asked for.
@@ -239,20 +243,28 @@ export class CredStash {
   }
 }
 
-/** `run` with a callback behind its options, where the caller gives one. What the callback throws is its promise's. */
-function method<O, T>(run: (options: O) => Promise<T>): BareMethod<O, T> {
+/**
+ * Makes a method of `run`. It takes a callback after its options; what the callback throws rejects the promise.
+ *
+ * @param findKey of a method that stores a secret: the master key, unless the options name another
+ */
+function method<O, T>(run: (options: O) => Promise<T>, findKey?: () => string): BareMethod<O, T> {
   return async (...args: unknown[]): Promise<never> => {
     const callback = typeof args.at(-1) === 'function' ? (args.pop() as Callback<T>) : undefined;
     // Callers without types may give anything.
-    const options = Object(args[0] ?? {}) as O;
-    if (!callback) return (await run(options)) as never;
+    const options = Object(args[0] ?? {}) as O & Partial<SecretOptions>;
     let result: T;
     try {
       result = await run(options);
-    } catch (error) {
+    } catch (cause) {
+      const { name, context } = options;
+      const version = versionOf(options.version ?? 1);
+      const kmsKey = findKey && (options.kmsKey ?? findKey());
+      const error = addTheirText(cause, { name, version, context, kmsKey });
+      if (!callback) throw error;
       return (callback as (error: unknown) => unknown)(error) as never;
     }
-    return callback(undefined, result) as never;
+    return (callback ? callback(undefined, result) : result) as never;
   };
 }
 

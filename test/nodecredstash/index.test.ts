@@ -519,6 +519,38 @@ describe.each(dynamoEngines())('on $name', ({ start }) => {
       expect(await stash.listSecrets(where)).toEqual([]);
     });
 
+    it('errors have the texts of nodecredstash, and a code', async () => {
+      const say = async (promise: Promise<unknown>): Promise<string> => {
+        const error: unknown = await promise.catch((each: unknown) => each);
+        expect(error).toBeInstanceOf(CredstashError);
+        return (error as Error).message;
+      };
+      const context = { env: 'prod' };
+      await ours.putSecret({ name: 'n', secret: 'canary', context, version: 'x' });
+      expect(await say(ours.putSecret({ name: 'n', secret: 's', version: 'x' }))).toContain(
+        'n version x is already in the credential store.',
+      );
+      expect(await say(ours.getSecret({ name: 'n' }))).toContain(
+        'Could not decrypt hmac key with KMS. The credential may require that an encryption context be provided to decrypt it.',
+      );
+      expect(await say(ours.getSecret({ name: 'n', context: { env: 'test' } }))).toContain(
+        'The encryption context provided may not match the one used when the credential was stored.',
+      );
+      expect(await say(ours.incrementVersion({ name: 'n' }))).toContain('is not an int');
+      for (const where of [{ name: 'none' }, { name: 'n', version: 9 }]) {
+        expect(await say(ours.getSecret(where))).toContain(
+          `Item {'name': '${where.name}'} could not be found.`,
+        );
+      }
+      const other = new Ours({ ...options(table.ours), kmsKey: 'alias/none' });
+      expect(await say(other.putSecret({ name: 'm', secret: 's' }))).toContain(
+        'Could not generate key using KMS key alias/none',
+      );
+      // A callback is given the same text.
+      const told = await ours.getSecret({ name: 'none' }, (error: Error) => error.message);
+      expect(told).toContain('could not be found.');
+    });
+
     describe('options of the SDK', () => {
       const { accessKeyId, secretAccessKey } = testCredential;
       const keys = { accessKeyId, secretAccessKey };

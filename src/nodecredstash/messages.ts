@@ -1,0 +1,53 @@
+import { CredstashError } from '../errors.ts';
+
+/*
+ * The texts of nodecredstash's errors. Its users match on them, because most of its errors have no code.
+ */
+
+/** What a call was asked for, as far as the text of its error needs it. */
+export interface Call {
+  readonly name?: unknown;
+  /** As it is stored. */
+  readonly version?: string | undefined;
+  readonly context?: unknown;
+  /** Of a call that stores a secret: its master key. */
+  readonly kmsKey?: string | undefined;
+}
+
+/** The same error with nodecredstash's text before ours, if nodecredstash has a text for it. */
+export function addTheirText(error: unknown, call: Call): unknown {
+  if (!(error instanceof CredstashError)) return error;
+  const text = findTheirText(error, call);
+  return text === undefined ? error : error.reworded(`${text} (${error.message})`);
+}
+
+function findTheirText({ code, message }: CredstashError, call: Call): string | undefined {
+  const name = String(call.name);
+  switch (code as string) {
+    case 'VERSION_EXISTS':
+      return `${name} version ${call.version ?? ''} is already in the credential store.`;
+    case 'SECRET_NOT_FOUND':
+    case 'VERSION_NOT_FOUND':
+      return `Item {'name': '${name}'} could not be found.`;
+    case 'VERSION_NOT_NUMERIC':
+      return 'Can not autoincrement version. The current version is not an int';
+    case 'INTEGRITY':
+      return `Computed HMAC on ${name} does not match stored HMAC`;
+    case 'WRONG_CONTEXT':
+      return `Could not decrypt hmac key with KMS. ${
+        Object.keys(Object(call.context) as object).length === 0
+          ? 'The credential may require that an encryption context be provided to decrypt it.'
+          : 'The encryption context provided may not match the one used when the credential was stored.'
+      }`;
+    case 'USAGE':
+    case 'TOO_LARGE':
+    case 'TABLE_NOT_FOUND':
+    case 'NO_CREDENTIALS':
+      return undefined;
+    default:
+      if (!/\bKMS\b/.test(message)) return undefined;
+      return call.kmsKey === undefined
+        ? 'Decryption error'
+        : `Could not generate key using KMS key ${call.kmsKey}`;
+  }
+}
