@@ -24,6 +24,8 @@ const ALONE = new Map([
  * file.
  */
 export class Grammar extends Command {
+  /** Of the program: takes the name of the command whose help was asked for. */
+  onHelp: (name: string) => void = () => undefined;
   #runsAnother = false;
   /** What stands behind the first `--`, untouched; empty where there is none, and always but for `runsAnother`. */
   commandLine: readonly string[] = [];
@@ -34,6 +36,12 @@ export class Grammar extends Command {
   runsAnother(): this {
     this.#runsAnother = true;
     return this;
+  }
+
+  /** Help is printed by src/cli/help, which is loaded for it. */
+  override outputHelp(): void {
+    const program = this.parent instanceof Grammar ? this.parent : this;
+    program.onHelp(program === this ? '' : this.name());
   }
 
   override createCommand(name?: string): Grammar {

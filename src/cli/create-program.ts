@@ -1,6 +1,6 @@
 import { Argument, type Command as Parsed, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
-import { Grammar, takesValueBehindEquals } from './argparse.ts';
+import { Grammar } from './argparse.ts';
 import type { Command, Invocation } from './command.ts';
 import { COMMANDS, type Output } from './commands/index.ts';
 import type { Options, OptionSpec } from './options/define.ts';
@@ -17,37 +17,22 @@ export async function createProgram(
   argv: readonly string[],
 ): Promise<Grammar> {
   const program = new Grammar('credstash')
-    .description('Secrets in DynamoDB, sealed with KMS data keys, or in a local vault.')
     .version(manifest.version)
     .enablePositionalOptions()
-    .configureHelp({
-      subcommandTerm: (command) => command.name(),
-      optionTerm: (option) =>
-        takesValueBehindEquals(option) ? option.flags.replace(' [', '[=') : option.flags,
-    })
+    .helpCommand(false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => {
-        output.help += text;
+        output.version += text;
       },
-      writeErr: (text) => {
-        output.error += text;
-      },
+      writeErr: () => undefined,
       outputError: () => undefined,
-      // Avoids loading process.stdout, which is slow to start.
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-      getOutHelpWidth: () => io.columns('stdout') ?? 80,
-      getErrHelpWidth: () => io.columns('stderr') ?? 80,
-    })
-    .addHelpText(
-      'after',
-      '\nExamples:\n  credstash --local put db.password\n  credstash --local get db.password',
-    );
+    });
+  program.onHelp = (name) => {
+    output.helpOf = name;
+  };
   const named = argv.filter((arg) => Object.hasOwn(COMMANDS, arg));
-  // Help and completion tell of all, and so need all.
-  const needsAll =
-    argv.includes('__complete') || (named.length === 0 && !argv.includes('--version'));
+  const needsAll = argv.includes('__complete');
   for (const [name, load] of Object.entries(COMMANDS)) {
     const grammar = new Grammar(name).copyInheritedSettings(program);
     program.addCommand(grammar, { hidden: name.startsWith('__') });
@@ -59,8 +44,8 @@ export async function createProgram(
 
 /** Makes the grammar of a command of its table. */
 function addTable(grammar: Grammar, command: Command, io: Io, output: Output): void {
-  const { description, summary, usage, notes } = command;
-  grammar.summary(summary).description(description);
+  const { summary, usage } = command;
+  grammar.summary(summary);
   if (usage !== undefined) grammar.usage(usage);
   if (command.runsAnother) grammar.runsAnother();
   for (const { flags, description, choices } of command.arguments) {
@@ -68,14 +53,12 @@ function addTable(grammar: Grammar, command: Command, io: Io, output: Output): v
     grammar.addArgument(choices ? argument.choices(choices) : argument);
   }
   addOptions(grammar, command.options);
-  if (notes !== undefined) grammar.addHelpText('after', `\n${notes}`);
   grammar.action(async () => {
     const { processedArgs: args } = grammar;
     // The grammar was made of the same table, so that its values have the types of this command.
     const invocation = { args, options: optionsOf(grammar), io, grammar, output };
     await command.run(invocation as unknown as Invocation<never, never>);
   });
-  grammar.optionsGroup('Global options:');
   // After get, -n means no newline, as in the original.
   const taken = grammar.options.map(({ short }) => short);
   addOptions(grammar, GLOBAL_OPTIONS, taken);

@@ -1,8 +1,7 @@
 import { CommanderError } from 'commander';
-import type { Grammar } from './argparse.ts';
 import { checkUtf8 } from './argparse.ts';
 import type { Command } from './command.ts';
-import { COMMANDS } from './commands/index.ts';
+import { COMMANDS, type Output } from './commands/index.ts';
 import { createProgram, optionsOf } from './create-program.ts';
 import type { Log } from './files/log-file.ts';
 import { findRuntimeDanger } from './options/runtime.ts';
@@ -17,17 +16,16 @@ import { Io } from './terminal/io.ts';
  * @returns the exit status
  */
 export async function main(argv: readonly string[], io = new Io()): Promise<number> {
-  const output = { help: '', error: '', status: 0 };
+  const output: Output = { version: '', helpOf: undefined, status: 0 };
   let log: Log | undefined;
   let debug: boolean | undefined;
-  let program: Grammar | undefined;
   let giveUp: (error: unknown) => void = () => undefined;
   const overdue = new Promise<never>((_, reject) => {
     giveUp = reject;
   });
   try {
     checkUtf8(argv);
-    program = await createProgram(io, output, argv);
+    const program = await createProgram(io, output, argv);
     program.hook('preAction', async (_, command) => {
       // Loaded with the command: help and the version do without.
       const { forgetConfig } = await import('./options/config-file.ts');
@@ -52,22 +50,20 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     await Promise.race([program.parseAsync(argv, { from: 'user' }), overdue]);
     return output.status;
   } catch (error) {
-    // Help and version end in an error of commander's too. No command at all gets help, as in the original.
-    const unasked =
-      output.help === '' && error instanceof CommanderError && error.code === 'commander.help';
-    // `help X` ends as X does, if X is not a command.
-    const [, unknown] = unasked ? (program?.args ?? []) : [];
-    if (unknown !== undefined) {
-      const message = `unknown command '${unknown}'`;
-      const failure = new CommanderError(1, 'commander.unknownCommand', message);
-      return report(failure, argv, io, { log, debug });
-    }
-    const help = output.help || (unasked ? output.error : '');
-    if (error instanceof CommanderError && help !== '') {
-      await io.write(help);
+    if (!(error instanceof CommanderError)) return report(error, argv, io, { log, debug });
+    // commander ends the parsing with an error for help and the version too. No command at all gets help, as in the original.
+    const { version, helpOf } = output;
+    if (version !== '') {
+      await io.write(version);
       return 0;
     }
-    return report(error, argv, io, { log, debug });
+    if (helpOf !== undefined) {
+      const { findPage, pageOptions } = await import('./help/index.ts');
+      await io.write(await findPage(helpOf || undefined, pageOptions(io)));
+      return 0;
+    }
+    const { toUsageError } = await import('./advice/usage-error.ts');
+    return report(await toUsageError(error, argv), argv, io, { log, debug });
   } finally {
     io.status.erase();
     io.deadline?.stop();

@@ -1,9 +1,7 @@
-import { CommanderError } from 'commander';
 import { ChangesError, CredstashError, serviceMessages, worstFirst } from '../errors.ts';
 import { findFaultHint } from '../util/system-faults.ts';
 import { phraseHint } from './advice/phrase.ts';
 import { hintOfSystem } from './advice/system-hint.ts';
-import { COMMANDS } from './commands/index.ts';
 import type { Log } from './files/log-file.ts';
 import type { Io } from './terminal/io.ts';
 
@@ -14,7 +12,7 @@ export function report(
   io: Io,
   options: { readonly log?: Log | undefined; readonly debug?: boolean | undefined } = {},
 ): number {
-  const failure = toCredstashError(error, argv);
+  const failure = toCredstashError(error);
   const origin: string[] = [];
   for (const each of [failure, ...failure.failures.map((one) => one.error)]) {
     for (let at: unknown = each; at instanceof Error; at = at.cause) {
@@ -60,9 +58,8 @@ function stackLines({ message, stack = '' }: Error): string[] {
 }
 
 /** `error` as one of the family, with a message that quotes neither a secret nor what may be one. */
-function toCredstashError(error: unknown, argv: readonly string[]): CredstashError {
+function toCredstashError(error: unknown): CredstashError {
   if (error instanceof CredstashError) return error;
-  if (error instanceof CommanderError) return toUsageError(error, argv);
   if (findFaultHint(error) !== undefined) {
     const { code } = error as NodeJS.ErrnoException;
     return new CredstashError(
@@ -86,31 +83,6 @@ function toCredstashError(error: unknown, argv: readonly string[]): CredstashErr
   return new CredstashError('UNEXPECTED', `unexpected failure (${name})`, {
     hint: 'run it again with --log-level debug, and report what it prints',
     cause,
-  });
-}
-
-function toUsageError(error: CommanderError, argv: readonly string[]): CredstashError {
-  // commander quotes an unknown option, which may be a secret that begins with a dash.
-  const writer = ['put', 'putall'].find((command) => argv.includes(command));
-  if (error.code === 'commander.unknownOption' && writer !== undefined) {
-    return new CredstashError('USAGE', `${writer} does not know one of the options given`, {
-      hint: `a value that begins with - stands behind --, or comes on stdin; see credstash ${writer} --help`,
-    });
-  }
-  const command = argv.find((arg) => arg in COMMANDS);
-  if (error.code === 'commander.unknownOption' && command === 'exec' && !argv.includes('--')) {
-    return new CredstashError('USAGE', 'exec does not know one of the options given', {
-      hint: 'the command to run and its options stand behind --: credstash exec GLOB -- COMMAND [ARG…]',
-    });
-  }
-  // Quote only the name of an unknown option: its value may be meant for --default, or be a password of another program.
-  const said =
-    error.code === 'commander.unknownOption'
-      ? error.message.replace(/=[^]*/, "'").replace(/'(-[^-])[^]*'/, "'$1'")
-      : error.message;
-  const [message = ''] = said.replace(/^error: /, '').split('\n');
-  return new CredstashError('USAGE', message, {
-    hint: `see credstash ${command === undefined ? '' : `${command} `}--help`,
   });
 }
 

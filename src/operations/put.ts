@@ -1,3 +1,4 @@
+import { didYouMean } from '../util/near-name.ts';
 import { type BackendSource, type Backend, openBackend, openToWrite } from '../backend/backend.ts';
 import { versionExists } from '../backend/entry-store.ts';
 import { checkLabel } from '../model/label.ts';
@@ -95,18 +96,23 @@ export function checkSealing(options: Pick<PutOptions, 'cipher' | 'digest' | 'co
   // The messages quote neither: a misplaced secret may have landed in -d or --cipher.
   if (!isCipher(cipher)) {
     throw new CredstashError('USAGE', 'unknown cipher', {
-      hint: `known are ${Object.keys(FORMATS).join(' and ')}`,
+      hint: hintAtWord(cipher, Object.keys(FORMATS)),
     });
   }
   if (!WRITTEN_DIGESTS.some((known) => known === digest)) {
     throw new CredstashError('USAGE', 'secrets are not stored under that digest', {
-      hint: `take one of ${WRITTEN_DIGESTS.join(', ')}`,
+      hint: hintAtWord(digest, WRITTEN_DIGESTS),
     });
   }
   if (!isStorable(comment)) {
     throw new CredstashError('USAGE', 'a comment must be valid Unicode text without NUL');
   }
   return { cipher, digest, comment };
+}
+
+/** The word that was meant, or all of them. */
+function hintAtWord(typed: string, words: readonly string[]): string {
+  return didYouMean(typed, words) ?? `take one of ${words.join(', ')}`;
 }
 
 function isCipher(cipher: string): cipher is Cipher {

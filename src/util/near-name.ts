@@ -21,6 +21,39 @@ function isShortFor(short: string, long: string): boolean {
   return true;
 }
 
+/** The nearest of `words` to what was typed, at most three, the nearest first. */
+function findNearWords(typed: string, words: readonly string[]): string[] {
+  const limit = typed.length <= 3 ? 1 : 2;
+  // A word that is longer than any candidate by more than that is near to none.
+  if (typed.length > 64) return [];
+  const found = words
+    .map((word) => ({ word, distance: editDistance(typed.toLowerCase(), word.toLowerCase()) }))
+    .filter(({ word, distance }) => distance <= limit && distance < word.length)
+    // The first letter is mistyped least often.
+    .map(({ word, distance }) => ({
+      word,
+      distance: word[0] === typed[0] ? distance : distance + 0.1,
+    }));
+  const least = Math.min(...found.map(({ distance }) => distance));
+  return found
+    .filter(({ distance }) => distance === least)
+    .map(({ word }) => word)
+    .slice(0, 3);
+}
+
+/** `did you mean A or B?`; undefined if nothing is near. @param show how a word is shown */
+export function didYouMean(
+  typed: string,
+  words: readonly string[],
+  show = (word: string): string => word,
+): string | undefined {
+  const near = findNearWords(typed, words);
+  return near.length === 0 ? undefined : `did you mean ${near.map(show).join(' or ')}?`;
+}
+
+/** Letters that are swapped are more likely meant than others. */
+const SWAP = 0.8;
+
 /** How many letters to add, remove, change or swap with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   // A name that is that long is near nothing.
@@ -33,7 +66,7 @@ function editDistance(a: string, b: string): number {
       const isSame = a[i - 1] === b[j - 1];
       let least = Math.min(above + 1, (row[j - 1] ?? 0) + 1, diagonal + (isSame ? 0 : 1));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        least = Math.min(least, (rows[i - 2]?.[j - 2] ?? 0) + 1);
+        least = Math.min(least, (rows[i - 2]?.[j - 2] ?? 0) + SWAP);
       }
       row.push(least);
     }

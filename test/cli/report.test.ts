@@ -1,5 +1,4 @@
 import { Readable, Writable } from 'node:stream';
-import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { report } from '../../src/cli/report.ts';
 import { Io } from '../../src/cli/terminal/io.ts';
@@ -112,34 +111,5 @@ describe('an error of nobody', () => {
     const { stderr } = reported(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }));
     expect(stderr).toContain('the system refused to open a file, or to start a program (EMFILE)');
     expect(stderr).toContain('hint: this process may open too few files');
-  });
-});
-
-describe('an error of the command line', () => {
-  const unknown = (option: string): CommanderError =>
-    new CommanderError(1, 'commander.unknownOption', `error: unknown option '${option}'`);
-
-  it.each([
-    [['put', 'n', `-${SECRET}`], `-${SECRET}`],
-    [['get', 'n', `-x${SECRET}`], `-x${SECRET}`],
-    [['get', 'n', `--defautl=${SECRET}`], `--defautl=${SECRET}`],
-    [['exec', 'n', `--token=${SECRET}`], `--token=${SECRET}`],
-  ])('quotes no value of %j', (argv, option) => {
-    const { status, stderr, log } = reported(unknown(option), argv);
-    expect(status).toBe(2);
-    expect(stderr).toMatch(/^credstash: error: .*\ncredstash: hint: /);
-    expect(stderr + log.filter((line) => !line.startsWith('debug')).join('')).not.toContain(SECRET);
-  });
-
-  it('points to the help of the command that was meant', () => {
-    const missing = new CommanderError(
-      1,
-      'commander.missingArgument',
-      "error: missing argument 'name'",
-    );
-    expect(reported(missing, ['get']).stderr).toBe(
-      "credstash: error: missing argument 'name'\ncredstash: hint: see credstash get --help\n",
-    );
-    expect(reported(missing, []).stderr).toContain('hint: see credstash --help\n');
   });
 });

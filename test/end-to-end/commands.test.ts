@@ -136,7 +136,7 @@ describe.each(backends)('$name', ({ start }) => {
         [['put', 'bad', `@${folder.path}`], /\(EISDIR\)/],
         [['put', 'bad', '-x'], /does not know/, / --, /],
         [['put', 'bad', 'x', '--log-level', 'loud'], /log level is one of/],
-        [['put'], /missing required argument 'name'/],
+        [['put'], /missing NAME/],
       ];
       for (const [args, ...said] of cases) {
         expect(await cs(args), args.join(' ').slice(0, 80)).toEqual(failed(2, ...said));

@@ -181,7 +181,7 @@ describe.each(backends)('$name', ({ start }) => {
         [[file('template'), 'word'], 'KEY=VALUE'],
         [[file('template'), '-o', folder.path], 'is not a plain file'],
         [[file('template'), '-o', file('no/folder')], 'cannot be written'],
-        [[], "missing required argument 'template'"],
+        [[], 'missing TEMPLATE'],
       ] as const) {
         expect(await cs(['render', ...args]), args.join(' ')).toEqual(failed(2, said));
       }

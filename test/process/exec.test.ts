@@ -370,7 +370,7 @@ describe('nothing is run', () => {
     ],
     ['--keep without --pristine', ['prod.*', '--keep', 'A'], {}, 2, /--keep is for --pristine/],
     ['--env without a name', ['--env', '=prod.api.login'], {}, 2, /not of the form NAME=REFERENCE/],
-    ['--env without a value', ['prod.*', '--env'], {}, 2, /argument missing/],
+    ['--env without a value', ['prod.*', '--env'], {}, 2, /the value of --env is missing/],
     ['a pair without a key', ['prod.*', '=x'], {}, 2, /not of the form KEY=VALUE/],
     ['an option that nobody knows', ['prod.*', '--unknown'], {}, 2, /unknown option '--unknown'/],
     ['an empty name', [''], {}, 2, /name of a secret cannot be empty/],

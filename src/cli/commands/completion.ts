@@ -2,13 +2,6 @@ import { defineCommand } from '../command.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
-const INSTALL_HELP = `In ~/.bashrc:
-  source <(credstash completion bash)
-In ~/.zshrc, after compinit:
-  source <(credstash completion zsh)
-For fish, once:
-  credstash completion fish > ~/.config/fish/completions/credstash.fish`;
-
 export const command = defineCommand({
   name: 'completion',
   group: 'setup',
@@ -16,8 +9,14 @@ export const command = defineCommand({
   description: 'Print the script that completes command lines of credstash in SHELL.',
   arguments: [{ flags: '<shell>', description: 'the shell', choices: SHELLS }],
   options: {},
-  notes: INSTALL_HELP,
-  examples: [],
+  examples: [
+    { line: 'source <(credstash completion bash)', description: 'In ~/.bashrc' },
+    { line: 'source <(credstash completion zsh)', description: 'In ~/.zshrc, after compinit' },
+    {
+      line: 'credstash completion fish > ~/.config/fish/completions/credstash.fish',
+      description: 'For fish, once',
+    },
+  ],
   run: async ({ args: [shell], io }) => {
     const { SCRIPTS } = await import('../completion/scripts.ts');
     await io.write(SCRIPTS[shell]);

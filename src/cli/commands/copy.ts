@@ -69,7 +69,17 @@ export const command = defineCommand({
     },
     ...CHANGE_OPTIONS,
   },
-  examples: [],
+  examples: [
+    {
+      line: 'credstash copy --to-region eu-central-1',
+      description: 'Copy all to the table of that name in another region',
+    },
+    { line: "credstash copy 'app.*' --to-local backup", description: 'Copy some to a local vault' },
+    {
+      line: 'credstash copy --latest --to-table new --to-key alias/new',
+      description: 'Copy the newest versions to another table and key',
+    },
+  ],
   isResumable: true,
   run: async ({ args: [words], options, io }) => {
     const { glob, context } = parseGlobAndContext(words);

@@ -17,7 +17,11 @@ export const command = defineCommand({
     dryRun: { flags: '--dry-run', description: 'print what would be deleted, and delete nothing' },
     yes: { flags: '-y, --yes', description: 'do not ask on a terminal' },
   },
-  examples: [],
+  examples: [
+    { line: 'credstash delete db.password --dry-run', description: 'Print what would be deleted' },
+    { line: 'credstash delete db.password', description: 'Delete every version' },
+    { line: 'credstash delete db.password -v 3', description: 'Delete version 3' },
+  ],
   run: async ({ args: [name], options, io }) => {
     const { version, dryRun, yes } = options;
     const withBackend = chooseBackend(options, io);

@@ -40,7 +40,14 @@ export const command = defineCommand({
     json: { flags: '--json', description: 'as a JSON array' },
   },
   notes: HELP,
-  examples: [],
+  examples: [
+    { line: 'credstash doctor', description: 'Check what a reader needs' },
+    {
+      line: 'credstash doctor --write env=prod',
+      description: 'Check what a writer needs, by storing an entry',
+    },
+    { line: 'credstash doctor --json', description: 'Print the checks as JSON' },
+  ],
   isReader: true,
   run: async ({ args: [pairs], options, io }) => {
     const context = parseContext(pairs);

@@ -6,24 +6,17 @@ import { runProgram } from '../exec/run.ts';
 import { suggestNaming } from '../advice/scan-denied.ts';
 import { buildVariables, VARIABLE_OPTIONS } from '../options/variables.ts';
 
-const EXEC_HELP = `A variable is called as what is left of the secret's name behind the part of
-GLOB before its first *, in upper case, with _ for what no variable has:
-'prod.api.*' gives prod.api.db-password as DB_PASSWORD. A GLOB without * is one
-secret's name. A GLOB with * sets no variable that decides which code runs, or
-who runs it, such as PATH, LD_PRELOAD or USER: see --prefix and --allow-name.
-A REFERENCE is NAME, NAME?version=V&KEY=VALUE or NAME?label=L&KEY=VALUE, with
-or without credstash:// before it.
-A variable of the environment whose value begins with credstash:// is replaced
-by the secret if neither GLOB nor --env is given, or with --resolve. Otherwise
-it is passed on as it is. Use --resolve=NAME where others can write variables,
-as in a CI job: it resolves NAME and no other, and fails if NAME is unset or
-holds no reference. A NAME behind a space would be a GLOB.
-COMMAND is run with all of the secrets or not at all, and without a shell. Ask
-for one where you need it, in single quotes, so that your own shell does not
-replace $DB before the secret is there:
-  credstash exec db -- sh -c 'echo "$DB"'
-The exit status is COMMAND's own, or 128 and the number of the signal that ended
-it; 127 when it is not found, 126 when it cannot be executed.`;
+const EXEC_HELP = `The variable is the secret's name without the part of GLOB before its first *,
+in upper case: 'prod.api.*' gives prod.api.db-password as DB_PASSWORD. A GLOB
+with * sets no variable that decides which code runs, or who runs it, such as
+PATH, LD_PRELOAD or USER: see --prefix and --allow-name.
+
+Without GLOB and --env, exec resolves each variable of the environment that
+begins with credstash:// (credstash help references). Use --resolve=NAME where
+others can write variables, as in a CI job: it resolves NAME and no other.
+
+COMMAND is run with all of the secrets or not at all, and without a shell. The
+exit status is COMMAND's own (credstash help exit-status).`;
 
 export const command = defineCommand({
   name: 'exec',
@@ -75,7 +68,24 @@ export const command = defineCommand({
     },
   },
   notes: EXEC_HELP,
-  examples: [],
+  examples: [
+    {
+      line: 'credstash exec db -- sh -c \'echo "$DB"\'',
+      description: 'Run a shell with the secret db as DB',
+    },
+    {
+      line: "credstash exec 'prod.api.*' -- ./server --port 80",
+      description: 'Run a server with several secrets',
+    },
+    {
+      line: 'credstash exec --env PGPASSWORD=db.password -- psql',
+      description: 'Name the variable of a secret',
+    },
+    {
+      line: 'DB=credstash://db.password credstash exec -- ./server',
+      description: 'Resolve the references of the environment',
+    },
+  ],
   runsAnother: true,
   run: async ({ args: [words], options, io, grammar, output }) => {
     const [name, ...args] = grammar.commandLine;

@@ -34,8 +34,7 @@ export const command = defineCommand({
   summary: 'print a secret, or those whose name matches',
   description:
     'Print a secret: its newest version, or the one that -v says. With a * in NAME, all whose name matches.',
-  usage:
-    '[options] <name> [context...]\n       credstash get -f FORMAT [options] <name...> [context...]',
+  usage: '[options] <name> [context...]\n-f FORMAT [options] <name...> [context...]',
   arguments: [
     {
       flags: '<name>',
@@ -48,7 +47,18 @@ export const command = defineCommand({
     },
   ],
   options: GET_OPTIONS,
-  examples: [],
+  examples: [
+    { line: 'credstash get db.password', description: 'Print the newest version' },
+    { line: 'credstash get db.password -v 3', description: 'Print version 3' },
+    {
+      line: 'credstash get -n tls.key env=prod -o server.key',
+      description: 'Write one to a file, under its encryption context',
+    },
+    {
+      line: "credstash get 'app.*' -f dotenv",
+      description: 'Print all whose name begins with app. as variables',
+    },
+  ],
   isReader: true,
   run: async ({ args: [name, words], options, io, grammar }) => {
     await checkFormat(options);

@@ -28,7 +28,17 @@ export const command = defineCommand({
     },
     ...SECRETS_OPTIONS,
   },
-  examples: [],
+  examples: [
+    { line: 'credstash getall', description: 'Print all secrets as a JSON object' },
+    {
+      line: 'credstash getall -f dotenv -o .env env=prod',
+      description: 'Write those of an encryption context to a file',
+    },
+    {
+      line: 'credstash getall --label live -f yaml',
+      description: 'Print the versions that have the label live',
+    },
+  ],
   isReader: true,
   run: async ({ args: [pairs], options, io, grammar }) => {
     await checkFormat(options);

@@ -10,7 +10,10 @@ export const command = defineCommand({
   description: 'List the versions of a secret, the newest first. Nothing is opened or verified.',
   arguments: [{ flags: '<name>', description: 'name of the secret' }],
   options: { json: { flags: '--json', description: 'as a JSON array' } },
-  examples: [],
+  examples: [
+    { line: 'credstash history db.password', description: 'List the versions of a secret' },
+    { line: 'credstash history db.password --json', description: 'List them as JSON' },
+  ],
   isReader: true,
   run: async ({ args: [name], options, io }) => {
     const { json } = options;

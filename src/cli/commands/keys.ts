@@ -9,7 +9,10 @@ export const command = defineCommand({
   description: 'List the name of every secret, each once.',
   arguments: [],
   options: {},
-  examples: [],
+  examples: [
+    { line: 'credstash keys', description: 'List the names' },
+    { line: 'credstash -t other-table keys', description: 'List those of another table' },
+  ],
   isReader: true,
   run: async ({ options, io }) => {
     const withBackend = chooseBackend(options, io);

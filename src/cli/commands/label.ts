@@ -26,7 +26,13 @@ export const command = defineCommand({
       description: 'print the version and those that had LABEL before as a JSON object',
     },
   },
-  examples: [],
+  examples: [
+    {
+      line: 'credstash label db.password live',
+      description: 'Set the label live on the newest version',
+    },
+    { line: 'credstash label db.password live -v 3', description: 'Move it to version 3' },
+  ],
   run: async ({ args: [name, label], options, io }) => {
     const { version: wanted, json } = options;
     const withBackend = chooseBackend(options, io);

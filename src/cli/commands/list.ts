@@ -3,6 +3,7 @@ import { groupByName, CIPHERS, type EntryHeader } from '../../model/entry.ts';
 import { CredstashError } from '../../errors.ts';
 import { formatSecretsTable } from '../../format/tables.ts';
 import { formatListJson, formatList } from '../../format/list.ts';
+import { didYouMean } from '../../util/near-name.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { defineOptions, type OptionValues } from '../options/define.ts';
@@ -37,7 +38,17 @@ export const command = defineCommand({
     },
   ],
   options: LIST_OPTIONS,
-  examples: [],
+  examples: [
+    { line: 'credstash list', description: 'List every version of every secret' },
+    {
+      line: "credstash list -l 'app.*'",
+      description: 'List a line for each secret, with its age and labels',
+    },
+    {
+      line: 'credstash list --older-than 90d --json',
+      description: 'List as JSON what has not changed for 90 days',
+    },
+  ],
   isReader: true,
   run: async ({ args: [glob], options, io }) => {
     if (options.json && options.long) {
@@ -66,7 +77,9 @@ function toFilter(
   const { unlabelled, cipher } = options;
   // A word that is mistyped would list nothing, as if no secret were sealed so.
   if (cipher !== undefined && !CIPHERS.some((each) => each === cipher)) {
-    throw new CredstashError('USAGE', `--cipher takes ${CIPHERS.join(' or ')}`);
+    throw new CredstashError('USAGE', `--cipher takes ${CIPHERS.join(' or ')}`, {
+      hint: didYouMean(cipher, CIPHERS),
+    });
   }
   const olderThan = options.olderThan === undefined ? undefined : parseAge(options.olderThan);
   return (versions) => {

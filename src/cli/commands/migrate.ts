@@ -29,7 +29,17 @@ export const command = defineCommand({
     ...CHANGE_OPTIONS,
     ...YES_OPTION,
   },
-  examples: [],
+  examples: [
+    { line: 'credstash migrate --dry-run', description: 'Print what would be migrated' },
+    {
+      line: "credstash migrate 'app.*' --cipher AES-256-CTR",
+      description: 'Turn some back into the format of the original',
+    },
+    {
+      line: 'credstash migrate --pad-versions',
+      description: 'Make unpadded versions sort as numbers',
+    },
+  ],
   isResumable: true,
   run: async ({ args: [words], options, io }) => {
     if (options.padVersions && options.cipher !== undefined) {

@@ -40,7 +40,17 @@ export const command = defineCommand({
     },
   },
   notes: ROLES_HELP,
-  examples: [],
+  examples: [
+    { line: 'credstash policy reader', description: "Print a reader's policy" },
+    {
+      line: "credstash policy writer --name 'app.*' --context env=prod",
+      description: 'Only for some names and one encryption context',
+    },
+    {
+      line: 'credstash policy admin -k arn:aws:kms:us-east-1:123456789012:key/ID',
+      description: "Print an administrator's policy",
+    },
+  ],
   isReader: true,
   run: async ({ args: [role], options, io }) => {
     const { name, account } = options;

@@ -37,7 +37,13 @@ export const command = defineCommand({
     ...CHANGE_OPTIONS,
     ...YES_OPTION,
   },
-  examples: [],
+  examples: [
+    { line: 'credstash prune --keep 3 --dry-run', description: 'Print what would be deleted' },
+    {
+      line: "credstash prune 'app.*' --keep 3 --older-than 90d",
+      description: 'Keep 3 versions of each, and all of the last 90 days',
+    },
+  ],
   isResumable: true,
   run: async ({ args: [words], options, io }) => {
     const { glob, context } = parseGlobAndContext(words);

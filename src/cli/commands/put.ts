@@ -54,7 +54,20 @@ export const command = defineCommand({
     ...SEAL_OPTIONS,
   },
   notes: VALUE_HELP,
-  examples: [],
+  examples: [
+    {
+      line: 'credstash put db.password',
+      description: 'Ask for the value, and store it as version 1',
+    },
+    {
+      line: 'credstash put -a db.password - <password.txt',
+      description: 'Store the bytes of stdin as the next version',
+    },
+    {
+      line: 'credstash put tls.key @server.key env=prod',
+      description: 'Store a file under an encryption context',
+    },
+  ],
   run: async ({ args: [name, value, pairs], options, io }) => {
     // With -P there is no VALUE to stand before the context; the original wanted one all the same.
     const asksOnly = options.prompt === true && value !== undefined;

@@ -42,7 +42,16 @@ export const command = defineCommand({
     ...SEAL_OPTIONS,
   },
   notes: INPUT_HELP,
-  examples: [],
+  examples: [
+    {
+      line: 'credstash putall -a --skip-unchanged @secrets.json',
+      description: 'Store what changed in a file of names and values',
+    },
+    {
+      line: 'credstash getall env=dev | credstash putall - env=test',
+      description: 'Store all secrets under another encryption context',
+    },
+  ],
   run: async ({ args: [argument, pairs], options, io }) => {
     const context = parseContext(pairs);
     const seal = { ...toPutOptions(options, context, io), skipUnchanged: options.skipUnchanged };

@@ -22,7 +22,13 @@ export const command = defineCommand({
     ...CHANGE_OPTIONS,
     ...YES_OPTION,
   },
-  examples: [],
+  examples: [
+    { line: 'credstash rekey -k alias/new --dry-run', description: 'Print what would be rekeyed' },
+    {
+      line: "credstash rekey 'app.*' -k alias/new env=prod",
+      description: 'Rekey those of an encryption context',
+    },
+  ],
   isResumable: true,
   run: async ({ args: [words], options, io }) => {
     const { glob, context } = parseGlobAndContext(words);

@@ -27,7 +27,16 @@ export const command = defineCommand({
   ],
   options: { ...OUTPUT_OPTIONS },
   notes: TEMPLATE_HELP,
-  examples: [],
+  examples: [
+    {
+      line: 'credstash render app.conf.tmpl -o app.conf',
+      description: 'Fill a template into a file',
+    },
+    {
+      line: "echo 'password={{ credstash://db.password }}' | credstash render -",
+      description: 'Fill a template on stdin',
+    },
+  ],
   isReader: true,
   run: async ({ args: [path, pairs], options, io }) => {
     const context = parseContext(pairs, 'open');

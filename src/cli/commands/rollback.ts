@@ -38,7 +38,16 @@ export const command = defineCommand({
     },
     ...CIPHER_OPTIONS,
   },
-  examples: [],
+  examples: [
+    {
+      line: 'credstash rollback db.password',
+      description: 'Go back to the version before the newest',
+    },
+    {
+      line: 'credstash rollback db.password -v 3 --label live',
+      description: 'Go back to version 3, and move the label live',
+    },
+  ],
   run: async ({ args: [name, pairs], options, io }) => {
     const { version, label, digest, json } = options;
     const context = parseContext(pairs);

@@ -44,7 +44,14 @@ export const command = defineCommand({
       description: 'protect the table from being deleted',
     },
   },
-  examples: [],
+  examples: [
+    { line: 'credstash setup', description: 'Create the table' },
+    {
+      line: 'credstash setup --create-key --point-in-time-recovery --deletion-protection',
+      description: 'Create the table and the KMS key, both protected',
+    },
+    { line: 'credstash --local setup', description: 'Create a local vault' },
+  ],
   run: async ({ options, io }) => {
     const { saveKmsRegion: region, createKey, multiRegion } = options;
     const tags = parseTags(Array.isArray(options.tags) ? options.tags : []);

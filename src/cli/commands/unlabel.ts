@@ -13,7 +13,10 @@ export const command = defineCommand({
     { flags: '<label>', description: 'the label' },
   ],
   options: {},
-  examples: [],
+  examples: [
+    { line: 'credstash unlabel db.password live', description: 'Take the label live away' },
+    { line: 'credstash history db.password', description: 'See which labels are left' },
+  ],
   run: async ({ args: [name, label], options, io }) => {
     const withBackend = chooseBackend(options, io);
     await withBackend(async (credstash) => {

@@ -1,4 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
+import { TOPIC_NAMES } from '../help/topics.ts';
 import { Grammar, takesValueBehindEquals } from '../argparse.ts';
 
 /** A whole word that is possible at the cursor, and its description. */
@@ -49,8 +50,6 @@ export function findPlace(program: Grammar, words: readonly string[]): Place {
       taker = command.awaits(word);
       takesAny = taker?.required ?? false;
     } else if (command === program && operands === 0) {
-      // commander does not list `help`.
-      if (word === 'help') return offerCommands(program);
       const found = program.commands.find((each) => each.name() === word);
       if (!(found instanceof Grammar)) return nothing;
       command = found;
@@ -83,6 +82,16 @@ function offerCommands(program: Command): Place {
     .visibleCommands(program)
     .map((each) => ({ value: each.name(), description: each.summary() || each.description() }));
   return { kind: 'words', words };
+}
+
+/** What `help` explains. */
+function offerTopics(program: Command | null): Place {
+  const topics = TOPIC_NAMES.map((value) => ({ value, description: '' }));
+  const commands = program && offerCommands(program);
+  return {
+    kind: 'words',
+    words: [...(commands?.kind === 'words' ? commands.words : []), ...topics],
+  };
 }
 
 function offerOptions(command: Command, current: string): Place {
@@ -124,6 +133,7 @@ function offerArgument(
 ): Place {
   const name = argument.name();
   if (argument.argChoices) return offerChoices(argument.argChoices, '');
+  if (name === 'topic') return offerTopics(command.parent);
   if (NAMES.includes(name)) return { kind: 'names', command, behindDashes };
   if (FILES.includes(name)) return { kind: 'files', prefix: '' };
   if (AT_FILES.includes(name) && current.startsWith('@')) return { kind: 'files', prefix: '@' };

@@ -34,8 +34,8 @@ export const GLOBAL_OPTIONS = defineOptions({
   },
   logLevel: {
     flags: '--log-level <level>',
-    description: 'debug shows where an error came from',
-    shown: LOG_LEVELS,
+    description: 'show where an error came from',
+    shown: ['debug'],
     parse: parseLogLevel,
   },
   logFile: {
