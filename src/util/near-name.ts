@@ -23,7 +23,7 @@ function isShortFor(short: string, long: string): boolean {
 
 /** The nearest of `words` to what was typed, at most three, the nearest first. */
 function findNearWords(typed: string, words: readonly string[]): string[] {
-  const limit = typed.length <= 3 ? 1 : 2;
+  const limit = typed.length <= 6 ? 1 : 2;
   // A word that is longer than any candidate by more than that is near to none.
   if (typed.length > 64) return [];
   const found = words

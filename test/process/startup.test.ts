@@ -33,6 +33,9 @@ const ofCommands = withImports(
   join(chunks, readdirSync(chunks).find((each) => each.startsWith('commands-')) ?? ''),
 );
 
+/** What explains a command line, or what is wrong with it. */
+const ofHelp = chunksWith('Read on: ').flatMap((each) => withImports(join(chunks, each)));
+
 let local: Place;
 let aws: Place;
 const running: Running[] = [];
@@ -128,7 +131,7 @@ describe('what is heavy is loaded only where it is used', () => {
     const helps = args.length === 0 || args.some((arg) => ['-h', '--help', 'help'].includes(arg));
     const allowed = [
       ...(named || helps ? ofCommands.map((each) => basename(each)) : []),
-      ...(helps || status === 2 ? chunksWith('Read on: ') : []),
+      ...(helps || status === 2 ? ofHelp.map((each) => basename(each)) : []),
     ];
     expect(files.filter((each) => !allowed.includes(each))).toEqual([]);
   });
