@@ -9,6 +9,8 @@ testPages('how-to', {
   'containers.md': undefined,
   'migrate-from-credstash.md': { aws: 'dynalite', before: 'credstash setup --create-key' },
   'migrate-from-nodecredstash.md': { aws: 'dynalite', before: 'credstash setup --create-key' },
+  // docs-library.test.ts runs its tests.
+  'test-an-application.md': undefined,
   'troubleshoot.md': {
     aws: 'dynalite',
     before: 'credstash setup --create-key && credstash put app.db.password',
