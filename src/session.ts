@@ -146,15 +146,24 @@ export class Session {
     );
   }
 
-  /** As `run`, for a call that yields: its time limit holds for all that it yields. */
+  /**
+   * As `run`, for a call that yields: its time limit holds for all that it yields.
+   *
+   * @param endsAsFailure whether the instance's signal ends requests only, so that a change which it ends is a failure like others:
+   *   the command tells at its `--timeout` which entry was under way
+   */
   async *stream<T, O extends CallOptions>(
     options: O,
     work: (backend: LazyBackend, options: O & Limit) => AsyncIterable<T>,
+    { endsAsFailure = false }: { readonly endsAsFailure?: boolean } = {},
   ): AsyncGenerator<T> {
     const signal = combineSignals(options.signal, this.#signal);
     const milliseconds = options.timeoutMs ?? this.#timeoutMs;
     const deadline = milliseconds === undefined ? undefined : new Deadline(milliseconds, signal);
-    const items = work(...this.#prepare(options, deadline?.signal ?? signal));
+    const ending = deadline?.signal ?? signal;
+    const [backend, limited] = this.#prepare(options, ending);
+    const told = endsAsFailure ? (deadline?.signal ?? options.signal) : ending;
+    const items = work(backend, { ...limited, signal: told });
     try {
       yield* items;
     } finally {

@@ -12,13 +12,16 @@ import { SecretCache } from '../../src/secret-cache.ts';
 const CANARY = 'canary-9f3b';
 let requests = 0;
 /** A backend that counts each use. */
-const counting = <T extends object>(): T =>
-  new Proxy({} as T, {
-    get: () => () => {
-      requests += 1;
-      throw new Error('a request');
+const counting = (): never =>
+  new Proxy(
+    {},
+    {
+      get: () => () => {
+        requests += 1;
+        throw new Error('a request');
+      },
     },
-  });
+  ) as never;
 
 class Settings {
   env = 'prod';

@@ -162,7 +162,7 @@ describe('timeoutMs', () => {
     const never = new Promise<never>(() => undefined);
     const silent = { ...keys, unwrap: () => never, generate: () => never, warmUp: () => undefined };
     const hanging = Credstash.over(
-      { keys: { ...silent, withSignal: () => silent } as unknown as Backend['keys'], entries },
+      { keys: { ...silent, withSignal: () => silent }, entries },
       { timeoutMs: 20 },
     );
     const timeout = { code: 'TIMEOUT', retryable: true, exitStatus: 7 };
