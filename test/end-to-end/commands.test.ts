@@ -116,6 +116,20 @@ describe.each(backends)('$name', ({ start }) => {
       }
     });
 
+    test('a refused put leaves every stored item as it was, byte for byte [compat 21]', async () => {
+      expect(await cs(['put', 'once', 'first'])).toEqual(stored('once'));
+      expect(await cs(['put', 'dated', 'x', '-v', '2026-11-23'])).toEqual(stored('dated'));
+      const before = await place.items();
+      const exists = `version ${v(1)} of once is already in ${place.where}`;
+      for (const version of [[], ['-v', '1'], ['-v', '001'], ['-v', v(1)]]) {
+        const put = ['put', 'once', 'second', ...version];
+        expect(await cs(put), put.join(' ')).toEqual(failed(4, exists, / -a /));
+      }
+      const noNumber = /from version 0*2026-11-23 of dated: it is not a number/;
+      expect(await cs(['put', 'dated', 'y', '-a'])).toEqual(failed(2, noNumber, / -v/));
+      expect(await place.items()).toEqual(before);
+    });
+
     test('bad input is exit 2, stores nothing and asks nothing of KMS', async () => {
       const before = await place.items();
       const asked = running.kms?.requests.length;
