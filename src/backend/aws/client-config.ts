@@ -1,4 +1,4 @@
-/** The configuration of each client of the SDK: what all of them share, and what one service's client adds. */
+/** The configuration of the SDK's clients: the part that they all share, and the part of each service. */
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { KMSClientConfig } from '@aws-sdk/client-kms';
 import { fromEnv, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
@@ -20,9 +20,10 @@ import type { AwsSettings } from './settings.ts';
 import { USER_AGENT } from './user-agent.ts';
 
 /**
- * What the client of one service is made with: the shared configuration and the service's endpoint, with the application's own
- * options for this client, if any, in their place.
+ * Makes the configuration of one service's client: the shared configuration and the service's endpoint, overridden by the
+ * application's own options for this client.
  *
+ * @param options the application's own options; undefined if there are none
  * @throws CredstashError USAGE if those options turn off the verification of certificates
  */
 export function createServiceConfig<T extends DynamoDBClientConfig | KMSClientConfig>(
@@ -47,7 +48,7 @@ export function createServiceConfig<T extends DynamoDBClientConfig | KMSClientCo
   } as ClientConfig | (ClientConfig & T);
 }
 
-/** An application's own part of the user agent, in the one of its two forms that has pairs. */
+/** Converts an application's part of the user agent to pairs. The SDK accepts a string as well. */
 export function toUserAgentPairs(
   agent: DynamoDBClientConfig['customUserAgent'] = [],
 ): Exclude<typeof agent, string> {
@@ -55,8 +56,8 @@ export function toUserAgentPairs(
 }
 
 /**
- * With no logger the SDK prints its notices, such as of several sources of credentials, to the user's terminal. This one has no
- * `info`, which the SDK calls where there is one: to hand it over, it would copy all that each request and answer carries.
+ * A logger that prints nothing. Without a logger the SDK prints notices to the user's terminal, such as about several sources of
+ * credentials. This logger has no `info`, because for `info` the SDK would copy the contents of each request and answer.
  */
 export const QUIET = {
   debug: () => undefined,
@@ -65,8 +66,11 @@ export const QUIET = {
 } as unknown as NonNullable<DynamoDBClientConfig['logger']>;
 
 /**
- * What all clients share, without an endpoint, and where each service is. The credentials are the environment's, the
- * profile's or what comes after them (see credentials/), or a role assumed from those.
+ * Makes the configuration that all clients share, and finds the endpoint of each service. The credentials come from the
+ * environment or from the sources in credentials/. If `settings.roleArn` is set, they assume that role.
+ *
+ * @throws CredstashError USAGE for an invalid setting; NO_CREDENTIALS if a program gives the credentials and nobody can be
+ *   prompted
  */
 export async function createClientConfig(
   settings: AwsSettings,
@@ -77,6 +81,7 @@ export async function createClientConfig(
   return { shared, endpoints };
 }
 
+/** Makes the configuration that all clients share. @param region of the role to assume */
 export async function createSharedConfig(
   settings: AwsSettings,
   region: string,
@@ -91,9 +96,9 @@ export async function createSharedConfig(
     customUserAgent: USER_AGENT,
     logger: QUIET,
     extensions: [guardRequests({ unverified: findUnverifiedProxy() })],
-    // A client's requests of one kind differ only in their input, and a getall sends thousands.
+    // Requests of the same kind differ only in their input, so their middleware is built once. A getall sends thousands.
     cacheMiddleware: true,
-    // An unreachable service must not keep a person waiting: all attempts together end within a minute.
+    // A person must not wait long for an unreachable service: all attempts together end within a minute.
     requestHandler: {
       connectionTimeout: 3000,
       requestTimeout: 8000,
@@ -101,8 +106,8 @@ export async function createSharedConfig(
       ...createAgents(settings),
     },
   };
-  // As boto and the AWS command have it, keys in the environment come before a profile that the environment names;
-  // the SDK has it the other way round.
+  // As in boto and the AWS command, keys in the environment override a profile that the environment names. The SDK does the
+  // opposite.
   const keysInEnvironment =
     settings.profile === undefined &&
     process.env['AWS_ACCESS_KEY_ID'] &&
@@ -128,14 +133,14 @@ export async function createSharedConfig(
   const { roleArn } = settings;
   if (roleArn === undefined)
     return { ...shared, credentials: translateFailures(chain, region, profile) };
-  // STS would say that it is invalid, in words that are not kept.
+  // Checked here, because the words of an STS refusal are not kept.
   if (!isRoleArn(roleArn)) {
     throw new CredstashError(
       'USAGE',
       'the role is not an ARN such as arn:aws:iam::123456789012:role/NAME',
     );
   }
-  // A profile without a role of its own may still say which MFA device its owner has.
+  // A profile without a role may still name its owner's MFA device.
   const serial =
     findProfileSetting(settings, 'role_arn') === undefined
       ? findProfileSetting(settings, 'mfa_serial')
@@ -157,8 +162,8 @@ export async function createSharedConfig(
 }
 
 /**
- * Checks an external ID as STS does, whose words of a refusal are not kept
- * (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html).
+ * Checks an external ID by the rules of STS
+ * (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html). The words of an STS refusal are not kept.
  *
  * @throws CredstashError USAGE
  */
@@ -173,7 +178,7 @@ export function checkExternalId(externalId: string, roleArn: string | undefined)
   );
 }
 
-/** A failure to get credentials is told as such, and not as one of the request that needed them. */
+/** Wraps a provider of credentials, so that its failures are not reported as failures of the request that needed them. */
 export function translateFailures<A extends unknown[], T>(
   provider: (...args: A) => Promise<T>,
   region: string,
@@ -188,7 +193,7 @@ export function translateFailures<A extends unknown[], T>(
   };
 }
 
-/** Whether the profile, or one that it takes its credentials from, has them from a program. */
+/** Whether a program gives the credentials of the profile, or of a profile that it takes them from. */
 export async function runsProcess(settings: AwsSettings): Promise<boolean> {
   const { describeChain } = await import('./credentials/chain.ts');
   return describeChain(settings).some(({ kind }) => kind === 'process');

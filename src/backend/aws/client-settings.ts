@@ -1,6 +1,6 @@
 /**
- * The settings of the SDK's clients that come from the environment and from a profile, checked before any request. The SDK
- * takes some of them from the profile that AWS_PROFILE names, whatever profile a client was given, and ignores others that
+ * Reads and checks the settings of the SDK's clients in the environment and in a profile, before any request. The SDK itself
+ * would read some of them from the profile of AWS_PROFILE even if the client has another profile, and would ignore values that
  * it does not understand.
  */
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
@@ -29,25 +29,26 @@ export type ClientSettings = Pick<
   | 'defaultsMode'
   | 'accountIdEndpointMode'
 > & {
-  /** The SDK is told every endpoint, and must not look for one itself. */
+  /** The SDK must not look for endpoints: it is given each one. */
   readonly ignoreConfiguredEndpointUrls: true;
-  /** For STS, which other clients ignore: whether it is asked at sts.amazonaws.com in the regions that began with it. */
+  /** For clients of STS only: use sts.amazonaws.com in the older regions, as `sts_regional_endpoints = legacy` says. */
   readonly useGlobalEndpoint?: true;
 };
 
-/** Where each service is; services without an entry are at AWS. */
+/** The endpoint of each service. A service without an entry has AWS's default endpoint. */
 export type Endpoints = Readonly<Partial<Record<Service, Found>>>;
 
+/** The settings that say where to look. */
 interface Place {
   readonly profile?: string | undefined;
   readonly endpoint?: string | undefined;
 }
 
 /**
- * Where each service is. Environment variables come before the profile, and a service's own URL before the general one, as
- * in botocore. The profile is the one of `place`, not the one of AWS_PROFILE.
+ * Finds the endpoint of each service. As in botocore, environment variables override the profile, and a service's own URL
+ * overrides the general URL. The profile of `place` overrides AWS_PROFILE.
  *
- * @throws CredstashError USAGE for a URL that is not one of HTTP, and for a `services` section that does not exist
+ * @throws CredstashError USAGE for a URL other than http and https, and for a `services` section that does not exist
  */
 export function findEndpoints(place: Place, files: AwsFiles = readAwsFiles()): Endpoints {
   const found: Partial<Record<Service, Found>> = {};
@@ -71,9 +72,9 @@ export function findEndpoints(place: Place, files: AwsFiles = readAwsFiles()): E
 }
 
 /**
- * What clients are made with besides their endpoints.
+ * Finds the settings of clients, and the endpoints.
  *
- * @throws CredstashError USAGE for a value that cannot be right, and for FIPS or dual-stack together with an endpoint
+ * @throws CredstashError USAGE for an invalid value, and for FIPS or dual-stack together with an endpoint
  */
 export function findClientSettings(place: Place): {
   readonly settings: ClientSettings;
@@ -114,7 +115,7 @@ export function findClientSettings(place: Place): {
     settings: {
       ignoreConfiguredEndpointUrls: true,
       ...(attempts ? { maxAttempts: Number(attempts.value) } : {}),
-      // The SDK has no legacy mode, which is boto's: it would take it for the standard one too.
+      // Only boto has a legacy mode. The SDK's standard mode is the closest.
       ...(mode ? { retryMode: mode === 'legacy' ? 'standard' : mode } : {}),
       ...(fips ? { useFipsEndpoint: isTrue(fips) } : {}),
       ...(dualstack ? { useDualstackEndpoint: isTrue(dualstack) } : {}),
@@ -125,7 +126,7 @@ export function findClientSettings(place: Place): {
   };
 }
 
-/** Settings that seem to turn something on and do not: like in boto, only `true` does. */
+/** Finds settings that look like true but count as false, because as in boto only `true` turns them on. */
 export function findIneffective(place: Place): Found[] {
   const { name, section } = findProfile(place, readAwsFiles());
   const keys = ['use_fips_endpoint', 'use_dualstack_endpoint', 'ignore_configured_endpoint_urls'];
@@ -137,9 +138,9 @@ export function findIneffective(place: Place): Found[] {
 }
 
 /**
- * Where an instance's credentials are.
+ * Finds the endpoint of the instance's metadata service.
  *
- * @throws CredstashError USAGE for a URL that is not one of HTTP, and for a mode that is neither IPv4 nor IPv6
+ * @throws CredstashError USAGE for a URL other than http and https, and for a mode other than IPv4 and IPv6
  */
 export function findInstanceEndpoint(place: Place, files: AwsFiles): Found {
   const { name, section } = findProfile(place, files);
@@ -154,7 +155,7 @@ export function findInstanceEndpoint(place: Place, files: AwsFiles): Found {
   };
 }
 
-/** The endpoint as a client takes it. */
+/** The `endpoint` option of a client; empty for AWS's default endpoint. */
 export function endpointOption(
   endpoints: Endpoints,
   service: Service,
@@ -197,12 +198,12 @@ function findServices(profile: string, section: Section, files: AwsFiles): Secti
   );
 }
 
-/** As boto reads it: anything but `true`, in any case, is false. */
+/** Reads a switch as boto does: everything except `true`, in upper or lower case, is false. */
 function isTrue(setting: Found | undefined): boolean {
   return setting?.value.toLowerCase() === 'true';
 }
 
-/** A value is not repeated: a value in the wrong place may be a password. */
+/** Checks a setting against the allowed words. The error does not repeat the value: it may be a misplaced password. */
 function checkWord(setting: Found | undefined, words: readonly string[]): string | undefined {
   if (!setting) return undefined;
   const value = setting.value.toLowerCase();
@@ -225,6 +226,7 @@ function checkUrl(
   });
 }
 
+/** The configuration that all clients share. */
 export type ClientConfig = Pick<
   DynamoDBClientConfig,
   'profile' | 'credentials' | 'logger' | 'endpoint' | 'cacheMiddleware' | 'customUserAgent'

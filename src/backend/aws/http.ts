@@ -1,4 +1,4 @@
-/** How the SDK's clients connect: agents with the user's certificates and proxy, and an application's own handler. */
+/** Makes the connections of the SDK's clients: agents with the user's certificates and proxy, or the application's own handler. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
 import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
@@ -21,14 +21,16 @@ export interface RequestHandler {
   readonly httpsAgent: HttpsAgent;
 }
 
-/** An agent that exists, and no options to make one with. The SDK tells them apart in the same way. */
+/** Whether this is an agent, and not the options to make an agent. The SDK checks it in the same way. */
 function isAgent(agent: object): agent is HttpsAgent {
   return typeof (agent as Partial<HttpsAgent>).destroy === 'function';
 }
 
 /**
- * The shared handler's options, changed by an application's; or a handler of its own, which replaces them all. Options of
- * an agent change the shared agent's, so that they lose neither its certificates nor their verification.
+ * Merges the application's handler options into the shared options. A handler of the application replaces them all. An agent's
+ * options are merged into the shared agent's, so that its certificates and their verification stay.
+ *
+ * @throws CredstashError USAGE if the options turn off the verification of certificates
  */
 export function mergeHandlerOptions(
   { requestHandler: shared }: { readonly requestHandler: RequestHandler },
@@ -71,7 +73,7 @@ export function mergeHandlerOptions(
   };
 }
 
-/** A connection to a proxy over TLS, which Node.js makes without any of the agent's options. */
+/** Finds a proxy that is reached over TLS, if one is set. Node.js connects to it without the agent's options. */
 export function findUnverifiedProxy(): Unverified | undefined {
   const isUsed = canUseProxy() && PROXIES.some((name) => /^https:/i.test(process.env[name] ?? ''));
   const protocols = ['http:', 'https:'];
@@ -79,9 +81,10 @@ export function findUnverifiedProxy(): Unverified | undefined {
 }
 
 /**
- * What connects to the services, with what boto takes from the environment and the SDK does not: a proxy, and
- * certificates that replace the system's. Node.js before 22.21 has no `proxyEnv` and leaves it alone
- * (https://nodejs.org/api/http.html#new-agentoptions).
+ * Makes the agents that connect to the services. Like boto, and unlike the SDK, they use the environment's proxy and
+ * certificates. Node.js before 22.21 ignores `proxyEnv` (https://nodejs.org/api/http.html#new-agentoptions).
+ *
+ * @throws CredstashError USAGE if the file of certificates is unusable, or a proxy is not one of HTTP
  */
 export function createAgents(
   settings: AwsSettings,
@@ -94,9 +97,9 @@ export function createAgents(
   const ca = bundle ? readCertificates(bundle, from) : builtInAuthorities();
   const common = {
     keepAlive: true,
-    // As many connections as the SDK's own agents have.
+    // The SDK's own agents have the same limit.
     maxSockets: 50,
-    // Said, and not left to the default, which NODE_TLS_REJECT_UNAUTHORIZED can change.
+    // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED can change the default.
     rejectUnauthorized: true,
     ...(ca ? { ca } : {}),
   };
@@ -124,13 +127,17 @@ export async function preconnect(
   }
 }
 
-/** The environment with its proxies as URLs: Node.js silently ignores a proxy that is not a URL. */
+/**
+ * Copies the environment with its proxies as URLs, because Node.js silently ignores a proxy that is not a URL.
+ *
+ * @throws CredstashError USAGE for a proxy of another protocol than HTTP
+ */
 export function readProxyEnvironment(): NodeJS.ProcessEnv {
   const environment = { ...process.env };
   for (const name of PROXIES) {
     const proxy = environment[name];
     if (!proxy || /^https?:\/\//i.test(proxy)) continue;
-    // Not quoted: it may have a password.
+    // The message does not quote the proxy, which may contain a password.
     if (proxy.includes('://')) {
       throw new CredstashError('USAGE', `${name} names a proxy that is none of HTTP`);
     }

@@ -62,7 +62,7 @@ function findFilePath(variable: string, name: string): string {
   return path.startsWith('~/') ? join(findHomeFolder(), path.slice(2)) : path;
 }
 
-/** The home folder; empty for a user without one, whom the system's call throws for. */
+/** Finds the home folder; empty for a user without one, for whom the system call throws. */
 export function findHomeFolder(): string {
   try {
     return process.env['HOME'] || homedir();
@@ -83,7 +83,7 @@ function readText(path: string, unreadable: UnreadableFile[]): string {
   }
 }
 
-/** The sections by their whole headers. Names of settings are in lower case, as Python's configparser has them. */
+/** Parses sections, by their whole headers. Names of settings become lower case, as in Python's configparser. */
 function parseIni(text: string): Map<string, Section> {
   const sections = new Map<string, Section>();
   let section: Record<string, string> | undefined;
@@ -110,13 +110,13 @@ function parseIni(text: string): Map<string, Section> {
 }
 
 /**
- * Splits a header into words as Python's shlex does, whose rules botocore uses.
+ * Splits a header into words as botocore does, by the rules of Python's shlex.
  *
  * @returns undefined for a quotation that does not end
  */
 function splitWords(text: string): string[] | undefined {
   const words: string[] = [];
-  // Between quotes, a backslash quotes a double quote or a backslash, and nothing between single ones.
+  // Inside double quotes a backslash escapes only a double quote or a backslash. Inside single quotes it escapes nothing.
   const word = /\s*((?:'[^']*'|"(?:\\["\\]|[^"])*"|\\.|[^\s'"\\])+)/y;
   let end = 0;
   for (let match = word.exec(text); match; match = word.exec(text)) {
@@ -133,8 +133,9 @@ function splitWords(text: string): string[] | undefined {
 }
 
 /**
- * The name of the profile in use: as given, AWS_PROFILE, or AWS_DEFAULT_PROFILE, which is its older name. undefined means
- * that nothing names one.
+ * Finds the name of the profile in use: the setting, AWS_PROFILE, or its older name AWS_DEFAULT_PROFILE.
+ *
+ * @returns undefined if none is set
  */
 export function findProfileName({
   profile,
@@ -145,11 +146,12 @@ export function findProfileName({
 }
 
 /**
- * The name of the session of a role that is assumed: the profile's own `role_session_name`, else AWS_ROLE_SESSION_NAME.
+ * Finds the session name for assuming a role: the profile's `role_session_name`, or AWS_ROLE_SESSION_NAME.
  *
- * @param section of the profile that has the role; absent for a role that no profile names
+ * @param section of the profile that has the role; omitted if no profile names the role
+ * @param profile its name, for messages
  * @returns undefined if neither is set
- * @throws CredstashError USAGE for a name that STS would refuse, whose words of a refusal are not kept
+ * @throws CredstashError USAGE for a name that STS would refuse
  *   (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)
  */
 export function findSessionName(section: Section = {}, profile = ''): string | undefined {
@@ -166,7 +168,7 @@ export function isRoleArn(text: string): boolean {
   return /^arn:[^:]+:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(text);
 }
 
-/** A setting of the profile in use; undefined if the profile, or the setting in it, does not exist. */
+/** Reads a setting of the profile in use; undefined if the profile or the setting does not exist. */
 export function findProfileSetting(
   settings: { readonly profile?: string | undefined },
   name: string,

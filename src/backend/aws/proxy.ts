@@ -1,21 +1,21 @@
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 
-/** How much a proxy may answer to CONNECT, in bytes. Node.js reads no more headers of any other answer. */
+/** The largest answer of a proxy to CONNECT. Node.js has the same limit for the headers of other answers. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** In how many pieces it may come. Node.js 24 doubles its listeners with each. */
+/** The most pieces of that answer. Node.js 24 doubles its listeners with each piece. */
 const MAX_PIECES = 12;
 
-/** How long it may take to connect to the proxy, and through it to the service. */
+/** The time limit for connecting to the proxy, and through it to the service. */
 const MAX_TUNNEL_MS = 8000;
 
 /**
- * An agent that lets Node.js connect through the proxy of its option `proxyEnv`, and bounds what Node.js does not: how much a
- * proxy answers, how long that takes, and the life of a connection that the request has given up on.
+ * An agent that lets Node.js connect through the proxy of its option `proxyEnv`, and adds the limits that Node.js lacks: the
+ * size and time of the proxy's answer. It also closes connections that their requests have given up.
  */
 export class ProxyAgent extends Agent {
-  /** Connections to a proxy that do not lead to the service yet. Node.js knows them by no name, and destroys none. */
+  /** Connections to a proxy that do not reach the service yet. Node.js does not list them, and so cannot destroy them. */
   readonly #pending = new Set<Socket>();
 
   override createConnection(...args: Parameters<Agent['createConnection']>): Socket {
@@ -41,9 +41,9 @@ export class ProxyAgent extends Agent {
     };
     this.#pending.add(socket);
     socket.once('close', settle);
-    // A connection that NO_PROXY exempts belongs to the agent at once.
+    // If NO_PROXY exempts the host, the agent lists the connection at once.
     process.nextTick(() => {
-      if (Object.values(this.sockets).some((own) => own?.includes(socket))) settle();
+      if (Object.values(this.sockets).some((listed) => listed?.includes(socket))) settle();
       else socket.setMaxListeners(0).on('readable', measure);
     });
     return socket;

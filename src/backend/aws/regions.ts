@@ -1,10 +1,10 @@
-/** Where the regions of the table and of the key come from. */
+/** Finds the regions of the table and of the key, and remembers which setting named them. */
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { checkRegion } from '../../model/region.ts';
 import { findProfileName, findProfileSetting } from './profile.ts';
 import { type AwsSettings, checkTable } from './settings.ts';
 
-/** A setting, and where it came from, for a person. */
+/** A setting, and its source for a person: `AWS_REGION`. */
 export interface Origin {
   readonly value: string;
   readonly from: string;
@@ -16,15 +16,14 @@ export interface RegionOrigins {
   readonly kms: Origin;
 }
 
-/** The region of the original, if nothing names one. */
+/** The region if no setting names one, as in the original. */
 export const DEFAULT_REGION: Origin = { value: 'us-east-1', from: 'the default' };
 
 /**
- * Finds the regions of the table and of the key. A table's ARN names its own region.
+ * Finds the regions of the table and of the key. A table's ARN names its own region. The SDK cannot do this: it ignores
+ * AWS_DEFAULT_REGION (aws/aws-sdk-js#2929), and has no default region.
  *
- * @throws CredstashError USAGE when the table cannot be one
- *
- * Not left to the SDK, which knows nothing of AWS_DEFAULT_REGION (aws/aws-sdk-js#2929) and of us-east-1.
+ * @throws CredstashError USAGE if the table's name is invalid
  */
 export async function findRegions(settings: AwsSettings): Promise<RegionOrigins> {
   const { clients, clientOptions, kmsRegion, table } = settings;
@@ -49,13 +48,13 @@ export async function findRegions(settings: AwsSettings): Promise<RegionOrigins>
   };
 }
 
-/** The names of the regions. @throws CredstashError USAGE when one cannot be a region */
+/** Checks both regions. @returns their names @throws CredstashError USAGE if one cannot be a region */
 export function checkRegions({ dynamodb, kms }: RegionOrigins): { dynamodb: string; kms: string } {
   return { dynamodb: checkRegion(dynamodb.value), kms: checkRegion(kms.value) };
 }
 
 /**
- * The services whose region nothing names. KMS is not one of them in the region that something names for the table.
+ * Finds the services whose region no setting names. KMS does not count if a setting names the same region for the table.
  */
 export function findDefaultedServices({ dynamodb, kms }: RegionOrigins): {
   readonly dynamodb: boolean;
@@ -67,18 +66,19 @@ export function findDefaultedServices({ dynamodb, kms }: RegionOrigins): {
   };
 }
 
-/** A client's region may come from a function. */
+/** Resolves a client's region, which may be a function. */
 export async function resolveRegion(
   region: DynamoDBClientConfig['region'],
 ): Promise<string | undefined> {
   return typeof region === 'function' ? region() : region;
 }
 
+/** Pairs a value with its source; undefined for an undefined value. */
 export function toOrigin(value: string | undefined, from: string): Origin | undefined {
   return value === undefined ? undefined : { value, from };
 }
 
-/** A variable of the environment; empty is absent. */
+/** Reads an environment variable. An empty variable counts as unset. */
 export function readVariable(name: string): Origin | undefined {
   return toOrigin(process.env[name] || undefined, name);
 }

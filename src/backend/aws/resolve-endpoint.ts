@@ -1,5 +1,5 @@
 /**
- * Where a client of the SDK sends its requests. The SDK's own function for this is internal, and has moved between packages:
+ * Finds the endpoint of a client of the SDK. The SDK's own function for this is internal, and has moved between packages:
  * an application may have a release of the SDK that lacks it.
  */
 

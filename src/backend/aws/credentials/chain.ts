@@ -1,4 +1,4 @@
-/** Describes the profiles that credentials come from. Nothing is run or asked. */
+/** Describes the profiles that credentials come from, without running a program or sending a request. */
 import {
   type AwsFiles,
   isRoleArn,
@@ -7,7 +7,7 @@ import {
   type Section,
 } from '../profile.ts';
 
-/** Where a profile's credentials come from. */
+/** The kind of credentials that a profile has. */
 export type Kind = 'role' | 'keys' | 'web identity' | 'process' | 'sso' | 'login' | 'source';
 
 export const SSO_KEYS = [
@@ -18,27 +18,32 @@ export const SSO_KEYS = [
   'sso_role_name',
 ];
 
-/** @param isSource whether another profile takes its credentials from this one */
+/**
+ * Finds the kind of a profile's credentials; undefined if it has none.
+ *
+ * @param isSource whether another profile takes its credentials from this one
+ */
 export function findKind(section: Section, isSource: boolean): Kind | undefined {
-  const { role_arn: role, source_profile: source, credential_source: named } = section;
+  const { role_arn: role, source_profile: profile, credential_source: source } = section;
   const hasKeys = 'aws_access_key_id' in section || 'aws_secret_access_key' in section;
   if (isSource && hasKeys) return 'keys';
-  if (role !== undefined && (source ?? named) !== undefined) return 'role';
+  if (role !== undefined && (profile ?? source) !== undefined) return 'role';
   if (hasKeys) return 'keys';
   if (role !== undefined && 'web_identity_token_file' in section) return 'web identity';
   if ('credential_process' in section) return 'process';
   if (Object.keys(section).some((key) => SSO_KEYS.includes(key))) return 'sso';
   if ('login_session' in section) return 'login';
-  return isSource && named !== undefined ? 'source' : undefined;
+  return isSource && source !== undefined ? 'source' : undefined;
 }
 
-/** One profile of a chain, for a person: `profile ops: role arn:aws:iam::123456789012:role/x`. */
+/** One profile of a chain. */
 export interface ChainLink {
   readonly kind: Kind | undefined;
+  /** For a person: `profile ops: role arn:aws:iam::123456789012:role/x`. */
   readonly words: string;
 }
 
-/** The profiles that credentials come from, the one in use first. Nothing is run or asked. */
+/** Lists the profiles that credentials come from, the one in use first. Runs no program and sends no request. */
 export function describeChain(
   settings: { readonly profile?: string | undefined },
   files: AwsFiles = readAwsFiles(),
@@ -50,12 +55,12 @@ export function describeChain(
     const section = files.profiles.get(name);
     const isSeen = seen.has(name);
     const kind = section && findKind(section, seen.size > 0);
-    const what = section
+    const description = section
       ? isSeen && kind === 'role'
         ? 'a loop'
         : describeSection(section, kind)
       : 'missing';
-    links.push({ kind, words: `profile ${name}: ${what}` });
+    links.push({ kind, words: `profile ${name}: ${description}` });
     const source = section?.['source_profile'];
     if (kind !== 'role' || isSeen || source === undefined) return links;
     seen.add(name);
@@ -63,19 +68,20 @@ export function describeChain(
   }
 }
 
-/** A setting that can be shown: an ARN of a role or a source's name. Anything else may be a secret in the wrong place. */
+/** Returns a setting for a message if it is a role's ARN or the name of a source. Anything else may be a misplaced secret. */
 export function describeValue(value = ''): string {
   const isKnown =
     isRoleArn(value) || ['Environment', 'Ec2InstanceMetadata', 'EcsContainer'].includes(value);
   return isKnown ? value : '(not a valid value)';
 }
 
+/** Describes a profile's credentials for a person: `access keys in the file`. */
 export function describeSection(section: Section, kind: Kind | undefined): string {
   const { credential_source: source } = section;
-  const named = source === undefined ? '' : ` with the credentials of ${describeValue(source)}`;
+  const origin = source === undefined ? '' : ` with the credentials of ${describeValue(source)}`;
   switch (kind) {
     case 'role':
-      return `role ${describeValue(section['role_arn'])}${named}`;
+      return `role ${describeValue(section['role_arn'])}${origin}`;
     case 'keys':
       return 'access keys in the file';
     case 'web identity':
@@ -87,7 +93,7 @@ export function describeSection(section: Section, kind: Kind | undefined): strin
     case 'login':
       return 'aws login';
     case 'source':
-      return `the credentials of ${named}`;
+      return `the credentials of ${origin}`;
     case undefined:
       return 'no credentials';
   }

@@ -1,6 +1,6 @@
 /**
- * The credentials of a task of ECS or a pod of EKS, from the endpoint that its container's environment names. The SDK's own
- * provider asks without a limit of time or size: an agent that accepts and never answers would hold a container up for ever.
+ * Fetches the credentials of an ECS task or an EKS pod from the endpoint that the container's environment names. The SDK's own
+ * provider has no limit of time or size: an agent that accepts a connection and never answers would block it for ever.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
  */
 import { request as requestHttp } from 'node:http';
@@ -11,16 +11,16 @@ import { MAX_ANSWER_BYTES, readAnswer } from '../guard-requests.ts';
 import { type Identity, isText } from './identity.ts';
 
 const TASK_HOST = 'http://169.254.170.2';
-/** What may be asked without TLS: the agents of ECS and EKS, and this machine. */
+/** The hosts that are allowed without TLS: the agents of ECS and EKS, and this machine. */
 const PLAIN_HOSTS =
   /^(?:169\.254\.170\.2|169\.254\.170\.23|\[fd00:ec2::23\]|localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 const ATTEMPTS = 3;
 const PAUSE_MS = 1000;
-/** The limit of an attempt until its answer begins, and again until the answer ends. */
+/** The time limit until an answer begins, and again until it ends. */
 const MAX_MS = 4000;
 
-/** An answer that gives no credentials. */
+/** A failed request for credentials. */
 class ContainerAnswer extends Error {
   readonly statusCode: number | undefined;
   readonly code: string | undefined;
@@ -33,12 +33,13 @@ class ContainerAnswer extends Error {
 }
 
 /**
- * Asks for the credentials. An endpoint that fails, or does not answer within 4 seconds, is asked three times.
+ * Fetches the credentials. Tries three times, each for up to 4 seconds until the answer begins and 4 more until it ends. An
+ * answer with an error below 500 ends it at once.
  *
  * @param place a path on the agent of ECS, or a whole URL
- * @param token sent as it is, in the header Authorization
- * @throws Error with the `statusCode` of an answer, the `code` of a failed connection or `TimeoutError`, or neither, if the
- *   answer has no credentials
+ * @param token sent unchanged in the header Authorization
+ * @throws Error with the `statusCode` of an answer; with the `code` of a failed connection, or `TimeoutError`; with neither if
+ *   the answer has no credentials
  */
 export async function fetchContainerCredentials(
   place: { readonly relative: string } | { readonly full: string },
@@ -77,7 +78,7 @@ function sendRequest(url: URL, token: string | undefined): Promise<IncomingMessa
     const request = (isTls ? requestHttps : requestHttp)(url, {
       ...(isTls ? { rejectUnauthorized: true } : {}),
       headers: token === undefined ? {} : { authorization: token },
-      // No agent, so that no connection outlives its answer.
+      // Without an agent, no connection outlives its answer.
       agent: false,
     });
     const timer = setTimeout(() => {
@@ -95,25 +96,25 @@ function sendRequest(url: URL, token: string | undefined): Promise<IncomingMessa
   });
 }
 
-/** @throws ContainerAnswer for anything but an object of four texts, the last one a time */
+/** Parses an answer. @throws ContainerAnswer if it is not an object with four texts, of which the last is a time */
 function parseCredentials(text: string): Identity {
-  const wrong = new ContainerAnswer('the answer has no credentials', {});
+  const invalidAnswer = new ContainerAnswer('the answer has no credentials', {});
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
-    // Not kept as a cause: a parser quotes what it read.
-    throw wrong;
+    // Without the cause, because a parser's error quotes the text.
+    throw invalidAnswer;
   }
   const { AccessKeyId, SecretAccessKey, Token, Expiration } = Object(parsed) as Record<
     string,
     unknown
   >;
   if (!isText(AccessKeyId) || !isText(SecretAccessKey) || !isText(Token) || !isText(Expiration)) {
-    throw wrong;
+    throw invalidAnswer;
   }
   const expiration = new Date(Expiration);
-  if (Number.isNaN(expiration.getTime())) throw wrong;
+  if (Number.isNaN(expiration.getTime())) throw invalidAnswer;
   return {
     accessKeyId: AccessKeyId,
     secretAccessKey: SecretAccessKey,

@@ -1,4 +1,4 @@
-/** What the providers of credentials have in common. */
+/** Types and helpers that the providers of credentials share. */
 import { CredstashError } from '../../../errors.ts';
 import type { ClientConfig, Endpoints } from '../client-settings.ts';
 
@@ -11,12 +11,14 @@ export interface Identity {
   readonly accountId?: string;
 }
 
+/** The settings that a provider of credentials needs. */
 export interface CredentialsContext {
   readonly profile?: string | undefined;
-  /** What the clients of STS and SSO are made with. */
+  /** The configuration for clients of STS and SSO. */
   readonly shared: ClientConfig;
   readonly region: string;
   readonly endpoints: Endpoints;
+  /** Asks the person for the code of the MFA device `serial`. */
   readonly mfaCode?: ((serial: string) => Promise<string>) | undefined;
 }
 
@@ -25,6 +27,7 @@ export const FILES_HINT =
 
 export const KEYS_HINT = 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
 
+/** Makes a NO_CREDENTIALS error. @param text follows `no AWS credentials were found` */
 export function noCredentials(text: string, hint: string, cause?: Error): CredstashError {
   return new CredstashError('NO_CREDENTIALS', `no AWS credentials were found${text}`, {
     hint,
@@ -32,10 +35,12 @@ export function noCredentials(text: string, hint: string, cause?: Error): Credst
   });
 }
 
+/** Whether a value is a string that is not empty. */
 export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
+/** An object with one property, or an empty one if `value` is undefined. For spreading. */
 export function optionalProperty<K extends string>(
   key: K,
   value: string | undefined,
@@ -47,11 +52,11 @@ export function optionalProperty<K extends string>(
   };
 }
 
-/** Marks where credentials are from, as the SDK's own chain does: `doctor` shows it, and the SDK's user agent has it. */
+/** Marks the source of credentials as the SDK's own chain does. `doctor` shows it, and the SDK adds it to the user agent. */
 export function withSource(
   identity: Identity,
   $source: Readonly<Record<string, string>>,
 ): Identity {
-  const { $source: before } = identity as { $source?: object };
-  return { ...identity, $source: { ...before, ...$source } } as Identity;
+  const { $source: earlier } = identity as { $source?: object };
+  return { ...identity, $source: { ...earlier, ...$source } } as Identity;
 }

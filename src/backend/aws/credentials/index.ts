@@ -1,7 +1,7 @@
 /**
- * The credentials of a profile, and what comes after profiles: a web identity, a container, an instance. Each step is one
- * provider of the SDK's. The steps are walked here because the SDK's own chain goes on silently after a step that failed,
- * tells its reason in texts that quote a program's output, and asks STS at the endpoint of AWS_PROFILE.
+ * Gets credentials from a profile, a web identity, a container or an instance, in this order. This replaces the SDK's own
+ * chain, which silently continues after a failed step, reports errors that quote a program's output, and sends STS requests
+ * to the endpoint of AWS_PROFILE.
  */
 import { fromEnv } from '@aws-sdk/credential-providers';
 import { CredstashError } from '../../../errors.ts';
@@ -31,10 +31,10 @@ import { assumeRole, assumeWithToken } from './role.ts';
 import { getSsoCredentials } from './sso.ts';
 
 /**
- * Gets credentials.
+ * Gets credentials from the first source that is configured.
  *
- * @throws CredstashError NO_CREDENTIALS, which says what failed and of which profile; CREDENTIALS_REFUSED, ACCESS_DENIED and
- *   UNREACHABLE of STS and SSO
+ * @throws CredstashError NO_CREDENTIALS, which names the profile and what failed; CREDENTIALS_REFUSED, ACCESS_DENIED or
+ *   UNREACHABLE from STS and SSO
  */
 export async function getCredentials(context: CredentialsContext): Promise<Identity> {
   const files = readAwsFiles();
@@ -53,8 +53,8 @@ export async function getCredentials(context: CredentialsContext): Promise<Ident
 async function findIdentity(context: CredentialsContext, files: AwsFiles): Promise<Identity> {
   const [id, secret] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
   if (context.profile === undefined && Boolean(process.env[id]) !== Boolean(process.env[secret])) {
-    const [there, absent] = process.env[id] ? [id, secret] : [secret, id];
-    throw noCredentials(`: ${there} is set, and ${absent} is not`, 'set both, or neither');
+    const [present, missing] = process.env[id] ? [id, secret] : [secret, id];
+    throw noCredentials(`: ${present} is set, and ${missing} is not`, 'set both, or neither');
   }
   const name = findProfileName(context);
   const section = files.profiles.get(name ?? 'default');
@@ -72,14 +72,16 @@ async function findIdentity(context: CredentialsContext, files: AwsFiles): Promi
   const tail = section ? `: the profile ${name ?? 'default'} has none` : '';
   const unreadable = files.unreadable.map(({ path, code }) => `; ${path} cannot be read (${code})`);
   const [broken] = files.unreadable;
-  const nothing = noCredentials(`${tail}${unreadable.join('')}`, CREDENTIALS_HINT, broken?.fault);
-  // boto knows `true` only. Nobody writes 1 to turn it on, but some write 0 to leave it on.
+  const notFound = noCredentials(`${tail}${unreadable.join('')}`, CREDENTIALS_HINT, broken?.fault);
+  // boto accepts only `true`. Here any other value disables the service too, except 0, no and off, which people write to
+  // keep it enabled.
   if (/^(?!(?:false|0|no|off)$)./i.test(process.env['AWS_EC2_METADATA_DISABLED'] ?? '')) {
-    throw nothing;
+    throw notFound;
   }
-  return getInstanceCredentials(context, files, nothing);
+  return getInstanceCredentials(context, files, notFound);
 }
 
+/** Gets a profile's credentials. @param path the profiles that lead to this one by `source_profile` */
 async function getProfileCredentials(
   context: CredentialsContext,
   files: AwsFiles,
@@ -104,10 +106,10 @@ async function getProfileCredentials(
       return getKeys(section, name);
     case 'role':
       return assumeRole(context, section, name, () => {
-        const { source_profile: source, credential_source: named = '' } = section;
-        return source === undefined
-          ? getSourceCredentials(context, files, named, name)
-          : getProfileCredentials(context, files, source, [...path, name]);
+        const { source_profile: profile, credential_source: source = '' } = section;
+        return profile === undefined
+          ? getSourceCredentials(context, files, source, name)
+          : getProfileCredentials(context, files, profile, [...path, name]);
       });
     case 'web identity': {
       const { role_arn: role = '', web_identity_token_file: token = '' } = section;
@@ -134,8 +136,8 @@ async function getProfileCredentials(
 function getKeys(section: Section, name: string): Identity {
   const { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey } = section;
   if (!accessKeyId || !secretAccessKey) {
-    const absent = accessKeyId ? 'aws_secret_access_key' : 'aws_access_key_id';
-    throw noCredentials(`: the profile ${name} has no ${absent}`, FILES_HINT);
+    const missing = accessKeyId ? 'aws_secret_access_key' : 'aws_access_key_id';
+    throw noCredentials(`: the profile ${name} has no ${missing}`, FILES_HINT);
   }
   return withSource(
     {
@@ -149,6 +151,7 @@ function getKeys(section: Section, name: string): Identity {
   );
 }
 
+/** Gets the credentials that the `credential_source` of the profile `name` stands for. */
 async function getSourceCredentials(
   context: CredentialsContext,
   files: AwsFiles,

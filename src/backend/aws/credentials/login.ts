@@ -1,4 +1,4 @@
-/** Credentials of a profile with a login of `aws login`. */
+/** Gets the credentials of a profile that has a login of `aws login`. */
 import type { CredstashError } from '../../../errors.ts';
 import { commandLine } from '../../../util/shell-word.ts';
 import { endpointOption } from '../client-settings.ts';
@@ -8,23 +8,24 @@ import { type CredentialsContext, type Identity, noCredentials } from './identit
 import { createProfileFile } from './profile-file.ts';
 import { type Unanswered, watchRequests } from './watch-requests.ts';
 
+/** Gets the credentials of the login of the profile `name`. @throws CredstashError NO_CREDENTIALS */
 export async function getLoginCredentials(
   context: CredentialsContext,
   section: Section,
   name: string,
 ): Promise<Identity> {
-  // Older releases of the SDK lack it.
+  // A dynamic import, because older releases of the SDK do not export it.
   const { fromLoginCredentials } = await import('@aws-sdk/credential-providers');
   const { endpoint: _, ...rest } = context.shared;
   const watch = watchRequests(() => undefined);
   try {
     return await fromLoginCredentials({
       ...(await createProfileFile(name, section)),
-      // Its region, unless the login has one.
       clientConfig: {
         ...rest,
         ...endpointOption(context.endpoints, 'SIGNIN'),
         extensions: [...rest.extensions, watch.extension],
+        // The SDK prefers the region of the login, if that has one.
         region: section['region'] ?? context.region,
       },
     })();
@@ -33,7 +34,7 @@ export async function getLoginCredentials(
   }
 }
 
-/** The SDK's error has only a text. What it quotes may be a part of a file with keys. */
+/** Translates the SDK's error by its text, which is all that it has. The text may quote a file with keys, and is not kept. */
 export function toLoginError(
   error: unknown,
   name: string,

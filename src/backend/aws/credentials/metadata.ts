@@ -1,4 +1,4 @@
-/** Credentials of a container or an instance, from its metadata endpoint. */
+/** Gets the credentials of a container or an instance from its metadata endpoint. */
 import type { CredstashError } from '../../../errors.ts';
 import { findInstanceEndpoint } from '../client-settings.ts';
 import { refuseAnyCertificate } from '../guard-requests.ts';
@@ -13,6 +13,7 @@ import {
 import { fetchContainerCredentials } from './container.ts';
 import { readToken } from './token.ts';
 
+/** Whether the environment names a container's endpoint. */
 export function hasContainer(): boolean {
   return Boolean(
     process.env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'] ||
@@ -20,6 +21,7 @@ export function hasContainer(): boolean {
   );
 }
 
+/** Gets the credentials of the container. @throws CredstashError NO_CREDENTIALS; USAGE if the environment accepts any certificate */
 export async function getContainerCredentials(): Promise<Identity> {
   const relative = process.env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'];
   const variable = `AWS_CONTAINER_CREDENTIALS_${relative ? 'RELATIVE' : 'FULL'}_URI`;
@@ -51,10 +53,16 @@ export async function getContainerCredentials(): Promise<Identity> {
   }
 }
 
+/**
+ * Gets the credentials of the instance's role.
+ *
+ * @param notFound thrown if the default endpoint does not answer
+ * @throws CredstashError NO_CREDENTIALS
+ */
 export async function getInstanceCredentials(
   context: CredentialsContext,
   files: AwsFiles,
-  nothing?: CredstashError,
+  notFound?: CredstashError,
 ): Promise<Identity> {
   const { value: endpoint, from } = findInstanceEndpoint(context, files);
   try {
@@ -68,8 +76,8 @@ export async function getInstanceCredentials(
     return withSource(await withInstanceEndpoint(endpoint, provider), { CREDENTIALS_IMDS: '0' });
   } catch (error) {
     const { statusCode } = Object(error) as { statusCode?: unknown };
-    // Away from an instance nothing answers there, which is not what went wrong.
-    if (nothing && typeof statusCode !== 'number' && from === 'default') throw nothing;
+    // Outside EC2 nothing answers at the default endpoint. The error is then that no credentials were found anywhere.
+    if (notFound && typeof statusCode !== 'number' && from === 'default') throw notFound;
     throw noCredentials(
       `: the instance's metadata service ${describeAnswer(error)}${statusCode === 404 ? ': the instance has no role' : ''}`,
       `give the instance a role, or check ${from === 'default' ? 'AWS_EC2_METADATA_SERVICE_ENDPOINT' : from}`,
@@ -78,22 +86,22 @@ export async function getInstanceCredentials(
 }
 
 /**
- * Calls the SDK with the instance's endpoint in the environment. It takes no endpoint as an option, and would look for one in
- * the profile of AWS_PROFILE. It reads the variable before it first waits, so that nothing else sees it.
+ * Calls the SDK with the instance's endpoint in the environment. The SDK has no option for the endpoint, and would look for one
+ * in the profile of AWS_PROFILE. It reads the variable before it first waits, so no other code sees the change.
  */
 export function withInstanceEndpoint<T>(endpoint: string, call: () => Promise<T>): Promise<T> {
   const name = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
-  const before = process.env[name];
+  const earlier = process.env[name];
   process.env[name] = endpoint;
   try {
     return call();
   } finally {
-    if (before === undefined) Reflect.deleteProperty(process.env, name);
-    else process.env[name] = before;
+    if (earlier === undefined) Reflect.deleteProperty(process.env, name);
+    else process.env[name] = earlier;
   }
 }
 
-/** What an endpoint for credentials did, without its words. */
+/** Describes how an endpoint for credentials failed, without quoting its answer. */
 export function describeAnswer(error: unknown): string {
   const { statusCode, code, message } = Object(error) as Record<string, unknown>;
   const text = isText(message) ? message : '';

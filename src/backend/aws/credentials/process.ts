@@ -2,7 +2,13 @@ import { exec } from 'node:child_process';
 import type { Section } from '../profile.ts';
 import { type Identity, isText, withSource, noCredentials } from './identity.ts';
 
-/** Runs a credential_process as the SDK does, by a shell. Its output is never quoted: it has keys in it. */
+/**
+ * Runs a credential_process in a shell, as the SDK does. Errors never quote its output, because that has keys in it.
+ *
+ * @param command the profile's `credential_process`
+ * @param name of the profile, for messages
+ * @throws CredstashError NO_CREDENTIALS
+ */
 export async function runProcess(
   command: string,
   section: Section,
@@ -17,13 +23,13 @@ export async function runProcess(
         return;
       }
       const { code, signal } = error;
-      const how =
+      const failure =
         typeof code === 'number'
           ? `ended with status ${code}`
           : signal
             ? `was ended by ${signal}`
             : 'cannot be run';
-      reject(noCredentials(`: ${subject} ${how}`, hint));
+      reject(noCredentials(`: ${subject} ${failure}`, hint));
     });
   });
   let data: Partial<Record<string, unknown>>;

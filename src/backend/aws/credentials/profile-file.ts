@@ -1,8 +1,13 @@
 import type { Section } from '../profile.ts';
 
 /**
- * A configuration file for the SDK, which exists in its cache of files only. A header with a dot is taken as it is, so that
- * a name may have spaces and quotes.
+ * Makes a configuration file that exists only in the SDK's cache of files. The SDK takes a header with a dot, such as
+ * `profile.NAME`, without parsing it, so that the name may have spaces and quotes.
+ *
+ * @param section the profile's settings
+ * @param session the name of the profile's SSO session
+ * @param shared the settings of that session
+ * @returns options for the SDK's providers
  */
 export async function createProfileFile(
   name: string,
@@ -24,7 +29,7 @@ export async function createProfileFile(
     ...(shared ? [`[sso-session.${session ?? ''}]`, ...lines(shared)] : []),
   ].join('\n');
   const path = `credstash:${text}`;
-  // A release of the SDK from 2025 or before lacks it. A bundler that makes one file of all would load a static import at once.
+  // A release of the SDK from 2025 or before lacks this module. With a static import, a bundle in one file would load it at once.
   const { externalDataInterceptor } = await import('@smithy/core/config');
   externalDataInterceptor.interceptFile(path, text);
   externalDataInterceptor.interceptFile('credstash:', '');

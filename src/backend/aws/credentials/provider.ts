@@ -1,4 +1,4 @@
-/** Credentials that the application gives by a function of its own. */
+/** Guards the application's own credentials provider. */
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../../errors.ts';
 import { isRefusal } from '../errors.ts';
@@ -7,17 +7,18 @@ import { isText } from './identity.ts';
 type Credentials = NonNullable<DynamoDBClientConfig['credentials']>;
 
 /**
- * The same credentials. An error of the application's function is told as one of credentials, and not as one of the request that
- * needed them.
+ * Wraps the application's provider, so that its errors are reported as errors of credentials, and not as errors of the request
+ * that needed the credentials. Credentials that are not a function are returned unchanged.
  *
- * @throws CredstashError, from the function: NO_CREDENTIALS, or CREDENTIALS_REFUSED for a refusal; `cause` is the application's own error
+ * @returns the same credentials; the function throws CredstashError NO_CREDENTIALS, or CREDENTIALS_REFUSED for a refusal, with
+ *   the application's error as `cause`
  */
 export function guardProvider(credentials: Credentials): Credentials {
   if (typeof credentials !== 'function') return credentials;
   return async (...args) => {
-    let given: Awaited<ReturnType<typeof credentials>>;
+    let identity: Awaited<ReturnType<typeof credentials>>;
     try {
-      given = await credentials(...args);
+      identity = await credentials(...args);
     } catch (cause) {
       if (cause instanceof CredstashError) throw cause;
       throw isRefusal(cause)
@@ -28,14 +29,14 @@ export function guardProvider(credentials: Credentials): Credentials {
           )
         : noCredentials('failed', cause);
     }
-    const { accessKeyId, secretAccessKey } = Object(given) as Partial<typeof given>;
-    if (isText(accessKeyId) && isText(secretAccessKey)) return given;
+    const { accessKeyId, secretAccessKey } = Object(identity) as Partial<typeof identity>;
+    if (isText(accessKeyId) && isText(secretAccessKey)) return identity;
     throw noCredentials('gave no accessKeyId and secretAccessKey');
   };
 }
 
-function noCredentials(what: string, cause?: unknown): CredstashError {
-  return new CredstashError('NO_CREDENTIALS', `the application's credentials provider ${what}`, {
+function noCredentials(problem: string, cause?: unknown): CredstashError {
+  return new CredstashError('NO_CREDENTIALS', `the application's credentials provider ${problem}`, {
     hint: cause === undefined ? 'give both as strings' : 'see the cause of this error',
     ...(cause === undefined ? {} : { cause }),
   });

@@ -1,4 +1,4 @@
-/** Credentials of a role that STS gives. */
+/** Gets the credentials of a role from STS. */
 import { commandLine } from '../../../util/shell-word.ts';
 import { endpointOption } from '../client-settings.ts';
 import { translate } from '../errors.ts';
@@ -23,7 +23,9 @@ function createStsOptions({ shared, endpoints }: CredentialsContext, region: str
 /**
  * Assumes the role of a profile.
  *
- * @param getSource gets the credentials to assume it with, once the profile's settings are checked
+ * @param name of the profile, for messages
+ * @param getSource gets the credentials that may assume the role. It is called after the profile's settings are checked.
+ * @throws CredstashError NO_CREDENTIALS, USAGE, and the errors of STS
  */
 export async function assumeRole(
   context: CredentialsContext,
@@ -31,17 +33,17 @@ export async function assumeRole(
   name: string,
   getSource: () => Promise<Identity>,
 ): Promise<Identity> {
-  const { role_arn: role = '', source_profile: source, credential_source: named } = section;
-  if (source !== undefined && named !== undefined) {
-    const both = `: the profile ${name} has both a source_profile and a credential_source`;
-    throw noCredentials(both, FILES_HINT);
+  const { role_arn: role = '', source_profile: profile, credential_source: source } = section;
+  if (profile !== undefined && source !== undefined) {
+    const problem = `: the profile ${name} has both a source_profile and a credential_source`;
+    throw noCredentials(problem, FILES_HINT);
   }
   const serial = section['mfa_serial'];
   if (serial !== undefined && !context.mfaCode) {
-    const ask = `: the profile ${name} needs a code of the MFA device ${serial}, and nobody can be asked`;
-    throw noCredentials(ask, 'use a profile without mfa_serial');
+    const problem = `: the profile ${name} needs a code of the MFA device ${serial}, and nobody can be asked`;
+    throw noCredentials(problem, 'use a profile without mfa_serial');
   }
-  // Before the source's credentials are got, which may take requests.
+  // Check the settings first: getSource may send requests.
   const session = findSessionName(section, name) ?? `credstash-${Date.now()}`;
   const duration = section['duration_seconds'] ?? '3600';
   if (!/^\d{1,6}$/.test(duration)) {
@@ -74,8 +76,11 @@ export async function assumeRole(
 /**
  * Assumes a role with the token of a web identity.
  *
+ * @param role its ARN
  * @param path the token file
- * @param from what names that file, for messages
+ * @param session the name of the role's session; default: one with the time
+ * @param from the setting that names the token file, for messages
+ * @throws CredstashError NO_CREDENTIALS if the file cannot be read, and the errors of STS
  */
 export async function assumeWithToken(
   context: CredentialsContext,

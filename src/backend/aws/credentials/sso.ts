@@ -1,4 +1,4 @@
-/** Credentials of a profile with an SSO login (IAM Identity Center). */
+/** Gets the credentials of a profile that has an SSO login (IAM Identity Center). */
 import { fromSSO } from '@aws-sdk/credential-providers';
 import { CredstashError } from '../../../errors.ts';
 import { commandLine } from '../../../util/shell-word.ts';
@@ -8,6 +8,11 @@ import { type CredentialsContext, type Identity, noCredentials } from './identit
 import { createProfileFile } from './profile-file.ts';
 import { type Unanswered, watchRequests } from './watch-requests.ts';
 
+/**
+ * Gets the credentials of the SSO login of the profile `name`.
+ *
+ * @throws CredstashError NO_CREDENTIALS for incomplete settings and for a missing or expired login; UNREACHABLE
+ */
 export async function getSsoCredentials(
   context: CredentialsContext,
   files: AwsFiles,
@@ -33,7 +38,8 @@ export async function getSsoCredentials(
   }
   const { endpoint: _, ...rest } = context.shared;
   const { SSO, SSO_OIDC } = context.endpoints;
-  // The SDK makes the client that renews a login with the endpoint of the other one. Neither signs its requests.
+  // The SDK gives the client that renews a login (SSO OIDC) the endpoint of SSO. Changing the endpoint here breaks no signature,
+  // because neither client signs its requests.
   const watch = watchRequests(({ path }) =>
     path.endsWith('/token') ? SSO_OIDC?.value : SSO?.value,
   );
@@ -44,7 +50,7 @@ export async function getSsoCredentials(
     ssoRoleName: all['sso_role_name'] ?? '',
     ...(session === undefined ? {} : { ssoSession: session }),
     ...(await createProfileFile(name, all, session, shared)),
-    // Without a region of its own, which is the table's: the SDK would prefer it to the one of the session.
+    // Without a region: the SDK would prefer the table's region to that of the session.
     clientConfig: { ...rest, extensions: [...rest.extensions, watch.extension] },
   });
   try {
@@ -54,7 +60,7 @@ export async function getSsoCredentials(
   }
 }
 
-/** The SDK's error has only a text, which begins with the name of the service's error, or tells of the token. */
+/** Translates the SDK's error by its text, which begins with the name of the service's error, or says what the token lacks. */
 export function toSsoError(
   error: unknown,
   section: Section,

@@ -2,6 +2,12 @@ import { readFileSync } from 'node:fs';
 import { stripFault } from '../../../util/system-faults.ts';
 import { FILES_HINT, noCredentials } from './identity.ts';
 
+/**
+ * Reads a token file.
+ *
+ * @param from the setting that names the file, for messages
+ * @throws CredstashError NO_CREDENTIALS if it cannot be read
+ */
 export function readToken(path: string, from: string): string {
   try {
     return readFileSync(path, 'utf8');

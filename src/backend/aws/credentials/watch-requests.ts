@@ -9,8 +9,11 @@ export interface Unanswered {
 }
 
 /**
- * Makes an extension for clients of the SDK's own. It sends each request to the endpoint that `route` names, if any, and
- * remembers the last one that got no answer, of which the SDK's errors tell little.
+ * Makes an extension for the clients that the SDK creates itself. It remembers the last request that got no answer, because
+ * the SDK's errors do not name its host.
+ *
+ * @param route returns the endpoint to send a request to; undefined leaves the request unchanged
+ * @returns `extension` for the client's configuration; `failure` returns the last request that got no answer
  */
 export function watchRequests(route: (request: { readonly path: string }) => string | undefined): {
   readonly extension: ReturnType<typeof guardRequests>;
@@ -22,7 +25,7 @@ export function watchRequests(route: (request: { readonly path: string }) => str
     extension: {
       configure: (client) => {
         wrapHandler(client, async (original, send) => {
-          // The SDK sends the original again when it retries. Its class is internal.
+          // Change a copy, because the SDK sends the original again when it retries. Its class is not exported.
           const request = Object.assign(
             Object.create(Object.getPrototypeOf(original) as object) as typeof original,
             original,

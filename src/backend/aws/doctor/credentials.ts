@@ -1,4 +1,4 @@
-/** Checks what the environment says, and the credentials. */
+/** Checks the settings in the environment, and the credentials. */
 import { CredstashError } from '../../../errors.ts';
 import { acceptsAnyCertificate } from '../../../util/tls.ts';
 import {
@@ -20,7 +20,7 @@ import { readVariable, findRegions } from '../regions.ts';
 import type { AwsSettings } from '../settings.ts';
 import { sendProbe, type OpenedAws, toWords } from './ask.ts';
 
-/** What AWS's own variables say, beside what the command line does. */
+/** Reports the settings in AWS's own variables and files. The command itself reports the settings of its options. */
 export async function* describeEnvironment({ settings }: OpenedAws): AsyncGenerator<Step> {
   const title = 'configuration';
   if (settings.profile === undefined) {
@@ -52,7 +52,7 @@ export async function* describeEnvironment({ settings }: OpenedAws): AsyncGenera
   yield okStep('region', `${dynamodb.value} (${dynamodb.from})${ofKey}`);
 }
 
-/** A URL without what may be a password: its host and port. */
+/** The host and port of a URL. The rest may contain a password. */
 export function readHost(url: string): string {
   const text = url.includes('://') ? url : `http://${url}`;
   return URL.canParse(text) ? new URL(text).host : 'not a URL';
@@ -60,7 +60,7 @@ export function readHost(url: string): string {
 
 export type Sts = Awaited<ReturnType<typeof loadSts>>;
 
-/** The client that asks who the caller is, and its question. */
+/** Loads the client of STS, and its request for the caller's identity. */
 export async function loadSts({ shared, region, endpoints, dynamodb, closeLater }: OpenedAws) {
   const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
   const client = new STSClient({
@@ -68,7 +68,7 @@ export async function loadSts({ shared, region, endpoints, dynamodb, closeLater 
     ...endpointOption(endpoints, 'STS'),
     credentials: dynamodb.config.credentials,
     region: region.dynamodb,
-    // A single attempt: a network may lead only to DynamoDB and KMS, and then it is not a failure that STS is unreachable.
+    // One attempt is enough: some networks reach only DynamoDB and KMS, where a missing answer of STS is not a failure.
     maxAttempts: 1,
   });
   guardOlderClient(client);
@@ -79,7 +79,7 @@ export async function loadSts({ shared, region, endpoints, dynamodb, closeLater 
   return { client, GetCallerIdentityCommand };
 }
 
-/** Whether there are credentials. */
+/** Checks that credentials exist, and asks STS whose they are. @returns whether they exist */
 export async function* checkCredentials(
   { settings, region, dynamodb }: OpenedAws,
   sts: Sts,
@@ -114,14 +114,14 @@ export async function* checkCredentials(
   return true;
 }
 
-/** Where they are from: `env vars`, `profile sso`. */
+/** Describes the source of credentials: `env vars`, `profile sso`. */
 export function describeSource(identity: object, settings: AwsSettings): string {
   const { $source = {} } = identity as { $source?: object };
   const names = Object.keys($source).filter((name) => name.startsWith('CREDENTIALS_'));
-  // The SDK marks with it that a function of ours comes before its chain.
-  const telling = names.filter((name) => name !== 'CREDENTIALS_CODE');
-  if (telling.length > 0) {
-    return telling.map((name) => toWords(name.replace('CREDENTIALS_', ''))).join(', ');
+  // With this mark the SDK says only that our own function gave the credentials.
+  const sources = names.filter((name) => name !== 'CREDENTIALS_CODE');
+  if (sources.length > 0) {
+    return sources.map((name) => toWords(name.replace('CREDENTIALS_', ''))).join(', ');
   }
   return settings.roleArn === undefined ? 'given by the application' : 'of the role';
 }

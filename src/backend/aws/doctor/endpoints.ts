@@ -8,7 +8,7 @@ import { resolveEndpoint } from '../resolve-endpoint.ts';
 import type { OpenedAws } from './ask.ts';
 import type { Sts } from './credentials.ts';
 
-/** Names the endpoint that each service is asked at, and warns of one without TLS. */
+/** Reports the endpoint of each service, and warns of an endpoint without TLS. */
 export async function* checkEndpoints(
   { settings, endpoints, dynamodb, kms }: OpenedAws,
   sts: Sts,
@@ -17,27 +17,27 @@ export async function* checkEndpoints(
   const { clients, clientOptions } = settings;
   const configured = (service: Service): string | undefined =>
     settings.endpoint === undefined ? endpoints[service]?.from : 'as given';
-  // Without credentials there is no account either, which may be a part of DynamoDB's.
-  const known = <T extends object>(config: T): T =>
+  // DynamoDB's endpoint may contain the account, which is unknown without credentials.
+  const withoutAccount = <T extends object>(config: T): T =>
     hasCredentials ? config : { ...config, credentials: undefined };
-  const clientsOf = [
+  const services = [
     {
       service: 'DynamoDB',
-      config: known(dynamodb.config),
+      config: withoutAccount(dynamodb.config),
       from: findApplication(clients?.dynamodb, clientOptions?.dynamodb) ?? configured('DYNAMODB'),
     },
     {
       service: 'KMS',
-      config: known(kms.config),
+      config: withoutAccount(kms.config),
       from: findApplication(clients?.kms, clientOptions?.kms) ?? configured('KMS'),
     },
     {
       service: 'STS',
-      config: known(sts.client.config),
+      config: withoutAccount(sts.client.config),
       from: configured('STS'),
     },
   ];
-  for (const { service, config, from = 'default' } of clientsOf) {
+  for (const { service, config, from = 'default' } of services) {
     const url = await attempt(async () => {
       try {
         return await resolveEndpoint(config);
@@ -51,7 +51,7 @@ export async function* checkEndpoints(
   }
 }
 
-/** Who says where a client connects to, if that is the application. */
+/** Names the source of a client's endpoint if the application sets it; undefined otherwise. */
 export function findApplication(
   client: object | undefined,
   options: { readonly endpoint?: unknown } | undefined,
@@ -60,8 +60,9 @@ export function findApplication(
   return options?.endpoint === undefined ? undefined : "the application's options";
 }
 
+/** Makes the step of one endpoint. @param from the setting that names the endpoint */
 export function createEndpointStep(service: string, url: URL, from: string): Step {
-  // Without what may be a password.
+  // Without the user and the path, which may contain a password.
   const found = `${service}: ${url.protocol}//${url.host} (${from})`;
   if (url.protocol === 'https:' || isLoopback(url.hostname)) return okStep('endpoint', found);
   return warningStep(
@@ -71,6 +72,7 @@ export function createEndpointStep(service: string, url: URL, from: string): Ste
   );
 }
 
+/** Whether a host name, or an address in brackets or without, is this machine. */
 export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '');
   return (

@@ -9,8 +9,8 @@ import { checkReader, checkWriter } from './permissions.ts';
 import { checkTable } from './table.ts';
 
 /**
- * Looks at the settings of AWS, the credentials, the table and the key, and at what is allowed. Nothing is written: a
- * write is tried under a condition that cannot hold.
+ * Checks the settings of AWS, the credentials, the table, the key, and the caller's permissions. Writes nothing: it tries a
+ * write with a condition that never holds.
  */
 export async function* checkAws(
   {
@@ -30,9 +30,9 @@ export async function* checkAws(
   const hasCredentials = yield* checkCredentials(opened, sts, options);
   yield* checkEndpoints(opened, sts, hasCredentials);
   if (!hasCredentials) return { keys: false, entries: false };
-  const readable = yield* checkTable(opened, options);
+  const isReadable = yield* checkTable(opened, options);
   const entries =
-    readable && (yield* checkReader(opened, options)) && (yield* checkWriter(opened, options));
+    isReadable && (yield* checkReader(opened, options)) && (yield* checkWriter(opened, options));
   const keys = yield* checkKey(opened, options);
   return { keys, entries };
 }

@@ -19,12 +19,13 @@ import { translateKmsError } from '../key-service.ts';
 import type { SendOptions } from '../throttle-retry.ts';
 import { sendProbe, isUnknown, type OpenedAws, toWords } from './ask.ts';
 
+/** How to make a key usable again, by its state. The key's id follows. */
 export const HINT_OF_STATE: Readonly<Record<string, string>> = {
   Disabled: 'enable it: aws kms enable-key --key-id',
   PendingDeletion: 'keep it: aws kms cancel-key-deletion --key-id',
 };
 
-/** Whether new data keys can come from the key, as far as one may look. */
+/** Checks whether the key can make data keys. @returns true also if the caller may not look at the key */
 export async function* checkKey(
   opened: OpenedAws,
   { write, signal }: CheckOptions,
@@ -54,10 +55,10 @@ export async function* checkKey(
   if (step.state === 'failed') return false;
   const distrust = await attempt(() => trusted?.checkKey(metadata.Arn, settings.key), signal);
   if (distrust) yield untrustedKey(distrust, write);
-  // An alias is not taken here.
-  const ofRotation = new GetKeyRotationStatusCommand({ KeyId: metadata.KeyId });
+  // This request does not accept an alias.
+  const rotationStatus = new GetKeyRotationStatusCommand({ KeyId: metadata.KeyId });
   const rotation = await askKey('kms:GetKeyRotationStatus', (options) =>
-    kms.send(ofRotation, options),
+    kms.send(rotationStatus, options),
   );
   if (rotation instanceof CredstashError) {
     yield unknownStep('key', 'whether its automatic rotation is on', rotation);
@@ -69,6 +70,7 @@ export async function* checkKey(
   return !distrust;
 }
 
+/** Makes the step of a described key. @param where the key and its region, for the person */
 export function createKeyStep(metadata: KeyMetadata, where: string): Step {
   const { KeyState = '?', KeySpec, KeyUsage, KeyId = '', Arn = '', MultiRegion } = metadata;
   const unusable = (found: string, hint: string): Step =>
@@ -81,8 +83,8 @@ export function createKeyStep(metadata: KeyMetadata, where: string): Step {
     );
   }
   if (KeyState !== 'Enabled') {
-    const how = HINT_OF_STATE[KeyState];
-    return unusable(`is ${KeyState}`, how ? `${how} ${KeyId}` : 'name another with `key`');
+    const remedy = HINT_OF_STATE[KeyState];
+    return unusable(`is ${KeyState}`, remedy ? `${remedy} ${KeyId}` : 'name another with `key`');
   }
   return okStep(
     'key',

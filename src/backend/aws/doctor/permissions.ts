@@ -1,4 +1,4 @@
-/** Checks what a reader and a writer may ask of the table. */
+/** Checks the permissions of a reader and of a writer. */
 import {
   DeleteItemCommand,
   GetItemCommand,
@@ -23,13 +23,13 @@ import type { SendOptions } from '../throttle-retry.ts';
 import { isUnknown, type OpenedAws } from './ask.ts';
 import { sendTableProbe } from './table.ts';
 
-/** A table takes its versions from few programs, so that some tell. To read every entry of a large table costs its capacity. */
+/** Few programs write to one table, so a sample of its versions shows how they are padded. A whole scan would use up capacity. */
 export const MAX_VERSIONS_READ = 100;
 
-/** What the step about versions tells. */
+/** The subject of the step about versions. */
 export const ABOUT_SORTING = 'whether versions sort as numbers';
 
-/** Whether what a reader asks of the table is allowed. */
+/** Sends each request of a reader. @returns whether the caller may read */
 export async function* checkReader(
   opened: OpenedAws,
   options: CheckOptions,
@@ -49,14 +49,14 @@ export async function* checkReader(
     Key: createKey(name, FIRST_VERSION),
     ConsistentRead: true,
   });
-  // It is of no name: the first entry is counted, and not sent.
+  // A scan has no name to ask for. COUNT reads the first entry without sending it.
   const scan = new ScanCommand({ TableName, Limit: 1, Select: 'COUNT' });
   const probes: [action: string, send: (options: SendOptions) => Promise<unknown>][] = [
     ['dynamodb:Query', (options) => dynamodb.send(query, options)],
     ['dynamodb:GetItem', (options) => dynamodb.send(get, options)],
     ['dynamodb:Scan', (options) => dynamodb.send(scan, options)],
   ];
-  let readable = true;
+  let isReadable = true;
   for (const [action, send] of probes) {
     const answer = await sendTableProbe(opened, signal, action, send);
     if (!(answer instanceof CredstashError)) {
@@ -67,15 +67,15 @@ export async function* checkReader(
       yield unknownStep('versions', ABOUT_SORTING, answer);
     } else {
       yield failedStep('reader', answer, 'failed', 'reader');
-      readable = false;
-      // The next one would wait as long.
+      isReadable = false;
+      // The next request would wait as long.
       if (!isUnknown(answer)) return false;
     }
   }
-  return readable;
+  return isReadable;
 }
 
-/** Whether versions sort as numbers, as far as one small page of them tells. */
+/** Checks on one small page whether versions sort as numbers. */
 export async function checkVersions(
   opened: OpenedAws,
   signal: AbortSignal | undefined,
@@ -95,7 +95,12 @@ export async function checkVersions(
   return versionsStep(unpadded, next ? `the first ${Items.length} entries` : 'all entries');
 }
 
-/** Whether what a writer asks of the table is allowed, where that is wanted. */
+/**
+ * Sends each request of a writer, with a condition that never holds.
+ *
+ * @param options.write whether a denial is a failure
+ * @returns whether the caller may write, as far as it needs to
+ */
 export async function* checkWriter(
   opened: OpenedAws,
   options: CheckOptions,
@@ -103,7 +108,7 @@ export async function* checkWriter(
   const { dynamodb } = opened;
   const { name, write, signal } = options;
   const Key = createKey(name, FIRST_VERSION);
-  // No entry has this name, and so nothing is written.
+  // No entry has this name, so nothing is written.
   const condition = {
     TableName: opened.settings.table,
     ConditionExpression: 'attribute_exists(#name)',
@@ -122,7 +127,7 @@ export async function* checkWriter(
     ['dynamodb:DeleteItem', 'a delete', write, (options) => dynamodb.send(remove, options)],
     ['dynamodb:UpdateItem', 'a change', false, (options) => dynamodb.send(update, options)],
   ];
-  let writable = true;
+  let isWritable = true;
   for (const [action, who, required, send] of probes) {
     const answer = await sendTableProbe(opened, signal, action, async (options) => {
       try {
@@ -134,10 +139,10 @@ export async function* checkWriter(
     if (!(answer instanceof CredstashError)) yield okStep('writer', `${action} is allowed`);
     else if (required || !isUnknown(answer)) {
       yield failedStep('writer', answer, 'failed', 'writer');
-      writable = false;
+      isWritable = false;
     } else if (answer.code === 'ACCESS_DENIED') {
       yield okStep('writer', `${action} is not allowed, which ${who} would need`);
     } else yield failedStep('writer', answer, 'unknown');
   }
-  return writable;
+  return isWritable;
 }

@@ -18,9 +18,10 @@ import { translateDynamoError } from '../table.ts';
 import type { SendOptions } from '../throttle-retry.ts';
 import { sendProbe, isUnknown, type OpenedAws, toWords } from './ask.ts';
 
-/** From this on a clock is told of. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
+/** A larger difference of the clock is a warning. AWS refuses a request that is five minutes off, and the SDK then corrects it. */
 export const MAX_SKEW_MS = 60_000;
 
+/** Sends a request of a check to DynamoDB. @returns the answer or the translated error */
 export function sendTableProbe<T>(
   { settings, region }: OpenedAws,
   signal: AbortSignal | undefined,
@@ -32,7 +33,7 @@ export function sendTableProbe<T>(
   );
 }
 
-/** Whether the table exists and can hold entries, as far as the caller may look. */
+/** Checks the table. @returns whether entries can be read; true also if the caller may not look at the table */
 export async function* checkTable(
   opened: OpenedAws,
   { signal }: CheckOptions,
@@ -43,24 +44,25 @@ export async function* checkTable(
   const description = await sendTableProbe(opened, signal, 'dynamodb:DescribeTable', (options) =>
     dynamodb.send(command, options),
   );
-  let readable = true;
+  let isReadable = true;
   if (description instanceof CredstashError) {
-    readable = isUnknown(description);
-    yield readable
+    isReadable = isUnknown(description);
+    yield isReadable
       ? unknownStep('table', 'what it is like', description)
       : failedStep('table', description);
   } else if (description.Table) {
     const step = createTableStep(description.Table, `${settings.table} in ${region.dynamodb}`);
     yield step;
-    readable = step.state !== 'failed';
-    if (readable) yield createSizeStep(description.Table);
+    isReadable = step.state !== 'failed';
+    if (isReadable) yield createSizeStep(description.Table);
     yield createDeletionStep(description.Table);
   }
-  if (readable) yield await checkRecovery(opened, signal);
+  if (isReadable) yield await checkRecovery(opened, signal);
   yield createClockStep(clock());
-  return readable;
+  return isReadable;
 }
 
+/** Makes the step of a described table. @param where the table and its region, for the person */
 export function createTableStep(description: TableDescription, where: string): Step {
   const {
     KeySchema = [],
@@ -95,7 +97,7 @@ export function createTableStep(description: TableDescription, where: string): S
   return okStep('table', `${where}: ${billing}, ${keys}`);
 }
 
-/** How large the table is, and what a command reads that needs all of it. */
+/** Reports the size of the table, and what reading all of it costs. */
 export function createSizeStep({
   ItemCount: count,
   TableSizeBytes: bytes,
@@ -117,6 +119,7 @@ export function createSizeStep({
   };
 }
 
+/** Reports whether deletion protection is on. */
 export function createDeletionStep({ DeletionProtectionEnabled: isOn }: TableDescription): Step {
   if (isOn === undefined) {
     const found = 'whether deletion protection is on: DynamoDB does not tell';
@@ -130,6 +133,7 @@ export function createDeletionStep({ DeletionProtectionEnabled: isOn }: TableDes
   );
 }
 
+/** Checks whether point-in-time recovery is on. */
 export async function checkRecovery(
   opened: OpenedAws,
   signal: AbortSignal | undefined,
@@ -155,7 +159,11 @@ export async function checkRecovery(
       );
 }
 
-/** Tells, once `command` was answered, by how many milliseconds the service's clock is ahead of this one. */
+/**
+ * Compares the service's clock with this machine's when `command` is answered.
+ *
+ * @returns a function that returns by how many milliseconds the service's clock is ahead; undefined if unknown
+ */
 export function watchClock({ middlewareStack }: DescribeTableCommand): () => number | undefined {
   let ahead: number | undefined;
   middlewareStack.add(
@@ -166,12 +174,13 @@ export function watchClock({ middlewareStack }: DescribeTableCommand): () => num
       if (!Number.isNaN(date)) ahead = date - Date.now();
       return result;
     },
-    // Between the connection and what makes an error of an answer.
+    // Closer to the connection than the deserializer, which throws for an answer with an error.
     { step: 'deserialize', priority: 'low' },
   );
   return () => ahead;
 }
 
+/** Reports the difference of the clocks. @param ahead of the service's clock, in milliseconds */
 export function createClockStep(ahead: number | undefined): Step {
   const title = 'clock';
   if (ahead === undefined) return { title, state: 'unknown', found: 'DynamoDB told no time' };

@@ -16,39 +16,39 @@ import type { ThrottleRetry } from '../throttle-retry.ts';
 
 // Over 250 lines: the steps that create a key, its alias and its rotation undo each other on a failure.
 
-/** KMS knows of a new key or alias everywhere within seconds, and of a few within minutes. */
+/** A new key or alias usually reaches all of KMS within seconds. This leaves room for slower ones. */
 const LONGEST_WAIT_MS = 60_000;
-/** The shortest that KMS takes. */
+/** The shortest time that KMS accepts. */
 const DAYS_UNTIL_DELETION = 7;
 
-/** An alias, of a key or of none yet. */
+/** An alias, which may not belong to a key yet. */
 export interface AliasTarget {
   readonly kms: KMSClient;
   readonly alias: string;
   readonly region: string;
-  /** For a service that throttles. */
+  /** Repeats throttled requests. */
   readonly retry: ThrottleRetry;
-  /** Ends the setup between two requests, and in a wait. */
+  /** Ends the setup between two requests or during a wait. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The key behind the alias, after a setup. */
+/** The result of a setup of the key. */
 export interface KeyOutcome {
   readonly created: boolean;
   /** Whether this call turned its rotation on. */
   readonly rotated: boolean;
   readonly multiRegion: boolean;
-  /** A key that this call made for nothing and could not schedule to be deleted. */
+  /** The id of an unused new key whose deletion could not be scheduled. */
   readonly leftBehind?: string;
 }
 
 /**
  * Creates the KMS key and its alias if missing, and turns on rotation. An existing key is not changed otherwise.
  *
- * @param options.tags of a new key, beside `Name=credstash`
- * @param options.multiRegion whether it has to be a key of several regions, which no key becomes later
+ * @param options.tags for a new key, besides `Name=credstash`
+ * @param options.multiRegion whether it must be a multi-Region key. An existing key cannot become one.
  * @throws CredstashError USAGE if the existing key is of one region only; KEY_UNUSABLE if the existing key is not an
- *   enabled symmetric key, or its rotation cannot be turned on; ACCESS_DENIED and the like
+ *   enabled symmetric key, or its rotation cannot be turned on; the errors of KMS, such as ACCESS_DENIED
  */
 export async function createKey(
   target: AliasTarget,
@@ -56,25 +56,25 @@ export async function createKey(
 ): Promise<KeyOutcome> {
   const existing = await findKey(target);
   if (existing) return adoptKey(target, existing, options.multiRegion);
-  const own = await makeKey(target, options);
+  const newId = await makeKey(target, options);
   try {
-    await waitForKey(target, 'kms:EnableKeyRotation', () => enableRotation(target, own));
-    await waitForKey(target, 'kms:CreateAlias', () => createAlias(target, own));
+    await waitForKey(target, 'kms:EnableKeyRotation', () => enableRotation(target, newId));
+    await waitForKey(target, 'kms:CreateAlias', () => createAlias(target, newId));
   } catch (error) {
-    throw addLeftBehind(error, await discardKey(target, own));
+    throw addLeftBehind(error, await discardKey(target, newId));
   }
-  const named = await waitForKey(target, 'kms:DescribeKey', () => findKey(target));
+  const key = await waitForKey(target, 'kms:DescribeKey', () => findKey(target));
   const created = { created: true, rotated: true, multiRegion: options.multiRegion };
-  if (named.KeyId === own) return created;
-  // Somebody else's setup was quicker.
-  const leftBehind = await discardKey(target, own);
+  if (key.KeyId === newId) return created;
+  // Another setup created the alias first: use its key.
+  const leftBehind = await discardKey(target, newId);
   return {
-    ...(await adoptKey(target, named, options.multiRegion)),
+    ...(await adoptKey(target, key, options.multiRegion)),
     ...(leftBehind === undefined ? {} : { leftBehind }),
   };
 }
 
-/** The key behind the alias; undefined for none. */
+/** Gets the key of the alias; undefined if the alias does not exist. */
 async function findKey(target: AliasTarget): Promise<KeyMetadata | undefined> {
   const { alias, kms } = target;
   return sendToKms(target, 'kms:DescribeKey', async () => {
@@ -87,14 +87,18 @@ async function findKey(target: AliasTarget): Promise<KeyMetadata | undefined> {
   });
 }
 
-/** The id of a new key. A lost answer may leave a second one behind, without an alias: CreateKey knows no token. */
+/**
+ * Creates a key. A lost answer may leave a second key without an alias, because CreateKey has no token for idempotency.
+ *
+ * @returns the key's id
+ */
 async function makeKey(
   target: AliasTarget,
   options: { readonly tags: Readonly<Record<string, string>>; readonly multiRegion: boolean },
 ): Promise<string> {
   const create = new CreateKeyCommand({
     Description: 'Wraps the data keys of credstash',
-    // The defaults, said for policies that demand them (kms:KeySpec, kms:KeyUsage).
+    // These are the defaults. Policies may demand them in the request (kms:KeySpec, kms:KeyUsage).
     KeyUsage: 'ENCRYPT_DECRYPT',
     KeySpec: 'SYMMETRIC_DEFAULT',
     Tags: Object.entries({ Name: 'credstash', ...options.tags }).map(([TagKey, TagValue]) => ({
@@ -103,30 +107,33 @@ async function makeKey(
     })),
     ...(options.multiRegion ? { MultiRegion: true } : {}),
   });
-  const { KeyMetadata: made } = await sendToKms(target, 'kms:CreateKey', () =>
+  const { KeyMetadata: metadata } = await sendToKms(target, 'kms:CreateKey', () =>
     target.kms.send(create),
   );
-  if (made?.KeyId === undefined) throw unreadableAnswer(describeWhere(target));
-  return made.KeyId;
+  if (metadata?.KeyId === undefined) throw unreadableAnswer(describeWhere(target));
+  return metadata.KeyId;
 }
 
-/** Checks an existing key, and turns its rotation on. */
+/** Checks an existing key, and turns on its rotation. */
 async function adoptKey(
   target: AliasTarget,
   key: KeyMetadata,
   multiRegion: boolean,
 ): Promise<KeyOutcome> {
   const subject = `the key ${target.alias} in ${target.region}`;
-  const unusable = (why: string, hint: string): CredstashError =>
-    new CredstashError('KEY_UNUSABLE', `${subject} cannot be used: ${why}`, { hint });
-  const another = 'name another alias with `key`, or give this one to another key';
+  const unusable = (reason: string, hint: string): CredstashError =>
+    new CredstashError('KEY_UNUSABLE', `${subject} cannot be used: ${reason}`, { hint });
+  const otherKeyHint = 'name another alias with `key`, or give this one to another key';
   const { KeyId, KeySpec, KeyUsage, KeyState, KeyManager, Origin, MultiRegion = false } = key;
   if (KeyId === undefined) throw unreadableAnswer(describeWhere(target));
   if (KeySpec !== 'SYMMETRIC_DEFAULT' || KeyUsage !== 'ENCRYPT_DECRYPT') {
-    const is = `${safeWord(KeySpec)} for ${safeWord(KeyUsage)}`;
-    throw unusable(`it is ${is}, and must be SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT`, another);
+    const kind = `${safeWord(KeySpec)} for ${safeWord(KeyUsage)}`;
+    throw unusable(
+      `it is ${kind}, and must be SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT`,
+      otherKeyHint,
+    );
   }
-  if (KeyManager !== 'CUSTOMER') throw unusable('it is a key of AWS, not of yours', another);
+  if (KeyManager !== 'CUSTOMER') throw unusable('it is a key of AWS, not of yours', otherKeyHint);
   if (KeyState !== 'Enabled') {
     throw unusable(
       `its state is ${safeWord(KeyState)}`,
@@ -151,7 +158,7 @@ async function adoptKey(
   });
   if (rotates) return { created: false, rotated: false, multiRegion: MultiRegion };
   if (rotates === undefined || Origin !== 'AWS_KMS') {
-    throw unusable(`KMS does not rotate a key whose origin is ${safeWord(Origin)}`, another);
+    throw unusable(`KMS does not rotate a key whose origin is ${safeWord(Origin)}`, otherKeyHint);
   }
   if (key.MultiRegionConfiguration?.MultiRegionKeyType === 'REPLICA') {
     const region = safeWord(key.MultiRegionConfiguration.PrimaryKey?.Region);
@@ -169,7 +176,7 @@ async function enableRotation({ kms }: AliasTarget, key: string): Promise<true> 
   return true;
 }
 
-/** Points the alias at the key. An existing alias is left: it may be this key's, if the answer of the request was lost. */
+/** Points the alias at the key. Keeps an existing alias: it may be this key's already, if an earlier answer was lost. */
 async function createAlias({ kms, alias }: AliasTarget, key: string): Promise<true> {
   try {
     await kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: key }));
@@ -180,10 +187,10 @@ async function createAlias({ kms, alias }: AliasTarget, key: string): Promise<tr
 }
 
 /**
- * Schedules the deletion of a key that nothing was wrapped with. Never the key that has the alias, and so no key if
- * that cannot be told.
+ * Schedules the deletion of a new key that has wrapped nothing yet. Keeps the key if it has the alias, or if that cannot be
+ * found out.
  *
- * @returns the key if it stays
+ * @returns the key if it is kept
  */
 async function discardKey(target: AliasTarget, key: string): Promise<string | undefined> {
   const schedule = new ScheduleKeyDeletionCommand({
@@ -199,14 +206,14 @@ async function discardKey(target: AliasTarget, key: string): Promise<string | un
   }
 }
 
-/** The error that ended it, with what it left behind. */
+/** Adds a hint about the unused key to the error that ended the setup. */
 function addLeftBehind(error: unknown, key: string | undefined): unknown {
   if (key === undefined || !(error instanceof CredstashError)) return error;
   const hint = `the new key ${safeWord(key)} is left behind: delete it, or give it the alias`;
   return error.reworded(error.message, hint);
 }
 
-/** Of an answer: an id, a region, or a name of KMS's own. */
+/** Keeps an id, a region or a constant from an answer. Other text is not repeated in a message. */
 function safeWord(text = 'unknown'): string {
   return /^[\w-]{1,100}$/.test(text) ? text : 'unknown';
 }
@@ -231,14 +238,14 @@ function sendToKms<T>(target: AliasTarget, action: string, send: () => Promise<T
 function toSetupError(target: AliasTarget, error: unknown, action: string): CredstashError {
   const general = translate(error, { ...describeWhere(target), action });
   if (readErrorName(error) !== 'LimitExceededException') return general;
-  // It is a quota: trying again does not help.
+  // A quota, not throttling: repeating the request does not help.
   return new CredstashError('KEY_UNUSABLE', `the quota of KMS in ${target.region} is used up`, {
     hint: 'ask AWS for more keys or aliases, or use one that is there with `key`',
     cause: general.cause,
   });
 }
 
-/** What `send` gives, once KMS knows what was made just now. */
+/** Repeats `send` until all of KMS knows the new key or alias. @returns the result of `send` */
 function waitForKey<T>(
   target: AliasTarget,
   action: string,

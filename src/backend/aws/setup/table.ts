@@ -20,23 +20,24 @@ import type { AliasTarget } from './key.ts';
 /** DynamoDB creates a table in seconds. */
 const LONGEST_WAIT_MS = 300_000;
 
-/** A table, there or not. */
+/** A table, which may not exist yet. */
 export interface TableTarget {
   readonly dynamodb: DynamoDBClient;
   /** A name or an ARN. */
   readonly table: string;
   readonly region: string;
-  /** For a service that throttles. */
+  /** Repeats throttled requests. */
   readonly retry: ThrottleRetry;
-  /** Ends the setup between two requests, and in a wait. */
+  /** Ends the setup between two requests or during a wait. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Everything of `setup`, in an order in which what was done stays done if a later step fails.
+ * Runs each step of `setup`. A later step that fails undoes nothing: running setup again continues.
  *
- * @param alias of the key, where one is asked for
+ * @param alias opens the alias of the key; undefined if no key is wanted
  * @returns whether the table was created
+ * @throws CredstashError of the step that failed
  */
 export async function setUp(
   target: TableTarget,
@@ -68,16 +69,16 @@ export async function setUp(
 }
 
 /**
- * Creates the table, with on-demand billing, and waits until it is active. An existing table
- * must have the keys `name` and `version`.
+ * Creates the table, with on-demand billing, and waits until it is active. An existing table must have the keys `name` and
+ * `version`.
  *
- * @param options.tags of the table, beside `Name=credstash` as in the original. They are a part of the request that creates
- *   it: a table without its tags never is
- * @param options.deletionProtection of a table that is created
- * @param options.creating called once the request was taken, before the wait
- * @returns whether this call created it, and whether it is protected from deletion
- * @throws CredstashError USAGE when `table` is an ARN, or there with other keys; ACCESS_DENIED and the like; UNREACHABLE when
- *   it is not active after five minutes
+ * @param options.tags for a new table, besides `Name=credstash` as in the original. The request that creates the table sets
+ *   them, so the table never exists without its tags.
+ * @param options.deletionProtection whether a new table is protected
+ * @param options.creating called after DynamoDB has accepted the request, before the wait
+ * @returns whether this call created the table, and whether the table is protected from deletion
+ * @throws CredstashError USAGE if `table` is an ARN, or has other keys; UNREACHABLE if it is not active after five minutes; the
+ *   errors of DynamoDB, such as ACCESS_DENIED
  */
 export async function createTable(
   target: TableTarget,
@@ -116,7 +117,7 @@ export async function createTable(
       if (Table?.TableStatus === undefined) throw unreadableAnswer(describeWhere(target));
       return Table;
     } catch (error) {
-      // Not everywhere yet.
+      // A new table is not visible everywhere at once.
       if (readErrorName(error) === 'ResourceNotFoundException') return undefined;
       throw error;
     }
@@ -127,15 +128,15 @@ export async function createTable(
       return true;
     } catch (error) {
       if (readErrorName(error) === 'ResourceInUseException') return false;
-      // A caller that may not create tables may still see that the table exists, such as an application that runs setup at each start.
+      // An application that runs setup at each start may be allowed to describe the table, but not to create one.
       const { code } = translate(error, describeWhere(target));
       if (code === 'ACCESS_DENIED' && (await describe().catch(() => undefined))) return false;
       throw error;
     }
   });
   if (created) await options.creating();
-  // An existing table may not be active yet, if somebody else's setup runs at the same time. Not the SDK's waiter,
-  // which goes on after a denial as well, until its time is over.
+  // Wait also for an existing table: another setup may be creating it. The SDK's own waiter would continue after a denial
+  // until its time is over.
   const described = await waitUntilDone(
     target,
     'is not active',
@@ -149,16 +150,17 @@ export async function createTable(
   return { created, isProtected: described.DeletionProtectionEnabled === true };
 }
 
-/** Turns on point-in-time recovery. @returns whether this call did */
+/** Turns on point-in-time recovery. @returns false if it was on already */
 export async function turnOnRecovery(target: TableTarget): Promise<boolean> {
   const { dynamodb, table } = target;
   const describe = new DescribeContinuousBackupsCommand({ TableName: table });
-  const { ContinuousBackupsDescription: now } = await sendToDynamo(
+  const { ContinuousBackupsDescription: backups } = await sendToDynamo(
     target,
     'dynamodb:DescribeContinuousBackups',
     () => dynamodb.send(describe),
   );
-  if (now?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus === 'ENABLED') return false;
+  if (backups?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus === 'ENABLED')
+    return false;
   const update = new UpdateContinuousBackupsCommand({
     TableName: table,
     PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
@@ -168,7 +170,7 @@ export async function turnOnRecovery(target: TableTarget): Promise<boolean> {
       await dynamodb.send(update);
       return true;
     } catch (error) {
-      // A new table gets its backups a while after it is active.
+      // A new table accepts this only some time after it becomes active.
       if (readErrorName(error) === 'ContinuousBackupsUnavailableException') return undefined;
       throw error;
     }
@@ -186,14 +188,14 @@ export async function protectTable(target: TableTarget): Promise<void> {
       await target.dynamodb.send(update);
       return true;
     } catch (error) {
-      // Something else of it is being changed.
+      // Another change of the table is in progress.
       if (readErrorName(error) === 'ResourceInUseException') return undefined;
       throw error;
     }
   });
 }
 
-/** @throws CredstashError USAGE when the table has other keys than those of credstash */
+/** Checks the keys of an existing table. @throws CredstashError USAGE if they are not those of credstash */
 function checkKeys(
   target: TableTarget,
   { KeySchema, AttributeDefinitions }: TableDescription,
@@ -215,7 +217,7 @@ function checkKeys(
   );
 }
 
-/** A table of another application may have any name there. */
+/** Keeps an attribute's name only if it is short and plain, because another application may have chosen any text. */
 function safeName(name = '?'): string {
   return /^[\w.-]{1,100}$/.test(name) ? name : '…';
 }
@@ -238,25 +240,26 @@ function sendToDynamo<T>(target: TableTarget, action: string, send: () => Promis
 }
 
 /**
- * What `send` gives, once it gives something.
+ * Calls `send` until it returns something, and returns that.
  *
- * @param failing why it gives nothing yet: `is busy`
+ * @param state why there is no result yet, for messages: `is busy`
+ * @param send undefined means: not yet
  * @throws CredstashError UNREACHABLE after five minutes
  */
 function waitUntilDone<T>(
   target: TableTarget,
-  failing: string,
+  state: string,
   action: string,
   send: () => Promise<T | undefined>,
 ): Promise<T> {
   return pollUntil(() => sendToDynamo(target, action, send), {
     resource: describeResource(target),
-    state: failing,
+    state,
     longestMs: LONGEST_WAIT_MS,
     timeout: () =>
       new CredstashError(
         'UNREACHABLE',
-        `${describeResource(target)} in ${target.region} ${failing} after ${LONGEST_WAIT_MS / 60_000} minutes`,
+        `${describeResource(target)} in ${target.region} ${state} after ${LONGEST_WAIT_MS / 60_000} minutes`,
         { hint: 'that may still end: run setup again' },
       ),
     retry: target.retry,
