@@ -3,6 +3,7 @@ import { chmodSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import bundles from '../rolldown.config.js';
+import { writeReference } from './reference.js';
 
 // The command, and the library in both forms with their types.
 const root = join(import.meta.dirname, '..');
@@ -27,3 +28,5 @@ for (const file of readdirSync('dist/lib', { recursive: true, encoding: 'utf8' }
 }
 // Here `require` gives the class itself, which the types of an ES module cannot say.
 cpSync('src/nodecredstash/commonjs.d.cts', 'dist/cjs/nodecredstash/index.d.ts');
+
+await writeReference();

@@ -96,23 +96,20 @@ export function checkSealing(options: Pick<PutOptions, 'cipher' | 'digest' | 'co
   // The messages quote neither: a misplaced secret may have landed in -d or --cipher.
   if (!isCipher(cipher)) {
     throw new CredstashError('USAGE', 'unknown cipher', {
-      hint: hintAtWord(cipher, Object.keys(FORMATS)),
+      hint:
+        didYouMean(cipher, Object.keys(FORMATS)) ??
+        `known are ${Object.keys(FORMATS).join(' and ')}`,
     });
   }
   if (!WRITTEN_DIGESTS.some((known) => known === digest)) {
     throw new CredstashError('USAGE', 'secrets are not stored under that digest', {
-      hint: hintAtWord(digest, WRITTEN_DIGESTS),
+      hint: didYouMean(digest, WRITTEN_DIGESTS) ?? `take one of ${WRITTEN_DIGESTS.join(', ')}`,
     });
   }
   if (!isStorable(comment)) {
     throw new CredstashError('USAGE', 'a comment must be valid Unicode text without NUL');
   }
   return { cipher, digest, comment };
-}
-
-/** The word that was meant, or all of them. */
-function hintAtWord(typed: string, words: readonly string[]): string {
-  return didYouMean(typed, words) ?? `take one of ${words.join(', ')}`;
 }
 
 function isCipher(cipher: string): cipher is Cipher {

@@ -15,7 +15,10 @@ export const command = defineCommand({
   options: {},
   examples: [
     { line: 'credstash unlabel db.password live', description: 'Take the label live away' },
-    { line: 'credstash history db.password', description: 'See which labels are left' },
+    {
+      line: 'credstash --local unlabel db.password live',
+      description: 'Take it away in the local vault',
+    },
   ],
   run: async ({ args: [name, label], options, io }) => {
     const withBackend = chooseBackend(options, io);

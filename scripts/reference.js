@@ -1,0 +1,42 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { format, resolveConfig } from 'prettier';
+import { rolldown } from 'rolldown';
+
+// What is made of the tables of the commands: the manual in dist/man, and docs/reference/commands.md with --docs.
+const root = join(import.meta.dirname, '..');
+
+/** @param {{ docs?: boolean }} [options] whether the document is written too */
+export async function writeReference({ docs = false } = {}) {
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  const folder = mkdtempSync(join(root, 'dist', 'reference-'));
+  try {
+    const bundle = await rolldown({
+      input: join(root, 'src/cli/help/documents.ts'),
+      platform: 'node',
+      external: ['libsql'],
+    });
+    await bundle.write({
+      dir: folder,
+      format: 'es',
+      entryFileNames: 'documents.mjs',
+      chunkFileNames: '[name].mjs',
+    });
+    await bundle.close();
+    /** @type {unknown} */
+    const loaded = await import(pathToFileURL(join(folder, 'documents.mjs')).href);
+    const { makeDocuments } = /** @type {typeof import('../src/cli/help/documents.ts')} */ (loaded);
+    const { reference, manual } = await makeDocuments();
+    mkdirSync(join(root, 'dist/man'), { recursive: true });
+    for (const { file, text } of manual) writeFileSync(join(root, 'dist/man', file), text);
+    if (!docs) return;
+    const filepath = join(root, 'docs/reference/commands.md');
+    const config = await resolveConfig(filepath);
+    writeFileSync(filepath, await format(reference, { ...config, filepath }));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await writeReference({ docs: true });
