@@ -17,6 +17,7 @@ import type {
   DeleteOptions,
   DeleteOutcome,
   DoctorOptions,
+  GetOptions,
   Labelled,
   LabelOptions,
   MigrateOptions,
@@ -298,7 +299,9 @@ export class Credstash extends SecretReader {
     const patient = {
       open: () => this.#session.open(),
       put: this.put.bind(this),
-      get: this.get.bind(this),
+      // In the first region, where the entry was stored.
+      get: (name: string, wanted: GetOptions) =>
+        this.#session.run(wanted, (backend) => operations.get(backend, name, wanted)),
       trust: this.#session.trust,
     };
     yield* this.#session.stream(options, (_, limited) => runDoctor(patient, limited));

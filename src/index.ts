@@ -1,3 +1,4 @@
+export type { FallbackAnswer } from './backend/aws/fallback.ts';
 export type { AwsSettings } from './backend/aws/settings.ts';
 export type { Wait, OnWait } from './backend/aws/throttle-retry.ts';
 export type { Backend } from './backend/backend.ts';

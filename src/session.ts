@@ -8,10 +8,12 @@ import {
 } from './model/trust.ts';
 import { checkChange, type Limit, type PutAllOptions } from './operations/index.ts';
 import { Deadline, withDeadline } from './calls/deadline.ts';
+import { type FallbackOptions, FallbackReads } from './calls/fallback-reads.ts';
 import { raceSignal, untilAborted } from './calls/race-signal.ts';
 import { type CallOptions, combineSignals } from './util/progress.ts';
 import { omitUndefined } from './util/omit-undefined.ts';
 import type { LazyBackend, Backend } from './backend/backend.ts';
+import type { FallbackAnswer } from './backend/aws/fallback.ts';
 import type { AwsSettings } from './backend/aws/index.ts';
 import type { CheckOptions, Checks } from './backend/diagnosis.ts';
 import type { SetupOptions } from './backend/setup.ts';
@@ -19,6 +21,7 @@ import { CredstashError } from './errors.ts';
 import type { PolicyPlace } from './iam-policy.ts';
 import { DEFAULT_KEY, DEFAULT_TABLE } from './model/defaults.ts';
 import type { Cipher } from './model/entry.ts';
+import { checkFallbackRegions } from './model/region.ts';
 import type { PutOptions } from './operations/options.ts';
 
 /*
@@ -44,7 +47,7 @@ export interface CallDefaults extends Pick<PutOptions, 'cipher' | 'digest'> {
 }
 
 /** Where the secrets are on AWS, and how they are sealed. Everything has a default. */
-export interface CredstashOptions extends Partial<AwsSettings>, CallDefaults {}
+export interface CredstashOptions extends Partial<AwsSettings>, CallDefaults, FallbackOptions {}
 
 export interface LocalOptions extends CallDefaults {
   /** Whether the first use creates a vault that is not there (default); else that is VAULT_NOT_FOUND. */
@@ -64,6 +67,8 @@ export interface Opened extends Backend {
   readonly close: () => void;
 }
 
+type OpenBackend = () => Promise<Pick<Backend, 'keys' | 'entries'>>;
+
 /** Where a `Credstash` has its session, in both forms of the library: `copy` takes an instance of either. */
 const SESSION = Symbol.for('credstash-cli.session');
 
@@ -79,6 +84,8 @@ export class Session {
   readonly #formats: AllowedFormats | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number | undefined;
+  /** Undefined if there are no regions to fall back to. */
+  readonly #fallback: FallbackReads | undefined;
   #opened: Promise<Opened> | undefined;
 
   /**
@@ -96,6 +103,14 @@ export class Session {
     this.trust = describeTrust(openOther ? null : trusted, this.#formats);
     // The list as it was checked: the caller may change its own array later.
     this.#open = openOther ?? (() => openTable({ ...options, trustedKeys: trusted?.arns }));
+    const fallbackRegions = checkFallbackRegions(options.fallbackRegions);
+    if (fallbackRegions.length > 0) {
+      if (openOther) throw new CredstashError('USAGE', 'regions are of AWS, and a vault has none');
+      this.#fallback = new FallbackReads(
+        { ...options, trustedKeys: trusted?.arns },
+        fallbackRegions,
+      );
+    }
     this.#defaults = { cipher, digest, maxConcurrency };
     this.#signal = signal;
     this.#timeoutMs = timeoutMs;
@@ -128,10 +143,16 @@ export class Session {
     // A backend that failed to open has nothing to close.
     const backend = await last?.catch(() => undefined);
     backend?.close();
+    await this.#fallback?.close();
+  }
+
+  /** Where the next read begins: 0 in `region`, 1 in the first of `fallbackRegions`. */
+  get readRegionIndex(): number {
+    return this.#fallback?.current ?? 0;
   }
 
   /**
-   * Makes one call: within its time limit, under its signal and the instance's.
+   * Makes one call, in the first region: within its time limit, under its signal and the instance's.
    *
    * @param work gets a backend whose requests end with that signal, and the options with that signal and the instance's limit
    * @throws CredstashError TIMEOUT, and what `work` throws
@@ -141,9 +162,54 @@ export class Session {
     work: (backend: LazyBackend, options: O & Limit) => Promise<T>,
   ): Promise<T> {
     const signal = combineSignals(options.signal, this.#signal);
+    return withDeadline(options.timeoutMs ?? this.#timeoutMs, signal, async (ending) => {
+      try {
+        return await work(...this.#prepare(options, ending));
+      } catch (error) {
+        throw this.#fallback?.explainWrite(error) ?? error;
+      }
+    });
+  }
+
+  /**
+   * As `run`, for a call that only reads: while the first region has an outage, it is made in one of the others.
+   *
+   * @param work called again, from the start, for each region. `answer` is undefined in the first one
+   */
+  read<T, O extends CallOptions>(
+    options: O,
+    work: (
+      backend: LazyBackend,
+      options: O & Limit,
+      answer: FallbackAnswer | undefined,
+    ) => Promise<T>,
+  ): Promise<T> {
+    const fallback = this.#fallback;
+    if (!fallback) {
+      return this.run(options, (backend, limited) => work(backend, limited, undefined));
+    }
+    const signal = combineSignals(options.signal, this.#signal);
     return withDeadline(options.timeoutMs ?? this.#timeoutMs, signal, (ending) =>
-      work(...this.#prepare(options, ending)),
+      fallback.read(
+        (open, ended, answer) => work(...this.#prepare(options, ended, open), answer),
+        ending,
+      ),
     );
+  }
+
+  /** As `stream`, for a call that only reads. Once it has yielded something it stays in its region. */
+  async *readStream<T, O extends CallOptions>(
+    options: O,
+    work: (backend: LazyBackend, options: O & Limit) => AsyncIterable<T>,
+  ): AsyncGenerator<T> {
+    const fallback = this.#fallback;
+    if (!fallback) {
+      yield* this.stream(options, work);
+      return;
+    }
+    const start = (open: OpenBackend, signal: AbortSignal | undefined): AsyncIterable<T> =>
+      work(...this.#prepare(options, signal, open));
+    yield* this.#limit(options, (signal) => fallback.stream(start, signal));
   }
 
   /**
@@ -157,15 +223,27 @@ export class Session {
     work: (backend: LazyBackend, options: O & Limit) => AsyncIterable<T>,
     { endsAsFailure = false }: { readonly endsAsFailure?: boolean } = {},
   ): AsyncGenerator<T> {
+    try {
+      yield* this.#limit(options, (ending, deadline) => {
+        const [backend, limited] = this.#prepare(options, ending);
+        const told = endsAsFailure ? (deadline?.signal ?? options.signal) : ending;
+        return work(backend, { ...limited, signal: told });
+      });
+    } catch (error) {
+      throw this.#fallback?.explainWrite(error) ?? error;
+    }
+  }
+
+  /** Yields what `start` does, within the time limit of a call. */
+  async *#limit<T>(
+    options: CallOptions,
+    start: (signal: AbortSignal | undefined, deadline: Deadline | undefined) => AsyncIterable<T>,
+  ): AsyncGenerator<T> {
     const signal = combineSignals(options.signal, this.#signal);
     const milliseconds = options.timeoutMs ?? this.#timeoutMs;
     const deadline = milliseconds === undefined ? undefined : new Deadline(milliseconds, signal);
-    const ending = deadline?.signal ?? signal;
-    const [backend, limited] = this.#prepare(options, ending);
-    const told = endsAsFailure ? (deadline?.signal ?? options.signal) : ending;
-    const items = work(backend, { ...limited, signal: told });
     try {
-      yield* items;
+      yield* start(deadline?.signal ?? signal, deadline);
     } finally {
       deadline?.clear();
     }
@@ -174,10 +252,11 @@ export class Session {
   #prepare<O extends CallOptions>(
     options: O,
     signal: AbortSignal | undefined,
+    open?: OpenBackend,
   ): [backend: LazyBackend, options: O & Limit] {
     const { maxConcurrency } = this.#defaults;
     const limited = { maxConcurrency, ...omitUndefined(options), signal };
-    return [this.#backendUnder(signal), limited];
+    return [this.#backendUnder(signal, open), limited];
   }
 
   /** The backend of a call on another instance. Its requests end with that call's signal and with this instance's. */
@@ -185,14 +264,17 @@ export class Session {
     return this.#backendUnder(combineSignals(options.signal, this.#signal));
   }
 
-  #backendUnder(signal: AbortSignal | undefined): LazyBackend {
+  #backendUnder(
+    signal: AbortSignal | undefined,
+    open: OpenBackend = () => this.#openBackend(),
+  ): LazyBackend {
     const formats = this.#formats;
     return {
       formats,
       open: async () => {
         signal?.throwIfAborted();
-        if (!signal) return { ...(await this.#openBackend()), formats };
-        const { keys, entries } = await untilAborted(this.#openBackend(), signal);
+        if (!signal) return { ...(await open()), formats };
+        const { keys, entries } = await untilAborted(open(), signal);
         return {
           keys: raceSignal(keys.withSignal(signal), signal),
           entries: raceSignal(entries.withSignal(signal), signal),

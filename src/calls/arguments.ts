@@ -161,6 +161,7 @@ const services = (owner: string, each: Kind): Kind =>
 const AWS: KindsOf<AwsSettings> = {
   region: text,
   kmsRegion: text,
+  fallbackRegions: checkedLater,
   profile: text,
   roleArn: text,
   externalId: text,
@@ -173,13 +174,27 @@ const AWS: KindsOf<AwsSettings> = {
   clients: services('clients', client),
   clientOptions: services('clientOptions', object),
   throttlingTimeoutMs: milliseconds(0),
+  outage: object,
+  shareCredentials: callback,
   onDefaultRegion: callback,
   waiting: callback,
   mfaCode: callback,
   unattended: flag,
 };
-const CONSTRUCTOR: KindsOf<CredstashOptions> = { ...AWS, ...DEFAULTS };
-const INTERNAL = ['trustNames', 'onDefaultRegion', 'unattended'];
+const CONSTRUCTOR: KindsOf<CredstashOptions> = {
+  ...AWS,
+  ...DEFAULTS,
+  onFallback: callback,
+  staysInFallback: flag,
+};
+const INTERNAL = [
+  'trustNames',
+  'onDefaultRegion',
+  'unattended',
+  'outage',
+  'shareCredentials',
+  'staysInFallback',
+];
 
 const CACHE: KindsOf<CacheOptions> = {
   ttl: milliseconds(0),

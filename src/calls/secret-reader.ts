@@ -1,3 +1,4 @@
+import type { FallbackAnswer } from '../backend/aws/fallback.ts';
 import type { Failure } from '../errors.ts';
 import type { Context } from '../model/context.ts';
 import type { EntryHeader, Secret } from '../model/entry.ts';
@@ -28,7 +29,7 @@ export class SecretReader {
    */
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
     checkArguments('get', name, options);
-    return this.#session.run(options, (backend) => operations.get(backend, name, options));
+    return this.#session.read(options, (backend) => operations.get(backend, name, options));
   }
 
   /**
@@ -72,7 +73,7 @@ export class SecretReader {
     options: ProgressOptions = {},
   ): Promise<(W & { readonly value: Uint8Array })[]> {
     checkArguments('getMany', wanted, options);
-    return this.#session.run(options, (backend, limited) =>
+    return this.#session.read(options, (backend, limited) =>
       operations.getMany(backend, wanted, limited),
     );
   }
@@ -91,7 +92,7 @@ export class SecretReader {
     options: CallOptions & { readonly context?: Context | undefined } = {},
   ): Promise<Map<string, Uint8Array>> {
     checkArguments('resolveReferences', variables, options);
-    return this.#session.run(options, (backend, limited) =>
+    return this.#session.read(options, (backend, limited) =>
       operations.resolveReferences(backend, variables, limited),
     );
   }
@@ -109,7 +110,7 @@ export class SecretReader {
     options: ProgressOptions & { readonly context?: Context | undefined } = {},
   ): Promise<Uint8Array> {
     checkArguments('render', template, options);
-    return this.#session.run(options, (backend, limited) =>
+    return this.#session.read(options, (backend, limited) =>
       operations.render(backend, template, limited),
     );
   }
@@ -118,21 +119,27 @@ export class SecretReader {
    * The secrets whose name matches, by name: the newest version of each, or the version asked for. The table is read once,
    * and each data key is unwrapped once. It is all of them or none, unless `skipUndecryptable` is set.
    *
-   * @returns the secrets, and with `skipUndecryptable` what was left out, and why
+   * @returns the secrets; with `skipUndecryptable` what was left out, and why; and if another region answered, which one
    * @throws CredstashError USAGE for a glob that no name can match; with `failures`, one for each secret that does not open or
    *   lacks that version; and errors that concern all secrets, such as THROTTLED, UNREACHABLE and NO_CREDENTIALS
    */
   async getAll(
     options: GetAllOptions = {},
-  ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[] }> {
+  ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[]; fallback?: FallbackAnswer }> {
     checkArguments('getAll', options);
-    return this.#session.run(options, operations.getAll);
+    return this.#session.read(options, async (backend, limited, answer) => {
+      const { secrets, leftOut } = await operations.getAll(backend, limited);
+      if (!answer) return { secrets, leftOut };
+      const { toUnknown } = await import('../backend/aws/fallback-errors.ts');
+      const unknown = leftOut.map(({ name, error }) => ({ name, error: toUnknown(error) }));
+      return { secrets, leftOut: unknown, fallback: answer };
+    });
   }
 
   /** The name of every secret, once, in order. */
   async names(options: ProgressOptions = {}): Promise<string[]> {
     checkArguments('names', options);
-    return this.#session.run(options, operations.listNames);
+    return this.#session.read(options, operations.listNames);
   }
 
   /**
@@ -141,7 +148,7 @@ export class SecretReader {
    */
   async list(glob = '*', options: ProgressOptions = {}): Promise<EntryHeader[]> {
     checkArguments('list', glob, options);
-    return this.#session.run(options, (backend, limited) =>
+    return this.#session.read(options, (backend, limited) =>
       operations.list(backend, glob, limited),
     );
   }
@@ -153,7 +160,7 @@ export class SecretReader {
    */
   async *headers(glob = '*', options: ProgressOptions = {}): AsyncGenerator<EntryHeader> {
     checkArguments('headers', glob, options);
-    yield* this.#session.stream(options, (backend, limited) =>
+    yield* this.#session.readStream(options, (backend, limited) =>
       operations.streamHeaders(backend, glob, limited),
     );
   }
@@ -161,7 +168,7 @@ export class SecretReader {
   /** The headers of every version of a secret, the newest first. @throws CredstashError SECRET_NOT_FOUND */
   async history(name: string, options: ProgressOptions = {}): Promise<EntryHeader[]> {
     checkArguments('history', name, options);
-    return this.#session.run(options, (backend, limited) =>
+    return this.#session.read(options, (backend, limited) =>
       operations.listHistory(backend, name, limited),
     );
   }
@@ -169,6 +176,11 @@ export class SecretReader {
   /** How a person calls it: `the table credential-store in eu-west-1`. */
   async location(): Promise<string> {
     return (await this.#session.open()).entries.location;
+  }
+
+  /** @internal Where the next read begins: 0 in `region`, 1 in the first of `fallbackRegions`. */
+  get readRegionIndex(): number {
+    return this.#session.readRegionIndex;
   }
 
   /** @internal The newest version of a secret, spelled as in the table; undefined if there is no such secret. */

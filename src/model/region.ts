@@ -5,3 +5,31 @@ export function checkRegion(region: string): string {
   if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) return region;
   throw new CredstashError('USAGE', 'the region is not a name such as eu-west-1');
 }
+
+/**
+ * Checks a list of regions to fall back to.
+ *
+ * @param value undefined if it is not set
+ * @param setting how messages name it
+ * @returns a copy, in the same order
+ * @throws CredstashError USAGE if it is not a list of names, or has a name twice
+ */
+export function checkFallbackRegions(value: unknown, setting = 'fallbackRegions'): string[] {
+  if (value === undefined) return [];
+  const hint = 'it lists regions in the order in which they are asked, such as eu-central-1';
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) {
+    throw new CredstashError('USAGE', `${setting} is not a list of regions`, { hint });
+  }
+  for (const region of value) {
+    try {
+      checkRegion(region);
+    } catch {
+      throw new CredstashError('USAGE', `${setting} has something that is not a region`, { hint });
+    }
+  }
+  const twice = value.find((region, i) => value.indexOf(region) < i);
+  if (twice === undefined) return [...value];
+  throw new CredstashError('USAGE', `${setting} has the region ${twice} twice`, {
+    hint: 'name each region once',
+  });
+}

@@ -18,9 +18,9 @@ export interface Recorded {
 
 /**
  * How an answer goes over the wire: whole; half of it, and then the connection breaks; byte by byte, in about a second;
- * not at all, and the connection is reset; not at all, and the connection stays.
+ * not at all, and the connection is reset; not at all, and the connection stays; half of it, and the connection stays.
  */
-export type Delivery = 'whole' | 'half' | 'slow' | 'reset' | 'never';
+export type Delivery = 'whole' | 'half' | 'slow' | 'reset' | 'never' | 'stops';
 
 export interface Answer {
   readonly status: number;
@@ -90,6 +90,10 @@ async function deliver(response: ServerResponse, answer: Answer): Promise<void> 
     response.write(body.subarray(0, body.length >> 1), () => response.socket?.destroy());
     return;
   }
+  if (delivery === 'stops') {
+    response.write(body.subarray(0, body.length >> 1));
+    return;
+  }
   if (delivery === 'slow') {
     const step = Math.ceil(body.length / 20);
     for (let at = 0; at < body.length; at += step) {
@@ -102,9 +106,19 @@ async function deliver(response: ServerResponse, answer: Answer): Promise<void> 
   response.end(body);
 }
 
-/** Starts a recorder in front of these services; what a test does not name is never reached. */
+/** Where the services are; what a test does not name is never reached. */
+export interface Services {
+  readonly DynamoDB?: string;
+  readonly KMS?: string;
+}
+
+/**
+ * Starts a recorder in front of these services.
+ *
+ * @param services for each region that a request is signed for, if it is a function
+ */
 export async function startRecorder(
-  services: { readonly DynamoDB?: string; readonly KMS?: string } = {},
+  services: Services | ((region: string | undefined) => Services) = {},
 ): Promise<Recorder> {
   const requests: Recorded[] = [];
   const server = await startHttpServer(({ headers }, response, body) => {
@@ -117,7 +131,8 @@ export async function startRecorder(
     const userAgent = headers['user-agent'];
     const recorded: Recorded = { action, region, accessKeyId, userAgent, sent, answer: '' };
     requests.push(recorded);
-    const url = services[service as keyof typeof services];
+    const there = typeof services === 'function' ? services(region) : services;
+    const url = there[service as keyof Services];
     const onward = (): Promise<Answer> =>
       url ? pass(url, headers, body) : Promise.resolve(awsError('UnknownOperationException'));
     void (async () => {

@@ -15,6 +15,7 @@ import { translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
 import { guardRequests, MAX_TABLE_ANSWER_BYTES } from './guard-requests.ts';
 import { createAgents, findUnverifiedProxy, mergeHandlerOptions } from './http.ts';
+import type { OutageLimits } from './outage-limits.ts';
 import { findSessionName, isRoleArn, findProfileName, findProfileSetting } from './profile.ts';
 import type { AwsSettings } from './settings.ts';
 import { USER_AGENT } from './user-agent.ts';
@@ -24,6 +25,7 @@ import { USER_AGENT } from './user-agent.ts';
  * application's own options for this client.
  *
  * @param options the application's own options; undefined if there are none
+ * @param outage limits that `shared` was made with
  * @throws CredstashError USAGE if those options turn off the verification of certificates
  */
 export function createServiceConfig<T extends DynamoDBClientConfig | KMSClientConfig>(
@@ -31,9 +33,11 @@ export function createServiceConfig<T extends DynamoDBClientConfig | KMSClientCo
   endpoints: Endpoints,
   service: 'DYNAMODB' | 'KMS',
   options: T | undefined,
+  outage?: OutageLimits,
 ): ClientConfig | (ClientConfig & T) {
   const { requestHandler, unverified } = mergeHandlerOptions(shared, options?.requestHandler);
   const guard = guardRequests({
+    silenceMs: outage?.silenceMs,
     ...(service === 'DYNAMODB' ? { maxBytes: MAX_TABLE_ANSWER_BYTES } : {}),
     unverified: findUnverifiedProxy() ?? unverified,
   });
@@ -90,18 +94,22 @@ export async function createSharedConfig(
 ): Promise<ClientConfig> {
   const mfaCodeProvider = settings.mfaCode;
   const profile = findProfileName(settings);
+  const { outage } = settings;
   const shared = {
     ...(profile === undefined ? {} : { profile }),
     ...clientSettings,
+    ...(await limitRetries(outage, clientSettings)),
     customUserAgent: USER_AGENT,
     logger: QUIET,
-    extensions: [guardRequests({ unverified: findUnverifiedProxy() })],
+    extensions: [
+      guardRequests({ unverified: findUnverifiedProxy(), silenceMs: outage?.silenceMs }),
+    ],
     // Requests of the same kind differ only in their input, so their middleware is built once. A getall sends thousands.
     cacheMiddleware: true,
     // A person must not wait long for an unreachable service: all attempts together end within a minute.
     requestHandler: {
-      connectionTimeout: 3000,
-      requestTimeout: 8000,
+      connectionTimeout: outage?.silenceMs ?? 3000,
+      requestTimeout: outage?.silenceMs ?? 8000,
       throwOnRequestTimeout: true as const,
       ...createAgents(settings),
     },
@@ -159,6 +167,16 @@ export async function createSharedConfig(
     clientPlugins: [rememberFailedHost],
   });
   return { ...shared, credentials: translateFailures(assumed, region, profile) };
+}
+
+/** Makes the retry strategy of one client that gives up early; none if it need not. */
+export async function limitRetries(
+  outage: OutageLimits | undefined,
+  config: Pick<ClientConfig, 'maxAttempts' | 'retryMode'>,
+): Promise<Pick<ClientConfig, 'retryStrategy'>> {
+  if (!outage) return {};
+  const { OutageRetryStrategy } = await import('./outage.ts');
+  return { retryStrategy: new OutageRetryStrategy(config, outage) };
 }
 
 /**

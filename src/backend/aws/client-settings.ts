@@ -229,7 +229,13 @@ function checkUrl(
 /** The configuration that all clients share. */
 export type ClientConfig = Pick<
   DynamoDBClientConfig,
-  'profile' | 'credentials' | 'logger' | 'endpoint' | 'cacheMiddleware' | 'customUserAgent'
+  | 'profile'
+  | 'credentials'
+  | 'logger'
+  | 'endpoint'
+  | 'cacheMiddleware'
+  | 'customUserAgent'
+  | 'retryStrategy'
 > &
   ClientSettings & {
     readonly requestHandler: RequestHandler;

@@ -1,4 +1,5 @@
 const hosts = new WeakMap<object, string>();
+const starts = new WeakMap<object, number>();
 
 interface Request {
   readonly request?: { readonly hostname?: string; readonly port?: number };
@@ -31,9 +32,11 @@ export function onFailedAttempt(
       // Each client's stack has its own types; this one fits all of them.
       (stack as unknown as Stack).add(
         (next) => async (args) => {
+          const start = performance.now();
           try {
             return await next(args);
           } catch (error) {
+            if (typeof error === 'object' && error) starts.set(error, start);
             tell(error, args);
             throw error;
           }
@@ -47,4 +50,9 @@ export function onFailedAttempt(
 /** Finds the host that a failed request went to, with its port unless that is the default. */
 export function findFailedHost(error: unknown): string | undefined {
   return typeof error === 'object' && error ? hosts.get(error) : undefined;
+}
+
+/** When the attempt began that failed with this error, in milliseconds as `performance.now()` has them. */
+export function startOfAttempt(error: unknown): number | undefined {
+  return typeof error === 'object' && error ? starts.get(error) : undefined;
 }

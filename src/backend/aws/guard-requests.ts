@@ -38,6 +38,8 @@ export interface Guard {
   /** The largest body of an answer. Nothing decompresses it later, so these are the bytes on the wire. */
   readonly maxBytes?: number;
   readonly maxMilliseconds?: number;
+  /** How long no byte of an answer's body may come, in milliseconds; default: as long as the whole answer may take. */
+  readonly silenceMs?: number | undefined;
   readonly unverified?: Unverified | undefined;
 }
 
@@ -51,7 +53,12 @@ export interface Guard {
 export function guardRequests(guard: Guard = {}): {
   readonly configure: (client: HttpHandlerExtensionConfiguration) => void;
 } {
-  const { maxBytes = MAX_ANSWER_BYTES, maxMilliseconds = MAX_ANSWER_MS, unverified } = guard;
+  const {
+    maxBytes = MAX_ANSWER_BYTES,
+    maxMilliseconds = MAX_ANSWER_MS,
+    unverified,
+    silenceMs,
+  } = guard;
   const extension = {
     configure: (client: HttpHandlerExtensionConfiguration) => {
       if (!hasHandler(client)) ignored.add(extension);
@@ -63,7 +70,9 @@ export function guardRequests(guard: Guard = {}): {
         const { response } = answer;
         const body: unknown = response.body;
         // An application's own handler may return something else, which the application itself must limit.
-        if (isStream(body)) response.body = await readAnswer(body, maxBytes, maxMilliseconds);
+        if (isStream(body)) {
+          response.body = await readAnswer(body, maxBytes, maxMilliseconds, silenceMs);
+        }
         return answer;
       });
     },
@@ -150,6 +159,7 @@ export function readAnswer(
   body: Readable,
   maxBytes: number,
   maxMilliseconds: number,
+  silenceMs?: number,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     // One growing buffer instead of a list of chunks: with one byte per chunk, a list would take a hundred times the limit.
@@ -157,13 +167,21 @@ export function readAnswer(
     let length = 0;
     const fail = (error: Error): void => {
       clearTimeout(timer);
+      clearTimeout(silence);
       body.destroy();
       reject(error);
     };
     const timer = setTimeout(() => {
       fail(new AnswerError(`took longer than ${maxMilliseconds / 1000} s to send its answer`));
     }, maxMilliseconds);
+    const silence =
+      silenceMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            fail(Object.assign(new Error('the answer stopped'), { name: 'TimeoutError' }));
+          }, silenceMs);
     body.on('data', (chunk: Uint8Array) => {
+      silence?.refresh();
       const after = length + chunk.length;
       if (after > maxBytes) {
         fail(new AnswerError(`sent an answer larger than ${maxBytes / 2 ** 20} MB`));
@@ -181,6 +199,7 @@ export function readAnswer(
     });
     body.on('end', () => {
       clearTimeout(timer);
+      clearTimeout(silence);
       resolve(bytes.subarray(0, length));
     });
     body.on('error', fail);

@@ -6,7 +6,7 @@ import type { CheckOptions, Checks } from '../diagnosis.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
-import { createClientConfig, createServiceConfig } from './client-config.ts';
+import { createClientConfig, createServiceConfig, limitRetries } from './client-config.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
@@ -45,13 +45,17 @@ export async function openAws(settings: AwsSettings): Promise<{
   const isDefault = findDefaultedServices(origins);
   const { shared: config, endpoints } = await createClientConfig(settings, region.dynamodb);
   const own = settings.clientOptions ?? {};
+  const { outage, shareCredentials } = settings;
   const retry = new ThrottleRetry({
     tell: settings.waiting,
-    longestMs: settings.throttlingTimeoutMs,
+    longestMs: outage?.throttlingMs ?? settings.throttlingTimeoutMs,
+    outage,
     attempts: config.maxAttempts as number | undefined,
     counted: [own.dynamodb, own.kms].some((options) => options?.maxAttempts !== undefined),
   });
-  const { credentials: provider } = config;
+  const { credentials: unshared } = config;
+  const provider =
+    shareCredentials && typeof unshared === 'function' ? shareCredentials(unshared) : unshared;
   const shared =
     typeof provider === 'function'
       ? {
@@ -72,7 +76,13 @@ export async function openAws(settings: AwsSettings): Promise<{
   const dynamodb =
     settings.clients?.dynamodb ??
     new DynamoDBClient({
-      ...createServiceConfig(shared, endpoints, 'DYNAMODB', own.dynamodb),
+      ...createServiceConfig(
+        { ...shared, ...(await limitRetries(outage, { ...shared, ...own.dynamodb })) },
+        endpoints,
+        'DYNAMODB',
+        own.dynamodb,
+        outage,
+      ),
       region: region.dynamodb,
     });
   const tellThrottling = onFailedAttempt('tellThrottling', (error) => {
@@ -108,7 +118,13 @@ export async function openAws(settings: AwsSettings): Promise<{
     const kms =
       settings.clients?.kms ??
       new KMSClient({
-        ...createServiceConfig(common, endpoints, 'KMS', own.kms),
+        ...createServiceConfig(
+          { ...common, ...(await limitRetries(outage, { ...common, ...own.kms })) },
+          endpoints,
+          'KMS',
+          own.kms,
+          outage,
+        ),
         region: region.kms,
       });
     if (!settings.clients?.kms) {

@@ -2,6 +2,7 @@ import type { DynamoDBClient, DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import type { KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import { CredstashError } from '../../errors.ts';
 import type { TrustNames } from '../../model/trust.ts';
+import type { OutageLimits } from './outage-limits.ts';
 import type { OnWait } from './throttle-retry.ts';
 
 /** The table, the key, and the credentials. Missing settings are found as AWS's own tools find them. */
@@ -10,6 +11,11 @@ export interface AwsSettings {
   readonly region?: string | undefined;
   /** Default: as `region`. */
   readonly kmsRegion?: string | undefined;
+  /**
+   * The regions to read from, in this order, while `region` has an outage. Each needs a replica of the table and of the
+   * multi-Region key. `region` itself is ignored in this list. Default: none.
+   */
+  readonly fallbackRegions?: readonly string[] | undefined;
   readonly profile?: string | undefined;
   /** A role to assume, from the profile's or the environment's credentials. */
   readonly roleArn?: string | undefined;
@@ -43,6 +49,10 @@ export interface AwsSettings {
   readonly throttlingTimeoutMs?: number | undefined;
   /** @internal Called if a service is used in the default region, because no setting names a region. */
   readonly onDefaultRegion?: ((service: 'DynamoDB' | 'KMS', region: string) => void) | undefined;
+  /** @internal How soon requests give up on this region, because another one can be asked. Default: as late as the SDK does. */
+  readonly outage?: OutageLimits | undefined;
+  /** @internal Makes a region take the credentials that another one got, as long as they are valid. */
+  readonly shareCredentials?: ((provider: CredentialProvider) => CredentialProvider) | undefined;
   /** Called when a request waits: the table or KMS throttles, or has not answered for some seconds. */
   readonly waiting?: OnWait;
   /** Asks the person for the code of the MFA device `serial`. */
@@ -50,6 +60,12 @@ export interface AwsSettings {
   /** Nobody can be prompted. No program is run for credentials (`credential_process`), because it may prompt. */
   readonly unattended?: boolean;
 }
+
+/** Gets credentials, as the SDK's clients call it. */
+export type CredentialProvider = Extract<
+  NonNullable<DynamoDBClientConfig['credentials']>,
+  (...args: never[]) => unknown
+>;
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html */
 const TABLE = /^(?:arn:[^:]+:dynamodb:([^:]+):\d+:table\/)?[A-Za-z0-9_.-]{3,255}$/;

@@ -1,5 +1,6 @@
 import { type CredstashError, hasCode } from '../../errors.ts';
 import { sleep } from '../../util/sleep.ts';
+import type { OutageLimits } from './outage-limits.ts';
 
 /** How long a throttled request is repeated, by default: as long as the callers of a server wait. The command sets more. */
 const DEFAULT_LONGEST_MS = 5000;
@@ -41,6 +42,8 @@ export interface ThrottleRetryOptions {
   readonly counted?: boolean | undefined;
   /** How long a throttled request is repeated, in milliseconds; default: 5000. */
   readonly longestMs?: number | undefined;
+  /** Limits of a region after which another one is asked. Throttling is then waited for, however often the SDK tries. */
+  readonly outage?: OutageLimits | undefined;
 }
 
 /**
@@ -52,6 +55,7 @@ export class ThrottleRetry {
   readonly #attempts: number;
   readonly #counted: boolean;
   readonly #longestMs: number;
+  readonly #outage: OutageLimits | undefined;
   /** How many requests wait, and since when at least one of them has. */
   #waiting = 0;
   #since = 0;
@@ -66,15 +70,18 @@ export class ThrottleRetry {
     attempts = 3,
     counted = false,
     longestMs = DEFAULT_LONGEST_MS,
+    outage,
   }: ThrottleRetryOptions = {}) {
     this.#tell = tell;
     this.#attempts = attempts;
     this.#counted = counted;
     this.#longestMs = longestMs;
+    this.#outage = outage;
   }
 
-  /** Whether neither the application nor AWS_MAX_ATTEMPTS limits the attempts. */
+  /** Whether a throttled request is repeated: neither the application nor AWS_MAX_ATTEMPTS limits the attempts. */
   get #usesDefaultAttempts(): boolean {
+    if (this.#outage) return true;
     return !this.#counted && !process.env['AWS_MAX_ATTEMPTS'];
   }
 
@@ -165,11 +172,14 @@ export class ThrottleRetry {
           signal?.throwIfAborted();
           const error = toError(cause);
           const end = start + this.#longestMs;
-          const isOver = !this.#usesDefaultAttempts || Date.now() + pause > end;
+          // If another region is asked next, all of the time is used first.
+          const rest = this.#outage ? end - Date.now() : Infinity;
+          const isLast = this.#outage ? rest <= 0 : Date.now() + pause > end;
+          const isOver = !this.#usesDefaultAttempts || isLast;
           if (isOver || !hasCode(error, 'THROTTLED')) throw error;
           wait.tell(end, THROTTLED);
           // With jitter, because others may wait for the same table.
-          await sleep(pause * (0.5 + Math.random() / 2), signal);
+          await sleep(Math.min(pause * (0.5 + Math.random() / 2), rest), signal);
           pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
         }
       }
@@ -183,7 +193,9 @@ export class ThrottleRetry {
     wait: ReturnType<ThrottleRetry['watch']>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const until = Date.now() + this.#attempts * ATTEMPT_MS;
+    const outage = this.#outage;
+    const longestMs = outage ? outage.retryMs + outage.silenceMs : this.#attempts * ATTEMPT_MS;
+    const until = Date.now() + longestMs;
     // Only the request may keep the process alive.
     const late = setTimeout(wait.tell, USUAL_MS, until).unref();
     try {

@@ -6,6 +6,7 @@ import {
   type Environment,
   EVERY_REFERENCE,
 } from './environment.ts';
+import { matchesNothing } from '../advice/matches-nothing.ts';
 import { CredstashError } from '../../errors.ts';
 import type { ProgressOptions } from '../../util/progress.ts';
 import type { SecretRequest } from '../../operations/get-many.ts';
@@ -98,24 +99,28 @@ export async function fetchRequested(
   { context, globs, named, inherited }: ExecRequest,
   options: ExecRequestOptions & ProgressOptions,
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
+  const region = credstash.readRegionIndex;
   const got = await credstash.getMany([...inherited, ...named], {
     progress: options.progress,
   });
   const secrets: Assignment[] = got.slice(inherited.length);
   if (globs.length > 0) {
-    const { secrets: found } = await credstash
+    const { secrets: found, fallback } = await credstash
       .getAll({ glob: globs, context, label: options.label, progress: options.progress })
       .catch(throwWithEnvHint);
     for (const glob of globs) {
       const matching = found.filter(({ name }) => matchesGlob(glob, name));
       if (matching.length === 0) {
-        throw new CredstashError(
-          'SECRET_NOT_FOUND',
-          `no secret in ${await credstash.location()} matches ${glob}`,
-        );
+        const where = fallback ? '' : ` in ${await credstash.location()}`;
+        throw matchesNothing(glob, fallback, where);
       }
       for (const secret of matching) secrets.push({ ...secret, glob });
     }
+  }
+  // A region had an outage in between. COMMAND must not run with secrets of two regions.
+  if (credstash.readRegionIndex !== region && globs.length > 0 && got.length > 0) {
+    for (const { value } of [...got, ...secrets]) value.fill(0);
+    return fetchRequested(credstash, { context, globs, named, inherited }, options);
   }
   return { secrets, resolved: got.slice(0, inherited.length) };
 }

@@ -76,7 +76,8 @@ export async function open(
   const warn = saysRegion ? {} : { onDefaultRegion: warnOfDefaultRegion(io) };
   const credstash = new Credstash({
     ...{ ...ofAws, signal, unattended, throttlingTimeoutMs: LONGEST_THROTTLING_MS },
-    ...(unattended ? {} : { ...interactiveOptions(io), ...warn }),
+    staysInFallback: true,
+    ...(unattended ? {} : { ...interactiveOptions(io), onFallback: warnOfFallback(io), ...warn }),
   });
   return { credstash, changes: changesOf(credstash) };
 }
@@ -94,6 +95,17 @@ function warnOfDefaultRegion(io: Io): NonNullable<CredstashOptions['onDefaultReg
     io.note(
       `credstash: warning: no ${what} is set, so ${region} is taken: set AWS_REGION or give ${option}`,
     );
+  };
+}
+
+/** Warns, once for each region, that another region than the first one answers. */
+function warnOfFallback(io: Io): NonNullable<CredstashOptions['onFallback']> {
+  let told: string | undefined;
+  return ({ region, unreachable }) => {
+    if (told === region) return;
+    told = region;
+    for (const { error } of unreachable) io.note(`credstash: warning: ${error.message}`);
+    io.note(`credstash: warning: ${region} answered, whose replica may be behind`);
   };
 }
 

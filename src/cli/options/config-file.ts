@@ -5,6 +5,11 @@ import { checkRegion } from '../../model/region.ts';
 import { findHome, requireHome } from '../files/home.ts';
 import { readErrorCode } from '../../util/errno.ts';
 
+/** The words of a list in a variable or in `~/.credstash`, which commas or spaces separate. */
+export function splitList(text: string): string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== '');
+}
+
 /** A setting of `~/.credstash`; empty or null is absent. */
 export function readText(name: string): string | undefined {
   const value = readConfig()[name];

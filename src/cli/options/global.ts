@@ -14,6 +14,12 @@ export const GLOBAL_OPTIONS = defineOptions({
     flags: '--kms-region <region>',
     description: 'AWS region of the KMS key (default: the same)',
   },
+  fallbackRegion: {
+    flags: '--fallback-region <region>',
+    description:
+      'read from this region if the other has an outage; can be repeated (or CREDSTASH_FALLBACK_REGIONS)',
+    repeatable: true,
+  },
   table: {
     flags: '-t, --table <table>',
     description: 'DynamoDB table, name or ARN (default: CREDSTASH_DEFAULT_TABLE, credential-store)',

@@ -11,6 +11,7 @@ import { describeReserved } from '../../model/variable-names.ts';
 import type { Grammar } from '../argparse.ts';
 import { OUTPUT_OPTIONS, type Output, outputPath } from '../files/output.ts';
 import type { Io } from '../terminal/io.ts';
+import { matchesNothing } from '../advice/matches-nothing.ts';
 import { suggestNaming } from '../advice/scan-denied.ts';
 import { defineOptions, type OptionValues } from './define.ts';
 import { buildVariables, VARIABLE_OPTIONS } from './variables.ts';
@@ -125,7 +126,7 @@ export async function printMatching(
     context,
     skipUndecryptable,
   } = options;
-  const { secrets, leftOut } = await credstash
+  const { secrets, leftOut, fallback } = await credstash
     .getAll({ glob, version, exactVersion, label, context, skipUndecryptable, progress })
     .catch(suggestNaming('credstash get NAME NAME -f FORMAT'));
   // A cluster or a job that takes the output must not go on without secrets because a name was mistyped.
@@ -134,7 +135,7 @@ export async function printMatching(
     secrets.length + leftOut.length === 0 &&
     !ORIGINAL_FORMATS.includes(format)
   ) {
-    throw new CredstashError('SECRET_NOT_FOUND', `no secret matches ${String(glob)}`);
+    throw matchesNothing(String(glob), fallback);
   }
   const print = formatSecrets(secrets, printer, options, end);
   for (const { name, error } of leftOut) {

@@ -2,10 +2,11 @@ import { DEFAULT_KEY, DEFAULT_TABLE } from '../../model/defaults.ts';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { AwsSettings } from '../../backend/aws/index.ts';
 import { CredstashError } from '../../errors.ts';
+import { checkFallbackRegions } from '../../model/region.ts';
 import { checkCipher } from '../../model/trust.ts';
 import { isCurrentFolderGone } from '../../util/system-faults.ts';
 import { expandHome, requireHome } from '../files/home.ts';
-import { readText } from './config-file.ts';
+import { readConfig, readText, splitList } from './config-file.ts';
 import type { GlobalOptions } from './global.ts';
 import { readFormats, readTrustedKeys, readTrustSettings, type TrustSettings } from './trust.ts';
 
@@ -17,6 +18,7 @@ export type Settings =
 const AWS_ONLY = {
   region: '-r',
   kmsRegion: '--kms-region',
+  fallbackRegion: '--fallback-region',
   table: '-t',
   profile: '-p',
   arn: '-n',
@@ -37,7 +39,8 @@ const AWS_ONLY = {
 export function resolveSettings(options: GlobalOptions & { readonly key?: string }): Settings {
   // A script may fill an option from an unset variable: it must not fall back to another table or role.
   for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
-    if ((options as Record<string, unknown>)[name] === '') {
+    const value = (options as Record<string, unknown>)[name];
+    if (value === '' || (Array.isArray(value) && value.includes(''))) {
       throw new CredstashError('USAGE', `the value of ${flag} is empty`);
     }
   }
@@ -69,6 +72,7 @@ export function resolveSettings(options: GlobalOptions & { readonly key?: string
     trustedKeys,
     region: options.region,
     kmsRegion: resolveKmsRegion(options)?.value,
+    fallbackRegions: resolveFallbackRegions(options)?.value,
     profile: options.profile,
     roleArn: options.arn,
     externalId: options.externalId,
@@ -95,6 +99,24 @@ export function resolveTable({ table }: GlobalOptions): Origin {
 
 export function resolveKmsRegion({ kmsRegion }: GlobalOptions): Origin | undefined {
   return toOrigin(kmsRegion, '--kms-region') ?? toOrigin(readText('kms-region'), '~/.credstash');
+}
+
+/** @throws CredstashError USAGE for a region that cannot be one, or that is listed twice */
+export function resolveFallbackRegions({
+  fallbackRegion,
+}: GlobalOptions): { readonly value: readonly string[]; readonly from: string } | undefined {
+  const variable = process.env['CREDSTASH_FALLBACK_REGIONS'];
+  if (fallbackRegion) return toRegions(fallbackRegion, '--fallback-region');
+  if (variable) return toRegions(splitList(variable), 'CREDSTASH_FALLBACK_REGIONS');
+  const list = readConfig()['fallback-regions'];
+  if (list === undefined || list === null || list === '') return undefined;
+  const from = '~/.credstash';
+  const regions = typeof list === 'string' ? splitList(list) : list;
+  return { ...toRegions(regions, `fallback-regions in ${from}`), from };
+}
+
+function toRegions(list: unknown, from: string): { value: readonly string[]; from: string } {
+  return { value: checkFallbackRegions(list, from), from };
 }
 
 function resolveCipher({ cipher }: { readonly cipher?: string }): Origin | undefined {
@@ -128,11 +150,13 @@ export function listOrigins(
     const from = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
     return [...named('vault', { value: settings.folder, from }), ...seals];
   }
+  const fallbacks = resolveFallbackRegions(options);
   return [
     ...named('table', resolveTable(options)),
     ...named('key', toOrigin(options.key, '-k') ?? { value: DEFAULT_KEY, from: 'default' }),
     ...named('region', toOrigin(options.region, '-r')),
     ...named('region of the key', resolveKmsRegion(options)),
+    ...named('fallback regions', joinOrigins(fallbacks?.value, fallbacks?.from)),
     ...named('profile', toOrigin(options.profile, '-p')),
     ...named('role', toOrigin(options.arn, '-n')),
     ...named('external ID', toOrigin(options.externalId, '--external-id')),

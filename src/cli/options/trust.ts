@@ -7,7 +7,7 @@ import {
   checkTrustedKeys,
   type TrustedKeys,
 } from '../../model/trust.ts';
-import { readConfig } from './config-file.ts';
+import { readConfig, splitList } from './config-file.ts';
 
 export type TrustSettings = Pick<CallDefaults, 'formats' | 'trustNames'>;
 
@@ -22,10 +22,9 @@ function readTrustList<T>(
   name: string,
   check: (list: unknown, setting: string) => T | undefined,
 ): { readonly value: T; readonly from: string; readonly setting: string } | undefined {
-  const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
   const text = process.env[variable] ?? '';
   if (text !== '') {
-    const value = check(words(text), variable);
+    const value = check(splitList(text), variable);
     return value && { value, from: variable, setting: variable };
   }
   const config = readConfig();
@@ -38,7 +37,7 @@ function readTrustList<T>(
   if (!(name in config)) return undefined;
   const list = config[name];
   const setting = `${name} in ~/.credstash`;
-  const value = check(typeof list === 'string' ? words(list) : list, setting);
+  const value = check(typeof list === 'string' ? splitList(list) : list, setting);
   return value && { value, from: '~/.credstash', setting };
 }
 

@@ -1,0 +1,96 @@
+import type { FallbackAnswer, ReadOnce, ReadRegions } from '../backend/aws/fallback.ts';
+import type { AwsSettings } from '../backend/aws/settings.ts';
+import { type CredstashError, hasCode } from '../errors.ts';
+import { DEFAULT_KEY, DEFAULT_TABLE } from '../model/defaults.ts';
+
+/** The options of an instance that has regions to fall back to. */
+export interface FallbackOptions {
+  /**
+   * Called after each read that one of `fallbackRegions` answered, before the read resolves. If it throws, the read rejects with
+   * that.
+   */
+  readonly onFallback?: ((answer: FallbackAnswer) => void) | undefined;
+  /** @internal Whether reads stay in the fallback region until `close`, as those of one command do. */
+  readonly staysInFallback?: boolean | undefined;
+}
+
+/** The reads of an instance that has regions to fall back to. The regions are loaded by the first read. */
+export class FallbackReads {
+  readonly #options: FallbackOptions & Partial<AwsSettings>;
+  readonly #fallbackRegions: readonly string[];
+  #opening: Promise<ReadRegions> | undefined;
+  #opened: ReadRegions | undefined;
+
+  constructor(options: FallbackOptions & Partial<AwsSettings>, fallbackRegions: readonly string[]) {
+    this.#options = options;
+    this.#fallbackRegions = fallbackRegions;
+  }
+
+  /** Where the next read begins: 0 in the first region. */
+  get current(): number {
+    return this.#opened?.current ?? 0;
+  }
+
+  /** As `ReadRegions.read`. */
+  async read<T>(read: ReadOnce<T>, signal: AbortSignal | undefined): Promise<T> {
+    this.#opened = await (this.#opening ??= this.#open().catch((error: unknown) => {
+      // The next read tries again.
+      this.#opening = undefined;
+      throw error;
+    }));
+    return this.#opened.read(read, signal);
+  }
+
+  /** As `read`, for what yields. Once it has yielded something it stays in its region, and ends with an outage of that. */
+  async *stream<T>(
+    start: (...args: Parameters<ReadOnce<AsyncIterable<T>>>) => AsyncIterable<T>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<T> {
+    const { items, first } = await this.read(async (...args) => {
+      const iterator = start(...args)[Symbol.asyncIterator]();
+      return { items: iterator, first: await iterator.next() };
+    }, signal);
+    try {
+      for (let next = first; !next.done; next = await items.next()) yield next.value;
+    } finally {
+      await items.return?.();
+    }
+  }
+
+  /** The error of a write, with how to write to another region on purpose. No write goes there by itself. */
+  explainWrite(error: unknown): unknown {
+    const [region] = this.#fallbackRegions;
+    if (region === undefined || !hasCode(error, 'UNREACHABLE')) return error;
+    return error.reworded(error.message, writeHint(error, region));
+  }
+
+  /** Closes all regions. The next read opens them again. */
+  async close(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    this.#opened = undefined;
+    await (await opening?.catch(() => undefined))?.close();
+  }
+
+  async #open(): Promise<ReadRegions> {
+    const [{ openAws }, { ReadRegions: Regions }] = await Promise.all([
+      import('../backend/aws/index.ts'),
+      import('../backend/aws/fallback.ts'),
+    ]);
+    const { onFallback, staysInFallback: stays, ...settings } = this.#options;
+    return Regions.create(
+      {
+        table: DEFAULT_TABLE,
+        key: DEFAULT_KEY,
+        ...settings,
+        fallbackRegions: this.#fallbackRegions,
+      },
+      { open: openAws, onFallback, stays },
+    );
+  }
+}
+
+function writeHint({ hint }: CredstashError, region: string): string {
+  const before = hint === undefined ? '' : `${hint}; `;
+  return `${before}writes never move to another region by themselves: \`region: "${region}"\` writes there on purpose, and if a writer stores the same version in the other region too, the last one wins`;
+}

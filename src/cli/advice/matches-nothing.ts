@@ -1,0 +1,18 @@
+import type { FallbackAnswer } from '../../backend/aws/fallback.ts';
+import { CredstashError } from '../../errors.ts';
+
+/** The error of a GLOB that no secret matches: in a fallback region, nobody knows. */
+export function matchesNothing(
+  glob: string,
+  fallback: FallbackAnswer | undefined,
+  where = '',
+): CredstashError {
+  const message = `no secret${where} matches ${glob}`;
+  if (!fallback) return new CredstashError('SECRET_NOT_FOUND', message);
+  const { region, unreachable } = fallback;
+  const names = unreachable.map((each) => each.region).join(' and ');
+  return new CredstashError(
+    'UNREACHABLE',
+    `${message} in ${region}; ${names} could not be reached, so that nobody knows whether one exists there`,
+  );
+}
