@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { startRecorder, type Recorder } from '../support/recorder.ts';
 import { builtCommand, nodeUnderTest, type Pty, pty, run } from '../support/run.ts';
 import {
@@ -80,16 +80,24 @@ const valueOf = (name: string): string =>
 beforeAll(async () => {
   mkdirSync(bin);
   mkdirSync(join(folder.path, 'trap'));
+  // With TEST_WORDS, a `get` shows its words in hexadecimal, so that a test sees each byte that the shell made of the line.
   writeFileSync(
     join(bin, 'credstash'),
-    `#!/bin/sh\nexec '${nodeUnderTest()}' --require '${patience}' '${builtCommand}' "$@"\n`,
+    `#!/bin/sh
+if [ "$1" = get ] && [ -n "$TEST_WORDS" ]; then
+  for word in "$@"; do printf '[%s]' "$(printf %s "$word" | od -An -v -tx1 | tr -d ' \\n')"; done
+  echo .
+  exit
+fi
+exec '${nodeUnderTest()}' --require '${patience}' '${builtCommand}' "$@"
+`,
   );
   // A key that is pressed on a machine under load may find its two seconds over. They count from the start of the process,
   // which is an hour later here, but for the tests of the limit.
   writeFileSync(
     patience,
     `const { now } = performance;
-if (process.env.TEST_LIMIT === undefined) performance.now = () => now.call(performance) - 3_600_000;
+if (!process.env.TEST_LIMIT) performance.now = () => now.call(performance) - 3_600_000;
 `,
   );
   writeFileSync(trap, `#!/bin/sh\ntouch '${pwned}'\n`);
@@ -106,19 +114,6 @@ afterAll(() => {
   folder.remove();
 });
 
-/** What every shell here is given: the command in its PATH, and the vault. */
-function environment(home: string, more: Readonly<Record<string, string>> = {}) {
-  return {
-    HOME: home,
-    ZDOTDIR: home,
-    XDG_CONFIG_HOME: join(home, '.config'),
-    PATH: [bin, process.env.PATH ?? ''].join(delimiter),
-    LC_ALL: 'C.UTF-8',
-    CREDSTASH_LOCAL: vaultFolder,
-    ...more,
-  };
-}
-
 /** A home folder in which a shell finds the completion as the README says. */
 async function home(shell: Shell): Promise<string> {
   const path = mkdtempSync(join(folder.path, 'home-'));
@@ -131,7 +126,7 @@ async function home(shell: Shell): Promise<string> {
     writeFileSync(join(path, '.config/fish/completions/credstash.fish'), script.stdout);
     writeFileSync(
       join(path, '.config/fish/config.fish'),
-      'function fish_prompt; echo -n "READY> "; end\nset -g fish_greeting\n',
+      'function fish_prompt; echo -n "READY> "; end\nset -g fish_greeting\nfunction unset; set -e $argv; end\n',
     );
   } else if (shell === 'zsh') {
     writeFileSync(
@@ -141,23 +136,35 @@ async function home(shell: Shell): Promise<string> {
   } else {
     writeFileSync(
       join(path, 'bashrc'),
-      'PS1="READY> "\nbind "set enable-bracketed-paste off"\nsource <(credstash completion bash)\n',
+      'PS1="READY> "\nbind "set enable-bracketed-paste off"\nbind "set page-completions off"\nsource <(credstash completion bash)\n',
     );
   }
   return path;
 }
 
-interface Session extends Pty {
-  /** Types at the prompt, and waits for this on the screen; then for the next prompt where a line was entered. */
+interface Session {
+  /** Types at the prompt, and waits for this on the screen; then for the next prompt if a line was entered. */
   readonly type: (text: string, expected: string | RegExp) => Promise<void>;
-  readonly home: string;
+  readonly send: Pty['send'];
+  /** Waits for the next prompt, and returns what has appeared since the test began. */
+  readonly finish: () => Promise<string>;
+  /** The shell's working folder, which is the test's own. */
+  readonly folder: string;
 }
 
-/** An interactive shell on a terminal. */
-async function session(
-  shell: Shell,
-  more: Readonly<Record<string, string>> = {},
-): Promise<Session> {
+interface OpenShell {
+  readonly terminal: Pty;
+  readonly home: string;
+  /** The variables that the tests so far have set in it. */
+  readonly variables: Set<string>;
+}
+const open = new Map<Shell, OpenShell>();
+afterAll(() => {
+  for (const { terminal } of open.values()) terminal.kill();
+});
+
+/** An interactive shell on a terminal, which finds the command in its PATH. */
+async function openShell(shell: Shell): Promise<OpenShell> {
   const path = await home(shell);
   const start = {
     bash: `exec bash --noprofile --rcfile '${path}/bashrc' -i`,
@@ -166,36 +173,65 @@ async function session(
   }[shell];
   const terminal = pty([], {
     cwd: path,
-    env: environment(path, more),
+    env: {
+      HOME: path,
+      ZDOTDIR: path,
+      XDG_CONFIG_HOME: join(path, '.config'),
+      PATH: [bin, process.env.PATH ?? ''].join(delimiter),
+      LC_ALL: 'C.UTF-8',
+    },
     script: () => start,
   });
-  open.push(terminal);
   await terminal.waitFor('READY> ');
+  return { terminal, home: path, variables: new Set() };
+}
+
+/** The one session of a shell, in a new folder, with the vault and these variables and none of another test. */
+async function session(
+  shell: Shell,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Session> {
+  const { terminal, home, variables } = open.get(shell) ?? (await openShell(shell));
+  open.set(shell, { terminal, home, variables });
+  // What a failed test leaves on the line is no part of the next one.
+  onTestFailed(() => {
+    terminal.kill();
+    open.delete(shell);
+  });
+  const start = terminal.output().length;
+  const type: Session['type'] = async (text, expected) => {
+    terminal.send(text);
+    await terminal.waitFor(expected);
+    if (text.endsWith('\r')) await terminal.waitFor('READY> ');
+  };
+
+  const work = mkdtempSync(join(folder.path, 'work-'));
+  const env = { CREDSTASH_LOCAL: vaultFolder, ...more };
+  const isLeft = (name: string): boolean => !Object.keys(env).includes(name);
+  const lines = [
+    `cd '${work}'`,
+    ...[...variables].filter(isLeft).map((name) => `unset ${name}`),
+    ...Object.entries(env).map(([name, value]) => `export ${name}='${value}'`),
+    `echo in ${work}`,
+  ];
+  writeFileSync(join(home, 'begin'), `${lines.join('\n')}\n`);
+  for (const name of variables) if (isLeft(name)) variables.delete(name);
+  for (const name of Object.keys(env)) variables.add(name);
+  await type('source ~/begin\r', `in ${work}`);
   return {
-    ...terminal,
-    home: path,
-    type: async (text, expected) => {
-      terminal.send(text);
-      await terminal.waitFor(expected);
-      if (text.endsWith('\r')) await terminal.waitFor('READY> ');
+    type,
+    send: terminal.send,
+    finish: async () => {
+      // What is on the line goes. The answer is not what was typed.
+      await type('\x15echo do\\\ne\r', /[\r\n]doe\r\n/);
+      return terminal.output().slice(start);
     },
+    folder: work,
   };
 }
 
-async function end({ send, done }: Session): Promise<string> {
-  // Not behind ^C, for which a terminal throws away what is typed ahead.
-  send('exit\r');
-  return (await done).output;
-}
-
-let open: Pty[] = [];
 beforeEach(() => {
   rmSync(pwned, { force: true });
-});
-afterEach(() => {
-  // Those of a test that failed.
-  for (const { kill } of open) kill();
-  open = [];
 });
 
 describe.each(shells)('%s', (shell) => {
@@ -209,15 +245,17 @@ describe.each(shells)('%s', (shell) => {
     await on.type('credstash help putal\t\r', /Usage: credstash putall/);
     await on.type('credstash put --digest SHA5\t --help\r', /Usage: credstash put /);
     await on.type('credstash completion fi\t\r', /complete -c credstash/);
-    expect(await end(on)).not.toMatch(/error:/);
+    expect(await on.finish()).not.toMatch(/error:/);
   });
 
   test('no name is run, whatever stands in it, and each comes out whole', async () => {
-    const on = await session(shell);
+    const on = await session(shell, { TEST_WORDS: '1' });
+    const inHex = (word: string): string => `[${Buffer.from(word).toString('hex')}]`;
     for (const [typed, name] of [...hostile, ...quoted]) {
-      await on.type(`credstash get ${typed}\t\r`, valueOf(name));
+      await on.type(`credstash get ${typed}\t\r`, `${inHex('get')}${inHex(name)}.`);
     }
-    const output = await end(on);
+    await on.type('unset TEST_WORDS; credstash get subst\t\r', valueOf(hostile[3]?.[1] ?? ''));
+    const output = await on.finish();
     expect(output).not.toMatch(/error:/);
     expect(existsSync(pwned)).toBe(false);
   });
@@ -225,9 +263,7 @@ describe.each(shells)('%s', (shell) => {
   test('names that drive a terminal, and those that look like options, are left out', async () => {
     const on = await session(shell);
     await on.type('credstash get \t\t', /brace/);
-    on.kill();
-    await on.done;
-    expect(on.output()).not.toMatch(/owned|bell|-dash/);
+    expect(await on.finish()).not.toMatch(/owned|bell|-dash/);
     const env = { CREDSTASH_LOCAL: vaultFolder };
     const ask = async (...words: string[]): Promise<string[]> => {
       const args = shell === 'bash' ? [['credstash', ...words].join(' '), ''] : words;
@@ -243,12 +279,12 @@ describe.each(shells)('%s', (shell) => {
 
   test('files stand where files are taken', async () => {
     const on = await session(shell);
-    writeFileSync(join(on.home, 'my secret file'), 'from the file');
-    mkdirSync(join(on.home, 'some folder'));
+    writeFileSync(join(on.folder, 'my secret file'), 'from the file');
+    mkdirSync(join(on.folder, 'some folder'));
     await on.type('credstash --local=some\t/v put new @my\t\r', 'new has been stored');
-    writeFileSync(join(on.home, 'some folder/its $file'), 'deep');
+    writeFileSync(join(on.folder, 'some folder/its $file'), 'deep');
     await on.type('credstash --local=some\t/v put deep @some\ti\t\r', 'deep has been stored');
-    expect(existsSync(join(on.home, 'some folder/v/vault.db'))).toBe(true);
+    expect(existsSync(join(on.folder, 'some folder/v/vault.db'))).toBe(true);
     await on.type(
       "credstash --local=some\t/v put open '@some folder/i\t\r",
       'open has been stored',
@@ -256,7 +292,7 @@ describe.each(shells)('%s', (shell) => {
     await on.type('credstash get --local=some\t/v new\r', 'from the file');
     await on.type('credstash get semi\t -o my\t\r', '\n');
     await on.type('cat my*\r', valueOf(`semi;touch ${pwned};`));
-    expect(await end(on)).not.toMatch(/error:/);
+    expect(await on.finish()).not.toMatch(/error:/);
   });
 
   test('the options on the line say where names are looked for', async () => {
@@ -266,7 +302,7 @@ describe.each(shells)('%s', (shell) => {
     const on = await session(shell);
     await on.type(`credstash --local=${other} get else\t\r`, 'found it');
     await on.type(`credstash get --local=${other} --noline else\t\r`, 'found it');
-    expect(await end(on)).not.toMatch(/error:/);
+    expect(await on.finish()).not.toMatch(/error:/);
   });
 
   test('an error, a vault that is not there and a program on the line: nothing happens', async () => {
@@ -275,9 +311,7 @@ describe.each(shells)('%s', (shell) => {
     on.send('\x15credstash --log-level nonsense get x\t');
     on.send('\x15credstash -r eu-west-1 get x\t');
     on.send(`\x15${trap} get x\t`);
-    await on.type('\x15echo do\\\ne\r', /[\r\n]doe\r\n/);
-    const output = await end(on);
-    expect(output).not.toMatch(/error|hint|Killed|Terminated/);
+    expect(await on.finish()).not.toMatch(/error|hint|Killed|Terminated/);
     expect(existsSync(join(folder.path, 'nowhere'))).toBe(false);
     expect(existsSync(pwned)).toBe(false);
   });
@@ -310,7 +344,7 @@ describe('the names of a table', () => {
   test.each(shells)('%s: from the table that the line names', async (shell) => {
     const on = await session(shell, { ...aws.env, CREDSTASH_LOCAL: '' });
     await on.type(`credstash -t ${aws.args[1] ?? ''} get in.\t\r`, 'of AWS');
-    expect(await end(on)).not.toMatch(/error:/);
+    expect(await on.finish()).not.toMatch(/error:/);
     expect(recorder.requests.map(({ action }) => action)).toEqual([
       'DynamoDB.Scan',
       'DynamoDB.Query',
@@ -325,9 +359,9 @@ describe('the names of a table', () => {
         Promise.resolve(
           action === 'DynamoDB.Scan' ? { status: 200, body: '', delivery: 'never' } : undefined,
         );
-      const on = await session(shell, { ...aws.env, CREDSTASH_LOCAL: '', TEST_LIMIT: '' });
+      const on = await session(shell, { ...aws.env, CREDSTASH_LOCAL: '', TEST_LIMIT: '1' });
       await on.type(`credstash -t ${aws.args[1] ?? ''} get in.\ta.table\r`, 'of AWS');
-      expect(await end(on)).not.toMatch(/error|Killed|SIGKILL|Terminated/);
+      expect(await on.finish()).not.toMatch(/error|Killed|SIGKILL|Terminated/);
     },
   );
 
