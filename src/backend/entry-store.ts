@@ -83,7 +83,7 @@ export function versionNotFound(name: string, version: string, where: string): C
 export function severalLabelled(name: string, label: string, where: string): CredstashError {
   return new CredstashError(
     'CONFLICT',
-    `the label ${label} stands on several versions of ${name} in ${where}`,
+    `several versions of ${name} in ${where} have the label ${label}`,
     {
       hint: 'say which: `label("NAME", "LABEL", { version: "VERSION" })` takes it from all others',
     },

@@ -96,8 +96,8 @@ function asksForDebug(argv: readonly string[]): boolean {
 export async function openLog(path: string, level: string | undefined): Promise<Log | undefined> {
   if (path === '') throw new CredstashError('USAGE', 'the value of --log-file is empty');
   if (path === '-') {
-    throw new CredstashError('USAGE', '--log-file takes a file, and - is none', {
-      hint: 'errors are on stderr without it; a file that is called - is ./-',
+    throw new CredstashError('USAGE', '--log-file takes a file, not -', {
+      hint: 'errors are on stderr without it; a file called - is ./-',
     });
   }
   if (level === 'critical' || level === 'fatal') return undefined;

@@ -31,7 +31,7 @@ export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
 }
 
 function refuseInput(why: string): CredstashError {
-  return new CredstashError('USAGE', `what was given to store ${why}`, {
+  return new CredstashError('USAGE', `the input ${why}`, {
     hint: 'it is a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}',
   });
 }
@@ -126,20 +126,21 @@ async function parseYaml(text: string): Promise<[name: string, value: Value][]> 
   return contents.items.map(({ key, value }, i) => {
     // Nodes of the parser have a source and a range; those that a program makes need not.
     if (!isScalar(key) || typeof key.value !== 'string' || !isTagged(key, 'str')) {
-      throw refuseInput('has a name that is no text');
+      throw refuseInput('has a name that is not text');
     }
     const name = key.value;
     if (key.type === 'PLAIN' && key.tag === undefined && !isPlainText(name)) {
-      throw refuseInput(`has a name that is no text without quotes${place(key.range[0])}`);
+      throw refuseInput(
+        `has a name that YAML does not read as text: quote it${place(key.range[0])}`,
+      );
     }
-    if (!isScalar(value)) return [name, 'it is no text'];
+    if (!isScalar(value)) return [name, 'it is not text'];
     const { source } = value;
     if (value.tag === `${TAG}binary`) return [name, decodeBase64(source.replace(/[ \t\r\n]/g, ''))];
     if (!isTagged(value, 'str')) return [name, 'it has a tag'];
     // yes, 007 and 2026-11-23 are a text to one parser and none to another.
     const plain = value.type === 'PLAIN' && value.tag === undefined;
-    if (plain && !isPlainText(source))
-      return [name, 'it stands without quotes, and may be no text'];
+    if (plain && !isPlainText(source)) return [name, 'it may not be text: quote it'];
     // The parser ends a block that the end of the text cuts off with a line break that is not there.
     const isCutOff =
       i === contents.items.length - 1 && /^BLOCK/.test(value.type ?? '') && !text.endsWith('\n');

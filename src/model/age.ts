@@ -15,7 +15,10 @@ export function parseAge(text: string): number {
   const [, count = '', unit = ''] = /^(\d{1,6})([hdwy])$/.exec(text) ?? [];
   const ms = Number(count) * (UNITS_MS[unit] ?? NaN);
   if (count !== '' && Number.isFinite(ms)) return ms;
-  throw new CredstashError('USAGE', 'the age is none such as 12h, 90d, 6w or 1y');
+  throw new CredstashError(
+    'USAGE',
+    'the age is not a number and a unit, such as 12h, 90d, 6w or 1y',
+  );
 }
 
 /** Formats an age in its largest whole unit: `40min`, `3h`, `90d`, `2y`. A negative age, caused by a wrong clock, is `0min`. */

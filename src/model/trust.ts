@@ -147,7 +147,7 @@ export class TrustedKeys {
       key.kind === 'alias' ||
       (key.kind === 'arn' ? this.has(key.arn) : this.#keys.some(({ id }) => id === key.id));
     if (isKnown) return;
-    throw this.#refusedKey(`the key ${name} is not one that ${this.#setting} lists`);
+    throw this.#refusedKey(`the key ${name} is not in ${this.#setting}`);
   }
 
   /**

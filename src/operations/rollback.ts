@@ -57,7 +57,7 @@ export async function rollback(
     if (wanted) throw versionNotFound(backend, name, which);
     throw new CredstashError(
       'VERSION_NOT_FOUND',
-      `${name} has one version alone in ${backend.entries.location}, and nothing to go back to`,
+      `${name} has only one version in ${backend.entries.location}, so there is nothing to roll back to`,
     );
   }
   const entry = await requireEntry(backend, name, { version: from, exactVersion: true });

@@ -549,7 +549,7 @@ describe('putall', () => {
       stderr: [
         `error: 1 of 3 secrets have not been stored in ${place.where}`,
         `error: b: version ${v(1)} of b is already in ${place.where}`,
-        'hint: with --skip-unchanged the same command stores what is missing, and nothing twice',
+        'hint: run it again with --skip-unchanged to store only the missing ones',
         '',
       ]
         .join('\n')

@@ -605,12 +605,10 @@ sts =
     sts.deny(true);
     const denied = await doctor();
     expect(denied).toMatchObject({ status: 0, stderr: '' });
-    expect(denied.stdout).toMatch(
-      /^unknown +identity +who they are: access denied: sts:GetCaller/m,
-    );
+    expect(denied.stdout).toMatch(/^unknown +identity +the caller: access denied: sts:GetCaller/m);
     const absent = await doctor([], { AWS_ENDPOINT_URL_STS: await closedPort() });
     expect(absent).toMatchObject({ status: 0, stderr: '' });
-    expect(absent.stdout).toMatch(/^unknown +identity +who they are: STS cannot be reached/m);
+    expect(absent.stdout).toMatch(/^unknown +identity +the caller: STS cannot be reached/m);
     // A role that is refused gives no credentials.
     expect(await doctor(['-n', role])).toEqual(failing(6, 'credentials'));
   });
@@ -755,7 +753,7 @@ sts =
     };
     const other = await doctor();
     expect(other).toEqual(failing(2, 'table'));
-    expect(other.stdout).toMatch(/^failed +table .*no table for secrets.*\n .*version \(S\)/m);
+    expect(other.stdout).toMatch(/^failed +table .*not a table for secrets.*\n .*version \(S\)/m);
     expect(other.stdout).not.toMatch(/^\w+ +reader/m);
     change = { TableStatus: 'CREATING' };
     expect(await doctor()).toEqual(failing(7, 'table'));
@@ -833,7 +831,7 @@ sts =
     const ended = await doctor([], { AWS_SECRET_ACCESS_KEY: 'wrong' });
     // dynalite takes any.
     expect(ended).toEqual(failing(6, 'key'));
-    expect(ended.stdout).toMatch(/^unknown +identity +who they are: STS refused the AWS credent/m);
+    expect(ended.stdout).toMatch(/^unknown +identity +the caller: STS refused the AWS credent/m);
     expect(ended.stdout).toMatch(/^failed +key +KMS refused the AWS credentials.*\n +renew/m);
   });
 

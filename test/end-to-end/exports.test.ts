@@ -155,7 +155,7 @@ describe('-f shell', () => {
       failed(2, '--default is for one secret'),
     );
     expect(await cs(['get', 'mine', 'a*', '-f', 'csv'])).toEqual(
-      failed(2, 'a name with * stands alone'),
+      failed(2, 'a name with * cannot be combined'),
     );
     expect(await cs(['get', 'mine', '-f', 'csv', '--skip-undecryptable'])).toEqual(
       failed(2, '--skip-undecryptable is for a name with *'),

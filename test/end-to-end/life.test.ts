@@ -152,9 +152,7 @@ describe.each(engines)('$name', ({ start }) => {
 
     test('changes nothing where it cannot', async () => {
       await cs(['put', 'only', 'x', 'a=b']);
-      expect(await cs(['rollback', 'only', 'a=b'])).toEqual(
-        failed(3, 'only has one version alone'),
-      );
+      expect(await cs(['rollback', 'only', 'a=b'])).toEqual(failed(3, 'only has only one version'));
       await cs(['put', '-a', 'only', 'y', 'a=b']);
       expect(await cs(['rollback', 'only'])).toMatchObject({ status: 6 });
       expect(await cs(['rollback', 'only', '-v', '7', 'a=b'])).toEqual(failed(3, 'no version 7'));
@@ -477,7 +475,7 @@ describe.each(engines)('$name', ({ start }) => {
         ok('live is version 1 of app.db, and no more version 2\n'),
       );
       expect(await cs(['unlabel', 'app.db', 'live'])).toEqual(
-        ok('live is no version of app.db any more; it was 1\n'),
+        ok('live is no longer a version of app.db; it was 1\n'),
       );
       expect(await cs(['get', 'app.db', '--label', 'live'])).toEqual(
         failed(3, 'no version of app.db has the label live'),
@@ -840,7 +838,9 @@ describe.each(engines)('$name', ({ start }) => {
       expect(await names('--cipher', 'AES-256-CTR')).toEqual(['original']);
       expect(await names('o*', '--cipher', 'AES-256-GCM')).toEqual(['old']);
       expect(lines((await own.cs(['list', '--unlabelled'])).stdout)).toHaveLength(2);
-      expect(await own.cs(['list', '--older-than', 'x'])).toEqual(failed(2, 'the age is none'));
+      expect(await own.cs(['list', '--older-than', 'x'])).toEqual(
+        failed(2, 'the age is not a number and a unit'),
+      );
       expect(await own.cs(['list', '-l', '--json'])).toEqual(failed(2, 'two ways'));
     });
 

@@ -132,11 +132,7 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
       const single = `${alias}-single`;
       kms.addKey(single);
       expect(await cs([...many.slice(0, -1), single])).toEqual({
-        ...(failed(
-          2,
-          `the key ${single} in us-east-1 is a key of one region alone`,
-          ' -k',
-        ) as object),
+        ...(failed(2, `the key ${single} in us-east-1 is a single-region key`, ' -k') as object),
         stdout: EXISTS,
       });
       expect(kms.keys().at(-1)?.rotates).toBe(false);

@@ -372,12 +372,7 @@ describe('a key to seal under', () => {
         for (const [args] of writers(key)) {
           recorder.requests.length = 0;
           expect(await place.cs(args, { env }), args.join(' ')).toEqual(
-            failed(
-              6,
-              `the key ${key} is not one that CREDSTASH_TRUSTED_KEYS lists`,
-              'hint: ',
-              '-k',
-            ),
+            failed(6, `the key ${key} is not in CREDSTASH_TRUSTED_KEYS`, 'hint: ', '-k'),
           );
           expect(recorder.requests, args.join(' ')).toEqual([]);
         }

@@ -134,14 +134,14 @@ describe('parseSecrets refuses, and quotes no value,', () => {
       ],
     ],
     [
-      'it stands without quotes, and may be no text',
+      'it may not be text: quote it',
       [
         ...typed.map((value) => `a: ${value}`),
         ...['a: &anchor 8675309', 'a: # zQ7', '--- {a: 8675309}', 'a: &anchor'],
       ],
     ],
     [
-      'it is no text',
+      'it is not text',
       [
         ...['a: [zQ7]', 'a: {b: zQ7}', 'a:\n- zQ7\n', 'a:\n  b: zQ7\n', 'a: []', '? a\n'],
         ...['a: !!str [zQ7]', 'a: !!binary {b: zQ7}', '&x a: *x\n', 'a: *zQ7', '--- {a}'],
@@ -208,9 +208,12 @@ describe('parseSecrets refuses, and quotes no value,', () => {
         ...['--- !!set\n[zQ7]', '--- !zQ7\na: zQ7', '!!omap [a: zQ7]'],
       ],
     ],
-    ['has a name that is no text without quotes', typed.map((name) => `b: x\n${name}: zQ7\n`)],
     [
-      'has a name that is no text',
+      'has a name that YAML does not read as text: quote it',
+      typed.map((name) => `b: x\n${name}: zQ7\n`),
+    ],
+    [
+      'has a name that is not text',
       [
         ...['? [a]\n: zQ7', '? {a: zQ7}\n: zQ7', '[a]: zQ7', 'a: &x x\n*x : zQ7'],
         ...['!!binary YQ==: zQ7', '!!int "5": zQ7', '!zQ7 a: zQ7'],
@@ -219,9 +222,7 @@ describe('parseSecrets refuses, and quotes no value,', () => {
   ])('what %s', async (reason, inputs) => {
     for (const input of inputs) {
       const [message, ...failures] = await refusal(() => read(input));
-      expect(message?.replace(/ \(line \d+\)$/, ''), input).toBe(
-        `what was given to store ${reason}`,
-      );
+      expect(message?.replace(/ \(line \d+\)$/, ''), input).toBe(`the input ${reason}`);
       expect(failures, input).toEqual([]);
     }
   });
@@ -231,10 +232,10 @@ describe('parseSecrets refuses, and quotes no value,', () => {
     ['\r\n\r\n{"a": "zQ7"\r\n"b": "zQ7"}', 'begins with { and is not valid JSON (line 4)'],
     ['a: zQ7\nb: "zQ7" zQ7\n', 'is not valid YAML (line 2)'],
     ['# zQ7\na: zQ7\nb: x\na: zQ7\n', 'has a name twice (line 4)'],
-    ['a: zQ7\n7: zQ7\n', 'has a name that is no text without quotes (line 2)'],
+    ['a: zQ7\n7: zQ7\n', 'has a name that YAML does not read as text: quote it (line 2)'],
     ['a: zQ7\n---\nb: zQ7\n', 'is not valid YAML (line 2)'],
   ])('and tells the line: %j', async (input, reason) => {
-    expect(await refusal(() => read(input))).toEqual([`what was given to store ${reason}`]);
+    expect(await refusal(() => read(input))).toEqual([`the input ${reason}`]);
   });
 
   it('what is not UTF-8', async () => {
@@ -244,7 +245,7 @@ describe('parseSecrets refuses, and quotes no value,', () => {
       Buffer.from('\ufeffa: zQ7', 'utf16le'),
     ];
     for (const input of inputs) {
-      expect(await refusal(() => read(input))).toEqual(['what was given to store is not UTF-8']);
+      expect(await refusal(() => read(input))).toEqual(['the input is not UTF-8']);
     }
   });
 

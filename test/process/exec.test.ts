@@ -388,7 +388,9 @@ describe('nothing is run', () => {
 
   test('where -- is forgotten: the words behind are not repeated', async () => {
     const got = await cs(['exec', 'prod.*', 'curl', '-ucanary:s3cret']);
-    expect(got).toEqual(failed(2, 'exec does not know one of the options', 'stand behind --'));
+    expect(got).toEqual(
+      failed(2, 'exec does not know one of the options', 'put -- before the command'),
+    );
     expect(got.stderr).not.toContain('canary');
     const other = await cs(['get', 'prod.api.login', '-xcanary']);
     expect(other).toEqual(failed(2, "unknown option '-x'", 'credstash get --help'));

@@ -188,6 +188,6 @@ test('a proxy without a scheme is one of HTTP, and any other is told [compat 50]
   expect(through).toHaveLength(usesProxy ? 2 : 0);
   const other = { HTTPS_PROXY: `socks5://me:p4ss@${address}` };
   const refused = await plain.cs(['get', 'db'], { env: other });
-  expect(refused).toEqual(failed(2, 'HTTPS_PROXY names a proxy that is none of HTTP'));
+  expect(refused).toEqual(failed(2, 'HTTPS_PROXY is not the URL of an HTTP proxy'));
   expect(refused.stderr).not.toContain('p4ss');
 });

@@ -139,7 +139,7 @@ export function readProxyEnvironment(): NodeJS.ProcessEnv {
     if (!proxy || /^https?:\/\//i.test(proxy)) continue;
     // The message does not quote the proxy, which may contain a password.
     if (proxy.includes('://')) {
-      throw new CredstashError('USAGE', `${name} names a proxy that is none of HTTP`);
+      throw new CredstashError('USAGE', `${name} is not the URL of an HTTP proxy`);
     }
     environment[name] = `http://${proxy}`;
   }

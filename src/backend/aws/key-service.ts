@@ -211,7 +211,7 @@ export function translateKmsError(
         'KEY_UNUSABLE',
         `KMS cannot use ${resource} in ${region} (${readErrorName(error)})`,
         {
-          hint: 'the key must be a symmetric one that is enabled and not about to be deleted',
+          hint: 'name a symmetric key with `key` that is enabled and not about to be deleted',
           cause: general.cause,
         },
       );

@@ -70,14 +70,14 @@ function explainUnknownOption(
   const near = option.startsWith('--') ? didYouMean(option, [...flags, '--help']) : undefined;
   // An unknown word may be a secret that begins with a dash.
   if (name === 'put' || name === 'putall') {
-    const hint = `a value that begins with - stands behind --, or comes on stdin; see credstash ${name} --help`;
+    const hint = `put -- before a value that begins with -, or give it on stdin; see credstash ${name} --help`;
     return new CredstashError('USAGE', `${name} does not know one of the options given`, {
       hint: near === undefined ? hint : `${near} ${hint}`,
     });
   }
   if (name === 'exec' && !argv.includes('--')) {
     return new CredstashError('USAGE', 'exec does not know one of the options given', {
-      hint: `${near === undefined ? '' : `${near} `}the command to run and its options stand behind --: credstash exec GLOB -- COMMAND [ARG…]`,
+      hint: `${near === undefined ? '' : `${near} `}put -- before the command to run: credstash exec GLOB -- COMMAND [ARG…]`,
     });
   }
   return new CredstashError('USAGE', `unknown option '${option}'`, {

@@ -52,7 +52,7 @@ export const command = defineCommand({
   group: 'many',
   summary: 'copy secrets to another table or vault',
   description:
-    'Copy secrets to another table or vault under the same versions, labels included. What is there already with the same value is skipped; what is there with another is left alone, and the exit status is 4.',
+    'Copy secrets to another table or vault under the same versions, labels included. An entry that exists there with the same value is skipped. An entry with another value is not overwritten, and the exit status is 4.',
   usage: '[glob] [options] [KEY=VALUE...]',
   arguments: [
     {
@@ -65,7 +65,7 @@ export const command = defineCommand({
     ...DESTINATION_OPTIONS,
     latest: {
       flags: '--latest',
-      description: 'the newest version of each alone (default: all versions)',
+      description: 'only the newest version of each (default: all versions)',
     },
     ...CHANGE_OPTIONS,
   },

@@ -10,7 +10,7 @@ export const command = defineCommand({
   group: 'secrets',
   summary: 'delete a secret',
   description:
-    'Delete every version of a secret, or the one that -v says. On a terminal it asks before it deletes more than one version, or one that has a label. What is deleted is gone.',
+    'Delete every version of a secret, or the one that -v says. On a terminal it asks before it deletes several versions, or a version with a label. Deleted versions cannot be restored.',
   arguments: [{ flags: '<name>', description: 'name of the secret' }],
   options: {
     version: { flags: '-v, --version <version>', description: 'version to delete (default: all)' },

@@ -12,9 +12,9 @@ import { findRuntimeDanger } from '../options/runtime.ts';
 import { hintInPlace } from '../advice/same-place.ts';
 import { chooseCipher, listOrigins } from '../options/settings.ts';
 
-const HELP = `Each line says ok, warning, failed or unknown, what was looked at and what was
-found; below it stands how to mend it. Unknown is what only an administrator may
-look at. It fails if one line says failed.`;
+const HELP = `Each line has a state (ok, warning, failed or unknown), a subject and a finding;
+the next line says how to mend it. Only an administrator can check what is
+unknown. doctor fails if a check failed.`;
 
 export const command = defineCommand({
   name: 'doctor',

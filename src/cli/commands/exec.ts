@@ -55,7 +55,7 @@ export const command = defineCommand({
     ...VARIABLE_OPTIONS,
     pristine: {
       flags: '--pristine',
-      description: 'of the environment keep PATH, HOME and TERM alone',
+      description: 'keep only PATH, HOME and TERM of the environment',
     },
     keep: {
       flags: '--keep <name>',
@@ -91,7 +91,7 @@ export const command = defineCommand({
     const [name, ...args] = grammar.commandLine;
     if (name === undefined) {
       throw new CredstashError('USAGE', 'there is no command to run', {
-        hint: 'it stands behind --: credstash exec GLOB -- COMMAND [ARG…]',
+        hint: 'put it after --: credstash exec GLOB -- COMMAND [ARG…]',
       });
     }
     if (options.keep && !options.pristine) {

@@ -107,7 +107,7 @@ function parseRequest(name: string, words: readonly string[], options: GetOption
   const context = parseContext(pairs, 'open');
   const isGlob = names.some((each) => each.includes('*'));
   if (isGlob && names.length > 1) {
-    throw new CredstashError('USAGE', 'a name with * stands alone, with no other name beside it');
+    throw new CredstashError('USAGE', 'a name with * cannot be combined with other names');
   }
   if (fallback !== undefined && (isGlob || names.length > 1 || asJson)) {
     throw new CredstashError('USAGE', '--default is for one secret, without --json');

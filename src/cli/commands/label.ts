@@ -11,7 +11,7 @@ export const command = defineCommand({
   group: 'versions',
   summary: 'set a label on a version, or move it there',
   description:
-    'Set a label on a version of a secret, or move it there: it stands on one version at most. get, getall, exec and references take a label in the place of a version.',
+    'Set a label on a version of a secret, or move it there. A label is on one version of a secret at most. get, getall, exec and references accept a label instead of a version.',
   arguments: [
     { flags: '<name>', description: 'name of the secret' },
     { flags: '<label>', description: 'up to 128 letters, digits and . _ -' },

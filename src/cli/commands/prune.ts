@@ -9,7 +9,7 @@ export const command = defineCommand({
   group: 'versions',
   summary: 'delete old versions',
   description:
-    'Delete the versions of secrets beyond the newest N, but none that has a label. The versions that stay are opened first; a secret of which one does not open is left alone. What is deleted is gone.',
+    'Delete all versions of secrets but the newest N and those with a label. The versions to keep are opened first; a secret is skipped if one of them does not open. Deleted versions cannot be restored.',
   usage: '[glob] --keep N [options] [KEY=VALUE...]',
   arguments: [
     {
@@ -54,7 +54,7 @@ export const command = defineCommand({
     const withBackend = chooseBackend(options, io);
     if (!verify) {
       io.note(
-        'credstash: warning: --no-verify does not open the versions that stay: whoever writes to the table may have planted them',
+        'credstash: warning: --no-verify does not open the versions to keep: anybody who can write to the table may have planted them',
       );
     }
     await withBackend(async (credstash, changes) => {

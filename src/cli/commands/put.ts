@@ -20,8 +20,8 @@ const VALUE_HELP = `VALUE is one of
   left out    asked for on a terminal and not shown, else stdin
   other text  the text itself: it shows in the process list of this machine and
               stays in the shell's history, so prefer one of the above
-A VALUE that begins with - and has no space in it stands behind --. One that
-begins with @ is taken as it stands with --literal.`;
+Put -- before a VALUE that begins with - and has no space in it. --literal
+stores a VALUE that begins with @ unchanged.`;
 
 export const command = defineCommand({
   name: 'put',
@@ -41,7 +41,7 @@ export const command = defineCommand({
       flags: '-P, --prompt',
       description: 'ask for the value on the terminal; the context may follow NAME at once',
     },
-    literal: { flags: '--literal', description: 'take VALUE as it stands, also - and @…' },
+    literal: { flags: '--literal', description: 'store VALUE unchanged, also - and @…' },
     allowEmpty: {
       flags: '--allow-empty',
       description: 'store an empty secret if stdin or FILE is empty',

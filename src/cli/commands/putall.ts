@@ -12,12 +12,12 @@ import { SEAL_OPTIONS, toPutOptions } from '../options/seal.ts';
 const MAX_INPUT_BYTES = 256 * 1024 * 1024;
 
 const INPUT_HELP = `SECRETS is one of
-  -           what stands on stdin
-  @FILE       what stands in FILE
+  -           the text on stdin
+  @FILE       the text in FILE
   other text  the text itself: it shows in the process list of this machine and
               stays in the shell's history, so prefer one of the above
 It is a JSON object or a YAML mapping of names to texts, as getall prints it; a
-value that is no text is {"base64": "…"} or !!binary.`;
+value that is not text is {"base64": "…"} or !!binary.`;
 
 const EMPTY_HINT =
   'give a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}';
@@ -37,7 +37,7 @@ export const command = defineCommand({
   options: {
     skipUnchanged: {
       flags: '--skip-unchanged',
-      description: 'leave alone what is there already with the same value',
+      description: 'skip secrets that are stored already with the same value',
     },
     ...SEAL_OPTIONS,
   },
@@ -92,8 +92,8 @@ export const command = defineCommand({
         `${failures.length} of ${secrets.length} secrets have not been stored in ${await credstash.location()}`,
         failures,
         options.skipUnchanged
-          ? 'what is there with another value is stored as the next version with -a'
-          : 'with --skip-unchanged the same command stores what is missing, and nothing twice',
+          ? '-a stores a secret with another value as its next version'
+          : 'run it again with --skip-unchanged to store only the missing ones',
       );
     });
   },

@@ -11,7 +11,7 @@ const TEMPLATE_HELP = `Each {{ credstash://NAME }} in TEMPLATE becomes that secr
   {{ credstash://NAME | json }}               as a JSON text, in its quotes
   {{ credstash://NAME | shell }}              as one word of a shell, in quotes
   {{ credstash://NAME | base64 }}             in base64
-What is special in a NAME, KEY or VALUE is percent-encoded. Other braces stay.`;
+Percent-encode special characters in a NAME, KEY or VALUE. Other braces stay.`;
 
 export const command = defineCommand({
   name: 'render',

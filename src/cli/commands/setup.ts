@@ -12,7 +12,7 @@ export const command = defineCommand({
   group: 'setup',
   summary: 'create the table, or the vault',
   description:
-    'Create the DynamoDB table, or with --local the vault. One that is there is left alone. With options, see to more.',
+    'Create the DynamoDB table, or with --local the vault, unless it exists. Options create the KMS key and protect the table.',
   arguments: [],
   options: {
     tags: {
@@ -25,7 +25,7 @@ export const command = defineCommand({
     },
     createKey: {
       flags: '--create-key',
-      description: 'see to it that the KMS key is there, with rotation on',
+      description: 'create the KMS key and its alias if missing, and turn on its rotation',
     },
     key: {
       flags: '-k, --key <alias>',

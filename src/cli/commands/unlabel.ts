@@ -25,7 +25,7 @@ export const command = defineCommand({
     await withBackend(async (credstash) => {
       const versions = (await credstash.unlabel(name, label)).map(unpadVersion);
       await io.write(
-        `${label} is no version of ${escapeUnseen(name)} any more; it was ${escapeUnseen(versions.join(', '))}\n`,
+        `${label} is no longer a version of ${escapeUnseen(name)}; it was ${escapeUnseen(versions.join(', '))}\n`,
       );
     });
   },

@@ -23,7 +23,7 @@ _credstash() {
   case $mode in
     files*) compopt -o default 2>/dev/null ;;
   esac
-  # Behind the = stands the value, and behind the folder what is in it.
+  # The value follows the =, and the files follow the folder.
   if [[ \${#COMPREPLY[@]} -eq 1 ]]; then
     case \${COMPREPLY[0]} in
       --*= | @*/) compopt -o nospace 2>/dev/null ;;
@@ -69,7 +69,7 @@ _credstash() {
     compadd -a values
   fi
 }
-# As a file of the fpath it is this function; where it is sourced it names itself.
+# In a file of the fpath this is the function; if sourced, register it.
 if [[ $funcstack[1] == _credstash ]]; then
   _credstash "$@"
 elif (( $+functions[compdef] )); then

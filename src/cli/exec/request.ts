@@ -54,7 +54,7 @@ export function parseExecRequest(
   }
   if (options.resolve?.includes('')) {
     throw new CredstashError('USAGE', 'the value of --resolve is empty', {
-      hint: '--resolve=NAME resolves one variable, --resolve alone all of them',
+      hint: '--resolve=NAME resolves one variable, --resolve without a name all of them',
     });
   }
   const context = parseContext(

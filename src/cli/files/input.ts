@@ -27,7 +27,7 @@ export async function readArgument(
   if (argument.startsWith('@')) {
     // The message does not quote the path, which is a secret if the user forgot --literal.
     const called = 'the file named after @';
-    const hint = 'put takes a value that begins with @ as it stands with --literal';
+    const hint = 'put --literal stores a value that begins with @ unchanged';
     const bytes = await readFile(io, argument.slice(1), limit, called, hint);
     return refuseEmpty(bytes, `${called} is empty`, whenEmpty);
   }

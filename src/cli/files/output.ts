@@ -7,9 +7,9 @@ import type { Io } from '../terminal/io.ts';
 export const OUTPUT_OPTIONS = defineOptions({
   output: {
     flags: '-o, --output <file>',
-    description: 'write exactly the bytes to FILE, readable by you alone; - is stdout',
+    description: 'write exactly the bytes to FILE, which only you can read; - is stdout',
   },
-  force: { flags: '--force', description: 'write bytes that are no text to a terminal, too' },
+  force: { flags: '--force', description: 'write binary bytes to a terminal too' },
 });
 
 export type OutputOptions = OptionValues<typeof OUTPUT_OPTIONS>;

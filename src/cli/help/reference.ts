@@ -14,7 +14,7 @@ export function formatReference(commands: readonly Command[], options: Options):
     'Every command takes [the options of every command](#options-of-every-command). `credstash help COMMAND` prints the same.',
     ...groups.flat(),
     '## Options of every command',
-    'They may stand before or after the name of the command. After `get`, `-n` means `--noline`.',
+    'You can write them before or after the name of the command. After `get`, `-n` means `--noline`.',
     formatList(Object.values(options).map(describeOption)),
   ].join('\n\n')}\n`;
 }

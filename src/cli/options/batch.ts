@@ -143,5 +143,5 @@ async function confirm(
 export async function confirmOrStop(io: Io, question: string): Promise<void> {
   if (await io.confirm(question)) return;
   io.note('credstash: nothing was changed');
-  throw new CredstashError('INTERRUPTED', 'the answer was no');
+  throw new CredstashError('INTERRUPTED', 'you answered no');
 }

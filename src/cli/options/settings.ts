@@ -181,8 +181,8 @@ function readLocalVariable(): string | undefined {
 
 export function resolveVaultFolder(local: string): string {
   if (local === '-') {
-    throw new CredstashError('USAGE', 'a vault is a folder, and - is none', {
-      hint: 'a folder that is called - is ./-',
+    throw new CredstashError('USAGE', 'a vault is a folder, not -', {
+      hint: 'a folder called - is ./-',
     });
   }
   if (local !== '1') {

@@ -31,7 +31,7 @@ describe('a mistyped word', () => {
     [['get', 'x', '--lable', 'y'], "unknown option '--lable'", 'did you mean --label?'],
     [['--regoin', 'x', 'keys'], "unknown option '--regoin'", 'did you mean --region?'],
     [['get', 'x', '--vesion=3'], "unknown option '--vesion'", 'did you mean --version?'],
-    [['put', 'x', '--comit'], 'put does not know one', 'a value that begins with -'],
+    [['put', 'x', '--comit'], 'put does not know one', 'put -- before a value that begins with -'],
     [['put', 'x', '--coment=y'], 'put does not know one', 'did you mean --comment?'],
     [['exec', 'x', '--lable', 'y'], 'exec does not know one', 'did you mean --label?'],
     [['get', 'x', '-f', 'ymal'], '-f, --format is one of json, yaml', 'did you mean yaml?'],

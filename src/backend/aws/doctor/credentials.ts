@@ -107,7 +107,7 @@ export async function* checkCredentials(
   );
   yield identity instanceof CredstashError
     ? {
-        ...unknownStep('identity', 'who they are', identity),
+        ...unknownStep('identity', 'the caller', identity),
         hint: 'no other command needs to know',
       }
     : okStep('identity', identity.Arn ?? 'STS does not tell');

@@ -77,7 +77,7 @@ export function createTableStep(description: TableDescription, where: string): S
     return `${role} key ${AttributeName} (${typeOf(AttributeName)})`;
   }).join(', ');
   if (keys !== 'partition key name (S), sort key version (S)') {
-    const error = new CredstashError('USAGE', `${where} is no table for secrets: ${keys}`, {
+    const error = new CredstashError('USAGE', `${where} is not a table for secrets: ${keys}`, {
       hint: 'it takes the partition key name (S) and the sort key version (S): name another table with `table`',
     });
     return failedStep('table', error);

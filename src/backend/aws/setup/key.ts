@@ -143,7 +143,7 @@ async function adoptKey(
   if (multiRegion && !MultiRegion) {
     throw new CredstashError(
       'USAGE',
-      `${subject} is a key of one region alone, and no key of several regions can be made of it`,
+      `${subject} is a single-region key, which cannot become a multi-Region key`,
       { hint: 'name another alias with `key`' },
     );
   }
@@ -163,7 +163,7 @@ async function adoptKey(
   if (key.MultiRegionConfiguration?.MultiRegionKeyType === 'REPLICA') {
     const region = safeWord(key.MultiRegionConfiguration.PrimaryKey?.Region);
     throw unusable(
-      `its rotation is off, and can be turned on in ${region} alone`,
+      `its rotation is off, and only ${region} can turn it on`,
       `run setup with \`kmsRegion: ${quote(region)}\``,
     );
   }
@@ -240,7 +240,7 @@ function toSetupError(target: AliasTarget, error: unknown, action: string): Cred
   if (readErrorName(error) !== 'LimitExceededException') return general;
   // A quota, not throttling: repeating the request does not help.
   return new CredstashError('KEY_UNUSABLE', `the quota of KMS in ${target.region} is used up`, {
-    hint: 'ask AWS for more keys or aliases, or use one that is there with `key`',
+    hint: 'ask AWS for more keys or aliases, or use an existing key with `key`',
     cause: general.cause,
   });
 }

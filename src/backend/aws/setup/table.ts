@@ -212,7 +212,7 @@ function checkKeys(
   if (partition === 'name (S)' && sort === 'version (S)') return;
   throw new CredstashError(
     'USAGE',
-    `${describeResource(target)} in ${target.region} is none of credstash: its partition key is ${partition} and its sort key ${sort ?? 'missing'}, where name (S) and version (S) are needed`,
+    `${describeResource(target)} in ${target.region} is not a table of credstash: its partition key is ${partition} and its sort key ${sort ?? 'missing'}; they must be name (S) and version (S)`,
     { hint: 'keys of a table cannot be changed: name another one with `table`' },
   );
 }
