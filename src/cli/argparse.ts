@@ -11,28 +11,27 @@ const OWN =
     ' ',
   );
 
-/** The value of each option that takes one only behind a `=`, where it has none. */
-const ALONE = new Map([
+/** The value of an option that is given without its optional `=VALUE`. */
+const DEFAULT_VALUES = new Map([
   ['--local', '1'],
   // EVERY_REFERENCE of src/cli/exec/environment.ts, which is loaded later.
   ['--resolve', '*'],
 ]);
 
 /**
- * commander's grammar, with what the original's had besides (Python's argparse): a long option can be abbreviated,
- * and an argument that begins with a dash, has a space in it and is no option is a value, such as the text of a PEM
- * file.
+ * commander's grammar, with two rules of the original's (Python's argparse): a long option can be abbreviated; and an argument
+ * is a value, although it begins with a dash, if it contains a space and is not an option, such as the text of a PEM file.
  */
 export class Grammar extends Command {
   /** Of the program: takes the name of the command whose help was asked for. */
   onHelp: (name: string) => void = () => undefined;
   #runsAnother = false;
-  /** What stands behind the first `--`, untouched; empty where there is none, and always but for `runsAnother`. */
+  /** The words after the first `--`, unchanged; empty without a `--`, and for a command that is not `runsAnother`. */
   commandLine: readonly string[] = [];
-  /** Of the program: the whole command line, as it was typed. */
+  /** The whole command line, as it was typed. Only the program has it. */
   typed: readonly string[] = [];
 
-  /** Declares that what stands behind `--` is the command line of another program. */
+  /** Declares that the words after `--` are the command line of another program. */
   runsAnother(): this {
     this.#runsAnother = true;
     return this;
@@ -61,33 +60,33 @@ export class Grammar extends Command {
     const ends = [dashes, name].filter((index) => index !== -1);
     const end = Math.min(argv.length, ...ends);
     // Leave the value of an option as it is.
-    const mine = argv
+    const expanded = argv
       .slice(0, end)
-      .flatMap((arg, i) => (this.#takesValue(argv[i - 1]) ? [arg] : this.#inFull(arg)));
-    const args = [...mine, ...argv.slice(end)];
-    const at = mine.findIndex((arg, i) => this.#isValue(arg, mine[i - 1]));
-    if (isProgram || at === -1) return super.parseOptions(args);
-    const before = super.parseOptions(args.slice(0, at));
-    const after = this.parseOptions(args.slice(at + 1));
+      .flatMap((arg, i) => (this.#takesValue(argv[i - 1]) ? [arg] : this.#expand(arg)));
+    const args = [...expanded, ...argv.slice(end)];
+    const valueIndex = expanded.findIndex((arg, i) => this.#isValue(arg, expanded[i - 1]));
+    if (isProgram || valueIndex === -1) return super.parseOptions(args);
+    const before = super.parseOptions(args.slice(0, valueIndex));
+    const after = this.parseOptions(args.slice(valueIndex + 1));
     return {
-      operands: [...before.operands, args[at] ?? '', ...after.operands],
+      operands: [...before.operands, args[valueIndex] ?? '', ...after.operands],
       unknown: [...before.unknown, ...after.unknown],
     };
   }
 
-  /** The option that takes the next word for its value, or where it is no option; for what completes command lines. */
+  /** Finds the option `arg` if it takes the next word as its value; undefined otherwise. For completion. */
   awaits(arg: string): Option | undefined {
-    const named = (typed: string | undefined): Option | undefined =>
+    const findOption = (typed: string | undefined): Option | undefined =>
       this.options.find(({ short, long }) => typed === short || typed === long);
-    const [first = '', attached] = this.#inFull(arg);
+    const [first = '', attached] = this.#expand(arg);
     if (attached !== undefined) return undefined;
     let option = first;
-    // Of `-av` the last takes it, where the others take none.
+    // In `-av`, only the last option may take a value.
     while (/^-[^-]./.test(option)) {
-      if (!named(option.slice(0, 2))?.isBoolean()) return undefined;
+      if (!findOption(option.slice(0, 2))?.isBoolean()) return undefined;
       option = `-${option.slice(2)}`;
     }
-    const found = named(option);
+    const found = findOption(option);
     return found?.required || found?.variadic ? found : undefined;
   }
 
@@ -99,10 +98,10 @@ export class Grammar extends Command {
     return this.options.some((option) => option.long === long);
   }
 
-  /** The words of commander's grammar for an abbreviated option, for `-v=3`, and for `--local` alone. */
-  #inFull(arg: string): string[] {
-    const alone = ALONE.get(arg);
-    if (alone !== undefined && this.#has(arg)) return [`${arg}=${alone}`];
+  /** Rewrites an abbreviated option, `-v=3`, or `--local` without a value as commander expects it. */
+  #expand(arg: string): string[] {
+    const defaultValue = DEFAULT_VALUES.get(arg);
+    if (defaultValue !== undefined && this.#has(arg)) return [`${arg}=${defaultValue}`];
     const [typed = '', ...value] = arg.split('=');
     if (
       value.length > 0 &&
@@ -111,15 +110,15 @@ export class Grammar extends Command {
       return [typed, value.join('=')];
     }
     if (!/^--./.test(typed) || this.#has(typed)) return [arg];
-    const meant = (this.parent === null ? GLOBAL : OWN).filter(
+    const matches = (this.parent === null ? GLOBAL : OWN).filter(
       (long) => long.startsWith(typed) && this.#has(long),
     );
-    return meant.length === 1 ? [[meant[0], ...value].join('=')] : [arg];
+    return matches.length === 1 ? [[matches[0], ...value].join('=')] : [arg];
   }
 
   /** Whether this option takes the next word as its value. */
   #takesValue(arg = ''): boolean {
-    const [option, attached] = this.#inFull(arg);
+    const [option, attached] = this.#expand(arg);
     return (
       attached === undefined &&
       this.options.some(
@@ -128,9 +127,10 @@ export class Grammar extends Command {
     );
   }
 
+  /** Whether an argument that begins with a dash is a value. @param before the argument before it */
   #isValue(arg: string, before: string | undefined): boolean {
     const [typed = ''] = arg.split('=');
-    // The original has the global options before the command's name alone, so that here they are none.
+    // The original takes the global options only before the command's name. After it they do not count as options here.
     const isOption = this.options.some(
       ({ short, long = '' }) =>
         !GLOBAL.includes(long) && (short === arg.slice(0, 2) || long.startsWith(typed)),
@@ -140,18 +140,22 @@ export class Grammar extends Command {
 }
 
 /**
- * Whether an option takes its value only behind a `=`, as `--local[=FOLDER]` does: commander would take the next word,
- * which is a command or the name of a secret.
+ * Whether an option takes its value only after a `=`, like `--local[=FOLDER]`. commander would take the next word, which is
+ * a command or the name of a secret.
  */
 export function takesValueBehindEquals({ optional, variadic }: Option): boolean {
   return optional && !variadic;
 }
 
-/** Node.js reads arguments as UTF-8 and puts U+FFFD for what is none: another text than the one that was given. */
+/**
+ * Checks that the arguments were valid UTF-8. Node.js replaces invalid bytes by U+FFFD, which changes the argument.
+ *
+ * @throws CredstashError USAGE
+ */
 export function checkUtf8(argv: readonly string[]): void {
-  const at = argv.findIndex((arg) => arg.includes('\ufffd'));
-  if (at !== -1) {
-    throw new CredstashError('USAGE', `argument ${at + 1} is not valid UTF-8`, {
+  const index = argv.findIndex((arg) => arg.includes('\ufffd'));
+  if (index !== -1) {
+    throw new CredstashError('USAGE', `argument ${index + 1} is not valid UTF-8`, {
       hint: argv.includes('exec')
         ? 'Node.js cannot pass it on'
         : 'give a secret of other bytes on stdin, or as @FILE',

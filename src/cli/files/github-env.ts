@@ -13,10 +13,9 @@ export function checkGithubEnv(): void {
 }
 
 /**
- * Appends to the file that GITHUB_ENV names, beginning on a new line, in one write. On a failure the file is what it
- * was before.
+ * Appends text to the file that GITHUB_ENV names, on a new line, in one write. A failure leaves the file unchanged.
  *
- * @throws CredstashError USAGE as `checkGithubEnv`; IO when the disk is full and the like
+ * @throws CredstashError USAGE as `checkGithubEnv`; IO if the write fails, such as on a full disk
  */
 export function appendToGithubEnv(text: string): void {
   const { fd, path } = openGithubEnv();
@@ -55,11 +54,11 @@ function append(fd: number, text: string): void {
   if (text === '') return;
   const { size } = fstatSync(fd);
   const last = Buffer.alloc(1);
-  // Text that another step appended without a line break would become a part of the first name.
+  // Another step may have appended text without a line break, which would become a part of our first name.
   const isNewLine = size === 0 || (readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
   const bytes = Buffer.from(isNewLine ? text : `\n${text}`);
   if (writeSync(fd, bytes) === bytes.length) return;
-  // A full disk takes only a part. A variable without its delimiter fails the step, or swallows the next variable.
+  // A full disk took only a part. A variable without its delimiter would fail the step, or swallow the next variable.
   ftruncateSync(fd, size);
   throw Object.assign(new Error('not written in full'), { code: 'ENOSPC' });
 }

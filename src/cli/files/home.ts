@@ -7,7 +7,7 @@ export function expandHome(path: string): string {
   return path === '~' || path.startsWith('~/') ? join(requireHome(), path.slice(1)) : path;
 }
 
-/** The home folder; undefined if HOME is unset and the system's list of users has none. */
+/** Finds the home folder; undefined if HOME is empty or relative, or if it is unset and the system's list of users has none. */
 export function findHome(): string | undefined {
   // Ask the system only if HOME is unset. Bun would ask it also if HOME is empty.
   if (process.env['HOME'] === '') return undefined;
@@ -18,6 +18,7 @@ export function findHome(): string | undefined {
   }
 }
 
+/** Gets the home folder. @throws CredstashError USAGE if the user has none */
 export function requireHome(): string {
   const folder = findHome();
   if (folder !== undefined) return folder;

@@ -12,7 +12,8 @@ export type WhenEmpty = 'allowed' | { readonly hint: string };
 /**
  * Reads the value of an argument: stdin for `-`, a file for `@FILE`, otherwise the argument itself.
  *
- * @param whenEmpty of stdin and of a file. A command that fails before a pipe leaves an empty stdin
+ * @param limit the most bytes
+ * @param whenEmpty the treatment of an empty stdin or file. A failed command in a pipe leaves an empty stdin.
  * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE for a file or a stdin that cannot be read, or is empty
  */
 export async function readArgument(
@@ -26,10 +27,10 @@ export async function readArgument(
   }
   if (argument.startsWith('@')) {
     // The message does not quote the path, which is a secret if the user forgot --literal.
-    const called = 'the file named after @';
+    const label = 'the file named after @';
     const hint = 'put --literal stores a value that begins with @ unchanged';
-    const bytes = await readFile(io, argument.slice(1), limit, called, hint);
-    return refuseEmpty(bytes, `${called} is empty`, whenEmpty);
+    const bytes = await readFile(io, argument.slice(1), limit, label, hint);
+    return refuseEmpty(bytes, `${label} is empty`, whenEmpty);
   }
   return Buffer.from(argument, 'utf8');
 }
@@ -44,10 +45,10 @@ function refuseEmpty(bytes: Uint8Array, message: string, whenEmpty: WhenEmpty): 
 }
 
 /**
- * The bytes of the file that an argument names, or those of stdin for `-`.
+ * Reads the file that an argument names, or stdin for `-`.
  *
- * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE for a file or a stdin that cannot be read, and for a
- *   stdin that nobody gave
+ * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE if the file or stdin cannot be read, or if stdin is
+ *   /dev/null
  */
 export async function readInput(io: Io, path: string, limit: number): Promise<Uint8Array> {
   if (path === '-') {
@@ -64,28 +65,28 @@ async function readFile(
   io: Io,
   name: string,
   limit: number,
-  called: string,
+  label: string,
   hint: string | undefined,
 ): Promise<Uint8Array> {
   const path = expandHome(name);
   let bytes: Uint8Array;
   try {
     // One byte more than the limit shows that the file is too long or endless.
-    bytes = await io.inTime(called, readStart(path, limit + 1, io.deadline !== undefined));
+    bytes = await io.inTime(label, readStart(path, limit + 1, io.deadline !== undefined));
   } catch (error) {
     if (error instanceof CredstashError) throw error;
     const code = readErrorCode(error);
-    throw new CredstashError('USAGE', `${called} cannot be read (${code})`, {
+    throw new CredstashError('USAGE', `${label} cannot be read (${code})`, {
       hint,
-      // Without its message, which quotes the path.
+      // The system's message quotes the path, so it is removed.
       cause: stripFault(error),
     });
   }
-  if (bytes.length > limit) throw tooLong(called, limit);
+  if (bytes.length > limit) throw tooLong(label, limit);
   return bytes;
 }
 
-/** The first `length` bytes of a file. @param limited whether the process may have to end while it waits for a FIFO */
+/** Reads the first `length` bytes of a file. @param limited whether a time limit may end the process during the read */
 async function readStart(path: string, length: number, limited: boolean): Promise<Uint8Array> {
   if (!limited) {
     const fd = openSync(path, constants.O_RDONLY);

@@ -3,28 +3,28 @@ import { CredstashError } from '../../errors.ts';
 import { escapeUnseen } from '../../format/visible.ts';
 import { openPlainFile } from './plain-file.ts';
 
-/** Adds a line to a log for each message. */
+/** Writes each message as a line of the log. */
 export type Log = (messages: readonly string[]) => void;
 
 /**
- * Opens a file that messages are added to. A new file is readable only by its owner.
+ * Opens a log file for appending. A new file is readable only by its owner.
  *
- * @returns what adds a line for each message, with the time before it; a log that is full fails silently, because
- *   what it would report is on stderr already
- * @throws CredstashError USAGE when it cannot be opened, or is not a plain file of one name
+ * @returns a function that adds a line with the time for each message. It ignores failures, such as a full disk, because the
+ *   messages are on stderr as well.
+ * @throws CredstashError USAGE if the file cannot be opened, is not a plain file, or has a second name
  */
 export function openLogFile(path: string): Log {
-  const called = `the log ${path}`;
+  const label = `the log ${path}`;
   const { O_APPEND, O_CREAT, O_WRONLY } = constants;
-  const { fd, stat } = openPlainFile(path, called, O_WRONLY | O_APPEND | O_CREAT, 0o600);
+  const { fd, stat } = openPlainFile(path, label, O_WRONLY | O_APPEND | O_CREAT, 0o600);
   if (stat.nlink > 1) {
     closeSync(fd);
-    throw new CredstashError('USAGE', `${called} has a second name, by a hard link`);
+    throw new CredstashError('USAGE', `${label} has a second name, by a hard link`);
   }
   return (messages) => {
-    const at = new Date().toISOString();
+    const time = new Date().toISOString();
     try {
-      writeFileSync(fd, messages.map((message) => `${at} ${escapeUnseen(message)}\n`).join(''));
+      writeFileSync(fd, messages.map((message) => `${time} ${escapeUnseen(message)}\n`).join(''));
     } catch {
       // Every message is on stderr as well.
     }

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { readErrorCode } from '../../util/errno.ts';
 
-/** A file that is a mount point, as `docker run -v` makes it, cannot be replaced. */
+/** The hint for a file that is a mount point, as `docker run -v` makes it. */
 const IF_MOUNTED =
   'the file is a mount point, which nothing can replace: mount its folder instead, or leave -o out and redirect stdout with > FILE';
 
@@ -23,12 +23,12 @@ const IF_FOLDER_IS_CLOSED =
   'the file is replaced, for which its folder must be writable: name another file, or leave -o out and redirect stdout with > FILE';
 
 /**
- * Checks, before anything is asked of a backend, that `path` can be replaced by a file: it is not there, or it is
- * a plain file. Renaming over a device or a link would remove that, which nobody means by `-o /dev/stdout`.
+ * Checks that an output file can be written, before the first request. An existing output must be a plain file: a rename over
+ * a device or a link would remove it, which nobody wants with `-o /dev/stdout`.
  *
- * @param ifMounted what to do about a file that is a mount point
- * @returns what writes a secret to it, as `write` below does
- * @throws CredstashError USAGE
+ * @param ifMounted the hint for a file that is a mount point
+ * @returns a function that writes a secret to the file, as `write` below
+ * @throws CredstashError USAGE if the file cannot be written
  */
 export function openOutputFile(path: string, ifMounted = IF_MOUNTED): (bytes: Uint8Array) => void {
   if (path === '') throw new CredstashError('USAGE', 'the name of the output file is empty');
@@ -50,10 +50,10 @@ export function openOutputFile(path: string, ifMounted = IF_MOUNTED): (bytes: Ui
 }
 
 /**
- * Writes a secret to a file that only its owner can read. It has all of the bytes or, on a failure, is what it
- * was before: they go to a new file beside it, which is renamed once it is on the disk.
+ * Writes a secret to a file that only its owner can read. The bytes go to a new file in the same folder, which is renamed once
+ * it is on the disk. So a failure leaves an existing file unchanged.
  *
- * @throws CredstashError USAGE when the folder takes no file; IO when the disk is full and the like
+ * @throws CredstashError USAGE if no file can be created in the folder; IO if the write fails, such as on a full disk
  */
 function write(path: string, bytes: Uint8Array, ifMounted: string): void {
   const draft = join(dirname(path), `.credstash-${randomBytes(8).toString('hex')}.tmp`);

@@ -14,16 +14,15 @@ export const OUTPUT_OPTIONS = defineOptions({
 
 export type OutputOptions = OptionValues<typeof OUTPUT_OPTIONS>;
 
-/** Where a command prints secrets. */
+/** The destination of a command's secrets: stdout or a file. */
 export interface Output {
-  /** A function, because its module of Node.js is slow to load. */
+  /** Computed on use, because looking loads a slow module of Node.js. */
   readonly isTerminal: boolean;
   /**
-   * Writes to stdout, or to the file exactly `bytes`.
+   * Writes `bytes` to the file, or `bytes` and `end` to stdout.
    *
-   * @param end what stdout gets after them
-   * @throws CredstashError USAGE where binary bytes would go to a terminal, or the folder takes no file; IO when the disk
-   *   is full and the like
+   * @throws CredstashError USAGE if binary bytes would go to a terminal, or if no file can be created in the folder; IO if the
+   *   write fails, such as on a full disk
    */
   readonly write: (bytes: Uint8Array, end?: string) => Promise<void>;
 }
@@ -34,9 +33,9 @@ export function outputPath({ output }: OutputOptions): string | undefined {
 }
 
 /**
- * Checks where the output goes, before anything is asked of a backend.
+ * Opens the output, and checks its file before the first request.
  *
- * @throws CredstashError USAGE where the file cannot be one
+ * @throws CredstashError USAGE if the file cannot be written
  */
 export async function openOutput(io: Io, options: OutputOptions): Promise<Output> {
   const file = outputPath(options);
@@ -63,7 +62,7 @@ export async function openOutput(io: Io, options: OutputOptions): Promise<Output
   };
 }
 
-/** A control character but TAB, LF and CR LF: one that a terminal obeys. */
+/** A control character that a terminal obeys: every one except TAB, LF and CR LF. */
 const CONTROL = /(?![\t\n])(?!\r\n)\p{Cc}/u;
 
 function isBinary(bytes: Uint8Array): boolean {

@@ -9,16 +9,17 @@ export interface PlainFile {
 }
 
 /**
- * Opens a plain file to write to. It follows no link, and waits for nobody to read a pipe: others may create both
- * in a folder that they can write to.
+ * Opens a plain file for writing. It refuses links, and does not wait for the reader of a pipe. In a folder that others can
+ * write to, they could create either.
  *
- * @param called what errors call it: `the log x`
- * @param flags of open(2), besides those for that
+ * @param label the file's name in errors: `the log x`
+ * @param flags of open(2), besides O_NOFOLLOW and O_NONBLOCK
+ * @param mode of a new file
  * @throws CredstashError USAGE
  */
 export function openPlainFile(
   path: string,
-  called: string,
+  label: string,
   flags: number,
   mode?: number,
 ): PlainFile {
@@ -28,9 +29,9 @@ export function openPlainFile(
     fd = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
   } catch (cause) {
     const code = readErrorCode(cause);
-    // For a pipe without a reader, a socket, and a device that does not exist.
-    if (code === 'ENXIO') throw notPlain(called, cause);
-    throw new CredstashError('USAGE', `${called} cannot be written (${code})`, {
+    // The system reports ENXIO for a pipe without a reader, a socket, and a device that does not exist.
+    if (code === 'ENXIO') throw notPlain(label, cause);
+    throw new CredstashError('USAGE', `${label} cannot be written (${code})`, {
       cause,
       hint: code === 'ELOOP' ? 'links are not followed: name the file itself' : undefined,
     });
@@ -38,9 +39,9 @@ export function openPlainFile(
   const stat = fstatSync(fd);
   if (stat.isFile()) return { fd, stat };
   closeSync(fd);
-  throw notPlain(called);
+  throw notPlain(label);
 }
 
-function notPlain(called: string, cause?: unknown): CredstashError {
-  return new CredstashError('USAGE', `${called} is not a plain file`, { cause });
+function notPlain(label: string, cause?: unknown): CredstashError {
+  return new CredstashError('USAGE', `${label} is not a plain file`, { cause });
 }

@@ -11,15 +11,14 @@ import { readErrorCode } from '../../util/errno.ts';
 import { sleep } from '../../util/sleep.ts';
 
 /*
- * Reads what may make it wait for ever: a terminal, or a pipe that a path names. Node.js waits for such a read, and for the
- * opening of a FIFO, in a thread, and a process does not end before its threads do: neither by process.exit when the time of
- * a command is over. So nothing waits in the system here: it is looked every few milliseconds whether something came.
+ * Reads a terminal or a FIFO without blocking, by polling. Node.js would wait for the read, and for the opening of a FIFO, in a
+ * thread, and not even process.exit ends a process before its threads. A command could then not end at its time limit.
  */
 
 const PAUSE_MS = 20;
 const CHUNK_BYTES = 65_536;
 
-/** A file that is read without waiting in the system. */
+/** A file that is read by polling. */
 export interface Waiting {
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly close: () => void;
@@ -31,7 +30,7 @@ export interface Waiting {
  * @throws Error of node:fs
  */
 export function openWaiting(path: string): Waiting {
-  // Windows has no such flag, and no FIFO.
+  // Windows has no O_NONBLOCK, and no FIFO.
   const flags = constants.O_RDONLY | ((constants.O_NONBLOCK as number | undefined) ?? 0);
   const fd = openSync(path, flags);
   let isOpen = true;
@@ -44,7 +43,7 @@ export function openWaiting(path: string): Waiting {
   };
 }
 
-/** Whether a path leads to a file of that name: `/dev/fd/63` of `<(…)` does not, on Linux. */
+/** Whether a path leads to an existing name. On Linux `/dev/fd/63`, as `<(…)` makes it, does not. */
 function isNamed(path: string): boolean {
   try {
     return existsSync(realpathSync(path));
@@ -54,8 +53,10 @@ function isNamed(path: string): boolean {
 }
 
 /**
- * @param waitsForWriter the end of the file means nothing until there was a writer: a FIFO that nobody writes to yet
- * @param isOpen whether the descriptor is still ours
+ * Reads a descriptor by polling.
+ *
+ * @param waitsForWriter whether to ignore the end of the file until a writer has opened the FIFO
+ * @param isOpen whether the descriptor is still open
  */
 async function* chunksOf(
   fd: number,

@@ -30,7 +30,7 @@ export interface Streams {
   readonly stderr: NodeJS.WritableStream;
 }
 
-/** A stream over a handle of libuv. Node.js has no other way to it. */
+/** The handle of libuv inside a stream. Node.js has no public API to make a stream blocking. */
 interface Blockable {
   readonly _handle: { readonly setBlocking?: (blocking: boolean) => void } | null;
 }
@@ -39,9 +39,9 @@ const FD = { stdin: 0, stdout: 1, stderr: 2 } as const;
 
 /** The only place that touches stdin, stdout, stderr and the terminal. */
 export class Io {
-  /** On stderr. Printing erases it first. A caller that hands the terminal to another program must erase it itself. */
+  /** The status line on stderr. Printing erases it first. A caller that hands the terminal to another program must erase it. */
   readonly status: StatusLine;
-  /** When the command has to be done; undefined if it may take any time. */
+  /** The command's time limit; undefined if it may take any time. */
   deadline: Deadline | undefined;
   readonly #streams: Streams;
   readonly #touched = new Set<keyof Streams>();
@@ -57,7 +57,7 @@ export class Io {
     );
   }
 
-  /** Node.js makes it, and its end of a pipe or a terminal non-blocking, when it is first asked for. */
+  /** Gets a stream. On first use Node.js creates it, and makes its pipe or terminal non-blocking. */
   #stream<Name extends keyof Streams>(name: Name): Streams[Name] {
     const stream = this.#streams[name];
     if (!this.#touched.has(name)) {
@@ -69,11 +69,11 @@ export class Io {
   }
 
   /**
-   * Writes to the descriptor, because the streams of Node.js take as long to load as a tenth of its start, and do not look at
-   * how much of it a full disk took.
+   * Writes to the descriptor. Loading a stream of Node.js would take a tenth of the start, and streams do not check how much of
+   * the data a full disk took.
    *
-   * @returns what is left for the stream: another program made the descriptor non-blocking, and its reader is slow; in a
-   *   test, all of it
+   * @returns the rest, for the stream to write: another program made the descriptor non-blocking, and its reader is slow. In a
+   *   test, all of the data
    * @throws Error of node:fs
    */
   #writeNow(name: 'stdout' | 'stderr', data: string | Uint8Array): Uint8Array {
@@ -88,10 +88,10 @@ export class Io {
   }
 
   /**
-   * Writes to stdout. A reader that went away (`credstash list | head -1`) has all that it wanted: what is left
-   * is dropped, and the work goes on, because a delete must not stop half way for it.
+   * Writes to stdout. If the reader has gone away (`credstash list | head -1`), drops the rest without an error, because a
+   * delete must not stop half way.
    *
-   * @throws CredstashError IO when the output takes no more for any other reason: a full disk
+   * @throws CredstashError IO for any other failure, such as a full disk
    */
   async write(data: string | Uint8Array): Promise<void> {
     if (this.#outputClosed) return;
@@ -114,7 +114,7 @@ export class Io {
     });
   }
 
-  /** Whether stdout is a terminal. Most often it is not, and then no stream of Node.js is loaded. */
+  /** Whether stdout is a terminal. Looks at the descriptor, to avoid loading the stream. */
   isTerminal(name: 'stdout'): boolean {
     if (this.#streams !== process)
       return (this.#streams[name] as Partial<WriteStream>).isTTY === true;
@@ -128,19 +128,19 @@ export class Io {
   }
 
   /**
-   * The stream if it may be a terminal. Bun makes a pipe non-blocking as soon as its stream is asked for, and has no way
-   * to undo it for a COMMAND of exec.
+   * Gets the stream if it may be a terminal. Loading the stream of a pipe would make the pipe non-blocking, which Bun cannot
+   * undo before exec runs COMMAND.
    */
   #streamOfTerminal(name: 'stdout' | 'stderr'): NodeJS.WritableStream | undefined {
     if (this.#streams === process && !fstatSync(FD[name]).isCharacterDevice()) return undefined;
     return this.#stream(name);
   }
 
-  /** Shows how far an operation is. @param what is counted once there is a total: `secrets opened` */
-  progress(what = 'entries read'): Progress {
+  /** Makes a function that shows progress. @param unit the things counted once the total is known: `secrets opened` */
+  progress(unit = 'entries read'): Progress {
     return (done, total) => {
       this.status.progress(() =>
-        total === undefined ? `entries read: ${done}` : `${what}: ${done} of ${total}`,
+        total === undefined ? `entries read: ${done}` : `${unit}: ${done} of ${total}`,
       );
     };
   }
@@ -151,7 +151,7 @@ export class Io {
     this.#say(`${escapeUnseen(line)}\n`);
   }
 
-  /** Writes to stderr. Nothing can be told of what it does not take. */
+  /** Writes to stderr. Ignores failures, because nothing is left to report them on. */
   #say(text: string): void {
     try {
       const rest = this.#writeNow('stderr', text);
@@ -162,13 +162,13 @@ export class Io {
   }
 
   /**
-   * Leaves the streams as they were found, for another program to take over: Node.js makes pipes and terminals
-   * non-blocking, for every process that has them open.
+   * Makes the streams blocking again before another program takes over. Node.js makes pipes and terminals non-blocking, for
+   * every process that has them open.
    */
   release(): void {
     this.status.erase();
-    // Node.js itself asks for stderr whenever a socket closes, which only the descriptor shows: to load the stream takes
-    // as long as a tenth of the start.
+    // Node.js itself creates the stream of stderr when a socket closes. Look at the descriptor, because loading the stream to
+    // look takes a tenth of the start.
     if (this.#streams === process && isNonBlocking(FD.stderr)) this.#touched.add('stderr');
     for (const name of this.#touched) {
       (this.#streams[name] as Partial<Blockable>)._handle?.setBlocking?.(true);
@@ -192,8 +192,7 @@ export class Io {
   }
 
   /**
-   * Whether stdin is /dev/null, as it is also where it was closed: both Node.js and Bun open that in its place. Then nobody
-   * gave an input.
+   * Whether stdin is /dev/null, so that nobody gave an input. Node.js and Bun also open /dev/null in place of a closed stdin.
    */
   get isNullInput(): boolean {
     if (this.#streams !== process) return false;
@@ -202,14 +201,14 @@ export class Io {
   }
 
   /**
-   * Why stdin cannot be read; undefined if it can. Node.js takes a folder for an empty stream, and Bun waits for ever on the
-   * writing end of a pipe.
+   * Finds out why stdin cannot be read; undefined if it can. Without this check, Node.js treats a folder as an empty stream,
+   * and Bun waits for ever on the writing end of a pipe.
    */
   #stdinFault(): string | undefined {
     if (this.#streams !== process) return undefined;
     try {
       if (fstatSync(FD.stdin).isDirectory()) return 'is a folder';
-      // Reads nothing, and waits for nothing: the system only looks whether it may be read.
+      // A read of no bytes does not wait. It only checks whether reading is allowed.
       readvSync(FD.stdin, [Buffer.alloc(0)]);
       return undefined;
     } catch (error) {
@@ -220,10 +219,10 @@ export class Io {
   }
 
   /**
-   * All of stdin, as bytes.
+   * Reads all of stdin.
    *
-   * @throws CredstashError TOO_LARGE once it is longer than `limit` bytes: an endless stream must end; USAGE for a stdin that
-   *   cannot be read
+   * @param limit the most bytes, so that an endless stream ends
+   * @throws CredstashError TOO_LARGE for more bytes; USAGE if stdin cannot be read; TIMEOUT
    */
   async readAll(limit: number): Promise<Uint8Array> {
     const fault = this.#stdinFault();
@@ -251,20 +250,19 @@ export class Io {
   }
 
   /**
-   * Asks on the terminal and reads one line that is not shown. From stdin where that is the terminal, else
-   * from /dev/tty, as getpass does.
+   * Asks on the terminal and reads one line without showing it. Reads from stdin if that is the terminal, otherwise from
+   * /dev/tty, as getpass does. Restores the terminal in every case, also if a signal ends the process.
    *
    * @param noTerminal thrown if no terminal can be opened
    * @returns the line's bytes without its end
-   * @throws CredstashError `noTerminal`; USAGE when nothing was typed, or more than one line was pasted;
-   *   INTERRUPTED for Ctrl-C or another signal by which this process cannot end. The terminal is as it was before in every
-   *   case, also if a signal ends the process
+   * @throws CredstashError `noTerminal`; USAGE if nothing was typed, or more than one line was pasted; INTERRUPTED for Ctrl-C
+   *   or another signal that this process cannot end by; TIMEOUT
    */
   async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
     return this.status.without(() => this.#askHidden(question, noTerminal));
   }
 
-  /** Asks for yes or no on the terminal that stdin is; anything but a y is no. */
+  /** Asks for yes or no on the terminal. Every answer except `y` and `yes` is no. @throws CredstashError TIMEOUT */
   async confirm(question: string): Promise<boolean> {
     return this.status.without(async () => {
       this.#say(`credstash: ${escapeUnseen(question)} [y/N] `);
@@ -281,14 +279,15 @@ export class Io {
   }
 
   /**
-   * What was read, if it came before the time is over; else that error says what was waited for.
+   * Waits for input until the deadline.
    *
+   * @param source of the input, for the error: `stdin`
    * @throws CredstashError TIMEOUT
    */
-  async inTime<T>(what: string, read: Promise<T>): Promise<T> {
+  async inTime<T>(source: string, read: Promise<T>): Promise<T> {
     const { deadline } = this;
     if (!deadline) return read;
-    deadline.waitsFor = `waiting for ${what}`;
+    deadline.waitsFor = `waiting for ${source}`;
     try {
       return await Promise.race([read, deadline.over]);
     } finally {
@@ -297,14 +296,14 @@ export class Io {
   }
 
   async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
-    // Bun goes on reading from a stdin that it was asked for once, and takes what is typed for a COMMAND of exec.
+    // Once Bun has read from stdin, it goes on reading, and takes the input of exec's COMMAND. Use /dev/tty instead.
     const isBun = process.versions['bun'] !== undefined;
     const stdin = isBun ? undefined : this.#stream('stdin');
     const terminal =
       stdin && isTerminal(stdin) && this.interactive ? keysOf(stdin) : openTerminal(noTerminal);
-    // The runtimes restore the terminal on SIGINT and SIGTERM, and on no other signal.
+    // The runtimes restore the terminal only on SIGINT and SIGTERM. Here every signal that ends the process must do so.
     const signals = nextEndingSignal();
-    // Raw mode echoes nothing. It is on before the question shows, to which somebody may answer at once.
+    // Raw mode turns off the echo. Set it before the question appears, because the person may answer at once.
     terminal.setRawMode(true);
     this.#say(escapeUnseen(question));
     let answer: Uint8Array | NodeJS.Signals;
@@ -323,7 +322,7 @@ export class Io {
   }
 }
 
-/** A signal that arrived during a prompt, and by which this process cannot end. */
+/** A signal that arrived during a prompt, but cannot end this process. */
 class Interrupted extends CredstashError {
   readonly #signal: NodeJS.Signals;
 
@@ -346,7 +345,7 @@ function nextEndingSignal(): { readonly next: Promise<NodeJS.Signals>; readonly 
   return { next, stop };
 }
 
-/** The error of an input of more than `limit` bytes. */
+/** Makes the error of an input of more than `limit` bytes. */
 export function tooLong(input: string, limit: number): CredstashError {
   return new CredstashError(
     'TOO_LARGE',
@@ -354,19 +353,19 @@ export function tooLong(input: string, limit: number): CredstashError {
   );
 }
 
-/** Whether Linux says so of a descriptor; elsewhere, exec runs COMMAND as a child, for which libuv makes it blocking. */
+/** Whether a descriptor is non-blocking. Only Linux needs it: elsewhere COMMAND is a child, for which libuv makes it blocking. */
 function isNonBlocking(fd: number): boolean {
   if (process.platform !== 'linux') return false;
   try {
     const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
     return (parseInt(flags ?? '0', 8) & constants.O_NONBLOCK) !== 0;
   } catch {
-    // A root without /proc.
+    // The system has no /proc.
     return false;
   }
 }
 
-/** The error of a stdin that cannot be read. */
+/** Makes the error of a stdin that cannot be read. */
 function unreadableStdin(fault: string): CredstashError {
   return new CredstashError('USAGE', `stdin ${fault}`, {
     hint: 'redirect a file or the output of a command to it: credstash … < FILE',

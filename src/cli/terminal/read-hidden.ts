@@ -9,17 +9,17 @@ const TAB = 0x09;
 const SPACE = 0x20;
 
 /*
- * An arrow or function key comes as an escape sequence (ECMA-48, 5.4), and so do the ends of a bracketed paste:
- * alone, or with other keys in one read. Nothing of it belongs in a secret.
+ * Arrow keys, function keys and the ends of a bracketed paste arrive as escape sequences (ECMA-48, 5.4), possibly in one read
+ * with other keys. They do not belong in a secret.
  */
-// eslint-disable-next-line no-control-regex -- it is control characters that are looked for
+// eslint-disable-next-line no-control-regex -- the pattern looks for control characters
 const KEY_SEQUENCES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g;
 // eslint-disable-next-line no-control-regex -- as above
 const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
 
 /**
- * Reads one line that is typed in raw mode, up to Enter or Ctrl-D. It returns bytes, not node:readline's text: a secret
- * that was typed in another encoding than UTF-8 stays as it is.
+ * Reads one line that is typed in raw mode, up to Enter or Ctrl-D. It returns bytes, unlike node:readline, so that a secret in
+ * another encoding than UTF-8 stays unchanged.
  *
  * @returns the line without its end; SIGINT for Ctrl-C, which is a byte in raw mode
  * @throws CredstashError USAGE if nothing was typed, or more than one line was pasted
@@ -29,7 +29,7 @@ export async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8
   let unfinished = '';
   for await (const chunk of keys) {
     const text = unfinished + Buffer.from(chunk).toString('latin1');
-    // On a slow line a key's sequence comes in two reads.
+    // On a slow connection, one sequence may arrive in two reads.
     unfinished = UNFINISHED_SEQUENCE.exec(text)?.[0] ?? '';
     const typed = text.slice(0, text.length - unfinished.length).replace(KEY_SEQUENCES, '');
     const bytes = [...Buffer.from(typed, 'latin1')];
@@ -60,6 +60,6 @@ function finishLine(line: number[]): Uint8Array {
 }
 
 function eraseCharacter(line: number[]): void {
-  // UTF-8 continuation bytes are 10xxxxxx: they go with the byte that they continue.
+  // Erase the continuation bytes of UTF-8 (10xxxxxx) together with the first byte of their character.
   while (line.length > 0 && ((line.pop() ?? 0) & 0xc0) === 0x80);
 }

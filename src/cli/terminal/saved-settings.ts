@@ -5,11 +5,11 @@ import { isInForeground } from '../exec/signals.ts';
 const LIMIT_MS = 2000;
 
 /**
- * Saves the settings of the terminal that this process has on a stream. Node.js restores them when it exits, and not
- * when a signal ends it; only `stty` gives them to a program without a native module.
+ * Saves the settings of the terminal on stdin, stdout or stderr. Node.js restores them when it exits, but not when a signal ends
+ * it. Without a native module, only `stty` can read them.
  *
- * @param spawnSync of node:child_process, which takes long to load
- * @returns what restores them; it does nothing without a terminal or without stty, or if another program has the terminal
+ * @param spawnSync of node:child_process, which is slow to load
+ * @returns a function that restores them. It does nothing without a terminal or stty, or if another program has the terminal.
  */
 export function saveTerminalSettings(spawnSync: typeof SpawnSync): () => void {
   const { isatty } = process.getBuiltinModule('node:tty');

@@ -6,28 +6,29 @@ const PROGRESS_DELAY_MS = 1000;
 const PAUSE_MS = 100;
 /** How often the line of a wait is redrawn on a terminal. */
 const WAIT_PAUSE_MS = 1000;
-/** If the stream is not a terminal: the delay of a wait's first line, and the pause between the next ones. */
+/** On a stream that is not a terminal: the delay of a wait's first line, and the pause before each further line. */
 const FIRST_LINE_MS = 5000;
 const LINE_PAUSE_MS = 30_000;
 
 /**
- * One line on a terminal that says what a command is at, and is erased before anything else is printed. A wait shows at
- * once and goes before progress, which shows after a second. If the stream is not a terminal that can erase a line, a long
- * wait is told in lines of its own, and progress is not shown.
+ * One line on a terminal that shows progress and waits. It is erased before anything else is printed. A wait appears at once
+ * and hides progress, which appears after a second. On a stream that is not a terminal, a long wait is printed in lines of its
+ * own, and progress is not shown.
  *
- * Ctrl-C ends the process as it ends any other: the line stays as it is, and the shell goes on below it.
+ * After Ctrl-C the line stays, and the shell continues below it.
  */
 export class StatusLine {
-  /** Nothing is shown. */
+  /** Whether to show nothing. */
   quiet = false;
   readonly #stream: () => NodeJS.WritableStream | undefined;
   readonly #say: (line: string) => void;
   readonly #now: () => number;
   #shown = false;
-  #held = false;
+  /** Whether a question is on the terminal, so that the line stays hidden. */
+  #isAsking = false;
   #wait: (() => string) | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
-  /** Waits that follow each other closely count as one: the start of the first, and the end of the last. */
+  /** Waits in close succession count as one wait: the start of the first, and the end of the last. */
   #waitsSince = -Infinity;
   #waitsEnded = -Infinity;
   #lineSaid = -Infinity;
@@ -37,7 +38,7 @@ export class StatusLine {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param stream opens the stream once there is something to show; undefined if it is not a terminal
+   * @param stream gets the stream when there is something to show; undefined if it is not a terminal
    * @param say writes a line of its own, for a stream that is not a terminal
    * @param now a clock, in milliseconds
    */
@@ -52,10 +53,10 @@ export class StatusLine {
   }
 
   /**
-   * Shows what is waited for, until it is undefined.
+   * Shows a wait, or ends it if `text` is undefined.
    *
-   * @param text called whenever it is shown
-   * @param waited how long it has been waited for already, in milliseconds
+   * @param text makes the text each time that the line is drawn
+   * @param waited the duration of the wait so far, in milliseconds
    */
   wait(text: (() => string) | undefined, waited = 0): void {
     const now = this.#now();
@@ -77,7 +78,7 @@ export class StatusLine {
     if (!this.#wait || this.quiet) return;
     let pause = WAIT_PAUSE_MS;
     if (this.#isTerminal) this.#show(this.#wait());
-    else if (!this.#held) {
+    else if (!this.#isAsking) {
       const now = this.#now();
       const due = Math.max(this.#waitsSince + FIRST_LINE_MS, this.#lineSaid + LINE_PAUSE_MS);
       if (now >= due) {
@@ -106,24 +107,24 @@ export class StatusLine {
     this.#progress = undefined;
     if (!this.#shown) return;
     this.#clear();
-    // What was printed moved it; it has not changed too often.
+    // Redraw at once: the line moved because of the printed text, not because progress changed again.
     if (this.#due !== undefined) this.#due = Math.min(this.#due, this.#now());
   }
 
-  /** Erases the line and shows none while somebody is asked; that takes no time of the work. */
+  /** Erases the line, and shows none until `ask` returns. The time of the answer does not count as work. */
   async without<T>(ask: () => Promise<T>): Promise<T> {
     this.erase();
-    this.#held = true;
+    this.#isAsking = true;
     try {
       return await ask();
     } finally {
-      this.#held = false;
+      this.#isAsking = false;
       this.#due = undefined;
     }
   }
 
   get #isTerminal(): boolean {
-    if (this.quiet || this.#held || process.env['TERM'] === 'dumb') return false;
+    if (this.quiet || this.#isAsking || process.env['TERM'] === 'dumb') return false;
     const stream = this.#stream();
     return stream !== undefined && 'isTTY' in stream && stream.isTTY === true;
   }
@@ -144,7 +145,7 @@ export class StatusLine {
   }
 
   #show(text: string): void {
-    // No longer than a row: only one is erased.
+    // Cut the text to one row, because only one row can be erased.
     const columns = (this.#stream() as Partial<WriteStream> | undefined)?.columns || 80;
     this.#write(escapeUnseen(`credstash: ${text}`).slice(0, columns - 1));
     this.#shown = true;
@@ -156,7 +157,7 @@ export class StatusLine {
   }
 
   #write(text: string): void {
-    // To the first column, and erase the line (ECMA-48, 8.3.15 and 8.3.41).
+    // Return to the first column and erase the line (ECMA-48, 8.3.15 and 8.3.41).
     this.#stream()?.write(`\r\x1b[K${text}`);
   }
 }

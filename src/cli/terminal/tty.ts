@@ -15,6 +15,7 @@ export interface Terminal {
   readonly close: () => void;
 }
 
+/** Makes a terminal for prompts of stdin. Closing it leaves stdin open. */
 export function keysOf(stdin: ReadStream): Terminal {
   return {
     setRawMode: (raw) => stdin.setRawMode(raw),
@@ -26,14 +27,16 @@ export function keysOf(stdin: ReadStream): Terminal {
 }
 
 /**
- * Opens the terminal of the process, if stdin is another stream. Reads use a descriptor of their own: a stream would keep
- * the process from ending in Bun.
+ * Opens /dev/tty for prompts, for a process whose stdin is another stream. Reads have a descriptor of their own, because in Bun
+ * a stream would keep the process alive.
+ *
+ * @param noTerminal thrown if the process has no terminal
  */
 export function openTerminal(noTerminal: CredstashError): Terminal {
   let mode: ReadStream;
   let typed: Waiting;
   try {
-    // Loaded here: most commands never ask.
+    // Loaded on use, because most commands never ask.
     mode = new (process.getBuiltinModule('node:tty').ReadStream)(openSync('/dev/tty', 'r+'));
     typed = openWaiting('/dev/tty');
   } catch {
@@ -49,7 +52,7 @@ export function openTerminal(noTerminal: CredstashError): Terminal {
   };
 }
 
-/** What is typed up to the end of a line: the terminal gives a line at a time, and Ctrl-C ends the process. */
+/** Reads one line in the terminal's normal mode, in which Ctrl-C ends the process. @returns the line with its end */
 export async function readLine(keys: AsyncIterable<Uint8Array>): Promise<string> {
   let line = '';
   for await (const chunk of keys) {
