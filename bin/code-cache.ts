@@ -20,13 +20,13 @@ import manifest from '../package.json' with { type: 'json' };
 import { makeFolders } from '../src/util/make-folders.ts';
 
 /*
- * Loads the command's own modules, and keeps what V8 compiled of them for the next start (docs/contributing/performance.md). It is
- * code that will run, so it is taken from files of this user alone, and only with the very source that it was compiled
- * from: V8 compares no more than the source's length, and trusts every byte of the rest. Whatever is not as it must be, or
- * cannot be written, costs time and nothing else.
+ * Loads the command's own modules, and keeps V8's compiled code for the next start (docs/contributing/performance.md). Compiled
+ * code will run, so it is read only from files that belong to this user, and only together with the source that it was compiled
+ * from: V8 itself compares only the length of the source. If the cache is invalid or cannot be written, the start is slower, but
+ * nothing else happens.
  *
- * A file is the source, and twice what V8 made of it. Comparing bytes says all that a digest would, and one would take
- * node:crypto, whose loading is an eighth of the start of Node.js itself.
+ * A cache file is the source followed by two copies of the compiled code. Comparing the copies detects damage as a digest would,
+ * without node:crypto, whose loading takes an eighth of the start of Node.js.
  */
 
 type Require = (id: string) => unknown;
@@ -42,7 +42,7 @@ type Wrapper = (
 const MAX_NAME_BYTES = 255;
 /** How many links Linux follows on the way to one file (path_resolution(7)). */
 const MAX_LINKS = 40;
-/** Older folders go when a new one comes. One that is still in use is made again. */
+/** The age at which other releases' folders are removed, when a new folder is made. A folder that is still in use comes back. */
 const STALE_MS = 90 * 24 * 3600 * 1000;
 
 const loaded = new Map<string, { exports: object }>();
@@ -51,9 +51,10 @@ const compiled: { readonly file: string; readonly bytes: Buffer; readonly script
 const folder = cacheFolder();
 
 /**
- * The exports of one of the command's modules, which is run on its first use, as `require` does.
+ * Loads one of the command's modules as `require` does. The module runs on its first load.
  *
  * @param path of the module, absolute
+ * @returns its exports
  */
 export function load(path: string): object {
   const known = loaded.get(path);
@@ -70,14 +71,14 @@ export function load(path: string): object {
   return module.exports;
 }
 
-/** The require of a module, by which a package that is not in the bundle is found. Most command lines need none. */
+/** Makes the `require` for packages that are not in the bundle. Most command lines need none. */
 function requireFrom(path: string): Require {
   return process.getBuiltinModule('node:module').createRequire(path);
 }
 
 function compile(path: string): Script {
   const bytes = readFileSync(path);
-  // On one line with the source, so that a stack has the lines of the file.
+  // The wrapper is on the first line of the source, so that stacks show the lines of the file.
   const source = `(function (exports, require, module, __filename, __dirname) { ${bytes.toString()}\n})`;
   if (folder === undefined) return new Script(source, { filename: path });
   const file = join(folder, `${basename(path)}.cache`);
@@ -89,7 +90,7 @@ function compile(path: string): Script {
   return script;
 }
 
-/** The cache of `source` in `file`; undefined where there is none that can be trusted. */
+/** Reads the compiled code of `source` from a cache file; undefined if the file is missing or cannot be trusted. */
 function readCached(file: string, source: Buffer): Buffer | undefined {
   let fd: number | undefined;
   try {
@@ -108,15 +109,15 @@ function readCached(file: string, source: Buffer): Buffer | undefined {
 }
 
 /**
- * Writes what was compiled, with the functions that this run needed, each file in one step. The first start makes no more
- * than the folder: where there is never a second one, as in most containers, that was time for nothing.
+ * Writes the compiled code, with the functions that this run used, each file in one step. The first start makes only the
+ * folder: most containers have no second start, which the code would be for.
  */
 function writeCaches(): void {
   try {
     if (makeFolder()) return;
     for (const { file, bytes, script } of compiled) {
       const data = script.createCachedData();
-      // Another start of the same number, in another container, fails to create it, and one of the two writes next time.
+      // Two containers may share the folder and the process id. The second then fails to create the draft, and writes next time.
       const draft = `${file}.${process.pid}.tmp`;
       try {
         writeFileSync(draft, Buffer.concat([bytes, data, data]), { mode: 0o600, flag: 'wx' });
@@ -131,25 +132,27 @@ function writeCaches(): void {
 }
 
 /**
- * Creates the folder, and removes those that nobody has used for long: a release of Node.js or of this has its own.
+ * Creates the folder, and removes the stale folders of other releases of Node.js and credstash.
  *
- * @returns whether it was not there
+ * @returns false if the folder existed already
  */
 function makeFolder(): boolean {
-  const own = folder ?? '';
-  if (!makeFolders(own, 0o700)) return false;
-  for (const each of readdirSync(dirname(own))) {
-    const path = join(dirname(own), each);
+  const newFolder = folder ?? '';
+  if (!makeFolders(newFolder, 0o700)) return false;
+  for (const each of readdirSync(dirname(newFolder))) {
+    const path = join(dirname(newFolder), each);
     if (lstatSync(path).mtimeMs < Date.now() - STALE_MS) rmSync(path, { recursive: true });
   }
   return true;
 }
 
 /**
- * `credstash/code/KEY` in the user's cache folder (XDG_CACHE_HOME, else ~/.cache), of which the key is made of this
- * release and of what V8 asks for: its own release and the flags of this process. Undefined when it is turned off, when
- * the flags are longer than a name can be, or when a folder or a link on the way is somebody else's, as under sudo, or a folder
- * is one that others can write to.
+ * Finds the folder `credstash/code/KEY` in the user's cache folder (XDG_CACHE_HOME, or ~/.cache). The key consists of the
+ * releases of credstash, Node.js and V8, and the flags of this process, because V8 accepts compiled code only for the same
+ * release and flags.
+ *
+ * @returns undefined if the cache is turned off; if the flags are too long for a name; if a folder or link on the path belongs
+ *   to another user, as under sudo; or if others can write to a folder
  */
 function cacheFolder(): string | undefined {
   if (process.env['CREDSTASH_CODE_CACHE'] === '0') return undefined;
@@ -164,54 +167,53 @@ function cacheFolder(): string | undefined {
       .join('-');
     if (key.length > MAX_NAME_BYTES) return undefined;
     if (!isFreeOfOthersLinks(base)) return undefined;
-    const own = join(base, 'credstash', 'code', key);
-    // Each folder on the way, down to one that is to be made in the one before it.
-    const way = [dirname(base), base, dirname(dirname(own)), dirname(own), own];
-    const found = way.map((path) => ({ path, stat: statOf(path, path.startsWith(`${base}/`)) }));
-    const there = found.filter(({ stat }) => stat !== undefined);
-    // Whose parent folder it is counts where there is no cache folder yet.
-    const checked = there.length > 1 ? there.slice(1) : there;
+    const cache = join(base, 'credstash', 'code', key);
+    const paths = [dirname(base), base, dirname(dirname(cache)), dirname(cache), cache];
+    const stats = paths.map((path) => ({ path, stat: statOf(path, path.startsWith(`${base}/`)) }));
+    const existing = stats.filter(({ stat }) => stat !== undefined);
+    // The parent of the cache folder matters only if there is no cache folder yet, which will be made in it.
+    const checked = existing.length > 1 ? existing.slice(1) : existing;
     const fits = checked.every(
       ({ path, stat }) =>
         stat?.isDirectory() === true &&
         stat.uid === process.geteuid?.() &&
-        (stat.mode & (path === own ? 0o077 : 0o022)) === 0,
+        (stat.mode & (path === cache ? 0o077 : 0o022)) === 0,
     );
-    return there.length > 0 && fits ? own : undefined;
+    return existing.length > 0 && fits ? cache : undefined;
   } catch {
     return undefined;
   }
 }
 
 /**
- * Whether every link on the way to a folder is this user's, or the system's as `/var` is on macOS: whoever owns one
- * chooses where it leads. A folder that is not there has none.
+ * Whether every link on the path of a folder belongs to this user or to the system, like `/var` on macOS. The owner of a link
+ * chooses its target. A part that does not exist is not a link.
  */
 function isFreeOfOthersLinks(folder: string): boolean {
   const left = folder.split('/');
   let links = 0;
-  let at = '/';
+  let resolved = '/';
   for (let name = left.shift(); name !== undefined; name = left.shift()) {
-    // What `at` is has no links in it, so that `..` is the folder above it.
-    const path = join(at, name);
+    // `resolved` contains no links, so `join` may resolve `..` to the folder above it.
+    const path = join(resolved, name);
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat?.isSymbolicLink()) {
       links += 1;
       if (![0, process.geteuid?.()].includes(stat.uid) || links > MAX_LINKS) return false;
       const target = readlinkSync(path);
-      if (isAbsolute(target)) at = '/';
+      if (isAbsolute(target)) resolved = '/';
       left.unshift(...target.split('/'));
-    } else at = path;
+    } else resolved = path;
   }
   return true;
 }
 
-/** What a path is; in the cache folder, a link is not followed. */
+/** Looks at a path; undefined if it does not exist. Inside the cache folder, does not follow a link. */
 function statOf(path: string, inCache: boolean): Stats | undefined {
   return (inCache ? lstatSync : statSync)(path, { throwIfNoEntry: false });
 }
 
-/** Whether it belongs to this user, and nobody else can change it. Where there are no such owners, nothing does. */
+/** Whether a file belongs to this user, and nobody else has access. False on systems without user ids, such as Windows. */
 function isOurs({ uid, mode }: { uid: number; mode: number }): boolean {
   return uid === process.geteuid?.() && (mode & 0o077) === 0;
 }

@@ -4,8 +4,8 @@ import { main } from '../src/cli/main.ts';
 import { report } from '../src/cli/report.ts';
 import { restoreDefault } from '../src/cli/exec/signals.ts';
 
-// A warning that is about security is for whoever runs the command. These two are for us: the SDK's notice about the age of
-// Node.js, and what Node.js says of modules that may still change.
+// Print warnings of Node.js, which may concern security, except two that are for developers: the SDK's notice about the age of
+// Node.js, and the notice about experimental modules.
 const listeners = process.listeners('warning');
 process.removeAllListeners('warning');
 process.on('warning', (warning) => {
@@ -14,26 +14,26 @@ process.on('warning', (warning) => {
   for (const listener of listeners) listener(warning);
 });
 
-// Node.js would open a debugger, reachable by everybody on the machine, in a process that holds secrets.
+// On SIGUSR1 Node.js would open a debugger, which everybody on the machine can reach, in a process that holds secrets.
 restoreDefault('SIGUSR1');
-// Ctrl-\ would leave a core, with the secrets in it.
+// Ctrl-\ would leave a core dump with the secrets.
 process.on('SIGQUIT', () => process.exit(128 + constants.signals.SIGQUIT));
 
 const argv = process.argv.slice(2);
 const io = new Io();
 
-// Failure is the default: a process that ends before the command has finished did not do its work.
+// Failure is the default, because a process that ends before its command has finished has not done its work.
 process.exitCode = 1;
 let crash: number | undefined;
 const crashed = (error: unknown): void => {
   process.exitCode = crash = report(error, argv, io);
 };
 process.on('uncaughtException', crashed);
-// Node.js makes the other of it. Bun does not, and prints the error with its source and its properties.
+// Node.js turns an unhandled rejection into an uncaught exception. Bun prints the error with its source and properties.
 process.on('unhandledRejection', crashed);
 
 void main(argv, io).then((status) => {
   process.exitCode = crash ?? status;
-  // A signal came, or the time is over, which nothing must outlive: not even a read of the terminal that has not ended.
+  // After a signal or the time limit, end at once, even if a read of the terminal is pending.
   if (status > 128 || io.deadline?.isOver) process.exit();
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findFaultHint } from '../src/util/system-faults.ts';
 import { load } from './code-cache.ts';
 
-// The command itself. What is built is two files, so that this one can lay V8's code cache over the other.
+// Loads the command, which is built as a file of its own, so that this one can load it from V8's code cache.
 try {
   load(join(import.meta.dirname, 'command.cjs'));
 } catch (error) {

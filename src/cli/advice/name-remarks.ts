@@ -1,6 +1,6 @@
 /**
- * What somebody who stores a secret may not have meant about its name, as warnings to print: readers find it only under
- * exactly this name.
+ * Lists likely mistakes in the name of a secret to store, as warnings to print. Readers find the secret only under exactly this
+ * name.
  */
 export function nameRemarks(name: string): string[] {
   const remarks: string[] = [];

@@ -4,19 +4,20 @@ import { compareUtf8 } from '../../util/utf8.ts';
 import { padVersion, unpadVersion } from '../../model/version.ts';
 import type { Io } from '../terminal/io.ts';
 
-/** How long a command that has stored its secrets waits for the answers which a warning depends on, and for each secret. */
+/** The time limit for looking up newest versions after secrets are stored, and its addition for each secret. */
 const LOOK_MS = 5000;
 const LOOK_PER_SECRET_MS = 50;
 
-/** How many secrets are asked for at once. */
+/** How many versions are looked up at once. */
 const AT_ONCE = 8;
 
-/** How many warnings are printed. */
+/** The most warnings to print. */
 const MAX_WARNINGS = 20;
 
 /**
- * Warns of each secret of which a get still gives another version than the one that was stored. A role need not be allowed to
- * read: then no warning is printed.
+ * Warns of each stored secret for which a get still returns another, newer version. Prints nothing if the caller may not read.
+ *
+ * @param stored the version that was stored
  */
 export async function warnOfOvertaken(
   io: Io,
@@ -43,9 +44,9 @@ export async function warnOfOvertaken(
   printFirstWarnings(io, warnings, 'such secrets');
 }
 
-/** Prints the first warnings, and how many more there are. @param what they are about: `such secrets` */
-export function printFirstWarnings(io: Io, warnings: readonly string[], what: string): void {
+/** Prints the first warnings, and the number of the others. @param unit the things that they concern: `such secrets` */
+export function printFirstWarnings(io: Io, warnings: readonly string[], unit: string): void {
   for (const warning of warnings.slice(0, MAX_WARNINGS)) io.note(`credstash: warning: ${warning}`);
   const left = warnings.length - MAX_WARNINGS;
-  if (left > 0) io.note(`credstash: warning: and ${left} more ${what}`);
+  if (left > 0) io.note(`credstash: warning: and ${left} more ${unit}`);
 }

@@ -23,12 +23,12 @@ export const FLAGS: Readonly<Record<string, string>> = {
   version: '-v',
 };
 
-/** The commands of methods that are called otherwise. */
+/** The commands of the library's methods that have another name. */
 export const COMMAND_OF: Readonly<Record<string, string>> = {
   padVersions: 'migrate --pad-versions',
 };
 
-/** A hint of the library, with its options and methods as options and commands of the command line. */
+/** Rewrites a hint of the library in terms of the command line: its options as flags, its methods as commands. */
 export function phraseHint(hint: string): string {
   return hint.replace(/`([^`]*)`/g, (code, inner: string) => phraseCode(inner) ?? code);
 }
@@ -40,7 +40,7 @@ function phraseCode(code: string): string | undefined {
   return phraseCall(code);
 }
 
-/** The words of `keep: "N", dryRun: true`; undefined for an option that the command does not have. */
+/** Makes flags of `keep: "N", dryRun: true`; undefined if the command does not have one of the options. */
 function phraseOptions(code: string): string[] | undefined {
   const words: string[] = [];
   for (const [, option = '', value = ''] of code.matchAll(/(\w+): ("(?:[^"\\]|\\.)*"|\w+)/g)) {
@@ -52,7 +52,7 @@ function phraseOptions(code: string): string[] | undefined {
   return words;
 }
 
-/** `setup({ createKey: true })`, also as a method of `Credstash.local("FOLDER")` or `new Credstash({ formats: […] })`. */
+/** Makes a command of `setup({ createKey: true })`, also after `Credstash.local("FOLDER")` or `new Credstash({ formats: […] })`. */
 function phraseCall(code: string): string | undefined {
   const form =
     /^(?:Credstash\.local\((?<folder>"(?:[^"\\]|\\.)*")?\)|new Credstash\(\{ formats: \[(?<formats>[^\]]*)\] \}\))?\.?(?:(?<method>\w+)\((?<args>.*)\))?$/;

@@ -3,44 +3,44 @@ import { phraseHint } from './phrase.ts';
 import type { GlobalOptions } from '../options/global.ts';
 
 /**
- * A command line for a person to type, on the table or vault that this one's options chose.
+ * Makes a command line for a person to type, on the same table or vault as the current command line.
  *
  * @param args the command's name and its options
- * @param operands the words after the options: names, which may begin with a dash
+ * @param operands the words after the options. A name may begin with a dash.
  */
 export function samePlaceCommand(
-  given: GlobalOptions,
+  options: GlobalOptions,
   args: readonly string[],
   operands: readonly string[],
 ): string {
   const dashes = operands.some((operand) => operand.startsWith('-')) ? ['--'] : [];
-  return commandLine(['credstash', ...placeOf(given), ...args, ...dashes, ...operands]);
+  return commandLine(['credstash', ...placeOf(options), ...args, ...dashes, ...operands]);
 }
 
 /**
- * Advice in the command's words, for the table or vault that this line's options chose. The library's own names a command and no place, because it
- * does not know how its place was said.
+ * Rewrites a hint of the library as a command on the same table or vault as the current command line. The library does not know
+ * the options of the command line.
  *
- * @param said the first of our commands in it gets the options, unless it names a table already
+ * @param libraryHint its first command gets the options, unless it names a table already
  */
-export function hintInPlace(given: GlobalOptions, said: string): string {
-  const hint = phraseHint(said);
+export function hintInPlace(options: GlobalOptions, libraryHint: string): string {
+  const hint = phraseHint(libraryHint);
   if (/\bcredstash [^;]* -t /.test(hint)) return hint;
   return hint.replace(
     /\bcredstash (setup|migrate|delete|label|policy|doctor)\b/,
     (_, name: string) =>
       // A table is created by its name.
-      commandLine(['credstash', ...placeOf(given, { byName: name === 'setup' }), name]),
+      commandLine(['credstash', ...placeOf(options, { byName: name === 'setup' }), name]),
   );
 }
 
-/** The options that choose the table or vault. @param byName a table's name and region, in the place of its ARN */
-function placeOf(given: GlobalOptions, { byName = false } = {}): string[] {
-  const { kmsRegion, profile, arn, externalId, local } = given;
-  let { region, table } = given;
+/** Lists the options that choose the table or vault. @param byName whether to write a table's ARN as its name and region */
+function placeOf(chosen: GlobalOptions, { byName = false } = {}): string[] {
+  const { kmsRegion, profile, arn, externalId, local } = chosen;
+  let { region, table } = chosen;
   // arn:aws:dynamodb:REGION:ACCOUNT:table/NAME
-  const ofArn = byName ? /^arn:[^:]+:[^:]+:([^:]+):.*\/(.+)$/.exec(table ?? '') : null;
-  if (ofArn) [, region, table] = ofArn;
+  const match = byName ? /^arn:[^:]+:[^:]+:([^:]+):.*\/(.+)$/.exec(table ?? '') : null;
+  if (match) [, region, table] = match;
   const options = {
     '-r': region,
     '--kms-region': kmsRegion,

@@ -1,10 +1,11 @@
 import { hasCode } from '../../errors.ts';
 
 /**
- * Makes what catches the error of a pattern. A role that may read some names only is denied the scan of a table, and can
- * name the secrets.
+ * Makes a handler for the errors of a pattern. It adds a hint to a denied scan: a role that may read only some names can name
+ * the secrets.
  *
- * @param instead the way to name them, for a person
+ * @param instead a command line that names secrets
+ * @returns a function that rethrows the error, with the hint if it is a denied scan
  */
 export function suggestNaming(instead: string): (error: unknown) => never {
   return (error) => {

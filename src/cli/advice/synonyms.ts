@@ -1,6 +1,6 @@
 import { didYouMean } from '../../util/near-name.ts';
 
-/** Commands of other tools, and what does the same here. */
+/** Commands of other tools, and the command here that does the same. */
 const SYNONYMS: Readonly<Record<string, string>> = {
   ls: 'credstash list',
   dir: 'credstash list',
@@ -38,7 +38,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   completions: 'credstash completion bash',
 };
 
-/** What to type in the place of an unknown command. @param words the commands that exist */
+/** Suggests a command in the place of an unknown one. @param words the existing commands */
 export function hintAtCommand(typed: string, words: readonly string[]): string | undefined {
   const same = Object.hasOwn(SYNONYMS, typed.toLowerCase())
     ? SYNONYMS[typed.toLowerCase()]

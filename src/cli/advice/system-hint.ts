@@ -7,10 +7,10 @@ import {
   isCurrentFolderGone,
 } from '../../util/system-faults.ts';
 
-/** What a command may have open at once, besides what Node.js itself has: connections, the vault, a file that is written. */
+/** How many files a command may open at once, besides those of Node.js: connections, the vault, an output file. */
 const ENOUGH_FILES = 12;
 
-/** Errors in which a lack of files shows without its name, as in the lookup of a host. */
+/** Errors that a lack of files can cause without being named, such as in the lookup of a host. */
 const BLURRED: readonly ErrorCode[] = [
   'UNEXPECTED',
   'IO',
@@ -21,10 +21,10 @@ const BLURRED: readonly ErrorCode[] = [
 ];
 
 /**
- * The hint for an error that comes from where this process runs, and not from what was asked: it may open too few files,
- * Node.js has its permission model on, or the current folder was deleted.
+ * Finds the hint for an error that the environment of the process caused: the process may open too few files, the permission
+ * model of Node.js is on, or the current folder was deleted.
  *
- * @returns undefined for every other error, whose own hint is then the right one
+ * @returns undefined for every other error, whose own hint is right
  */
 export function hintOfSystem(failure: CredstashError): string | undefined {
   const faults = [failure, ...failure.failures.map(({ error }) => error)].flatMap(causesOf);
@@ -43,7 +43,7 @@ export function hintOfSystem(failure: CredstashError): string | undefined {
 
 function causesOf(error: CredstashError): Error[] {
   const causes: Error[] = [];
-  for (let at = error.cause; at instanceof Error; at = at.cause) causes.push(at);
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) causes.push(cause);
   return causes;
 }
 

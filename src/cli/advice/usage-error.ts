@@ -8,9 +8,9 @@ import { didYouMean } from '../../util/near-name.ts';
 import { hintAtCommand } from './synonyms.ts';
 
 /**
- * What commander found wrong with a command line, as an error of this project in its own words.
+ * Translates an error of commander into the project's.
  *
- * @param argv the command line, of which nothing is quoted that may be a secret
+ * @param argv the command line. The error quotes nothing of it that may be a secret.
  */
 export async function toUsageError(
   error: CommanderError,
@@ -85,7 +85,7 @@ function explainUnknownOption(
   });
 }
 
-/** Of a value that is none of those that an option or an argument takes. */
+/** Explains a value that is not one of an option's or an argument's choices. */
 function explainChoice(said: string, help: string): CredstashError {
   const option = /^option '(.*)' argument '([^]*)' is invalid\. Allowed choices are (.*)\.$/;
   const argument =

@@ -34,7 +34,7 @@ export async function answerCompletion(
   const candidates: Candidate[] = [];
   if (place.kind === 'words') candidates.push(...place.words);
   else if (place.kind === 'names') {
-    const found = await names(program, io, place.command, words);
+    const found = await fetchNames(program, io, place.command, words);
     candidates.push(...candidatesOf(found, place.behindDashes));
   } else if (bash && place.prefix === '@') candidates.push(...filesBehindAt(words.at(-1) ?? ''));
   else return `files\t${place.prefix}\n`;
@@ -48,8 +48,8 @@ export async function answerCompletion(
   return ['words', ...lines].map((each) => `${each}\n`).join('');
 }
 
-function candidatesOf(fetchNames: readonly string[], behindDashes: boolean): Candidate[] {
-  return fetchNames
+function candidatesOf(names: readonly string[], behindDashes: boolean): Candidate[] {
+  return names
     .filter((name) => behindDashes || !name.startsWith('-'))
     .map((value) => ({ value, description: '' }));
 }
@@ -71,7 +71,7 @@ function filesBehindAt(typed: string): Candidate[] {
 }
 
 /** Fetches the names of the secrets in the table or vault that the options before the cursor select. */
-async function names(
+async function fetchNames(
   program: Command,
   io: Io,
   command: Command,
@@ -98,7 +98,7 @@ async function names(
  */
 function startWatchdog(): void {
   const workerData = Math.max(0, LIMIT_MS - performance.now());
-  // From dist/bin/chunks, where this is bundled to. The single file has it under this name, whatever the current folder has.
+  // This code is bundled to dist/bin/chunks. The single file contains a file of this relative name, and does not look on disk.
   const isNode = process.versions['bun'] === undefined;
   const file = isNode ? join(import.meta.dirname, '..', 'watchdog.cjs') : './watchdog.cjs';
   new Worker(file, { workerData, env: {}, stdout: true, stderr: true }).unref();

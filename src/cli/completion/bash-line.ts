@@ -1,10 +1,12 @@
 /** A command line of bash up to the cursor. */
 export interface BashLine {
-  /** Its words without their quotes, the last one as far as it is typed; without the program's. */
+  /** The words after the program's name, without their quotes. The last word may be incomplete. */
   readonly words: readonly string[];
   /**
-   * What readline replaces the end of the line by, so that the last word is `value`; undefined where it cannot become
-   * that. What is typed stays as it is, and what is added is quoted as it has to be there.
+   * Makes the replacement for the end of the line, so that the last word becomes `value`. It keeps the typed text, and quotes
+   * the added text.
+   *
+   * @returns undefined if the last word cannot become `value`
    */
   readonly complete: (value: string) => string | undefined;
 }
@@ -12,12 +14,12 @@ export interface BashLine {
 type Quote = '' | "'" | '"';
 
 /**
- * Takes a line apart as bash does, and runs nothing of it. COMP_WORDS would not do: bash splits it at `:` and `=` as
- * well, and leaves quotes in it.
+ * Splits a line into words as bash does, without running any of it. COMP_WORDS is not usable: bash also splits at `:` and `=`,
+ * and keeps quotes.
  *
- * @param line one simple command, as COMP_LINE has it, up to the cursor
- * @param text the end of it that readline replaces
- * @returns undefined for what has no words yet: redirections, `$'…'`
+ * @param line one simple command up to the cursor, from COMP_LINE
+ * @param text the end of the line that readline replaces
+ * @returns undefined for syntax that this does not parse: redirections, several commands, `$'…'`
  */
 export function parseBashLine(line: string, text: string): BashLine | undefined {
   const words: string[] = [];
@@ -26,11 +28,11 @@ export function parseBashLine(line: string, text: string): BashLine | undefined 
   let quote: Quote = '';
   let escapes = false;
   let expands = false;
-  for (let at = 0; at < line.length; at++) {
-    const character = line.charAt(at);
+  for (let i = 0; i < line.length; i++) {
+    const character = line.charAt(i);
     if (escapes) {
       escapes = false;
-      // In double quotes the backslash stays before what it need not escape (POSIX.1-2017, XCU 2.2.3).
+      // In double quotes, a backslash before any other character stays (POSIX.1-2017, XCU 2.2.3).
       const stays = quote === '"' && !/[$`"\\\n]/.test(character);
       if (character !== '\n') word = (word ?? '') + (stays ? `\\${character}` : character);
       continue;
@@ -42,7 +44,7 @@ export function parseBashLine(line: string, text: string): BashLine | undefined 
     }
     if (word === undefined) {
       word = '';
-      start = at;
+      start = i;
       expands = false;
     }
     if (character === quote) quote = '';
@@ -51,7 +53,7 @@ export function parseBashLine(line: string, text: string): BashLine | undefined 
     else if (character === '"') quote = '"';
     else if (character === "'" && quote === '') quote = "'";
     else {
-      if (quote === '' && (/[;&|<>()]/.test(character) || line.startsWith("$'", at))) {
+      if (quote === '' && (/[;&|<>()]/.test(character) || line.startsWith("$'", i))) {
         return undefined;
       }
       if (/[$`]/.test(character)) expands = true;
@@ -65,7 +67,7 @@ export function parseBashLine(line: string, text: string): BashLine | undefined 
   return {
     words: all.slice(program + 1),
     complete: (value) => {
-      // What it will be when it has run is not known, and is not for a key to find out.
+      // A word with an expansion has no known value, and a key press must not run it to find out.
       if (expands || !value.startsWith(typed) || !raw.endsWith(text)) return undefined;
       const rest = value.slice(typed.length);
       if (!escapes) return text + quoteAs(rest, quote);
@@ -77,7 +79,7 @@ export function parseBashLine(line: string, text: string): BashLine | undefined 
 }
 
 function quoteAs(text: string, quote: Quote): string {
-  // No backslash keeps a ! in double quotes from the history.
+  // In double quotes, a backslash does not protect ! from history expansion.
   if (quote === '"') return text.replace(/[$`"\\]/g, '\\$&').replaceAll('!', '"\\!"');
   if (quote === "'") return text.replaceAll("'", "'\\''");
   return text.replace(/[^\w.,:/@%+=\u0080-\u{10ffff}-]/gu, '\\$&');

@@ -20,7 +20,7 @@ const FILES = ['file', 'folder', 'template'];
 /** A file after an @. */
 const AT_FILES = ['value', 'secrets'];
 
-const nothing: Place = { kind: 'words', words: [] };
+const NO_WORDS: Place = { kind: 'words', words: [] };
 
 /**
  * Finds what can complete the last of `words`, from the commands, options and arguments that commander knows. A new command
@@ -51,7 +51,7 @@ export function findPlace(program: Grammar, words: readonly string[]): Place {
       takesAny = taker?.required ?? false;
     } else if (command === program && operands === 0) {
       const found = program.commands.find((each) => each.name() === word);
-      if (!(found instanceof Grammar)) return nothing;
+      if (!(found instanceof Grammar)) return NO_WORDS;
       command = found;
     } else operands += 1;
   }
@@ -65,7 +65,7 @@ export function findPlace(program: Grammar, words: readonly string[]): Place {
   if (argument?.name() === 'context' && command.name() === 'get' && before.some(isFormat)) {
     return { kind: 'names', command, behindDashes };
   }
-  return argument && inReach ? offerArgument(command, argument, current, behindDashes) : nothing;
+  return argument && inReach ? offerArgument(command, argument, current, behindDashes) : NO_WORDS;
 }
 
 function isFormat(word: string): boolean {
@@ -84,7 +84,7 @@ function offerCommands(program: Command): Place {
   return { kind: 'words', words };
 }
 
-/** What `help` explains. */
+/** Offers the commands and topics that `help` explains. */
 function offerTopics(program: Command | null): Place {
   const topics = TOPIC_NAMES.map((value) => ({ value, description: '' }));
   const commands = program && offerCommands(program);
@@ -96,10 +96,10 @@ function offerTopics(program: Command | null): Place {
 
 function offerOptions(command: Command, current: string): Place {
   const options = command.createHelp().visibleOptions(command);
-  const at = current.indexOf('=');
-  if (at !== -1) {
-    const option = options.find(({ long }) => long === current.slice(0, at));
-    return option ? offerValues(option, current.slice(0, at + 1)) : nothing;
+  const equals = current.indexOf('=');
+  if (equals !== -1) {
+    const option = options.find(({ long }) => long === current.slice(0, equals));
+    return option ? offerValues(option, current.slice(0, equals + 1)) : NO_WORDS;
   }
   const words = options.flatMap((option) => completionsOf(option, current));
   return { kind: 'words', words };
@@ -117,7 +117,7 @@ function completionsOf(option: Option, current: string): Candidate[] {
   ];
 }
 
-/** @param prefix the option and its `=` if they are a part of the word */
+/** Offers the values of an option. @param prefix the option and its `=` if they are a part of the word */
 function offerValues(option: Option, prefix: string): Place {
   // `file` of `-o, --output <file>`.
   const placeholder = /[<[]([^\]>.]*)/.exec(option.flags)?.[1] ?? '';
@@ -137,7 +137,7 @@ function offerArgument(
   if (NAMES.includes(name)) return { kind: 'names', command, behindDashes };
   if (FILES.includes(name)) return { kind: 'files', prefix: '' };
   if (AT_FILES.includes(name) && current.startsWith('@')) return { kind: 'files', prefix: '@' };
-  return nothing;
+  return NO_WORDS;
 }
 
 function offerChoices(values: readonly string[], prefix: string): Place {

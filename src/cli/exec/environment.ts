@@ -54,7 +54,7 @@ export function findReferences(environment: Environment): [variable: string, tex
   return Object.entries(environment).filter(([, value]) => isReference(value));
 }
 
-/** Instead of a variable's name: all variables that hold a reference. */
+/** Stands for all variables that hold a reference, in the place of a variable's name. */
 export const EVERY_REFERENCE = '*';
 
 /**
@@ -74,12 +74,12 @@ export function chooseReferences(
   );
   const all = findReferences(environment);
   if (unset.length > 0 || plain.length > 0) {
-    const said = [
+    const problems = [
       ...(unset.length > 0 ? [`the environment has no ${unset.join(' and no ')}`] : []),
       ...(plain.length > 0 ? [`the value of ${plain.join(', ')} is not a reference`] : []),
     ].join(', and ');
     const holders = all.map(([variable]) => variable).join(', ');
-    throw new CredstashError('USAGE', `nothing to resolve: ${said}`, {
+    throw new CredstashError('USAGE', `nothing to resolve: ${problems}`, {
       hint:
         holders === ''
           ? `a reference is a value that begins with ${SCHEME}`
@@ -89,11 +89,11 @@ export function chooseReferences(
   return names.includes(EVERY_REFERENCE) ? all : all.filter(([name]) => named.includes(name));
 }
 
-/** How variables are named. */
+/** The options for the names of variables. */
 export interface NameOptions {
-  /** As the secrets' whole names. */
+  /** Whether to use the secrets' whole names. */
   readonly fullNames?: boolean;
-  /** The prefix of each variable. */
+  /** Put before each variable. */
   readonly prefix?: string;
 }
 
@@ -110,15 +110,15 @@ export function variableOf(name: string, glob: string, options: NameOptions = {}
 }
 
 /**
- * The environment of a program: what it inherits, and the secrets.
+ * Builds the environment of a program: the inherited variables and the secrets.
  *
- * @param secrets what the command line asks for; the same secret may be given twice for one variable
- * @param options.resolved the secrets of the references in `base`, all of them
- * @param options.override whether `secrets` win over `base`; over its references neither wins: a variable of which
- *   both have another secret is an error
- * @param options.allowName reserved variables that a GLOB sets all the same (src/model/variable-names.ts)
- * @throws CredstashError USAGE, or TOO_LARGE, naming each secret for which there is no variable or whose value none can
- *   hold
+ * @param base the inherited variables
+ * @param secrets the secrets of the command line. The same secret may appear twice for one variable.
+ * @param options.resolved the secrets of all references in `base`. If `secrets` has another secret for one of their variables,
+ *   that is an error.
+ * @param options.override whether `secrets` override `base`
+ * @param options.allowName reserved variables that a GLOB may set (src/model/variable-names.ts)
+ * @throws CredstashError USAGE or TOO_LARGE, naming each secret that cannot be put into a variable
  */
 export function buildEnvironment(
   base: Environment,
@@ -162,7 +162,7 @@ export function buildEnvironment(
 const HINT =
   'name a variable with --env NAME=SECRET; write a secret that none can hold to a file with get -o FILE';
 
-/** The variable with --full-names, for a secret that a GLOB matched. */
+/** Names the variable as --full-names would, if a GLOB matched the secret. */
 function wholeName({ name, glob, variable }: Assignment & { readonly variable: string }): string {
   return glob?.includes('*') ? variableOf(name, glob, { fullNames: true }) : variable;
 }

@@ -9,7 +9,7 @@ export interface Program {
   readonly file: string;
   /** Its arguments, its own name first. */
   readonly argv: readonly string[];
-  /** Whether the system is known to take this file for a program. */
+  /** Whether execve is known to accept this file. */
   readonly isCertain: boolean;
 }
 
@@ -17,9 +17,10 @@ export interface Program {
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 /**
- * Finds a command as execvp does: one with a slash is the file itself, another is looked for in `path`.
+ * Finds the file of a command as execvp does: a command with a slash is the path of the file, any other is looked up in `path`.
  *
- * @param args its arguments, which a hint may show
+ * @param path the folders, separated by colons
+ * @param args the command's arguments, for a hint
  * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
  */
 export function findProgram(
@@ -32,9 +33,9 @@ export function findProgram(
     : path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${command}`);
   let denied: string | undefined;
   for (const file of command === '' ? [] : files) {
-    const why = findObstacle(file);
-    if (why === undefined) return file;
-    if (why === 'denied') denied ??= file;
+    const obstacle = findObstacle(file);
+    if (obstacle === undefined) return file;
+    if (obstacle === 'denied') denied ??= file;
   }
   if (denied !== undefined) throw notExecutable(`the command ${denied} is not executable`);
   throw notFound(
@@ -71,10 +72,11 @@ function findObstacle(file: string): 'absent' | 'denied' | undefined {
 }
 
 /**
- * What execve is given for a file that `findProgram` gave. A script without `#!` is one of /bin/sh, as execvp has it.
+ * Makes the arguments of execve for a file that `findProgram` found. Like execvp, it runs a script without `#!` with /bin/sh.
  *
- * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE for a script or a program whose interpreter is not
- *   there or cannot be executed
+ * @param argv the arguments, the command's name first
+ * @throws CredstashError COMMAND_NOT_FOUND or COMMAND_NOT_EXECUTABLE if the interpreter of a script or program is missing or
+ *   not executable
  */
 export function toProgram(file: string, argv: readonly string[]): Program {
   const head = readBytes(file, 0, 256);
@@ -88,18 +90,18 @@ const SCRIPT = /^#![ \t]*([^ \t\n\0]+)/;
 const ELF = '\x7fELF';
 const ELF_HEADER_BYTES = 64;
 
-/** Whether the system, and not a shell, is to make something of what begins so. */
+/** Whether a file that begins so is for the kernel and not for a shell: an ELF file, a `#!` script, or other binary data. */
 function isBinary(head: Buffer): boolean {
   const [line = ''] = head.toString('latin1').split('\n');
   return SCRIPT.test(line) || line.startsWith(ELF) || line.includes('\0');
 }
 
-/** How deep interpreters of interpreters go (Linux, fs/exec.c). */
+/** The longest chain of interpreters of scripts (Linux, fs/exec.c). */
 const MAX_DEPTH = 5;
 
 /**
- * Whether the kernel is known to load a file: a script of an interpreter, or a program for the same machine as this
- * one. False is not an error: the file may be for another machine that is emulated, or executable but not readable.
+ * Whether the kernel is known to load a file: a script with an interpreter, or a program for the same machine as this process.
+ * False is not an error: the kernel may emulate another machine, and the file may be executable but not readable.
  */
 function isLoadable(file: string, depth = 0): boolean {
   const head = readBytes(file, 0, 256);
@@ -119,7 +121,7 @@ function isLoadable(file: string, depth = 0): boolean {
   return true;
 }
 
-/** The dynamic loader that a program asks for; undefined for none, or where the header is not of 64 bits and little-endian. */
+/** Finds the dynamic loader of a program; undefined if it has none, or if its header is not 64-bit and little-endian. */
 function findLoader(file: string, head: Buffer): string | undefined {
   const PT_INTERP = 3;
   if (head[4] !== 2 || head[5] !== 1) return undefined;
@@ -129,12 +131,13 @@ function findLoader(file: string, head: Buffer): string | undefined {
     head.readUInt16LE(56),
   ];
   const table = readBytes(file, Number(start), size * count);
-  for (let at = 0; table !== undefined && size >= 56 && at + size <= table.length; at += size) {
-    if (table.readUInt32LE(at) !== PT_INTERP) continue;
+  if (table === undefined || size < 56) return undefined;
+  for (let offset = 0; offset + size <= table.length; offset += size) {
+    if (table.readUInt32LE(offset) !== PT_INTERP) continue;
     const path = readBytes(
       file,
-      Number(table.readBigUInt64LE(at + 8)),
-      Number(table.readBigUInt64LE(at + 32)),
+      Number(table.readBigUInt64LE(offset + 8)),
+      Number(table.readBigUInt64LE(offset + 32)),
     );
     return path?.toString('utf8').replace(/\0.*$/s, '');
   }
@@ -142,13 +145,15 @@ function findLoader(file: string, head: Buffer): string | undefined {
 }
 
 function checkInterpreter(interpreter: string, file: string): void {
-  const why = findObstacle(interpreter);
-  if (why === undefined) return;
-  const what = `the command ${file} needs ${interpreter}, which is`;
-  throw why === 'denied' ? notExecutable(`${what} not executable`) : notFound(`${what} not there`);
+  const obstacle = findObstacle(interpreter);
+  if (obstacle === undefined) return;
+  const subject = `the command ${file} needs ${interpreter}, which is`;
+  throw obstacle === 'denied'
+    ? notExecutable(`${subject} not executable`)
+    : notFound(`${subject} not there`);
 }
 
-/** Up to `length` bytes of a file; undefined when it cannot be read. */
+/** Reads up to `length` bytes of a file; undefined if it cannot be read. */
 function readBytes(file: string, position: number, length: number): Buffer | undefined {
   let fd: number | undefined;
   try {
@@ -170,7 +175,7 @@ function notExecutable(message: string, cause?: Error): CredstashError {
   return new CredstashError('COMMAND_NOT_EXECUTABLE', message, { cause });
 }
 
-/** The error of a program that the system did not start, by what it threw, which has the arguments. */
+/** Makes the error of a program that the system did not start. Leaves out the message of `error`, which quotes the arguments. */
 export function notStarted(file: string, error: unknown): CredstashError {
   const code = readErrorCode(error);
   if (code === 'E2BIG') {

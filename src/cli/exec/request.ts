@@ -36,10 +36,12 @@ export interface ExecRequest {
 }
 
 /**
- * What the words before `--` ask for, and those references of the environment that are to be resolved. Others may have
- * written the environment: a CI service puts a commit's title there. So a command line that names secrets gets no others,
- * unless it asks for the references too.
+ * Parses the words before `--`, and selects the references of the environment to resolve. Others may have written the
+ * environment: a CI service puts a commit's title there. So a command line that names secrets resolves no references, unless
+ * it has --resolve.
  *
+ * @param words names, GLOBs and pairs of the encryption context
+ * @param base the environment
  * @throws CredstashError USAGE
  */
 export function parseExecRequest(
@@ -64,16 +66,16 @@ export function parseExecRequest(
   const label = options.label === undefined ? undefined : checkLabel(options.label);
   const names = words.filter((word) => !word.includes('=')).map(checkGlob);
   const asksForNothing = names.length === 0 && (options.env ?? []).length === 0;
-  const named = (texts: readonly (readonly [string, string])[]): Named[] =>
+  const toNamed = (texts: readonly (readonly [string, string])[]): Named[] =>
     parseReferences(texts, context).map((each) => ({ ...each, variable: each.place }));
   return {
     context,
     globs: names.filter((name) => name.includes('*')),
     named: [
       ...names.filter((name) => !name.includes('*')).map((name) => ({ name, context, label })),
-      ...named((options.env ?? []).map(parseEnv)),
+      ...toNamed((options.env ?? []).map(parseEnv)),
     ],
-    inherited: named(
+    inherited: toNamed(
       chooseReferences(base, options.resolve ?? (asksForNothing ? [EVERY_REFERENCE] : [])),
     ),
   };
@@ -81,18 +83,19 @@ export function parseExecRequest(
 
 /** NAME=REFERENCE, with or without the scheme. */
 function parseEnv(argument: string): [variable: string, reference: string] {
-  const at = argument.indexOf('=');
-  if (at <= 0) {
+  const equals = argument.indexOf('=');
+  if (equals <= 0) {
     throw new CredstashError('USAGE', `--env ${argument} is not of the form NAME=REFERENCE`);
   }
-  const text = argument.slice(at + 1);
-  return [argument.slice(0, at), isReference(text) ? text : `${SCHEME}${text}`];
+  const text = argument.slice(equals + 1);
+  return [argument.slice(0, equals), isReference(text) ? text : `${SCHEME}${text}`];
 }
 
 /**
- * Gets every secret that a request asks for.
+ * Gets the secrets of a request.
  *
- * @throws CredstashError SECRET_NOT_FOUND for a GLOB that matches nothing; and as Credstash does
+ * @returns the secrets of the command line, and those of the references in the environment
+ * @throws CredstashError SECRET_NOT_FOUND if a GLOB matches nothing; the errors of `getMany` and `getAll`
  */
 export async function fetchRequested(
   credstash: Credstash,
@@ -100,10 +103,10 @@ export async function fetchRequested(
   options: ExecRequestOptions & ProgressOptions,
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
   const region = credstash.readRegionIndex;
-  const got = await credstash.getMany([...inherited, ...named], {
+  const fetched = await credstash.getMany([...inherited, ...named], {
     progress: options.progress,
   });
-  const secrets: Assignment[] = got.slice(inherited.length);
+  const secrets: Assignment[] = fetched.slice(inherited.length);
   if (globs.length > 0) {
     const { secrets: found, fallback } = await credstash
       .getAll({ glob: globs, context, label: options.label, progress: options.progress })
@@ -118,14 +121,14 @@ export async function fetchRequested(
     }
   }
   // A region had an outage in between. COMMAND must not run with secrets of two regions.
-  if (credstash.readRegionIndex !== region && globs.length > 0 && got.length > 0) {
-    for (const { value } of [...got, ...secrets]) value.fill(0);
+  if (credstash.readRegionIndex !== region && globs.length > 0 && fetched.length > 0) {
+    for (const { value } of [...fetched, ...secrets]) value.fill(0);
     return fetchRequested(credstash, { context, globs, named, inherited }, options);
   }
-  return { secrets, resolved: got.slice(0, inherited.length) };
+  return { secrets, resolved: fetched.slice(0, inherited.length) };
 }
 
-/** `--skip-undecryptable`, the hint of a getall, does not exist here: exec runs nothing with a part of its secrets. */
+/** Replaces the hint of `getAll`, which names --skip-undecryptable. exec does not have it, because it needs all of its secrets. */
 function throwWithEnvHint(error: unknown): never {
   if (!(error instanceof CredstashError) || error.failures.length === 0) throw error;
   const hint = 'one of another encryption context is named by --env NAME=SECRET?KEY=VALUE';

@@ -12,11 +12,12 @@ import { saveTerminalSettings } from '../terminal/saved-settings.ts';
 type Execve = (file: string, argv: readonly string[], environment: Environment) => never;
 
 /**
- * Replaces this process by a program if the system can, and then never returns. Otherwise runs it as a child that has this
- * process's streams, process group and terminal, and gets its signals. A signal that ends the child ends this process too.
+ * Replaces this process by a program if the system can, and then never returns. Otherwise runs the program as a child with the
+ * streams, process group and terminal of this process, and forwards signals to it. A signal that ends the child ends this
+ * process too.
  *
- * @returns the program's exit status; 128 plus the number of the signal that ended it, if this process cannot end by the same signal
- * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOO_LARGE when it cannot be started
+ * @returns the program's exit status; 128 plus the number of the signal that ended it, if this process cannot end by that signal
+ * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, or TOO_LARGE if it cannot be started
  */
 export async function runProgram(
   program: Program,
@@ -32,7 +33,7 @@ export async function runProgram(
     program.isCertain &&
     fitsExecve(program, environment)
   ) {
-    // No exit event follows execve: let the launcher write its code cache now.
+    // execve emits no exit event. Emit it here, so that the launcher writes its code cache.
     process.emit('exit', 0);
     // Node.js ignores these signals, and execve keeps them ignored: `yes | head` would never end.
     restoreDefault('SIGPIPE');
@@ -49,13 +50,13 @@ export async function runProgram(
 /** Whether the arguments and the environment fit execve (execve(2), "Limits on size of arguments and environment"). */
 function fitsExecve({ file, argv }: Program, environment: Environment): boolean {
   const strings = [file, ...argv, ...Object.entries(environment).map((pair) => pair.join('='))];
-  // Each string has its NUL and a pointer. A script's first line is added, which has a page at most.
+  // Each string takes a NUL and a pointer. A script adds its first line, which is at most a page.
   const size = strings.reduce((sum, text) => sum + byteLength(text) + 1 + 8, 4096);
   const limit = Math.min(6 * 1024 * 1024, readStackLimit() / 4);
   return size <= Math.max(limit, 128 * 1024);
 }
 
-/** The soft limit of the stack in bytes: 0 if it is unknown, because the root has no /proc. */
+/** Reads the soft limit of the stack in bytes; 0 if it is unknown, because the system has no /proc. */
 function readStackLimit(): number {
   try {
     const size = /^Max stack size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
@@ -67,12 +68,12 @@ function readStackLimit(): number {
 
 async function runChild({ file, argv }: Program, environment: Environment): Promise<number> {
   const [argv0 = '', ...args] = argv;
-  // Loaded on use: help and a usage error do not need it.
+  // Loaded on use, because most commands start no child.
   const { spawn, spawnSync } = await import('node:child_process');
   // child_process would add this variable to an environment without it.
   Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
   const restoreTerminal = saveTerminalSettings(spawnSync);
-  // Listen before the child exists: a signal that comes meanwhile is passed on as soon as it does.
+  // Listen before the child exists: a signal that arrives in between is forwarded as soon as the child exists.
   const signals = forwardSignals();
   try {
     const ended = await new Promise<number | NodeJS.Signals>((resolve, reject) => {

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 
-/** Signals that others send to a process to end it or to talk to it, whatever the runtime does with them. */
+/** Signals that other processes send to end a process or to notify it, whatever the runtime does with them. */
 const COMMON = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 /**
  * The other signals that end a process by default and that Node.js can catch. Those of a fault (SIGSEGV, SIGBUS, SIGFPE,
@@ -14,15 +14,15 @@ const UNCOMMON = [
 ] as readonly NodeJS.Signals[];
 /** Signals that a terminal sends to every process of its foreground group, so that the child gets them directly. */
 const OF_THE_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGTSTP'];
-/** Signals by which a process leaves a core (signal(7)): one of this process would hold secrets. */
+/** Signals that leave a core dump (signal(7)). A dump of this process would contain secrets. */
 const DUMPS_CORE: readonly NodeJS.Signals[] = [
   ...(['SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGIOT', 'SIGBUS'] as const),
   ...(['SIGFPE', 'SIGSEGV', 'SIGXCPU', 'SIGXFSZ', 'SIGSYS'] as const),
 ];
 
 /**
- * Restores the system's default action of a signal. Node.js ignores SIGPIPE and SIGXFSZ, and opens a debugger on
- * SIGUSR1; once the last listener goes, libuv sets the default, whatever it was before. Bun does the same.
+ * Restores the system's default action of a signal. Node.js ignores SIGPIPE and SIGXFSZ, and opens a debugger on SIGUSR1. When
+ * the last listener is removed, libuv sets the default action, whatever it was before. Bun does the same.
  */
 export function restoreDefault(signal: NodeJS.Signals): void {
   const listener = (): void => undefined;
@@ -31,18 +31,18 @@ export function restoreDefault(signal: NodeJS.Signals): void {
 }
 
 /**
- * Ends this process by a signal, so that its parent sees what it would see of a program without a handler: a shell stops
- * its loop, and systemd takes SIGTERM for a clean stop. The caller must have restored the terminal.
+ * Ends this process by a signal, so that its parent sees the same as for a program without a handler: a shell stops its loop,
+ * and systemd counts SIGTERM as a clean stop. The caller must restore the terminal first.
  *
- * Returns where the process cannot or must not end so: as PID 1, which the system protects from signals without a handler,
- * where the parent blocked the signal, and for signals that leave a core. The exit status then has to tell.
+ * Returns if the process cannot end so, and the exit status must then tell: the process is PID 1, which the system protects
+ * from signals without a handler; the parent blocked the signal; or the signal leaves a core dump.
  */
 export function endBySignal(signal: NodeJS.Signals): void {
   if (process.pid === 1 || DUMPS_CORE.includes(signal)) return;
-  // A signal emits no exit event: what the launcher has to write, it writes now.
+  // A signal emits no exit event. Emit it here, so that the launcher writes its code cache.
   process.emit('exit', 128 + constants.signals[signal]);
   process.removeAllListeners(signal);
-  // SIGKILL has no handler that could be reset.
+  // SIGKILL can have no handler.
   if (signal !== 'SIGKILL') restoreDefault(signal);
   process.kill(process.pid, signal);
 }
@@ -75,13 +75,13 @@ export function onEndingSignal(listener: (signal: NodeJS.Signals) => void): () =
   };
 }
 
-/** The signals that this process catches and ignores, as sets of bits (proc_pid_status(5)); empty where there is no /proc. */
+/** Reads which signals this process catches and ignores, as bit sets (proc_pid_status(5)); both empty without /proc. */
 function readDispositions(): { readonly caught: bigint; readonly ignored: bigint } {
   let status = '';
   try {
     status = readFileSync('/proc/self/status', 'utf8');
   } catch {
-    // Elsewhere no runtime is known to use one of these signals.
+    // On systems without /proc, no runtime is known to use these signals.
   }
   const mask = (name: string): bigint =>
     BigInt(`0x${RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
@@ -89,8 +89,10 @@ function readDispositions(): { readonly caught: bigint; readonly ignored: bigint
 }
 
 /**
- * Passes the signals of this process on to a child of the same process group, as soon as there is one, and stops with
- * it, so that the shell that waits for this process takes the terminal back.
+ * Starts to forward the signals of this process to a child in the same process group. If the child is stopped, stops this
+ * process as well, so that the shell takes the terminal back.
+ *
+ * @returns `to` names the child, once it exists; `stop` removes the listeners
  */
 export function forwardSignals(): {
   readonly to: (child: ChildProcess) => void;
@@ -109,16 +111,16 @@ export function forwardSignals(): {
   listen('SIGWINCH', () => {
     pass('SIGWINCH');
   });
-  // Elsewhere nothing tells that a child has stopped: Ctrl-Z stops both of them at once.
+  // Only Linux shows that a child has stopped. On other systems Ctrl-Z stops both processes at once.
   if (process.platform === 'linux') {
-    // Not at once: an editor first puts the terminal back.
+    // Do not stop this process yet: an editor first restores the terminal, and stops then (SIGCHLD below).
     listen('SIGTSTP', () => {
       pass('SIGTSTP');
     });
     listen('SIGCONT', () => child?.kill('SIGCONT'));
     listen('SIGCHLD', () => {
       if (child?.pid === undefined || readStat(child.pid)?.state !== 'T') return;
-      // Not SIGSTOP, by which some shells say something else.
+      // Some shells report SIGSTOP differently from Ctrl-Z.
       const listener = listeners.get('SIGTSTP');
       if (listener) process.off('SIGTSTP', listener);
       process.kill(process.pid, 'SIGTSTP');
@@ -136,7 +138,7 @@ export function forwardSignals(): {
   };
 }
 
-/** Whether what is typed at a terminal as a signal goes to this process's group. */
+/** Whether this process is in the foreground group of its terminal, which gets the signals of keys such as Ctrl-C. */
 export function isInForeground(): boolean {
   const stat = readStat(process.pid);
   if (stat) return stat.foreground === stat.group;
@@ -145,13 +147,17 @@ export function isInForeground(): boolean {
   return [0, 1, 2].some((fd) => isatty(fd));
 }
 
-/** Of a process: its state, its group, and the foreground group of its terminal (proc_pid_stat(5)); undefined where there is no /proc. */
+/**
+ * Reads the state and the group of a process, and the foreground group of its terminal (proc_pid_stat(5)).
+ *
+ * @returns undefined without /proc
+ */
 function readStat(
   pid: number,
 ): { readonly state: string; readonly group: number; readonly foreground: number } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name of the program is in parentheses, and may have any character in it.
+    // The program's name is in parentheses, and may contain any character.
     const [state = '', , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return { state, group: Number(group), foreground: Number(foreground) };
   } catch {

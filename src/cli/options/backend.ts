@@ -15,25 +15,25 @@ export type WithBackend = (
 ) => Promise<void>;
 
 /**
- * The only choice of a backend: what the options of a command ask for, and the settings behind them, all checked here.
- * It is opened when what this returns is called. What is heavy is loaded there and nowhere before, so that help and
- * a usage error do without.
+ * Chooses the backend by the options of a command and by the settings, and checks them all. Opens the backend, and loads its
+ * modules, only when the returned function is called, so that help and usage errors stay quick.
  *
+ * @param flags the options of the command line
  * @throws CredstashError USAGE
  */
 export function chooseBackend(
-  given: GlobalOptions & { readonly key?: string },
+  flags: GlobalOptions & { readonly key?: string },
   io: Io,
   options: OpenOptions = {},
 ): WithBackend {
-  const settings = resolveSettings(given);
+  const settings = resolveSettings(flags);
   return async (use) => {
     const { credstash, changes } = await open(settings, io, options);
     try {
       await use(credstash, changes);
     } catch (error) {
       if (!(error instanceof CredstashError) || error.hint === undefined) throw error;
-      const hint = hintInPlace(given, error.hint);
+      const hint = hintInPlace(flags, error.hint);
       throw hint === error.hint ? error : error.reworded(error.message, hint);
     } finally {
       await credstash.close();
@@ -42,28 +42,28 @@ export function chooseBackend(
 }
 
 /**
- * How long a throttled request is sent again. A person would rather wait. A table of one read unit, as the original makes it, is
- * owed 256 units after a page of 1 MB, so the next page may have to wait for over four minutes.
+ * How long a throttled request is repeated. It is longer than in the library, because a person would rather wait. The original
+ * creates tables of one read unit. A page of 1 MB uses 256 units, so that the next page may wait for over four minutes.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/provisioned-capacity-mode.html
  */
 const LONGEST_THROTTLING_MS = 600_000;
 
 interface OpenOptions {
-  /** Whether a vault that is not there is created. */
+  /** Whether to create a missing vault. */
   readonly create?: boolean;
-  /** Whether there is nobody who could be asked, or told of a wait. */
+  /** Whether nobody can be prompted, or told of a wait. */
   readonly unattended?: boolean;
-  /** Whether the command itself says which region it uses, and why. */
+  /** Whether the command itself reports its region and the region's source. */
   readonly saysRegion?: boolean;
 }
 
-/** What `settings` choose; the caller closes it. */
+/** Opens the backend that `settings` choose. The caller must close it. */
 export async function open(
   settings: Settings,
   io: Io,
   { create = false, unattended = false, saysRegion = false }: OpenOptions,
 ): Promise<{ readonly credstash: Credstash; readonly changes: Changes }> {
-  // Loaded here: help and a usage error do without.
+  // Loaded on use, because help and usage errors do not need it.
   const { changesOf, Credstash } = await import('../../credstash.ts');
   const signal = io.deadline?.signal;
   if (settings.backend === 'local') {
@@ -72,33 +72,33 @@ export async function open(
     const vault = Credstash.local(folder, { create, formats, trustNames, signal, busyMs });
     return { credstash: vault, changes: changesOf(vault) };
   }
-  const { backend: _, ...ofAws } = settings;
+  const { backend: _, ...awsSettings } = settings;
   const warn = saysRegion ? {} : { onDefaultRegion: warnOfDefaultRegion(io) };
   const credstash = new Credstash({
-    ...{ ...ofAws, signal, unattended, throttlingTimeoutMs: LONGEST_THROTTLING_MS },
+    ...{ ...awsSettings, signal, unattended, throttlingTimeoutMs: LONGEST_THROTTLING_MS },
     staysInFallback: true,
     ...(unattended ? {} : { ...interactiveOptions(io), onFallback: warnOfFallback(io), ...warn }),
   });
   return { credstash, changes: changesOf(credstash) };
 }
 
-/** Those that have been told: a copy opens two tables. */
+/** The commands that have been warned. A copy opens two tables, but warns once. */
 const warned = new WeakSet<Io>();
 
-/** Warns, once for each command, that no region is set. The table of that name in us-east-1 may be another one. */
+/** Makes a function that warns once that no region is set: us-east-1 may have another table of the same name. */
 function warnOfDefaultRegion(io: Io): NonNullable<CredstashOptions['onDefaultRegion']> {
   return (service, region) => {
     if (warned.has(io)) return;
     warned.add(io);
-    const [what, option] =
+    const [setting, option] =
       service === 'KMS' ? ['region of the KMS key', '--kms-region'] : ['region', '-r'];
     io.note(
-      `credstash: warning: no ${what} is set, so ${region} is taken: set AWS_REGION or give ${option}`,
+      `credstash: warning: no ${setting} is set, so ${region} is taken: set AWS_REGION or give ${option}`,
     );
   };
 }
 
-/** Warns, once for each region, that another region than the first one answers. */
+/** Makes a function that warns when another region than the first one answers, once for each change of the region. */
 function warnOfFallback(io: Io): NonNullable<CredstashOptions['onFallback']> {
   let told: string | undefined;
   return ({ region, unreachable }) => {
@@ -109,7 +109,7 @@ function warnOfFallback(io: Io): NonNullable<CredstashOptions['onFallback']> {
   };
 }
 
-/** What only a person can do, or wants to know. */
+/** The options that involve a person: the MFA code and the display of waits. */
 function interactiveOptions(io: Io): Pick<CredstashOptions, 'mfaCode' | 'waiting'> {
   return {
     mfaCode: (serial) => askMfaCode(io, serial),
@@ -128,11 +128,11 @@ function nameWait({ resource, state }: Wait): string {
   return state === undefined ? `waiting for ${resource}` : `${resource} ${state}`;
 }
 
-/** What is waited for, how long already, and for how long at most from now on. */
+/** Describes a wait: its subject, its time so far, and the longest time left. */
 function describeWait(wait: Wait, end = Infinity): string {
   const now = Date.now();
   const rest = Math.min(wait.until, end) - now;
-  // An answer that comes drop by drop takes longer than was thought.
+  // The estimate of the end may be over, if an answer arrives slowly. Then leave it out.
   const atMost =
     rest > 0 && rest < Infinity ? `, at most ${formatDuration(inSeconds(rest))} more` : '';
   return `${nameWait(wait)}: ${formatDuration(inSeconds(now - wait.since))}${atMost}`;

@@ -15,21 +15,21 @@ export const CHANGE_OPTIONS = defineOptions({
   },
 });
 
-/** For those that ask before they delete or rewrite more than one entry. */
+/** The option of the commands that ask before they delete or rewrite more than one entry. */
 export const YES_OPTION = defineOptions({
   yes: { flags: '-y, --yes', description: 'do not ask on a terminal' },
 });
 
 type ChangeFlags = OptionValues<typeof CHANGE_OPTIONS & typeof YES_OPTION>;
 
-/** What a command does to an entry: `rekey`, `rekeyed`, to another key. */
+/** The words for a command's effect on an entry: `rekey`, `rekeyed`, ` to another key`. */
 export interface Words {
   readonly verb: string;
   readonly done: string;
   readonly to?: string;
 }
 
-/** `[GLOB] [KEY=VALUE…]`, of which a word with a = is encryption context. */
+/** Parses `[GLOB] [KEY=VALUE…]`. A first word with a = is a pair of the encryption context. @throws CredstashError USAGE */
 export function parseGlobAndContext(words: readonly string[]): { glob: string; context: Context } {
   const [first = '', ...rest] = words;
   const isGlob = words.length > 0 && !first.includes('=');
@@ -39,11 +39,11 @@ export function parseGlobAndContext(words: readonly string[]): { glob: string; c
 const GO_ON = 'what is done stays done: the same command goes on with the rest';
 
 /**
- * Runs an operation that changes many entries: asks where it must, prints what is done, and ends with a count.
+ * Runs an operation that changes many entries: asks for confirmation if needed, prints each change, and ends with a count.
  *
- * @param where what it is done in, for questions and errors
- * @param hintOf what helps against an error
- * @throws CredstashError with `failures` where any failed; INTERRUPTED when the answer is no
+ * @param where the table or vault, for questions and errors
+ * @param hintOf finds the hint for an error; default: the error's own
+ * @throws CredstashError with `failures` if changes failed; INTERRUPTED if the answer is no
  */
 export async function runChanges(
   io: Io,
@@ -55,9 +55,9 @@ export async function runChanges(
 ): Promise<void> {
   const { verb, done } = words;
   const counts = { changed: 0, planned: 0, skipped: 0, failed: 0 };
-  /** What failed together, by its one error. */
+  /** The entries that failed, by their error. A batch has one error for several entries. */
   const failed = new Map<CredstashError, Target[]>();
-  // An output that takes no more must not leave the rest unsaid, nor undone.
+  // If stdout fails, the operation still goes on, and its failures are still reported.
   let unwritten: unknown;
   const say = async (line: string): Promise<void> => {
     await io.write(line).catch((error: unknown) => {
@@ -99,7 +99,7 @@ export async function runChanges(
   if (unwritten !== undefined) throw unwritten as Error;
 }
 
-/** The same changes. What they throw has the hint that `hintOf` knows. */
+/** Yields the same changes. An error that they throw gets the hint of `hintOf`. */
 async function* replaceHints(
   changes: AsyncIterable<Change>,
   hintOf: (error: CredstashError) => string | undefined,
@@ -134,12 +134,12 @@ async function confirm(
 ): Promise<boolean> {
   if (planned.length === 1) return true;
   const secrets = new Set(planned.map(({ name }) => name)).size;
-  const what = `${planned.length} entries of ${secrets === 1 ? 'one secret' : `${secrets} secrets`}`;
-  await confirmOrStop(io, `${verb} ${what} in ${where}${to}?`);
+  const subject = `${planned.length} entries of ${secrets === 1 ? 'one secret' : `${secrets} secrets`}`;
+  await confirmOrStop(io, `${verb} ${subject} in ${where}${to}?`);
   return true;
 }
 
-/** Asks on the terminal. @throws CredstashError INTERRUPTED when the answer is no */
+/** Asks for confirmation on the terminal. @throws CredstashError INTERRUPTED if the answer is no; TIMEOUT */
 export async function confirmOrStop(io: Io, question: string): Promise<void> {
   if (await io.confirm(question)) return;
   io.note('credstash: nothing was changed');

@@ -5,12 +5,12 @@ import { checkRegion } from '../../model/region.ts';
 import { findHome, requireHome } from '../files/home.ts';
 import { readErrorCode } from '../../util/errno.ts';
 
-/** The words of a list in a variable or in `~/.credstash`, which commas or spaces separate. */
+/** Splits a list in a variable or in `~/.credstash` at commas and spaces. */
 export function splitList(text: string): string[] {
   return text.split(/[\s,]+/).filter((word) => word !== '');
 }
 
-/** A setting of `~/.credstash`; empty or null is absent. */
+/** Reads a setting of `~/.credstash`. An empty text and null count as unset. @throws CredstashError USAGE */
 export function readText(name: string): string | undefined {
   const value = readConfig()[name];
   if (value === undefined || value === null || value === '') return undefined;
@@ -23,19 +23,20 @@ function configPath(): string | undefined {
   return folder === undefined ? undefined : join(folder, '.credstash');
 }
 
-/** `~/.credstash` as this command line found it: it is read once, so that its settings belong together. */
+/** The contents of `~/.credstash`. It is read once for each command line, so that its settings belong together. */
 let config: Readonly<Record<string, unknown>> | undefined;
 
-/** Lets the next setting that is asked for read `~/.credstash` anew: a command line begins, or has written it. */
+/** Makes the next setting read `~/.credstash` again, because a command line begins or has changed the file. */
 export function forgetConfig(): void {
   config = undefined;
 }
 
+/** Gets all settings of `~/.credstash`. @throws CredstashError USAGE if the file cannot be read or is not a JSON object */
 export function readConfig(): Readonly<Record<string, unknown>> {
   return (config ??= loadConfig());
 }
 
-/** `~/.credstash`, a JSON object that need not be there. */
+/** Reads `~/.credstash`, a JSON object. A missing file has no settings. */
 function loadConfig(): Readonly<Record<string, unknown>> {
   const none = Object.create(null) as Record<string, unknown>;
   const path = configPath();
@@ -51,7 +52,7 @@ function loadConfig(): Readonly<Record<string, unknown>> {
   try {
     parsed = JSON.parse(text);
   } catch {
-    // Not kept as a cause: a parser quotes what it read.
+    // Without the cause, because a parser's error quotes the text.
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new CredstashError('USAGE', `${path} is not a JSON object`, {
@@ -71,7 +72,7 @@ export async function saveKmsRegion(region: string): Promise<void> {
   const path = join(requireHome(), '.credstash');
   const text = `${JSON.stringify({ ...readConfig(), 'kms-region': region })}\n`;
   const { openOutputFile } = await import('../files/output-file.ts');
-  // If it is a link, as in a repository of dot files, the file that it points to is replaced.
+  // If the file is a link, as in a repository of dot files, replace its target.
   openOutputFile(
     existsSync(path) ? realpathSync(path) : path,
     `the file is a mount point, which nothing can replace: add "kms-region": "${region}" to it with an editor`,

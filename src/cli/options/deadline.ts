@@ -1,7 +1,7 @@
 import { formatDuration, parseDuration } from '../../model/age.ts';
 import { CredstashError } from '../../errors.ts';
 
-/** How long what was stopped has to clean up, in milliseconds. */
+/** The time that stopped work has to clean up. */
 const GRACE_MS = 1000;
 
 interface TimeLimit {
@@ -10,24 +10,24 @@ interface TimeLimit {
   readonly from: string;
 }
 
-/** The limit on the time of a whole command, from --timeout or CREDSTASH_TIMEOUT. */
+/** The time limit of a whole command, from --timeout or CREDSTASH_TIMEOUT. */
 export class Deadline {
-  /** In milliseconds since 1970. */
+  /** The end of the time, in milliseconds since 1970. */
   readonly end: number;
-  /** Rejects with the error of TIMEOUT when the time is over. */
+  /** Rejects with a TIMEOUT error when the time is over. */
   readonly over: Promise<never>;
-  /** The same, a while later: what was stopped ends first, if it can. */
+  /** Rejects with the same error one second later, so that stopped work can clean up first. */
   readonly passed: Promise<never>;
-  /** What is waited for, for the error: `the table X is throttled`. */
+  /** The current wait, for the error: `the table X is throttled`. */
   waitsFor: string | undefined;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #graceTimer: NodeJS.Timeout | undefined;
 
   /**
-   * The time begins now.
+   * Starts the time.
    *
-   * @param hint of the error: what became of the command's work
+   * @param hint of the error: the state in which the command leaves its work
    */
   constructor({ milliseconds, from }: TimeLimit, hint: string) {
     this.end = Date.now() + milliseconds;
@@ -43,7 +43,7 @@ export class Deadline {
       });
       throw error;
     });
-    // Nobody may wait for it, which is not an unhandled rejection.
+    // If nothing waits for this promise, its rejection must not count as unhandled.
     this.passed.catch(() => undefined);
     this.#timer = setTimeout(() => {
       const limit = `${formatDuration(milliseconds)} (${from})`;
@@ -54,7 +54,7 @@ export class Deadline {
     }, milliseconds).unref();
   }
 
-  /** Aborted with the error of TIMEOUT when the time is over. */
+  /** Aborts with the TIMEOUT error when the time is over. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -63,7 +63,7 @@ export class Deadline {
     return this.signal.aborted;
   }
 
-  /** From now on time does not matter. */
+  /** Stops the timers, so that the time limit has no effect any more. */
   stop(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#graceTimer);
@@ -71,9 +71,9 @@ export class Deadline {
 }
 
 /**
- * The limit that was given, if there is one.
+ * Finds the time limit; undefined if none is set.
  *
- * @param option the value of --timeout
+ * @param option the value of --timeout; default: CREDSTASH_TIMEOUT
  * @throws CredstashError USAGE for a limit that is not a duration above 0
  */
 export function findTimeLimit(option: string | undefined): TimeLimit | undefined {

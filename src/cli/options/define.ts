@@ -1,20 +1,21 @@
-/** An option, by the words that help shows: `-v, --version <version>`, `--json`, `--local [folder]`. */
+/** The definition of an option. */
 export interface OptionSpec {
+  /** Its names and value as help shows them: `-v, --version <version>`, `--json`, `--local [folder]`. */
   readonly flags: string;
   readonly description: string;
-  /** The values it takes. The grammar refuses any other. */
+  /** The allowed values. The grammar refuses any other. */
   readonly choices?: readonly string[];
-  /** The values that help and completion show, of an option that is checked later, where its setting is checked too. */
+  /** The values that help and completion show, for an option whose value is checked later, together with its setting. */
   readonly shown?: readonly string[];
   /** Whether it can be given more than once. */
   readonly repeatable?: true;
-  /** Whether the command cannot be run without it. */
+  /** Whether the command needs it. */
   readonly required?: true;
   /** Checks a value as soon as it is read. @throws CredstashError USAGE */
   readonly parse?: (value: string) => string;
 }
 
-/** Options by the names that the code has for them: `kmsRegion` of `--kms-region`. In the order of the help. */
+/** Options by their names in the code, such as `kmsRegion` for `--kms-region`, in the order of the help. */
 export type Options = Readonly<Record<string, OptionSpec>>;
 
 /** The type of an option's value, by its flags. */
@@ -35,10 +36,10 @@ type IsAlwaysSet<Spec extends OptionSpec> = Spec extends { readonly required: tr
     ? true
     : false;
 
-/** The same properties as one type, which TypeScript then compares as such. */
+/** Merges an intersection into one object type, so that TypeScript compares and shows its properties. */
 type Flat<Type> = { readonly [Name in keyof Type]: Type[Name] };
 
-/** The values of options, by their names. One that was not given is absent. */
+/** The values of options, by their names. An option that is not given has no property. */
 export type OptionValues<Specs extends Options> = Flat<
   {
     [Name in keyof Specs as IsAlwaysSet<Specs[Name]> extends true ? Name : never]: OptionValue<
@@ -51,7 +52,7 @@ export type OptionValues<Specs extends Options> = Flat<
   }
 >;
 
-/** Options that several commands share. */
+/** Defines options that several commands share. */
 export function defineOptions<const Specs extends Options>(specs: Specs): Specs {
   return specs;
 }

@@ -1,7 +1,7 @@
 import { CredstashError } from '../../errors.ts';
 import { defineOptions, type OptionValues } from './define.ts';
 
-/** Python's names, which the original takes. Errors are logged, and at `debug` their stacks. */
+/** Python's names, as in the original. Errors are always logged. `debug` adds their stacks. */
 const LOG_LEVELS = ['notset', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'critical'];
 
 /** The options that every command takes, before its name or after it. */
@@ -48,7 +48,7 @@ export const GLOBAL_OPTIONS = defineOptions({
     flags: '--log-file <file>',
     description: 'add errors, and where they came from, to FILE (default: none)',
   },
-  // Without a short form: a VALUE such as '-q x' has always been one.
+  // Without a short form, because scripts may have a VALUE such as '-q x'.
   quiet: {
     flags: '--quiet',
     description: 'show neither progress nor waits; errors and warnings stay',

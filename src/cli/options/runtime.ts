@@ -16,11 +16,11 @@ const LEAKY_DEBUG_SECTIONS = [
 ];
 
 /**
- * Looks for two settings of the runtime that no command runs with: the one that prints secrets, and the one that accepts any
- * certificate. Node.js has read the first before anything of ours runs, and nothing turns it off again. The second has
- * no effect here, which its user must know.
+ * Looks for two settings of the runtime that every command refuses. NODE_DEBUG can print secrets; Node.js reads it before our
+ * code runs, and nothing turns it off later. NODE_TLS_REJECT_UNAUTHORIZED=0 asks to accept any certificate; it has no effect
+ * here, which its user must know.
  *
- * @returns the error to end with, of the code USAGE; undefined if neither is set
+ * @returns a USAGE error; undefined if neither is set
  */
 export function findRuntimeDanger(): CredstashError | undefined {
   const section = LEAKY_DEBUG_SECTIONS.find((each) => debuglog(each).enabled);

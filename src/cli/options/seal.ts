@@ -20,7 +20,7 @@ const DIGEST_OPTION = defineOptions({
   },
 });
 
-/** @param fallback the cipher that is taken if none is given */
+/** Makes the option --cipher. @param fallback the default, for the help */
 export function cipherOption(fallback: string) {
   return {
     flags: '--cipher <cipher>',
@@ -29,14 +29,14 @@ export function cipherOption(fallback: string) {
   } as const satisfies OptionSpec;
 }
 
-/** With what an entry is sealed. */
+/** The options for the key, digest and cipher of an entry. */
 export const CIPHER_OPTIONS = defineOptions({
   ...KEY_OPTION,
   ...DIGEST_OPTION,
   cipher: cipherOption('CREDSTASH_CIPHER, ~/.credstash, else AES-256-GCM'),
 });
 
-/** How a secret is sealed, and as which version: the options of the commands that store. */
+/** The options of the commands that store secrets: the cipher's, and the version and comment. */
 export const SEAL_OPTIONS = defineOptions({
   ...KEY_OPTION,
   comment: { flags: '-c, --comment <comment>', description: 'a comment, which is not secret' },
@@ -48,7 +48,7 @@ export const SEAL_OPTIONS = defineOptions({
 type SealOptions = OptionValues<typeof SEAL_OPTIONS>;
 type CipherOptions = OptionValues<typeof CIPHER_OPTIONS>;
 
-/** The same for Credstash. @throws CredstashError USAGE, KEY_NOT_TRUSTED for what the settings do not allow */
+/** Makes the options of `Credstash.put`. @throws CredstashError USAGE or KEY_NOT_TRUSTED if the settings forbid an option */
 export function toPutOptions(options: SealOptions, context: Context, io: Io): PutOptions {
   checkKey(options);
   const { comment, version, autoversion, digest } = options;
@@ -56,14 +56,14 @@ export function toPutOptions(options: SealOptions, context: Context, io: Io): Pu
   return { comment, version, autoversion, digest, context, cipher, onWarning: warningPrinter(io) };
 }
 
-/** Prints what a put or a rollback warns of. */
+/** Makes a function that prints the warnings of a put or a rollback. */
 export function warningPrinter(io: Io): (message: string) => void {
   return (message) => {
     io.note(`credstash: warning: ${message}`);
   };
 }
 
-/** The words of a command line that seals under the same key, and in the same way. */
+/** Lists the flags that seal under the same key, with the same digest and cipher. */
 export function sealFlags({ key, digest, cipher }: CipherOptions): string[] {
   return Object.entries({ '-k': key, '-d': digest, '--cipher': cipher }).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, value],

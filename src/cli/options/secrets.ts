@@ -16,7 +16,7 @@ import { suggestNaming } from '../advice/scan-denied.ts';
 import { defineOptions, type OptionValues } from './define.ts';
 import { buildVariables, VARIABLE_OPTIONS } from './variables.ts';
 
-/** Which version is printed: of the commands that print secrets. */
+/** The options that choose a version, of the commands that print secrets. */
 export const VERSION_OPTIONS = defineOptions({
   version: {
     flags: '-v, --version <version>',
@@ -54,15 +54,15 @@ export const SECRETS_OPTIONS = defineOptions({
 
 export type SecretsOptions = OptionValues<typeof VERSION_OPTIONS & typeof SECRETS_OPTIONS>;
 
-/** The formats that name variables, and those of them whose variables end up in the environment of a program. */
+/** The formats that name variables, and those whose variables become the environment of a program. */
 const OF_VARIABLES = ['dotenv', 'shell', 'docker', 'github', 'tfvars'];
 const OF_ENVIRONMENTS = ['dotenv', 'shell', 'docker', 'github'];
 
-/** Those of the original, which prints `{}` or nothing where nothing matches. */
+/** The formats of the original. With them, a GLOB without matches prints `{}` or nothing. */
 const ORIGINAL_FORMATS = ['json', 'yaml', 'csv', 'dotenv'];
 
 /**
- * Checks the options of a format, before anything is asked of a backend.
+ * Checks the options of a format, before the first request.
  *
  * @throws CredstashError USAGE
  */
@@ -95,19 +95,20 @@ function onlyFor(option: string, formats: readonly string[]): CredstashError {
   });
 }
 
-/** What prints secrets. */
+/** The tools for printing secrets. */
 export interface Printer {
   readonly io: Io;
   readonly output: Output;
-  /** For the hints, which show the line to type. */
+  /** The parsed command line, for hints that repeat it. */
   readonly grammar: Grammar;
 }
 
 /**
- * Prints the secrets that match, and tells on stderr which were left out.
+ * Prints the matching secrets, and reports on stderr which were left out.
  *
- * @param end what stdout gets after them
- * @throws CredstashError as `Credstash.getAll` and `printSecrets` do; SECRET_NOT_FOUND where nothing matches a GLOB
+ * @param end written to stdout after the secrets
+ * @throws CredstashError SECRET_NOT_FOUND if nothing matches a GLOB, except for the original's formats; the errors of
+ *   `Credstash.getAll` and `printSecrets`
  */
 export async function printMatching(
   credstash: Credstash,
@@ -129,7 +130,7 @@ export async function printMatching(
   const { secrets, leftOut, fallback } = await credstash
     .getAll({ glob, version, exactVersion, label, context, skipUndecryptable, progress })
     .catch(suggestNaming('credstash get NAME NAME -f FORMAT'));
-  // A cluster or a job that takes the output must not go on without secrets because a name was mistyped.
+  // A mistyped name must not make a cluster or job continue without its secrets.
   if (
     glob !== undefined &&
     secrets.length + leftOut.length === 0 &&
@@ -148,10 +149,10 @@ export async function printMatching(
 }
 
 /**
- * Prints secrets in the format that was asked for.
+ * Prints secrets in the chosen format.
  *
- * @param end what stdout gets after them
- * @throws CredstashError USAGE where the format cannot hold them; as `Output.write` does
+ * @param end written to stdout after the secrets
+ * @throws CredstashError USAGE if the format cannot represent them; the errors of `Output.write`
  */
 export async function printSecrets(
   secrets: readonly Secret[],
@@ -162,7 +163,7 @@ export async function printSecrets(
   await formatSecrets(secrets, printer, options, end)();
 }
 
-/** Puts secrets into a format. @returns what prints them */
+/** Formats secrets. @returns a function that prints them */
 function formatSecrets(
   secrets: readonly Secret[],
   { io, output, grammar }: Printer,
@@ -170,28 +171,28 @@ function formatSecrets(
   end: string,
 ): () => Promise<void> {
   const format = options.githubEnv ? createGithubExport : SECRET_FORMATS[options.format ?? 'json'];
-  // Only for csv: the other formats escape such names always, or refuse them.
+  // Only csv needs this, because the other formats always escape or refuse names that a terminal obeys.
   const onTerminal = options.format === 'csv' && output.isTerminal;
-  const made = buildVariables(grammar, options, {}, (names) =>
+  const formatted = buildVariables(grammar, options, {}, (names) =>
     format?.(secrets, { ...options, ...names, onTerminal }),
   );
   warnOfReserved(secrets, options, io);
   return async () => {
-    if (typeof made === 'object') {
-      // First, so that no value is in the job that its log would show.
-      await output.write(Buffer.from(made.masks));
-      (await import('../files/github-env.ts')).appendToGithubEnv(made.environment);
+    if (typeof formatted === 'object') {
+      // Mask the values before the job gets them, so that its log never shows one.
+      await output.write(Buffer.from(formatted.masks));
+      (await import('../files/github-env.ts')).appendToGithubEnv(formatted.environment);
     }
-    await output.write(Buffer.from(typeof made === 'string' ? made : ''), end);
+    await output.write(Buffer.from(typeof formatted === 'string' ? formatted : ''), end);
   };
 }
 
-/** How many variables a warning names. */
+/** The most variables that a warning names. */
 const NAMED = 10;
 
 /**
- * Says which reserved variables are among those that were printed, in a format that nothing need obey: dotenv keeps every
- * name, as the original does, and the keys of a Secret of Kubernetes are variables only in a pod with `envFrom`.
+ * Warns of reserved variables in the formats dotenv and k8s, which do not refuse them: dotenv keeps every name, as the original
+ * does, and the keys of a Kubernetes Secret are variables only in a pod with `envFrom`.
  */
 function warnOfReserved(secrets: readonly Secret[], options: SecretsOptions, io: Io): void {
   const { format, allowName = [] } = options;
@@ -200,7 +201,7 @@ function warnOfReserved(secrets: readonly Secret[], options: SecretsOptions, io:
   const found = secrets
     .map(({ name }) => nameOf(name))
     .filter((variable) => {
-      // A key such as `user` is the name of a file.
+      // In k8s, a key such as `user` is the name of a file and not a variable.
       const isVariable = format === 'dotenv' || variable === toVariableName(variable);
       return (
         isVariable && !allowName.includes(variable) && describeReserved(variable) !== undefined

@@ -10,7 +10,7 @@ import { readConfig, readText, splitList } from './config-file.ts';
 import type { GlobalOptions } from './global.ts';
 import { readFormats, readTrustedKeys, readTrustSettings, type TrustSettings } from './trust.ts';
 
-/** Which backend, and where: the options, then the environment, then `~/.credstash`, then the defaults. */
+/** The backend and its settings, from the options, the environment, `~/.credstash` and the defaults, in this order. */
 export type Settings =
   | ({ readonly backend: 'local'; readonly folder: string } & TrustSettings)
   | ({ readonly backend: 'aws' } & AwsSettings & TrustSettings);
@@ -33,11 +33,14 @@ const AWS_ONLY = {
 } as const;
 
 /**
- * @param options of the command and of the program, `key` included
- * @throws CredstashError USAGE when an option of AWS meets the local vault, or `~/.credstash` cannot be read
+ * Resolves the settings of a command line.
+ *
+ * @param options of the command and of the program
+ * @throws CredstashError USAGE if an option of AWS is given for the local vault, an option is empty, or `~/.credstash` cannot
+ *   be read
  */
 export function resolveSettings(options: GlobalOptions & { readonly key?: string }): Settings {
-  // A script may fill an option from an unset variable: it must not fall back to another table or role.
+  // A script may fill an option from an unset variable. The command must not fall back to another table or role.
   for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
     const value = (options as Record<string, unknown>)[name];
     if (value === '' || (Array.isArray(value) && value.includes(''))) {
@@ -47,12 +50,12 @@ export function resolveSettings(options: GlobalOptions & { readonly key?: string
   const { trustedKeys, ...trust } = readTrustSettings();
   const local = options.local ?? readLocalVariable();
   if (local !== undefined) {
-    const ofAws = Object.entries(AWS_ONLY).find(([name]) => name in options);
-    if (ofAws) {
+    const awsOption = Object.entries(AWS_ONLY).find(([name]) => name in options);
+    if (awsOption) {
       const chosen = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
       throw new CredstashError(
         'USAGE',
-        `${ofAws[1]} is for AWS, and ${chosen} chooses the local vault`,
+        `${awsOption[1]} is for AWS, and ${chosen} chooses the local vault`,
       );
     }
     return { backend: 'local', folder: resolveVaultFolder(local), ...trust };
@@ -81,12 +84,13 @@ export function resolveSettings(options: GlobalOptions & { readonly key?: string
   };
 }
 
-/** Where a setting came from: an option, a variable, a file, `default`. */
+/** A setting and its source: an option, a variable, a file or `default`. */
 interface Origin {
   readonly value: string;
   readonly from: string;
 }
 
+/** Resolves the table's name or ARN. */
 export function resolveTable({ table }: GlobalOptions): Origin {
   return (
     toOrigin(table, '-t') ??
@@ -97,6 +101,7 @@ export function resolveTable({ table }: GlobalOptions): Origin {
   );
 }
 
+/** Resolves the KMS region; undefined if neither the option nor `~/.credstash` names it. */
 export function resolveKmsRegion({ kmsRegion }: GlobalOptions): Origin | undefined {
   return toOrigin(kmsRegion, '--kms-region') ?? toOrigin(readText('kms-region'), '~/.credstash');
 }
@@ -132,35 +137,35 @@ function toOrigin(value: string | undefined, from: string): Origin | undefined {
 }
 
 /**
- * Every setting that is not AWS's own, and where it came from.
+ * Lists every setting except AWS's own, with its source.
  *
- * @throws CredstashError as `settingsOf`
+ * @throws CredstashError as `resolveSettings`
  */
 export function listOrigins(
   options: GlobalOptions & { readonly key?: string },
 ): (Origin & { readonly name: string })[] {
   const settings = resolveSettings(options);
-  const named = (name: string, origin: Origin | undefined) => (origin ? [{ name, ...origin }] : []);
+  const list = (name: string, origin: Origin | undefined) => (origin ? [{ name, ...origin }] : []);
   const [keys, formats] = [readTrustedKeys(), readFormats()];
   const seals = [
-    ...named('cipher', resolveCipher({})),
-    ...named('formats', joinOrigins(formats?.value.ciphers, formats?.from)),
+    ...list('cipher', resolveCipher({})),
+    ...list('formats', joinOrigins(formats?.value.ciphers, formats?.from)),
   ];
   if (settings.backend === 'local') {
     const from = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
-    return [...named('vault', { value: settings.folder, from }), ...seals];
+    return [...list('vault', { value: settings.folder, from }), ...seals];
   }
   const fallbacks = resolveFallbackRegions(options);
   return [
-    ...named('table', resolveTable(options)),
-    ...named('key', toOrigin(options.key, '-k') ?? { value: DEFAULT_KEY, from: 'default' }),
-    ...named('region', toOrigin(options.region, '-r')),
-    ...named('region of the key', resolveKmsRegion(options)),
-    ...named('fallback regions', joinOrigins(fallbacks?.value, fallbacks?.from)),
-    ...named('profile', toOrigin(options.profile, '-p')),
-    ...named('role', toOrigin(options.arn, '-n')),
-    ...named('external ID', toOrigin(options.externalId, '--external-id')),
-    ...named('trusted keys', joinOrigins(keys?.value.arns, keys?.from)),
+    ...list('table', resolveTable(options)),
+    ...list('key', toOrigin(options.key, '-k') ?? { value: DEFAULT_KEY, from: 'default' }),
+    ...list('region', toOrigin(options.region, '-r')),
+    ...list('region of the key', resolveKmsRegion(options)),
+    ...list('fallback regions', joinOrigins(fallbacks?.value, fallbacks?.from)),
+    ...list('profile', toOrigin(options.profile, '-p')),
+    ...list('role', toOrigin(options.arn, '-n')),
+    ...list('external ID', toOrigin(options.externalId, '--external-id')),
+    ...list('trusted keys', joinOrigins(keys?.value.arns, keys?.from)),
     ...seals,
   ];
 }
@@ -173,12 +178,13 @@ function readLocalVariable(): string | undefined {
   const local = process.env['CREDSTASH_LOCAL'] ?? '';
   if (local === '' || local === '0') return undefined;
   if (local === '1' || local === '~' || local.includes('/')) return local;
-  // A word such as `true` would be another folder wherever the command runs.
+  // A word such as `true` would name a different folder in each current folder.
   throw new CredstashError('USAGE', 'CREDSTASH_LOCAL is neither 1 nor the path of a folder', {
     hint: 'a folder here is ./NAME',
   });
 }
 
+/** Resolves the vault's folder. @param local `1` for the default folder, or a path @throws CredstashError USAGE */
 export function resolveVaultFolder(local: string): string {
   if (local === '-') {
     throw new CredstashError('USAGE', 'a vault is a folder, not -', {
@@ -194,15 +200,16 @@ export function resolveVaultFolder(local: string): string {
       { hint: 'cd to a folder that exists, or give an absolute path' },
     );
   }
-  // https://specifications.freedesktop.org/basedir-spec/latest/ : a relative path is to be ignored.
+  // A relative path must be ignored (https://specifications.freedesktop.org/basedir-spec/latest/).
   const data = process.env['XDG_DATA_HOME'] ?? '';
   return join(isAbsolute(data) ? data : join(requireHome(), '.local', 'share'), 'credstash');
 }
 
 /**
- * The cipher of a put: the option, the environment, `~/.credstash`.
+ * Chooses the cipher of a put from the option, the environment or `~/.credstash`.
  *
- * @throws CredstashError USAGE for a format that the settings do not allow
+ * @returns undefined for the default
+ * @throws CredstashError USAGE if the settings forbid the cipher
  */
 export function chooseCipher(options: { readonly cipher?: string }): string | undefined {
   const cipher = resolveCipher(options)?.value;

@@ -12,8 +12,8 @@ import { readConfig, splitList } from './config-file.ts';
 export type TrustSettings = Pick<CallDefaults, 'formats' | 'trustNames'>;
 
 /**
- * Reads a setting of trust: a list in the environment, separated by commas or spaces, or in `~/.credstash`. It fails closed:
- * in the file, an empty list or another type is an error, and so is a name that only looks like the setting's.
+ * Reads a setting of trust: a list in the environment, separated by commas or spaces, or a list in `~/.credstash`. It fails
+ * closed: in the file, an empty list, another type, and a misspelled name of the setting are errors.
  *
  * @param check parses the list
  */
@@ -41,7 +41,7 @@ function readTrustList<T>(
   return value && { value, from: '~/.credstash', setting };
 }
 
-/** `trustedkey` of `trusted-keys`, `Trusted_Key` and the like. */
+/** Reduces a name to compare spellings: `trustedkey` for `trusted-keys`, `Trusted_Key` and the like. */
 function lettersOf(name: string): string {
   return name
     .toLowerCase()
@@ -49,14 +49,17 @@ function lettersOf(name: string): string {
     .replace(/s$/, '');
 }
 
+/** Reads the trusted keys; undefined if none are set. @throws CredstashError USAGE */
 export function readTrustedKeys(): ReturnType<typeof readTrustList<TrustedKeys>> {
   return readTrustList('CREDSTASH_TRUSTED_KEYS', 'trusted-keys', checkTrustedKeys);
 }
 
+/** Reads the allowed formats; undefined if none are set. @throws CredstashError USAGE */
 export function readFormats(): ReturnType<typeof readTrustList<AllowedFormats>> {
   return readTrustList('CREDSTASH_FORMATS', 'formats', checkFormats);
 }
 
+/** Reads both settings of trust, as options of `Credstash`. @throws CredstashError USAGE */
 export function readTrustSettings(): TrustSettings & Pick<AwsSettings, 'trustedKeys'> {
   const [trustedKeys, formats] = [readTrustedKeys(), readFormats()];
   return {
@@ -67,7 +70,7 @@ export function readTrustSettings(): TrustSettings & Pick<AwsSettings, 'trustedK
 }
 
 /**
- * Refuses a key to seal under that is known not to be trusted, before anybody is asked for a secret.
+ * Refuses an untrusted key for sealing, before the person is asked for a secret.
  *
  * @throws CredstashError KEY_NOT_TRUSTED
  */

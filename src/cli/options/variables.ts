@@ -29,7 +29,7 @@ export interface VariableOptions extends OptionValues<typeof VARIABLE_OPTIONS> {
   readonly fullNames?: true;
 }
 
-/** @throws CredstashError USAGE */
+/** Checks that a prefix can begin a variable. @throws CredstashError USAGE */
 function checkPrefix(prefix: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(prefix)) return prefix;
   throw new CredstashError('USAGE', 'the value of --prefix cannot begin a variable', {
@@ -37,25 +37,25 @@ function checkPrefix(prefix: string): string {
   });
 }
 
-/** What a hint tries besides the GLOB's own beginning. */
+/** The prefixes that a hint tries after the GLOB's own. */
 const PREFIXES = ['APP_', 'SECRET_'];
 
-/** How many variables a hint names. */
+/** The most variables that a hint names. */
 const NAMED = 3;
 
-/** What a command line asks for, as far as the ways past a reserved name go. */
+/** The parts of a command line that the hint about a reserved variable needs. */
 interface Request {
-  /** Those of exec, which has --env and --full-names too; absent for an export. */
+  /** The GLOBs of exec, which also has --env and --full-names; undefined for an export. */
   readonly globs?: readonly string[];
-  /** Of exec: the label of the versions that it gets. */
+  /** The value of exec's --label. */
   readonly label?: string | undefined;
 }
 
 /**
- * What `build` makes of the variables' names that were asked for.
+ * Calls `build` with the options for the names of variables, and returns its result.
  *
- * @throws CredstashError as `build` does; where it refuses a reserved variable, with a hint that shows the ways on, each
- *   tried here
+ * @throws CredstashError the errors of `build`. If it refuses a reserved variable, the hint shows the options that help. Each
+ *   was tried with `build`.
  */
 export function buildVariables<Built>(
   command: Grammar,
@@ -107,7 +107,7 @@ export function buildVariables<Built>(
   }
 }
 
-/** What --env takes for a secret. */
+/** Formats a secret's name as the value of --env. */
 function formatReference(name: string, label: string | undefined): string {
   const special = /[%?&=#|{}\s\p{Cc}]/gu;
   const encoded = name.replace(special, encodeURIComponent);
@@ -116,10 +116,10 @@ function formatReference(name: string, label: string | undefined): string {
 }
 
 /**
- * The command line as it was typed, with `prefix`. The values of an encryption context are left out, as is what may be a
- * password of the program that is run: a log shows what is printed.
+ * Repeats the typed command line with `prefix` added. Replaces values of the encryption context, and arguments that may be a
+ * password of the program that exec runs, because the hint may end up in a log.
  *
- * @returns undefined where a word cannot be shown
+ * @returns undefined if a word contains characters that cannot be shown
  */
 function lineWithPrefix(command: Grammar, prefix: string): string | undefined {
   const program = command.parent as Grammar;
@@ -143,19 +143,19 @@ function lineWithPrefix(command: Grammar, prefix: string): string | undefined {
   return escapeUnseen(line) === line ? line : undefined;
 }
 
-/** A name, a GLOB, or a pair of the encryption context. */
+/** Shows a name, a GLOB, or the key of a pair of the encryption context. */
 function showOperand(word: string): string {
-  const at = word.startsWith('-') ? -1 : word.indexOf('=');
-  return at === -1 ? quoteWord(word) : `${quoteWord(word.slice(0, at))}=…`;
+  const equals = word.startsWith('-') ? -1 : word.indexOf('=');
+  return equals === -1 ? quoteWord(word) : `${quoteWord(word.slice(0, equals))}=…`;
 }
 
-/** A word of the command that is run: the name of an option, and a file that exists, are no password. */
+/** Shows an argument of exec's program if it cannot be a password: the name of an option, or an existing file. */
 function showArgument(word: string): string {
   const isOption = /^(?:-[A-Za-z0-9]|--[A-Za-z][-A-Za-z]*)$/.test(word);
   return isOption || (/[./]/.test(word) && existsSync(word)) ? quoteWord(word) : '…';
 }
 
-/** One word of a shell, in quotes where it needs them. */
+/** Quotes a word for the shell if it needs quotes. */
 function quoteWord(word: string): string {
   return /^[\w@%+:,./-][\w@%+:,./=-]*$/.test(word) ? word : shellWord(word);
 }
