@@ -304,7 +304,9 @@ export class Credstash extends SecretReader {
         this.#session.run(wanted, (backend) => operations.get(backend, name, wanted)),
       trust: this.#session.trust,
     };
-    yield* this.#session.stream(options, (_, limited) => runDoctor(patient, limited));
+    yield* this.#session.stream(options, ({ formats }, limited) =>
+      runDoctor({ ...patient, formats }, limited),
+    );
   }
 
   /**

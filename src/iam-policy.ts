@@ -3,7 +3,7 @@ import { CredstashError } from './errors.ts';
 import { parseKey } from './model/key-id.ts';
 import { checkName } from './model/name.ts';
 import { checkGlob } from './model/glob.ts';
-import { checkRegion } from './model/region.ts';
+import { checkRegion, moveArn } from './model/region.ts';
 
 // Over 250 lines: the tables of actions and the statements that are made of them are read together.
 
@@ -29,6 +29,8 @@ export interface PolicyPlace {
   /** Of the table. */
   readonly region: string;
   readonly kmsRegion: string;
+  /** The regions that a reader and an admin also read from; default: none. */
+  readonly fallbackRegions?: readonly string[] | undefined;
 }
 
 export interface PolicyOptions {
@@ -119,8 +121,38 @@ export function policyOf(role: Role, place: PolicyPlace, options: PolicyOptions 
             allow('Key', kms(['DescribeKey', 'GetKeyRotationStatus']), key.arn),
           ]
         : []),
+      ...(role === 'writer' ? [] : fallbackStatements(place, account, names, context)),
     ],
   };
+}
+
+/** What reads need in the regions to fall back to. No write is made there. */
+function fallbackStatements(
+  place: PolicyPlace,
+  account: string,
+  names: string | undefined,
+  context: Context,
+): Statement[] {
+  const places = (place.fallbackRegions ?? [])
+    .filter((region) => region !== place.region)
+    .map((region) => {
+      const [table, key] = [moveArn(place.table, region), moveArn(place.key, region)];
+      return { table, key, region, kmsRegion: region };
+    });
+  const keys = places.map((each) => keyOf(each, account));
+  const [first] = keys;
+  if (!first) return [];
+  if (first.kind !== 'alias' && !/(?:^|\/)mrk-/.test(place.key)) {
+    const message = `the key ${place.key} is of one region, so that nothing opens in another`;
+    const hint = 'name a multi-Region key with `key`: its id begins with mrk-';
+    throw new CredstashError('USAGE', message, { hint });
+  }
+  const conditions = { ...first.condition, ...contextCondition(names, context, first.condition) };
+  const [tables, arns] = [places.map((each) => tableOf(each, account)), keys.map(({ arn }) => arn)];
+  return [
+    allow('FallbackEntries', dynamodb(itemsOf('reader', names)), tables, leadingKeys(names)),
+    allow('FallbackDataKeys', kms(DATA_KEYS.reader), arns, conditions),
+  ];
 }
 
 /** The error of an alias or an id in an admin's policy. */

@@ -15,7 +15,7 @@ import { omitUndefined } from './util/omit-undefined.ts';
 import type { LazyBackend, Backend } from './backend/backend.ts';
 import type { FallbackAnswer } from './backend/aws/fallback.ts';
 import type { AwsSettings } from './backend/aws/index.ts';
-import type { CheckOptions, Checks } from './backend/diagnosis.ts';
+import type { CheckOptions, Checks, FallbackChecks } from './backend/diagnosis.ts';
 import type { SetupOptions } from './backend/setup.ts';
 import { CredstashError } from './errors.ts';
 import type { PolicyPlace } from './iam-policy.ts';
@@ -64,6 +64,8 @@ export interface Opened extends Backend {
   readonly setup: (options: SetupOptions) => Promise<boolean>;
   /** Looks at what the backend stands on. */
   readonly check: (options: CheckOptions) => Checks;
+  /** The regions to fall back to. */
+  readonly fallbacks?: readonly FallbackChecks[];
   readonly close: () => void;
 }
 

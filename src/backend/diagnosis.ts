@@ -1,4 +1,5 @@
 import type { Context } from '../model/context.ts';
+import type { Backend } from './backend.ts';
 import { CredstashError, type ErrorCode } from '../errors.ts';
 import type { CallOptions } from '../util/progress.ts';
 
@@ -27,6 +28,15 @@ export interface CheckOptions extends CallOptions {
   readonly byName: boolean;
   /** Whether the caller means to write: what a writer needs is then required. */
   readonly write: boolean;
+}
+
+/** A region to fall back to, and its checks. */
+export interface FallbackChecks {
+  readonly region: string;
+  /** Opens the backend there. Sends no request. */
+  readonly open: () => Promise<Pick<Backend, 'keys' | 'entries'>>;
+  /** Checks the replicas of the table and of the key. */
+  readonly check: (options: CheckOptions) => AsyncGenerator<Step>;
 }
 
 /** The parts of a backend that are worth trying after its checks. */

@@ -33,3 +33,8 @@ export function checkFallbackRegions(value: unknown, setting = 'fallbackRegions'
     hint: 'name each region once',
   });
 }
+
+/** The same ARN in another region; another text stays as it is. */
+export function moveArn(text: string, region: string): string {
+  return text.replace(/^(arn:[^:]+:[^:]+:)[^:]+:/, `$1${region}:`);
+}

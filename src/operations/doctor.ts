@@ -15,8 +15,12 @@ import {
   okStep,
   type Step,
   failedStep,
+  type FallbackChecks,
+  unknownStep,
   untrustedKey,
 } from '../backend/diagnosis.ts';
+import type { AllowedFormats } from '../model/trust.ts';
+import { openEntry } from './get.ts';
 import { FIRST_VERSION } from '../model/version.ts';
 
 export type { Step };
@@ -34,7 +38,14 @@ export interface DoctorOptions extends CallOptions {
 
 /** The subject of the checks: a backend, and functions that store and read a secret on it. */
 export interface DoctorSubject {
-  readonly open: () => Promise<Backend & { readonly check: (options: CheckOptions) => Checks }>;
+  readonly open: () => Promise<
+    Backend & {
+      readonly check: (options: CheckOptions) => Checks;
+      readonly fallbacks?: readonly FallbackChecks[];
+    }
+  >;
+  /** The formats that may be opened; default: both. */
+  readonly formats?: AllowedFormats | undefined;
   readonly put: (name: string, value: Uint8Array, options: PutOptions) => Promise<EntryHeader>;
   readonly get: (name: string, options: GetOptions) => Promise<Uint8Array>;
   /** Describes, for a person, which entries it opens; undefined if nothing restricts them. */
@@ -64,11 +75,55 @@ export async function* runDoctor(
   }
   if (subject.trust !== undefined) yield okStep('trust', subject.trust);
   const { keys, entries } = opened;
-  const usable = yield* opened.check({ name, context, byName: prefix !== '', write, signal });
-  if (!usable.keys) return;
-  const opens = yield* checkDataKey(signal ? keys.withSignal(signal) : keys, bound, write, signal);
-  if (!write || !usable.entries || !opens) return;
-  yield* checkCanary(subject, entries, name, { ...options, context });
+  const checks = { name, context, byName: prefix !== '', write, signal };
+  const usable = yield* opened.check(checks);
+  const opens =
+    usable.keys &&
+    (yield* checkDataKey(signal ? keys.withSignal(signal) : keys, bound, write, signal));
+  if (write && usable.entries && opens) {
+    yield* checkCanary(subject, entries, name, { ...options, context });
+  }
+  // The first region may have an outage just now.
+  for (const fallback of opened.fallbacks ?? []) {
+    yield* fallback.check(checks);
+    yield await checkEntryThere(fallback, subject.formats, checks);
+  }
+}
+
+/** Opens a stored entry in a region to fall back to. */
+async function checkEntryThere(
+  { region, open }: FallbackChecks,
+  formats: AllowedFormats | undefined,
+  { context, signal }: CheckOptions,
+): Promise<Step> {
+  const title = 'fallback';
+  const opened = await attempt(async () => {
+    const { keys, entries } = await open();
+    const backend = {
+      keys: signal ? keys.withSignal(signal) : keys,
+      entries: signal ? entries.withSignal(signal) : entries,
+      formats,
+    };
+    for await (const found of backend.entries.scan()) {
+      (await openEntry(backend, found.read(), context)).fill(0);
+      return `version ${found.version} of ${found.name} opens in ${region}`;
+    }
+    return undefined;
+  }, signal);
+  if (opened === undefined) {
+    return { title, state: 'unknown', found: `${region} has no entry yet that could be opened` };
+  }
+  if (!(opened instanceof CredstashError)) return okStep(title, opened);
+  const what = `whether a stored entry opens in ${region}`;
+  if (opened.code === 'WRONG_CONTEXT') {
+    return { ...unknownStep(title, what, opened), hint: 'give the `context` of that entry' };
+  }
+  return opened.code === 'ACCESS_DENIED'
+    ? {
+        ...unknownStep(title, what, opened),
+        hint: `\`policy("reader")\` prints what it takes in each region`,
+      }
+    : failedStep(title, opened);
 }
 
 /** Generates a data key and unwraps it. @returns whether both worked */

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Step } from '../../src/backend/diagnosis.ts';
 import { startDynamoLocal } from '../support/dynamo.ts';
 import { awsError, type Recorder } from '../support/recorder.ts';
 import { FALLBACK, FIRST, type Regions, startRegions } from '../support/regions.ts';
@@ -195,4 +196,153 @@ test('an outage between the reads of one exec: no secret of the first region is 
   } finally {
     both.meddle = before;
   }
+});
+
+describe('doctor', () => {
+  /** What DescribeTable says of replicas, by region: DynamoDB Local has none. */
+  let described: Record<string, object>;
+  let before: Recorder['meddle'];
+  beforeEach(() => {
+    isDown = false;
+    before = both.meddle;
+    described = {
+      [FIRST]: { Replicas: [{ RegionName: FALLBACK, ReplicaStatus: 'ACTIVE' }] },
+      [FALLBACK]: { Replicas: [{ RegionName: FIRST, ReplicaStatus: 'ACTIVE' }] },
+    };
+    both.meddle = async (action, answer, sent, headers) => {
+      const struck = await before?.(action, answer, sent, headers);
+      if (struck || action !== 'DynamoDB.DescribeTable') return struck;
+      const { status, body } = await answer();
+      const region = headers.authorization?.includes(`/${FIRST}/`) ? FIRST : FALLBACK;
+      const { Table } = JSON.parse(body) as { Table?: object };
+      return Table
+        ? { status, body: JSON.stringify({ Table: { ...Table, ...described[region] } }) }
+        : { status, body };
+    };
+  });
+  afterEach(() => {
+    both.meddle = before;
+  });
+
+  async function look(...args: string[]): Promise<readonly Step[]> {
+    const { stdout } = await cs([...args, 'doctor', '--json'], {
+      ...VARIABLE,
+      AWS_ENDPOINT_URL_STS: both.url,
+    });
+    return (JSON.parse(stdout) as Step[]).filter(({ title }) => title === 'fallback');
+  }
+
+  test('looks at the replica, at the key and at a stored entry there', async () => {
+    const steps = await look();
+    expect(steps.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok']);
+    const [replica, key, entry] = steps.map(({ found }) => found);
+    expect(replica).toBe(`${TABLE} in ${FALLBACK}: a replica of ${FIRST}, active`);
+    expect(key).toMatch(RegExp(`^the key mrk-\\w+ in ${FALLBACK}: enabled, multi-region`));
+    expect(entry).toMatch(RegExp(`^version \\d+ of app\\.\\w+ opens in ${FALLBACK}$`));
+  });
+
+  test('looks there during an outage, too', async () => {
+    isDown = true;
+    const steps = await look();
+    expect(steps.map(({ state }) => state)).toEqual(['ok', 'unknown', 'ok']);
+  });
+
+  test('tells a table that is no replica, one that is not there, and one that is not ready', async () => {
+    described = {};
+    expect((await look())[0]).toMatchObject({
+      state: 'failed',
+      found: `${TABLE} in ${FALLBACK} is another table, not a replica of the one in ${FIRST}`,
+      hint: expect.stringContaining('aws dynamodb update-table') as unknown,
+    });
+    await cs(['-t', 'single', 'setup']);
+    expect((await look('-t', 'single'))[0]).toMatchObject({
+      state: 'failed',
+      code: 'TABLE_NOT_FOUND',
+      hint: `turn on its stream, and once the table is active again make a replica: aws dynamodb update-table --region ${FIRST} --table-name single --replica-updates 'Create={RegionName=${FALLBACK}}'; the stream: aws dynamodb update-table --region ${FIRST} --table-name single --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES`,
+    });
+    described = { [FIRST]: { Replicas: [{ RegionName: FALLBACK, ReplicaStatus: 'CREATING' }] } };
+    expect((await look())[0]).toMatchObject({ state: 'failed', code: 'UNREACHABLE' });
+  });
+
+  test('tells a key of one region, a disabled replica, and an alias that is missing', async () => {
+    const [first, there] = [regions.kms[FIRST], regions.kms[FALLBACK]];
+    if (!first || !there) throw new Error('a region has no KMS');
+    const [, key] = first.keys();
+    const id = key?.id ?? '';
+    there.disableKey(id);
+    expect((await look())[1]).toMatchObject({ state: 'failed', code: 'KEY_UNUSABLE' });
+    expect((await look())[2]).toMatchObject({ state: 'failed', code: 'KEY_UNUSABLE' });
+    const replica = there.keys().find((each) => each.id === id);
+    if (replica) replica.enabled = true;
+    there.removeAlias('alias/credstash');
+    expect((await look())[2]).toMatchObject({
+      state: 'warning',
+      hint: `name it: aws kms create-alias --region ${FALLBACK} --alias-name alias/credstash --target-key-id ${id}`,
+    });
+    there.nameKey('alias/credstash', id);
+    first.nameKey('alias/credstash', first.addKey('alias/other'));
+    expect((await look())[1]).toMatchObject({
+      state: 'failed',
+      found: `the key in ${FIRST} is of one region, so that no entry opens in ${FALLBACK}`,
+      hint: expect.stringContaining('rekey') as unknown,
+    });
+    const unreplicated = first.addMultiRegionKey();
+    first.nameKey('alias/credstash', unreplicated.id);
+    expect((await look())[1]).toMatchObject({
+      code: 'KEY_NOT_FOUND',
+      hint: `replicate it: aws kms replicate-key --region ${FIRST} --key-id ${unreplicated.id} --replica-region ${FALLBACK}`,
+    });
+    first.nameKey('alias/credstash', id);
+  });
+
+  test('a table with strong consistency takes no labels: in doctor, and when one is moved', async () => {
+    described = { [FIRST]: { MultiRegionConsistency: 'STRONG' } };
+    const { stdout } = await cs(['doctor'], { AWS_ENDPOINT_URL_STS: both.url });
+    expect(stdout).toContain('DynamoDB refuses to move labels on such a table');
+    const inner = both.meddle;
+    both.meddle = async (action, ...rest) =>
+      action === 'DynamoDB.TransactWriteItems'
+        ? awsError('ValidationException', 'quoted')
+        : inner?.(action, ...rest);
+    const moved = await cs(['label', 'app.rotated', 'live', '-v', '1']);
+    expect(moved).toMatchObject({ status: 2, stdout: '' });
+    expect(moved.stderr).toContain(
+      'has multi-Region strong consistency, and DynamoDB refuses transactions on it, which labels need',
+    );
+    described = {};
+    expect((await cs(['label', 'app.rotated', 'live', '-v', '1'])).status).toBe(1);
+  });
+});
+
+test('the policy of a reader covers the fallback regions, and that of a writer does not', async () => {
+  const args = ['--account', '123456789012', '--fallback-region', FALLBACK];
+  const { stdout } = await cs(['policy', 'reader', ...args]);
+  const { Statement } = JSON.parse(stdout) as { Statement: { Sid: string }[] };
+  expect(Statement.slice(2)).toEqual([
+    {
+      Sid: 'FallbackEntries',
+      Effect: 'Allow',
+      Action: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+      Resource: [`arn:aws:dynamodb:${FALLBACK}:123456789012:table/${TABLE}`],
+    },
+    {
+      Sid: 'FallbackDataKeys',
+      Effect: 'Allow',
+      Action: ['kms:Decrypt'],
+      Resource: [`arn:aws:kms:${FALLBACK}:123456789012:key/*`],
+      Condition: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': 'alias/credstash' } },
+    },
+  ]);
+  const writer = await cs(['policy', 'writer', ...args]);
+  expect(writer.stdout).not.toContain(FALLBACK);
+  const key = (id: string): string[] => [
+    ...['policy', 'admin', ...args, '-k', `arn:aws:kms:${FIRST}:123456789012:key/${id}`],
+  ];
+  const admin = await cs(key('mrk-0123456789abcdef0123456789abcdef'));
+  expect(admin.stdout).toContain(
+    `arn:aws:kms:${FALLBACK}:123456789012:key/mrk-0123456789abcdef0123456789abcdef`,
+  );
+  const single = await cs(key('12345678-1234-1234-1234-123456789abc'));
+  expect(single).toMatchObject({ status: 2, stdout: '' });
+  expect(single.stderr).toContain('is of one region, so that nothing opens in another');
 });

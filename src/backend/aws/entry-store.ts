@@ -147,7 +147,7 @@ export class AwsEntryStore implements EntryStore {
         const [ofPut, ofDelete] = readCancellationReasons(error);
         if (ofPut === 'ConditionalCheckFailed') throw versionExists(entry, this.location);
         if (ofDelete === 'ConditionalCheckFailed') throw conflict(was, this.location);
-        throw toTransactionError(error, was.name, this.location);
+        throw await toTransactionError(this.#table, error, was.name);
       }
     });
   }

@@ -11,6 +11,7 @@ import { combineSignals } from '../../util/progress.ts';
 import type { Backend } from '../backend.ts';
 import { findEndpoints } from './client-settings.ts';
 import { explainFallbackError, type FallbackAnswer, noRegionAnswers } from './fallback-errors.ts';
+import { settingsIn } from './fallback-settings.ts';
 import { OUTAGE_LIMITS, type OutageLimits } from './outage-limits.ts';
 import { findRegions } from './regions.ts';
 import type { AwsSettings, CredentialProvider } from './settings.ts';
@@ -160,32 +161,6 @@ export class ReadRegions {
       throw error;
     }));
   }
-}
-
-/** The settings of a fallback region: the same table and key there. */
-function settingsIn(settings: AwsSettings, region: string): AwsSettings {
-  const { clientOptions, table, key } = settings;
-  const { dynamodb, kms } = clientOptions ?? {};
-  return {
-    ...settings,
-    region,
-    kmsRegion: region,
-    table: moveArn(table, region),
-    key: moveArn(key, region),
-    ...(clientOptions
-      ? {
-          clientOptions: {
-            ...(dynamodb ? { dynamodb: { ...dynamodb, region } } : {}),
-            ...(kms ? { kms: { ...kms, region } } : {}),
-          },
-        }
-      : {}),
-  };
-}
-
-/** The same ARN in another region; another text stays as it is. */
-export function moveArn(text: string, region: string): string {
-  return text.replace(/^(arn:[^:]+:[^:]+:)[^:]+:/, `$1${region}:`);
 }
 
 /** @throws CredstashError USAGE for clients and endpoints that belong to one region */

@@ -2,14 +2,16 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import { checkNewAlias } from '../../model/key-id.ts';
 import { checkTrustedKeys } from '../../model/trust.ts';
-import type { CheckOptions, Checks } from '../diagnosis.ts';
+import type { CheckOptions, Checks, FallbackChecks } from '../diagnosis.ts';
 import type { EntryStore } from '../entry-store.ts';
 import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
 import { createClientConfig, createServiceConfig, limitRetries } from './client-config.ts';
 import { AwsEntryStore } from './entry-store.ts';
 import { isThrottling } from './errors.ts';
+import type { Probed } from './doctor/fallback.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
+import { createFallbackChecks } from './fallback-settings.ts';
 import { guardOlderClient, refuseAnyCertificate } from './guard-requests.ts';
 import { preconnect } from './http.ts';
 import { PreconnectAgent } from './preconnect-agent.ts';
@@ -32,9 +34,19 @@ export async function openAws(settings: AwsSettings): Promise<{
   keys: KeyService;
   entries: EntryStore;
   /** The table and key that an IAM policy must name. */
-  place: { readonly table: string; readonly key: string; region: string; kmsRegion: string };
+  place: {
+    readonly table: string;
+    readonly key: string;
+    readonly region: string;
+    readonly kmsRegion: string;
+    readonly fallbackRegions: readonly string[] | undefined;
+  };
   setup: (options: SetupOptions) => Promise<boolean>;
   check: (options: CheckOptions) => Checks;
+  /** The regions to fall back to, without the region itself. */
+  fallbacks: readonly FallbackChecks[];
+  /** The clients, for the checks of another region. */
+  probe: () => Promise<Probed>;
   close: () => void;
 }> {
   const { table, key, trustedKeys, trustNames } = settings;
@@ -174,10 +186,27 @@ export async function openAws(settings: AwsSettings): Promise<{
     };
   };
 
+  const probe = async (): Promise<Probed> => ({
+    settings,
+    region,
+    dynamodb,
+    kms: (await loadKms()).kms,
+  });
+
   return {
+    probe,
+    fallbacks: createFallbackChecks(settings, region.dynamodb, probe, openAws, (each) => {
+      close.push(each);
+    }),
     keys: createLazyKeys(),
     entries: new AwsEntryStore(new Table(dynamodb, table, region.dynamodb, retry)),
-    place: { table, key, region: region.dynamodb, kmsRegion: region.kms },
+    place: {
+      table,
+      key,
+      region: region.dynamodb,
+      kmsRegion: region.kms,
+      fallbackRegions: settings.fallbackRegions,
+    },
     setup: async (options) => {
       // Checked before anything is created.
       const alias = options.createKey ? checkNewAlias(key) : undefined;

@@ -1,6 +1,7 @@
 /** Finds the version that has a label, and moves labels. */
 import {
   type AttributeValue,
+  DescribeTableCommand,
   TransactWriteItemsCommand,
   type TransactWriteItemsCommandInput,
 } from '@aws-sdk/client-dynamodb';
@@ -13,6 +14,7 @@ import { readErrorName } from './errors.ts';
 import { createPlaceholders, createProjection, type RawItem } from './items.ts';
 import { queryItems } from './query.ts';
 import type { Table } from './table.ts';
+import { createSendOptions } from './throttle-retry.ts';
 
 /**
  * An attribute of a name's lowest version that counts the moves of that name's labels. Every move changes it, so that two
@@ -104,7 +106,7 @@ export async function moveLabel(
         return true;
       } catch (error) {
         if (isOvertaken(error)) return false;
-        throw toTransactionError(error, name, table.location);
+        throw await toTransactionError(table, error, name);
       }
     });
     // If the answer to our move was lost, the next read finds the label moved: the first read tells who had it before.
@@ -175,7 +177,12 @@ function isOvertaken(error: unknown): boolean {
 }
 
 /** The error of a transaction about the labels of `name`. The caller waits and repeats a throttled transaction. */
-export function toTransactionError(error: unknown, name: string, where: string): unknown {
+export async function toTransactionError(
+  table: Table,
+  error: unknown,
+  name: string,
+): Promise<unknown> {
+  const where = table.location;
   const codes = readCancellationReasons(error);
   const throttled = codes.find((code) => /Throttling|ThroughputExceeded/.test(code));
   if (throttled !== undefined) {
@@ -192,5 +199,23 @@ export function toTransactionError(error: unknown, name: string, where: string):
       { hint: 'labels count as a part of the entry: take one away first' },
     );
   }
-  return error;
+  return table.toError(error, 'dynamodb:UpdateItem').code === 'UNEXPECTED' &&
+    (await isStronglyConsistent(table))
+    ? new CredstashError(
+        'USAGE',
+        `${where} has multi-Region strong consistency, and DynamoDB refuses transactions on it, which labels need`,
+        { hint: 'name versions with `version`, not with labels' },
+      )
+    : error;
+}
+
+/** Whether DynamoDB says that a table has multi-Region strong consistency. False if the caller may not ask. */
+async function isStronglyConsistent({ dynamodb, name, signal }: Table): Promise<boolean> {
+  try {
+    const describe = new DescribeTableCommand({ TableName: name });
+    const { Table: description } = await dynamodb.send(describe, createSendOptions(signal));
+    return description?.MultiRegionConsistency === 'STRONG';
+  } catch {
+    return false;
+  }
 }

@@ -198,7 +198,7 @@ describe.concurrent('an outage of the first region', () => {
   test('that throttles for ever is waited for, and then left', async () => {
     const place = await makePlace();
     // In the place of 30 s, in this test.
-    const credstash = place.open({ throttlingTimeoutMs: 1500 });
+    const credstash = place.open({ throttlingTimeoutMs: 4000 });
     fault(place.first, failing('ProvisionedThroughputExceededException', 400));
     expect(await credstash.getText('db')).toBe('of db');
     expect(place.told).toMatchObject([{ unreachable: [{ error: { code: 'THROTTLED' } }] }]);

@@ -56,6 +56,11 @@ export async function* checkTable(
     isReadable = step.state !== 'failed';
     if (isReadable) yield createSizeStep(description.Table);
     yield createDeletionStep(description.Table);
+    if (description.Table.MultiRegionConsistency === 'STRONG') {
+      const found =
+        'multi-Region strong consistency: DynamoDB refuses to move labels on such a table';
+      yield warningStep('table', found, 'name versions with `version`, not with labels');
+    }
   }
   if (isReadable) yield await checkRecovery(opened, signal);
   yield createClockStep(clock());
