@@ -226,8 +226,8 @@ function keyOf({ key, kmsRegion }: PolicyPlace, account: string): Key {
 /**
  * What `setup` needs, to be attached while it runs: each Sid says so, because JSON has no comments.
  *
- * A new key has no ARN and no alias yet that a policy could name. What is done to it is therefore allowed for any key that has no
- * alias: a key in use has one, as a rule. Nothing here uses a key or lets others use it.
+ * A policy cannot name a new key, which has neither an ARN nor an alias yet. So it allows the steps of setup on every key without
+ * an alias; a key in use usually has one. No statement here uses a key or lets others use it.
  */
 function setupStatements(table: string, key: Key): Statement[] {
   const { aliasArn, arn: anyKey, ownAccount, condition } = key;
@@ -245,10 +245,10 @@ function setupStatements(table: string, key: Key): Statement[] {
       table,
     ),
   ];
-  // A key is created by its alias. One that is named otherwise exists.
+  // setup creates a key only for an alias. A key that is named by its id or ARN exists already.
   if (aliasArn !== undefined) {
     const unnamed: Condition = { Null: { 'kms:ResourceAliases': 'true' } };
-    // No other tag: where access is granted by tags, one more would be a right.
+    // No other tag is allowed: if an account grants access by tags, another tag would be a permission.
     const tagged: Condition = {
       StringEquals: { 'aws:RequestTag/Name': 'credstash' },
       'ForAllValues:StringEquals': { 'aws:TagKeys': 'Name' },
@@ -309,7 +309,7 @@ function leadingKeys(names: string | undefined): Condition {
   if (names === undefined) return {};
   return {
     'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': names },
-    // ForAllValues holds of a request that has none.
+    // ForAllValues is also true for a request without any values.
     Null: { 'dynamodb:LeadingKeys': 'false' },
   };
 }
@@ -321,10 +321,9 @@ function namePattern(glob: string): string {
 }
 
 /**
- * Demands exactly this encryption context: no pair less, none more, and none whose key differs in case. The names of condition
- * keys are compared without case, so that `kms:EncryptionContext:env` by itself would hold of `ENV` too; what
- * `kms:EncryptionContextKeys` has are values, which are compared exactly. Its `ForAllValues` forbids all other keys, and the
- * conditions on each pair demand these.
+ * Demands exactly this encryption context, including the case of its keys. IAM compares the names of condition keys without
+ * case, so that `kms:EncryptionContext:env` also matches `ENV`. It compares the values of `kms:EncryptionContextKeys` exactly.
+ * So the conditions on each pair demand the pairs, and `ForAllValues` forbids all other keys.
  *
  * @param other conditions, whose StringEquals is kept
  */
@@ -359,7 +358,7 @@ function contextCondition(
     'ForAllValues:StringEquals': {
       'kms:EncryptionContextKeys': [NAME_KEY, ...pairs.map(([key]) => key)],
     },
-    // ForAllValues holds of a request that has none.
+    // ForAllValues is also true for a request without any values.
     Null: { 'kms:EncryptionContextKeys': 'false' },
   };
 }

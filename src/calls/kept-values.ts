@@ -1,4 +1,4 @@
-/** By two clocks: one is put back at times, the other stands still while a machine sleeps. */
+/** A time by two clocks, because the wall clock may be set back, and the steady clock stops while the machine sleeps. */
 export interface Moment {
   readonly wall: number;
   readonly steady: number;
@@ -8,7 +8,7 @@ export function now(): Moment {
   return { wall: Date.now(), steady: performance.now() };
 }
 
-/** For how long, in milliseconds, by the clock that says more. */
+/** Measures the time since a moment in milliseconds, by the clock that shows more. */
 export function since({ wall, steady }: Moment): number {
   return Math.max(Date.now() - wall, performance.now() - steady);
 }
@@ -18,13 +18,13 @@ export interface Kept {
   readonly value: Uint8Array;
   readonly since: Moment;
   readonly expiry: NodeJS.Timeout;
-  /** When AWS was down last; undefined while it is not. */
+  /** The last failed request while AWS is down; undefined if the last request succeeded. */
   failed?: Moment;
 }
 
 /** The values of a cache, by id. Each is wiped when it is replaced, too old or dropped. No timer keeps the process alive. */
 export class KeptValues {
-  /** The one that was asked for last is the last. */
+  /** Ordered by use: the most recently used value is the last. */
   readonly #kept = new Map<string, Kept>();
   readonly #longestMs: number;
   readonly #maxEntries: number;
@@ -42,13 +42,13 @@ export class KeptValues {
     return kept && since(kept.since) < Math.min(this.#longestMs, maxAge) ? kept : undefined;
   }
 
-  /** Says that the value was asked for: of too many, the one that was not asked for the longest goes first. */
+  /** Marks the value as used. If there are too many values, the least recently used is wiped first. */
   touch(id: string, kept: Kept): void {
     this.#kept.delete(id);
     this.#kept.set(id, kept);
   }
 
-  /** @param value is wiped later, by this */
+  /** Keeps a value. @param value is wiped later by this object @param began when its request began */
   keep(id: string, value: Uint8Array, began: Moment): void {
     this.drop(id);
     const rest = Math.max(0, this.#longestMs - since(began));
@@ -60,13 +60,13 @@ export class KeptValues {
     if (this.#kept.size > this.#maxEntries && oldest !== undefined) this.drop(oldest);
   }
 
-  /** Says that AWS is down. */
+  /** Records a failed request while AWS is down. */
   markFailed(id: string): void {
     const kept = this.#kept.get(id);
     if (kept) kept.failed = now();
   }
 
-  /** @returns whether there was a value */
+  /** Wipes a value. @returns whether it existed */
   drop(id: string): boolean {
     const kept = this.#kept.get(id);
     if (!kept) return false;
@@ -91,7 +91,7 @@ export class KnownMissing {
     this.#maxEntries = maxEntries;
   }
 
-  /** @throws the error of `id`, unless it is older than `maxAge` */
+  /** Throws the error of `id`, unless it is older than `maxAge` milliseconds. */
   check(id: string, maxAge: number): void {
     const known = this.#known.get(id);
     if (!known) return;

@@ -1,14 +1,14 @@
 import { findNear } from '../util/near-name.ts';
 
 /*
- * What an argument or an option may be: a test, and words for an error. Tests hold for values of other realms too (Jest, `node:vm`),
- * which `instanceof` does not.
+ * The kinds of arguments and options: a test, and words for an error. The tests avoid `instanceof`, which fails for values of
+ * other realms (Jest, `node:vm`).
  */
 
 /** The longest time that a timer of Node.js can wait for, in milliseconds. */
 export const LONGEST_MS = 2 ** 31 - 1;
 
-/** What is wrong within a value: where, as `.context.port` or `[3].name`, what is wanted there, and what came. */
+/** A fault inside a value: its path, such as `.context.port` or `[3].name`, the problem, and the given value's type. */
 export interface Fault {
   readonly path: string;
   /** `must be …`, or another predicate of the place. */
@@ -16,10 +16,10 @@ export interface Fault {
   readonly hint?: string | undefined;
 }
 
-/** What a value may be. @returns what is wrong with a value; undefined if it is right */
+/** A test of a value. @returns the fault; undefined if the value is valid */
 export type Kind = (value: unknown) => Fault | undefined;
 
-/** A kind by one test. @param wanted `a string` @param hint what helps against some wrong values */
+/** Makes a kind of one test. @param wanted `a string` @param hint returns the hint for a common wrong value */
 export function kind(
   wanted: string,
   accepts: (value: unknown) => boolean,
@@ -32,7 +32,7 @@ function mismatch(wanted: string, value: unknown, hint?: string): Fault {
   return { path: '', problem: `must be ${wanted}, not ${describe(value)}`, hint };
 }
 
-/** What a value is, without a word of the value itself: it may be a secret. */
+/** Describes the type of a value. Does not quote the value, which may be a secret. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Number.isNaN(value)) return 'NaN';
@@ -83,7 +83,7 @@ export const bytes = kind('bytes (a Uint8Array)', isBytes, (value) =>
   typeof value === 'string' ? 'Buffer.from(text) makes bytes of a string' : undefined,
 );
 
-/** What `put` stores. */
+/** A secret for `put`. */
 export const secret: Kind = (value) => {
   if (typeof value === 'string') {
     if (value.isWellFormed()) return undefined;
@@ -142,7 +142,7 @@ export function list(wanted: string, item: Kind): Kind {
   };
 }
 
-/** One of two kinds. The words are those of the second one. */
+/** Accepts a value of either kind. Its errors are those of the second kind. */
 export function either(first: Kind, second: Kind): Kind {
   return (value) => (first(value) ? second(value) : undefined);
 }
@@ -159,7 +159,7 @@ export function record(wanted: string, value: Kind): Kind {
   };
 }
 
-/** An object of strings only. A class instance is none: what it has beside its properties would be lost. */
+/** An object with only strings. Refuses class instances, whose state beyond their properties would be lost. */
 export const pairs: Kind = (value) => {
   const wanted = 'an object of strings';
   if (isObject(value)) {
@@ -171,24 +171,24 @@ export const pairs: Kind = (value) => {
   return record(wanted, text)(value);
 };
 
-/** A property's name, if it can be one: an odd one may be a secret in the wrong place. */
+/** Formats a property's name for an error if it looks like a name. Any other text may be a misplaced secret. */
 function pathOf(key: string): string {
   return /^[A-Za-z_$][\w$.:/-]{0,60}$/.test(key) ? `.${key}` : '.(a property)';
 }
 
 export interface OptionsKind {
-  /** Who takes them, for an error: `get`. */
+  /** The method that takes the options, for an error: `get`. */
   readonly owner: string;
   readonly options: Readonly<Record<string, Kind>>;
-  /** Options that no error names. */
+  /** Options that errors do not list. */
   readonly internal?: readonly string[];
-  /** Options without which there is nothing to do. */
+  /** Options that the method needs. */
   readonly required?: readonly string[];
-  /** Whether properties of the application's own may go along, unless their name is nearly an option's. */
+  /** If set, other properties are allowed too, except names that are close to an option's and not in this list. */
   readonly open?: readonly string[];
 }
 
-/** Options, each unset or of its kind, and no others. */
+/** Accepts an object with only these options, each unset or of its kind. */
 export function optionsOf({
   owner,
   options,
@@ -219,7 +219,7 @@ export function optionsOf({
   };
 }
 
-/** What helps if the options are no object. */
+/** Suggests how to pass the options if they are not an object. */
 function hintOfOption(value: unknown, options: Readonly<Record<string, Kind>>): string | undefined {
   if (typeof value !== 'string') return undefined;
   const name = ['glob', 'version', 'name'].find((each) => Object.hasOwn(options, each));

@@ -14,9 +14,9 @@ export interface OutcomeOptions<T> {
 /** An operation that has an outcome for each of several secrets or versions. */
 export interface Operation<T, O> {
   readonly start: (options: O) => AsyncIterable<T>;
-  /** What was to be done, for an error: `secrets have not been stored`. */
+  /** The work that failed, for an error: `secrets have not been stored`. */
   readonly words: string;
-  /** Where it is done, for an error. */
+  /** Describes the table or vault, for an error. */
   readonly location: () => Promise<string>;
 }
 
@@ -30,7 +30,7 @@ export async function collectOutcomes<T extends Outcome, O extends CallOptions>(
   { onOutcome, ...options }: O & OutcomeOptions<T>,
 ): Promise<T[]> {
   const found: T[] = [];
-  // Ends what is under way if `onOutcome` throws: it must not go on after the call has rejected.
+  // Stops the running work if `onOutcome` throws, so that it does not continue after the call has rejected.
   const stop = onOutcome && new AbortController();
   const signal = combineSignals(options.signal, stop?.signal);
   try {

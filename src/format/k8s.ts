@@ -10,12 +10,12 @@ const MAX_NAME_LENGTH = 253;
 const MAX_SECRET_BYTES = 1_048_576;
 
 /**
- * The manifest of a Kubernetes Secret, in YAML, with each value in base64: any bytes can be held. Its keys are the
- * names of the secrets.
+ * Formats the manifest of a Kubernetes Secret, in YAML. Its keys are the names of the secrets. Its values are in base64, so
+ * that a secret can have any bytes.
  *
- * @param options.k8sName name of the Secret; `credstash` unless given
- * @throws CredstashError USAGE for a name that no Secret can have, or naming each secret whose name can be no key;
- *   TOO_LARGE over 1 MiB
+ * @param options.k8sName the name of the Secret; default: `credstash`
+ * @throws CredstashError USAGE for an invalid name of the Secret, or naming each secret whose name cannot be a key; TOO_LARGE
+ *   over 1 MiB
  */
 export function formatK8s(secrets: readonly Secret[], options: FormatOptions = {}): string {
   const data = toVariables(
@@ -51,7 +51,7 @@ data:${lines.length === 0 ? ' {}\n' : `\n${lines.join('')}`}`;
 /**
  * Checks the name of a Secret, a DNS subdomain (RFC 1123, section 2.1) as Kubernetes has it: in lower case.
  *
- * @param option how the error calls where the name came from
+ * @param option the source of the name, for the error
  * @throws CredstashError USAGE
  */
 export function checkK8sName(name: string, option = 'the option k8sName'): string {

@@ -3,8 +3,8 @@ import { countCharacters } from '../util/utf8.ts';
 import { escapeUnseen, formatVisibleJson } from './visible.ts';
 
 /**
- * One line for each entry, `name -- version V -- comment C`, the names padded to the longest: the original's
- * listing to the byte, with control characters made visible.
+ * Formats one line for each entry, `name -- version V -- comment C`, with the names padded to the longest. The bytes are those of
+ * the original's listing, except that control characters are made visible.
  */
 export function formatList(headers: readonly EntryHeader[]): string {
   const rows = headers.map(({ name, version, comment = '' }) => ({
@@ -23,8 +23,8 @@ export function formatList(headers: readonly EntryHeader[]): string {
 }
 
 /**
- * The same as a JSON array, one object for each entry with `name`, `version`, `cipher`, `digest`, and where the
- * entry has them `created`, `comment` and `labels`.
+ * Formats a JSON array with an object for each entry: its `name`, `version`, `cipher` and `digest`, and its `created`, `comment`
+ * and `labels` if it has them.
  */
 export function formatListJson(headers: readonly EntryHeader[]): string {
   const rows = headers.map(

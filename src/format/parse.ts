@@ -112,7 +112,7 @@ async function parseYaml(text: string): Promise<[name: string, value: Value][]> 
   // With one of these variables the library prints its whole input to stdout (its Parser and its Composer).
   for (const name of ['LOG_TOKENS', 'LOG_STREAM']) Reflect.deleteProperty(process.env, name);
   const lineCounter = new LineCounter();
-  // failsafe: every scalar is a text, and the rule for what may stand without quotes is our own.
+  // With the schema `failsafe` every scalar is a text. isPlainText decides which texts may be without quotes.
   const document = parseDocument(text, { schema: 'failsafe', prettyErrors: false, lineCounter });
   const place = (offset: number | undefined): string =>
     offset === undefined ? '' : ` (line ${lineCounter.linePos(offset).line})`;
@@ -138,10 +138,10 @@ async function parseYaml(text: string): Promise<[name: string, value: Value][]> 
     const { source } = value;
     if (value.tag === `${TAG}binary`) return [name, decodeBase64(source.replace(/[ \t\r\n]/g, ''))];
     if (!isTagged(value, 'str')) return [name, 'it has a tag'];
-    // yes, 007 and 2026-11-23 are a text to one parser and none to another.
+    // Parsers disagree whether yes, 007 and 2026-11-23 are texts.
     const plain = value.type === 'PLAIN' && value.tag === undefined;
     if (plain && !isPlainText(source)) return [name, 'it may not be text: quote it'];
-    // The parser ends a block that the end of the text cuts off with a line break that is not there.
+    // If the input ends inside a block, the parser adds a line break that the input does not have.
     const isCutOff =
       i === contents.items.length - 1 && /^BLOCK/.test(value.type ?? '') && !text.endsWith('\n');
     return [name, encodeText(isCutOff ? source.replace(/\n$/, '') : source)];

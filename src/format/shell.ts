@@ -4,16 +4,16 @@ import { refuseReserved } from '../model/variable-names.ts';
 import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
 
 /**
- * `export NAME='value'` lines that sh, dash, bash, zsh and ksh evaluate to the same values. Between `'` nothing has a
- * meaning, so nothing in a value is run; variables that a shell evaluates later are reserved.
+ * Formats `export NAME='value'` lines that sh, dash, bash, zsh and ksh evaluate to the same values. Nothing has a meaning
+ * between single quotes, so no part of a value runs. Variables that a shell evaluates later are reserved.
  *
- * The lines stand between `then` and `fi`. A shell splits `eval $(…)` without quotes into words, which changes values,
- * and `eval` joins them to one line: there `then` and `fi` are words like any other, and every shell refuses the `if`
- * that is left open. That error quotes no value: bash shows the whole line of any other, and zsh its last word.
+ * The lines are between `then` and `fi`, to refuse `eval $(…)` without quotes. The shell would split that into words, which
+ * changes values, and `eval` would join the words to one line. In that line `then` and `fi` are ordinary words, so every shell
+ * refuses the open `if`. The error quotes no value, whereas for other syntax errors bash quotes the line and zsh its last word.
  *
- * @param options.rawNames names as they are, instead of those that an environment takes
- * @param options.allowName reserved variables that are exported all the same
- * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
+ * @param options.rawNames whether to keep names unchanged, instead of making them variables
+ * @param options.allowName reserved variables to export nevertheless
+ * @throws CredstashError USAGE, naming each secret that this format cannot represent, or whose variable another secret has too
  */
 export function formatShell(secrets: readonly Secret[], options: FormatOptions = {}): string {
   const lines = toVariables('shell', toTextPairs('shell', secrets), {

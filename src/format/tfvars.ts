@@ -19,8 +19,8 @@ const RESERVED = [
  * Formats a JSON object for a file `*.auto.tfvars.json`. Terraform takes the texts of such a file literally: `${` starts no
  * template.
  *
- * @param options.rawNames names as they are, instead of with `_` for what no variable of Terraform has
- * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
+ * @param options.rawNames whether to keep names unchanged, instead of replacing invalid characters by `_`
+ * @throws CredstashError USAGE, naming each secret that this format cannot represent, or whose variable another secret has too
  */
 export function formatTfvars(secrets: readonly Secret[], options: FormatOptions = {}): string {
   const pairs = toVariables('tfvars', toTextPairs('tfvars', secrets), {

@@ -3,8 +3,8 @@ import { decodeUtf8 } from '../util/utf8.ts';
 import { escapeUnseen } from './visible.ts';
 
 /**
- * A YAML block mapping of the secrets, which parsers of YAML 1.1 and 1.2 read back as the same texts. Each value
- * is one line; a secret that is no UTF-8 is `!!binary`.
+ * Formats a YAML block mapping of the secrets. Parsers of YAML 1.1 and 1.2 read it back as the same texts. Each value is one
+ * line. A secret that is not UTF-8 is `!!binary`.
  */
 export function formatYaml(secrets: readonly Secret[]): string {
   if (secrets.length === 0) return '{}\n';

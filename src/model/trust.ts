@@ -5,8 +5,8 @@ import { CredstashError } from '../errors.ts';
 import { type KeyArn, parseKey, parseKeyArn } from './key-id.ts';
 
 /*
- * Which entries a client opens, and under which keys it seals. This is the client's own decision, beside IAM's. Settings of
- * trust fail closed: an invalid setting is an error, and never counts as unset.
+ * Decides which entries a client opens, and under which keys it seals, in addition to IAM. Settings of trust fail closed: an
+ * invalid setting is an error, and never counts as unset.
  */
 
 /** How messages name the settings of trust; default: by the names of the library's options. */
@@ -153,8 +153,8 @@ export class TrustedKeys {
   /**
    * Refuses the key that something was wrapped under, unless it is trusted.
    *
-   * @param arn as the key service says it
-   * @param name how the user names the key
+   * @param arn from the key service's answer
+   * @param name the user's name for the key
    * @throws CredstashError KEY_NOT_TRUSTED
    */
   checkKey(arn: string | undefined, name: string): void {
@@ -171,24 +171,24 @@ export class TrustedKeys {
   /**
    * Refuses an entry whose key is not trusted.
    *
-   * @param arn as the key service says it
+   * @param arn from the key service's answer
    * @throws CredstashError ENTRY_NOT_TRUSTED
    */
   checkEntry(arn: string | undefined): void {
     if (this.has(arn)) return;
-    // What is no ARN may be any text.
+    // The message quotes only an ARN, because an invalid answer may contain any text.
     const key = parseKeyArn(arn ?? '') ? `the KMS key ${arn ?? ''}` : 'an unknown KMS key';
     throw this.#refusedEntry(`it is under ${key}, which ${this.#setting} does not list`);
   }
 
-  /** The error of an entry that is not under the one trusted key, which KMS in `region` was told: it does not say which it is under. */
+  /** Makes the error of an entry that is not under the only trusted key. KMS in `region` does not say which key it is under. */
   notUnder(region: string): CredstashError {
     return this.#refusedEntry(
       `it is not under ${this.only(region) ?? 'a KMS key'}, the only key that ${this.#setting} lists`,
     );
   }
 
-  /** What to do if the key service does not have the one trusted key. */
+  /** The hint if the key service does not have the only trusted key. */
   get hintIfMissing(): string {
     return `correct the ARN in ${this.#setting}, or name the region of the key with \`kmsRegion\``;
   }
@@ -201,9 +201,9 @@ export class TrustedKeys {
 }
 
 /**
- * Which entries are trusted, for a person; undefined where there is nothing to say.
+ * Describes the trusted entries for a person; undefined for a vault without a setting.
  *
- * @param keys undefined where none are listed; null for a vault, which has no keys to choose from
+ * @param keys undefined if none are listed; null for a vault, which has only one key
  */
 export function describeTrust(
   keys: TrustedKeys | undefined | null,

@@ -28,28 +28,28 @@ import { nextVersion } from '../model/version.ts';
  * lines: it has every method of both releases, with the documentation of the public API.
  */
 
-/** As many characters as a version that is a number is padded to. */
+/** The length to which versions that are numbers are padded with zeros. */
 const PAD_LENGTH = 19;
 
 /**
- * Secrets on AWS as nodecredstash has them: texts, with one object of options for each call, and a callback or a promise.
- * Nothing is loaded or asked for before the first call. The methods can be taken off their object.
+ * Secrets on AWS with the methods of nodecredstash: secrets are texts, each call takes one object of options, and returns a
+ * promise or calls a callback. Loads nothing and sends nothing before the first call. The methods work without their object.
  */
 export class CredStash {
-  // For `const { CredStash } = require(…)` and `require(…).default`: what CommonJS gets is the class itself.
+  // In CommonJS the module is the class itself. These make `const { CredStash } = require(…)` and `require(…).default` work.
   static readonly CredStash = CredStash;
   static readonly default = CredStash;
 
   readonly #options: CredStashOptions;
   readonly #where: { readonly table: string; readonly key: string };
-  readonly #open = new Map<string, Credstash>();
+  readonly #instances = new Map<string, Credstash>();
 
   constructor(options: CredStashOptions = {}) {
     this.#options = { ...options };
     this.#where = { table: options.table || DEFAULT_TABLE, key: options.kmsKey || DEFAULT_KEY };
   }
 
-  /** Stores a secret as a version that is not there yet. @throws CredstashError USAGE, TOO_LARGE, VERSION_EXISTS */
+  /** Stores a secret as a new version; default: 1. @throws CredstashError USAGE, TOO_LARGE, VERSION_EXISTS */
   readonly putSecret: Method<PutSecretOptions, Done> = method(
     async (options) => {
       const { context, digest } = options;
@@ -70,9 +70,9 @@ export class CredStash {
   );
 
   /**
-   * The text of a secret: of its newest version, or of the one asked for.
+   * Gets the text of a secret, in the given version or the newest.
    *
-   * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND, INTEGRITY, WRONG_CONTEXT; USAGE for a secret that is no text
+   * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND, INTEGRITY, WRONG_CONTEXT; USAGE if the secret is not text
    */
   readonly getSecret: Method<SecretOptions, string> = method(async (options) => {
     const name = nameOf(options);
@@ -85,10 +85,9 @@ export class CredStash {
   });
 
   /**
-   * The texts of all secrets, or of those asked for, by name: the newest version of each, or those that have the version asked
-   * for.
+   * Gets the texts of secrets, by name. The options choose the secrets by prefix, and their version instead of the newest.
    *
-   * @throws CredstashError with `failures`, one for each that does not open, unless `skipUndecryptable` is set
+   * @throws CredstashError with a failure for each secret that does not open, unless `skipUndecryptable` is set
    */
   readonly getAllSecrets: BareMethod<GetAllSecretsOptions, Record<string, string>> = method(
     async (options) => {
@@ -101,9 +100,9 @@ export class CredStash {
         context: contextOf(options.context),
         skipUndecryptable: true,
       });
-      // A `*` in it stands for itself here.
+      // The GLOB matches more if the prefix contains a `*`, which is an ordinary character here.
       const isWanted = ({ name }: { name: string }): boolean => name.startsWith(prefix);
-      // One that lacks the version is not asked for.
+      // A secret without the given version is not wanted, and so not a failure.
       const failures = leftOut.filter(
         (each) => isWanted(each) && !hasCode(each.error, 'VERSION_NOT_FOUND'),
       );
@@ -127,7 +126,7 @@ export class CredStash {
     },
   );
 
-  /** Every version of a secret with its text, the newest first; none where there is no such secret. */
+  /** Gets every version of a secret with its text, the newest first; an empty list if the secret does not exist. */
   readonly getAllVersions: Method<GetAllVersionsOptions, { version: string; secret: string }[]> =
     method(async (options) => {
       const { limit } = options;
@@ -138,7 +137,7 @@ export class CredStash {
       }
       const credstash = this.#credstash(options);
       const headers = (await versionsOf(credstash, name)).slice(0, limit);
-      const got = await credstash.getMany(
+      const secrets = await credstash.getMany(
         headers.map(({ version }) => ({
           name,
           version,
@@ -147,10 +146,10 @@ export class CredStash {
           place: `version ${version} of ${name}`,
         })),
       );
-      return got.map(({ version, value }) => ({ version, secret: textIn(name, value) }));
+      return secrets.map(({ version, value }) => ({ version, secret: textIn(name, value) }));
     });
 
-  /** Name and version of every entry, by name, the newest first. */
+  /** Lists the name and version of every entry, by name, the newest first. */
   readonly listSecrets: BareMethod<ListSecretsOptions, { name: string; version: string }[]> =
     method(async (options) => {
       const headers = await this.#credstash(options).list();
@@ -159,44 +158,44 @@ export class CredStash {
         .sort((a, b) => a.name.localeCompare(b.name) || compareUtf8(b.version, a.version));
     });
 
-  /** The newest version of a secret; the number 0 where there is none. */
+  /** Gets the newest version of a secret; the number 0 if the secret does not exist. */
   readonly getHighestVersion: Method<NameOptions, string | 0> = method(async (options) => {
     const [newest] = await versionsOf(this.#credstash(options), nameOf(options));
     return newest?.version ?? 0;
   });
 
-  /** The version after the newest, padded. @throws CredstashError VERSION_NOT_NUMERIC */
+  /** Computes the version after the newest, padded. @throws CredstashError VERSION_NOT_NUMERIC */
   readonly incrementVersion: Method<NameOptions, string> = method(async (options) => {
     const name = nameOf(options);
     const [newest] = await versionsOf(this.#credstash(options), name);
-    return newest ? nextVersion(name, newest.version) : padded(1);
+    return newest ? nextVersion(name, newest.version) : padVersion(1);
   });
 
-  /** Deletes one version; one that is not there is fine. */
+  /** Deletes one version. A missing version is not an error. */
   readonly deleteSecret: Method<DeleteSecretOptions, Done> = method(async (options) => {
     const name = nameOf(options);
     const version = versionOf(options.version);
-    if (!version) throw required('version');
-    await deleted(this.#credstash(options), name, version);
+    if (!version) throw missingParameter('version');
+    await deleteVersions(this.#credstash(options), name, version);
     return {};
   });
 
   /** Deletes every version of a secret, the oldest first. */
   readonly deleteSecrets: Method<NameOptions, Done[]> = method(async (options) =>
-    deleted(this.#credstash(options), nameOf(options)),
+    deleteVersions(this.#credstash(options), nameOf(options)),
   );
 
-  /** Creates the table, unless it is there, and waits until it can be used. */
+  /** Creates the table if missing, and waits until it is active. */
   readonly createDdbTable: BareMethod<WhereOptions, undefined> = method(async (options) => {
     await this.#credstash(options).setup();
     return undefined;
   });
 
-  /** `paddedInt(7)`, or with the length before it `paddedInt(19, 7)`: the number with zeros before it. */
+  /** Pads a number with zeros: `paddedInt(7)` to 19 digits, or `paddedInt(LENGTH, 7)`. */
   readonly paddedInt = (...args: [i: number] | [length: number, i: number]): string =>
-    args.length === 1 ? padded(args[0]) : padInt(...args);
+    args.length === 1 ? padVersion(args[0]) : padInt(...args);
 
-  /** What the instance was made with, and what that says to each service. Credentials are in it where they were given. */
+  /** Returns the constructor's options, and the options for each service. They include credentials, if the options have any. */
   readonly getConfiguration = (): {
     config: CredStashOptions;
     dynamoConfig: { table: string; opts: SdkOptions };
@@ -210,25 +209,25 @@ export class CredStash {
     };
   };
 
-  /** Closes connections. The next call would open them again. */
+  /** Closes the connections. The next call opens them again. */
   readonly close = async (): Promise<void> => {
-    const open = [...this.#open.values()];
-    this.#open.clear();
-    await Promise.all(open.map((each) => each.close()));
+    const instances = [...this.#instances.values()];
+    this.#instances.clear();
+    await Promise.all(instances.map((each) => each.close()));
   };
 
-  /** The format of new secrets. */
+  /** Chooses the format of new secrets. */
   #cipher(): string {
     const { cipher, formats } = this.#options;
     return cipher ?? (formats?.includes('AES-256-CTR') === false ? 'AES-256-GCM' : 'AES-256-CTR');
   }
 
-  /** The one for a table and a key, which is kept. */
+  /** Gets the Credstash for a table and a key. Each is created once. */
   #credstash({ tableName, kmsKey }: WhereOptions): Credstash {
     const table = tableName ?? this.#where.table;
     const key = kmsKey ?? this.#where.key;
     const id = JSON.stringify([table, key]);
-    let credstash = this.#open.get(id);
+    let credstash = this.#instances.get(id);
     if (!credstash) {
       const { dynamoConfig, kmsConfig } = this.getConfiguration();
       const dynamodb = sdk3Options(dynamoConfig.opts);
@@ -237,21 +236,21 @@ export class CredStash {
       const { trustedKeys, formats } = this.#options;
       const clientOptions = { dynamodb, kms };
       credstash = new Credstash({ table, key, profile, clientOptions, trustedKeys, formats });
-      this.#open.set(id, credstash);
+      this.#instances.set(id, credstash);
     }
     return credstash;
   }
 }
 
 /**
- * Makes a method of `run`. It takes a callback after its options; what the callback throws rejects the promise.
+ * Makes a method of `run` that takes a callback after its options. If the callback throws, the promise rejects.
  *
- * @param findKey of a method that stores a secret: the master key, unless the options name another
+ * @param findKey for a method that stores a secret: returns the master key if the options name none
  */
 function method<O, T>(run: (options: O) => Promise<T>, findKey?: () => string): BareMethod<O, T> {
   return async (...args: unknown[]): Promise<never> => {
     const callback = typeof args.at(-1) === 'function' ? (args.pop() as Callback<T>) : undefined;
-    // Callers without types may give anything.
+    // A caller without TypeScript may pass anything.
     const options = Object(args[0] ?? {}) as O & Partial<SecretOptions>;
     let result: T;
     try {
@@ -268,26 +267,26 @@ function method<O, T>(run: (options: O) => Promise<T>, findKey?: () => string): 
   };
 }
 
-function required(what: string): CredstashError {
-  return new CredstashError('USAGE', `${what} is a required parameter`);
+function missingParameter(name: string): CredstashError {
+  return new CredstashError('USAGE', `${name} is a required parameter`);
 }
 
 function nameOf({ name }: { readonly name?: unknown }): string {
-  if (!name) throw required('name');
+  if (!name) throw missingParameter('name');
   if (typeof name !== 'string') throw new CredstashError('USAGE', 'the name is not a text');
   return name;
 }
 
-/** The bytes to store of a secret. A number, of callers without types, is its text. */
+/** Converts a secret to bytes. A number, from a caller without TypeScript, becomes its text. */
 function bytesOf(secret: unknown): Uint8Array {
-  if (!secret) throw required('secret');
+  if (!secret) throw missingParameter('secret');
   if (secret instanceof Uint8Array) return secret;
   const text = typeof secret === 'number' || typeof secret === 'bigint' ? String(secret) : secret;
   if (typeof text === 'string' && text.isWellFormed()) return Buffer.from(text);
   throw new CredstashError('USAGE', 'the secret is neither valid Unicode text nor bytes');
 }
 
-/** The very text of a secret's bytes. */
+/** Decodes a secret's bytes exactly. @throws CredstashError USAGE if they are not UTF-8 */
 function textIn(name: string, value: Uint8Array): string {
   const text = decodeUtf8(value);
   if (text !== undefined) return text;
@@ -298,10 +297,10 @@ function textIn(name: string, value: Uint8Array): string {
 
 function versionOf(version: string | number | null | undefined): string | undefined {
   if (version === undefined || version === null) return undefined;
-  return typeof version === 'number' ? padded(version) : version;
+  return typeof version === 'number' ? padVersion(version) : version;
 }
 
-function padded(version: number): string {
+function padVersion(version: number): string {
   return padInt(PAD_LENGTH, version);
 }
 
@@ -309,14 +308,14 @@ function padInt(length: number, i: number): string {
   return String(i).padStart(length, '0');
 }
 
-/** The user's pairs; null, of callers without types, is none. */
+/** Checks the pairs of a context. null, from a caller without TypeScript, counts as undefined. @throws CredstashError USAGE */
 function contextOf(context: Context | null | undefined): Context | undefined {
   const values: unknown[] = Object.values(context ?? {});
   if (values.every((value) => typeof value === 'string')) return context ?? undefined;
   throw new CredstashError('USAGE', 'a value of the encryption context is not a text');
 }
 
-/** The headers of a secret, the newest first; none where it is not there. */
+/** Gets the headers of a secret, the newest first; an empty list if it does not exist. */
 async function versionsOf(credstash: Credstash, name: string): Promise<EntryHeader[]> {
   try {
     return await credstash.history(name);
@@ -326,8 +325,12 @@ async function versionsOf(credstash: Credstash, name: string): Promise<EntryHead
   }
 }
 
-/** Deletes a version, or all. What is not there is gone. */
-async function deleted(credstash: Credstash, name: string, version?: string): Promise<Done[]> {
+/** Deletes one version, or all. A missing secret or version is not an error. */
+async function deleteVersions(
+  credstash: Credstash,
+  name: string,
+  version?: string,
+): Promise<Done[]> {
   try {
     const outcomes = await credstash.delete(name, { version, exactVersion: true });
     return outcomes.map(() => ({}));

@@ -1,20 +1,20 @@
 import { CredstashError } from '../errors.ts';
 
 /*
- * The texts of nodecredstash's errors. Its users match on them, because most of its errors have no code.
+ * The texts of nodecredstash's errors. Its users compare them, because most of its errors have no code.
  */
 
-/** What a call was asked for, as far as the text of its error needs it. */
+/** The arguments of a call that the text of its error may quote. */
 export interface Call {
   readonly name?: unknown;
-  /** As it is stored. */
+  /** In the stored form. */
   readonly version?: string | undefined;
   readonly context?: unknown;
-  /** Of a call that stores a secret: its master key. */
+  /** The master key, if the call stores a secret. */
   readonly kmsKey?: string | undefined;
 }
 
-/** The same error with nodecredstash's text before ours, if nodecredstash has a text for it. */
+/** Puts nodecredstash's text before the message of an error, if nodecredstash has a text for it. */
 export function addTheirText(error: unknown, call: Call): unknown {
   if (!(error instanceof CredstashError)) return error;
   const text = findTheirText(error, call);

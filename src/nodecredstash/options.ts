@@ -1,28 +1,28 @@
 import type { Context } from '../model/context.ts';
 import type { SdkOptions } from './sdk2-options.ts';
 
-/* What the methods of class CredStash take and return (docs/how-to/migrate-from-nodecredstash.md). */
+/* The options and results of the methods of class CredStash (docs/how-to/migrate-from-nodecredstash.md). */
 
 export interface CredStashOptions {
   /** Default: `credential-store`. */
   readonly table?: string | undefined;
   /** The master key of new secrets; default: `alias/credstash`. */
   readonly kmsKey?: string | undefined;
-  /** Options of the AWS SDK for both services. A `profile` holds for both, wherever it is given. */
+  /** Options of the AWS SDK for both services. A `profile` in any of the three applies to both services. */
   readonly awsOpts?: SdkOptions | undefined;
-  /** Options of the AWS SDK for DynamoDB, before those of `awsOpts`. */
+  /** Options of the AWS SDK for DynamoDB. They override `awsOpts`. */
   readonly dynamoOpts?: SdkOptions | undefined;
-  /** Options of the AWS SDK for KMS, before those of `awsOpts`. */
+  /** Options of the AWS SDK for KMS. They override `awsOpts`. */
   readonly kmsOpts?: SdkOptions | undefined;
   /** The format of new secrets: `AES-256-CTR` (default), which nodecredstash reads, or `AES-256-GCM`, which it does not. */
   readonly cipher?: 'AES-256-CTR' | 'AES-256-GCM' | undefined;
-  /** The ARNs of the KMS keys that secrets may be under; default: every key that KMS lets the caller use. */
+  /** The ARNs of the trusted KMS keys; default: every key that KMS lets the caller use. */
   readonly trustedKeys?: readonly string[] | undefined;
-  /** Which formats are opened and written; default: both. With `AES-256-GCM` alone that is the format of new secrets. */
+  /** The formats that may be opened and written; default: both. `['AES-256-GCM']` also makes it the format of new secrets. */
   readonly formats?: readonly ('AES-256-CTR' | 'AES-256-GCM')[] | undefined;
 }
 
-/** What each call of nodecredstash 3 can say. */
+/** The options of every call of nodecredstash 3. */
 export interface WhereOptions {
   /** Default: the constructor's `table`. */
   readonly tableName?: string | undefined;
@@ -35,13 +35,13 @@ export interface NameOptions extends WhereOptions {
 }
 
 export interface SecretOptions extends NameOptions {
-  /** A number is padded with zeros, a text is taken as it is. Default: the newest; of a put, 1. */
+  /** A number is padded with zeros, a text is used unchanged. Default: the newest version; for `putSecret`, 1. */
   readonly version?: string | number | undefined;
   readonly context?: Context | undefined;
 }
 
 export interface PutSecretOptions extends SecretOptions {
-  /** A text, or the bytes of one. */
+  /** A text, or its bytes. */
   readonly secret: string | Uint8Array;
   /** `SHA256` (default), `SHA384` or `SHA512`. */
   readonly digest?: string | undefined;
@@ -49,22 +49,22 @@ export interface PutSecretOptions extends SecretOptions {
 
 export interface GetAllVersionsOptions extends NameOptions {
   readonly context?: Context | undefined;
-  /** How many versions at most, of the newest; default: all. */
+  /** The most versions to return, the newest first; default: all. */
   readonly limit?: number | undefined;
 }
 
 export interface GetAllSecretsOptions extends WhereOptions {
-  /** Those that have this version; default: the newest of each. */
+  /** Gets the secrets that have this version; default: the newest version of each. */
   readonly version?: string | number | undefined;
   readonly context?: Context | undefined;
-  /** Those whose name begins so. */
+  /** Gets the secrets whose name begins with this text. */
   readonly startsWith?: string | undefined;
-  /** Leave out what does not open, as nodecredstash does; default: that is an error. */
+  /** Whether to leave out secrets that do not open, as nodecredstash does; default: false, they are an error. */
   readonly skipUndecryptable?: boolean | undefined;
 }
 
 export interface ListSecretsOptions extends WhereOptions {
-  /** Has no effect: all are listed, as in nodecredstash, where it is the size of a page. */
+  /** Has no effect on the result, as in nodecredstash, where it is the size of a page. */
   readonly limit?: number | undefined;
 }
 
@@ -72,17 +72,17 @@ export interface DeleteSecretOptions extends NameOptions {
   readonly version: string | number;
 }
 
-/** What a write gives back: nothing. */
+/** The empty result of a write. */
 export type Done = Record<string, never>;
 
 /**
- * Called once: with an error alone, or with undefined and the result. Errors are CredstashError, of a stable `code`.
+ * Called once: with only an error, or with undefined and the result. An error is a CredstashError with a stable `code`.
  */
-// What an application says of the error is its own matter, as in nodecredstash's types.
+// The application chooses the type of the error, as in nodecredstash's types.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Callback<T> = (error: any, result: T) => unknown;
 
-/** Gives a promise; with a callback one of what the callback gives. */
+/** Returns a promise of the result, or of the callback's own result. */
 export interface Method<O, T> {
   (options: O): Promise<T>;
   (options: O, callback: Callback<T>): Promise<unknown>;

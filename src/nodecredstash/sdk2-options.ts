@@ -2,11 +2,12 @@ import type { AwsSettings } from '../backend/aws/settings.ts';
 import { CredstashError } from '../errors.ts';
 
 /*
- * Options of a client of the AWS SDK 2 as those of one of the SDK 3: nodecredstash 2 takes the ones, 3 the others.
+ * Converts the client options of the AWS SDK 2 to those of the SDK 3. nodecredstash 2 takes the former, nodecredstash 3 the
+ * latter.
  */
 
 type ClientOptions = NonNullable<AwsSettings['clientOptions']>;
-/** What a client of the SDK 3 takes, DynamoDB's or KMS's. */
+/** The options of a client of the SDK 3 for DynamoDB or KMS. */
 export type Sdk3Options = NonNullable<ClientOptions['dynamodb']> &
   NonNullable<ClientOptions['kms']>;
 
@@ -19,7 +20,7 @@ interface Sdk2Credentials {
   readonly get: (callback: (error?: unknown) => void) => void;
 }
 
-/** The options of the SDK 2 that the SDK 3 spells in another way. */
+/** The options of the SDK 2 that differ in the SDK 3. */
 interface Sdk2Options {
   readonly accessKeyId?: string | undefined;
   readonly secretAccessKey?: string | undefined;
@@ -41,15 +42,15 @@ interface Sdk2Options {
         readonly timeout?: number | undefined;
         readonly connectTimeout?: number | undefined;
         readonly agent?: object | undefined;
-        /** Refused: without it the requests would go another way. */
+        /** Refused, because the SDK 3 has no such option: the requests would bypass the proxy. */
         readonly proxy?: string | undefined;
       }
     | undefined;
-  /** Not used: a log of requests is no place that secrets should be near to. */
+  /** Ignored, because a log of requests must not come near secrets. */
   readonly logger?: unknown;
 }
 
-/** Options of the SDK 2 or of the SDK 3, or of both. What the SDK 3 does not know has no effect. */
+/** Options of the SDK 2, the SDK 3, or both. Options that the SDK 3 does not know have no effect. */
 export type SdkOptions = Omit<
   { readonly [K in keyof Sdk3Options]: Sdk3Options[K] | undefined },
   keyof Sdk2Options
@@ -57,7 +58,7 @@ export type SdkOptions = Omit<
   Sdk2Options;
 
 /**
- * The same options in the SDK 3's spelling; those that are undefined or null are left out.
+ * Converts options to those of the SDK 3. Leaves out options that are undefined or null.
  *
  * @throws CredstashError USAGE for `httpOptions.proxy`
  */
@@ -88,14 +89,14 @@ export function sdk3Options(options: SdkOptions): Sdk3Options {
     accessKeyId && secretAccessKey
       ? { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
       : undefined;
-  const provided = credentialProvider && (() => resolved(credentialProvider));
-  return stated({
+  const provider = credentialProvider && (() => resolveProvider(credentialProvider));
+  return omitUnset({
     maxAttempts: maxRetries === undefined ? undefined : maxRetries + 1,
     tls: sslEnabled,
     requestHandler: httpOptions && handlerOptions(httpOptions),
-    ...stated(same),
+    ...omitUnset(same),
     endpoint: endpointOf(endpoint, sslEnabled),
-    credentials: keys ?? (isSdk2(credentials) ? () => got(credentials) : credentials) ?? provided,
+    credentials: keys ?? (isSdk2(credentials) ? () => renew(credentials) : credentials) ?? provider,
   });
 }
 
@@ -104,8 +105,8 @@ function handlerOptions({
   connectTimeout,
   agent,
 }: NonNullable<Sdk2Options['httpOptions']>): object {
-  return stated({
-    // 0 is none in both.
+  return omitUnset({
+    // In both SDKs, 0 means no limit.
     requestTimeout: timeout,
     connectionTimeout: connectTimeout,
     httpAgent: agent,
@@ -127,8 +128,8 @@ function isSdk2(credentials: SdkOptions['credentials']): credentials is Sdk2Cred
   return !!credentials && 'get' in credentials && typeof credentials.get === 'function';
 }
 
-/** What credentials of the SDK 2 are now; the SDK 3 asks again before they expire. */
-async function got(credentials: Sdk2Credentials): Promise<{
+/** Renews credentials of the SDK 2 if necessary, and converts them. The SDK 3 calls this again before they expire. */
+async function renew(credentials: Sdk2Credentials): Promise<{
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string;
@@ -136,7 +137,7 @@ async function got(credentials: Sdk2Credentials): Promise<{
 }> {
   await new Promise<void>((resolve, reject) => {
     credentials.get((error) => {
-      if (error) reject(failed());
+      if (error) reject(credentialsFailed());
       else resolve();
     });
   });
@@ -149,26 +150,26 @@ async function got(credentials: Sdk2Credentials): Promise<{
   };
 }
 
-async function resolved(
+async function resolveProvider(
   provider: NonNullable<Sdk2Options['credentialProvider']>,
-): ReturnType<typeof got> {
+): ReturnType<typeof renew> {
   const credentials = await new Promise<Sdk2Credentials>((resolve, reject) => {
     provider.resolve((error, found) => {
-      if (error || !found) reject(failed());
+      if (error || !found) reject(credentialsFailed());
       else resolve(found);
     });
   });
-  return got(credentials);
+  return renew(credentials);
 }
 
-/** Told as the SDK 3 tells that it found none; what the SDK 2 says of it may quote a file. */
-function failed(): Error {
+/** Makes the error that the SDK 3 throws without credentials. The SDK 2's own error is dropped, because it may quote a file. */
+function credentialsFailed(): Error {
   return Object.assign(new Error('the credentials of the AWS SDK 2 cannot be got'), {
     name: 'CredentialsProviderError',
   });
 }
 
-function stated(options: Readonly<Record<string, unknown>>): Sdk3Options {
+function omitUnset(options: Readonly<Record<string, unknown>>): Sdk3Options {
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined && value !== null),
   );

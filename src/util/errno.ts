@@ -1,4 +1,4 @@
-/** The code of a failure of the system, such as `ENOENT` or `EACCES`; `undefined` as a text if the error has none. */
+/** Reads the code of a system error, such as `ENOENT` or `EACCES`; the text `undefined` if the error has none. */
 export function readErrorCode(error: unknown): string {
   return String((error as NodeJS.ErrnoException).code);
 }

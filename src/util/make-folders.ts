@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
  * loop, and the fix for the same hang with a file as a parent: https://github.com/nodejs/node/issues/27198.
  *
  * @param mode of each folder that is created, less the umask
- * @returns whether this call created `path`; false if something of that name exists, which may be no folder
+ * @returns whether this call created `path`; false if it exists, even as a file
  * @throws the error of mkdir
  */
 export function makeFolders(path: string, mode: number): boolean {

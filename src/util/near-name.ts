@@ -1,4 +1,4 @@
-/** The known name that another one may have been meant for: `tabel`, `ctx`. */
+/** Finds the known name that a mistyped or shortened name may stand for, such as `tabel` or `ctx`. */
 export function findNear(name: string, known: readonly string[]): string | undefined {
   const low = name.toLowerCase();
   let [best, least] = [undefined as string | undefined, 3];
@@ -10,7 +10,7 @@ export function findNear(name: string, known: readonly string[]): string | undef
   return best ?? known.find((each) => low.length >= 3 && isShortFor(low, each.toLowerCase()));
 }
 
-/** Whether all letters of `short` stand in `long` in this order, from the first on: ctx, context. */
+/** Whether `long` begins with the first letter of `short` and contains the others in order, as context does for ctx. */
 function isShortFor(short: string, long: string): boolean {
   if (short[0] !== long[0]) return false;
   let at = 0;
@@ -54,9 +54,9 @@ export function didYouMean(
 /** Letters that are swapped are more likely meant than others. */
 const SWAP = 0.8;
 
-/** How many letters to add, remove, change or swap with their neighbour (optimal string alignment). */
+/** Counts the letters to add, remove, change or swap with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
-  // A name that is that long is near nothing.
+  // No known name is that long.
   if (a.length > 40) return Infinity;
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i += 1) {

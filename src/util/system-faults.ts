@@ -65,7 +65,7 @@ export function canOpenFiles(count: number): boolean {
 /** Whether the folder that this process was started in was deleted. */
 export function isCurrentFolderGone(): boolean {
   try {
-    // Bun's path.resolve() takes another folder for it without a word, and this fails as that of Node.js does.
+    // cwd() fails on both runtimes. Bun's path.resolve() would silently use another folder.
     process.cwd();
     return false;
   } catch (error) {
