@@ -148,7 +148,7 @@ describe.each(backends)('$name', ({ start }) => {
         [['put', 'bad', 'x', `k=${'v'.repeat(8200)}`], /8192 bytes/],
         [['put', 'bad', '@/nonexistent/file'], /\(ENOENT\)/, /--literal/],
         [['put', 'bad', `@${folder.path}`], /\(EISDIR\)/],
-        [['put', 'bad', '-x'], /does not know/, / --, /],
+        [['put', 'bad', '-x'], /does not know/, /put -- before a value/],
         [['put', 'bad', 'x', '--log-level', 'loud'], /log level is one of/],
         [['put'], /missing NAME/],
       ];

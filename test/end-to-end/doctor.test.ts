@@ -882,7 +882,7 @@ sts =
     expect(left).toEqual(failing(6, 'canary'));
     const [, name = ''] = /(credstash-doctor-[0-9a-f]+) is sealed/.exec(left.stdout) ?? [];
     expect(linesOf(left).slice(-2)).toEqual([
-      `${name} may still be there: credstash -t ${table} delete '${name}'`,
+      `${name} may still be there: credstash -t ${table} delete ${name}`,
       'service says: because',
     ]);
     recorder.meddle = undefined;

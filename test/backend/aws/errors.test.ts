@@ -126,11 +126,11 @@ describe.each([
 });
 
 describe('an error', () => {
-  it('of missing credentials has a hint that names --local', async () => {
+  it('of missing credentials has a hint that names the local vault', async () => {
     dynamodb
       .onAnyCommand()
       .rejects(Object.assign(new Error(), { name: 'CredentialsProviderError' }));
-    expect((await failure(store.latest('n'))).hint).toContain('--local');
+    expect((await failure(store.latest('n'))).hint).toContain('`Credstash.local()`');
   });
 
   it('of a denial names the action, and keeps what AWS says apart from it', async () => {
@@ -183,7 +183,7 @@ describe('an error', () => {
       code: 'TABLE_NOT_FOUND',
       exitStatus: 3,
       message: 'there is no table secrets in eu-west-1',
-      hint: expect.stringContaining('credstash setup') as string,
+      hint: expect.stringContaining('`setup()`') as string,
     });
   });
 
@@ -259,7 +259,7 @@ describe('an error', () => {
       await failure(createTable({ dynamodb: client, table: arn, region, retry }, options)),
     ).toMatchObject({
       code: 'USAGE',
-      hint: '-t secrets -r eu-west-1',
+      hint: '`table: "secrets", region: "eu-west-1"`',
     });
     expect(dynamodb.calls()).toHaveLength(0);
   });

@@ -113,7 +113,7 @@ describe('with one trusted key, Decrypt', () => {
     await expect(service(alias, [other]).unwrap(wrapped, context)).rejects.toMatchObject({
       code: 'KEY_NOT_FOUND',
       message: `KMS cannot find the trusted key ${other} in us-east-1`,
-      hint: expect.stringMatching(/^correct the ARN in trustedKeys, or .* --kms-region$/) as string,
+      hint: expect.stringMatching(/^correct the ARN in trustedKeys, or .* `kmsRegion`$/) as string,
     });
   });
 
