@@ -171,9 +171,14 @@ test('one of another module, or of another source, is not taken', async () => {
     ).stdout;
   const before = (await version()).trim();
   for (const _ of [1, 2]) expect(await version()).toBe(`${before}\n`);
-  const source = readFileSync(join(bin, 'command.cjs'), 'utf8');
   const after = before.replace(/\d/g, '9');
-  writeFileSync(join(bin, 'command.cjs'), source.replace(`"${before}"`, `"${after}"`));
+  for (const each of readdirSync(bin, { recursive: true, encoding: 'utf8' })) {
+    if (!each.endsWith('.cjs')) continue;
+    const source = readFileSync(join(bin, each), 'utf8');
+    if (source.includes(`"${before}"`)) {
+      writeFileSync(join(bin, each), source.replace(`"${before}"`, `"${after}"`));
+    }
+  }
   expect(after).not.toBe(before);
   expect(await version()).toBe(`${after}\n`);
 });
