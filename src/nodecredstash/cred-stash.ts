@@ -3,7 +3,7 @@ import type { Context } from '../model/context.ts';
 import { Credstash } from '../credstash.ts';
 import type { EntryHeader } from '../model/entry.ts';
 import { CredstashError, hasCode, combineFailures } from '../errors.ts';
-import { addTheirText } from './messages.ts';
+import { addTheirText, type Call } from './messages.ts';
 import type {
   CredStashOptions,
   WhereOptions,
@@ -165,10 +165,12 @@ export class CredStash {
   });
 
   /** Computes the version after the newest, padded. @throws CredstashError VERSION_NOT_NUMERIC */
-  readonly incrementVersion: Method<NameOptions, string> = method(async (options) => {
+  readonly incrementVersion: Method<NameOptions, string> = method(async (options, call) => {
     const name = nameOf(options);
     const [newest] = await versionsOf(this.#credstash(options), name);
-    return newest ? nextVersion(name, newest.version) : padVersion(1);
+    if (!newest) return padVersion(1);
+    call.version = newest.version;
+    return nextVersion(name, newest.version);
   });
 
   /** Deletes one version. A missing version is not an error. */
@@ -245,21 +247,29 @@ export class CredStash {
 /**
  * Makes a method of `run` that takes a callback after its options. If the callback throws, the promise rejects.
  *
+ * @param run may add facts to `call` that the text of an error needs
  * @param findKey for a method that stores a secret: returns the master key if the options name none
  */
-function method<O, T>(run: (options: O) => Promise<T>, findKey?: () => string): BareMethod<O, T> {
+function method<O, T>(
+  run: (options: O, call: Call) => Promise<T>,
+  findKey?: () => string,
+): BareMethod<O, T> {
   return async (...args: unknown[]): Promise<never> => {
     const callback = typeof args.at(-1) === 'function' ? (args.pop() as Callback<T>) : undefined;
     // A caller without TypeScript may pass anything.
     const options = Object(args[0] ?? {}) as O & Partial<SecretOptions>;
+    const { name, context } = options;
+    const call: Call = {
+      name,
+      version: versionOf(options.version ?? 1),
+      context,
+      kmsKey: findKey && (options.kmsKey ?? findKey()),
+    };
     let result: T;
     try {
-      result = await run(options);
+      result = await run(options, call);
     } catch (cause) {
-      const { name, context } = options;
-      const version = versionOf(options.version ?? 1);
-      const kmsKey = findKey && (options.kmsKey ?? findKey());
-      const error = addTheirText(cause, { name, version, context, kmsKey });
+      const error = addTheirText(cause, call);
       if (!callback) throw error;
       return (callback as (error: unknown) => unknown)(error) as never;
     }

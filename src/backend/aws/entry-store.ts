@@ -255,13 +255,15 @@ export class AwsEntryStore implements EntryStore {
       }
     });
     if (!outcome) return true;
-    if (!item) return !outcome.isThere && (rounds > 1 || outcome.attempts > 1);
+    const isRepeated = rounds > 1 || outcome.attempts > 1;
+    if (!item) return !outcome.isThere && isRepeated;
     const { name, version } = item;
     if (!name || !version || !('S' in name) || !('S' in version)) return false;
-    const stored = await getItem(this.#table, name.S, version.S).catch((denied: unknown) => {
-      // A writer may not be allowed to read. The item then counts as somebody else's.
-      if (hasCode(denied, 'ACCESS_DENIED')) return undefined;
-      throw denied;
+    const stored = await getItem(this.#table, name.S, version.S).catch((error: unknown) => {
+      // A writer may not be allowed to read. The item then counts as somebody else's, as after a write that was sent once.
+      if (hasCode(error, 'ACCESS_DENIED')) return undefined;
+      if (!isRepeated && hasCode(error, 'UNREACHABLE', 'THROTTLED')) return undefined;
+      throw error;
     });
     return (
       stored !== undefined && ATTRIBUTES.every((each) => isSameAttribute(item[each], stored[each]))

@@ -10,7 +10,8 @@ import { DATA_KEY_BYTES } from '../../model/data-key.ts';
 import { CredstashError, ServiceAnswer } from '../../errors.ts';
 import type { TrustedKeys } from '../../model/trust.ts';
 import { type DataKey, type KeyService, wrongContext } from '../key-service.ts';
-import { readErrorName, translate } from './errors.ts';
+import { readErrorName, translate, unreadableAnswer } from './errors.ts';
+import { isRecord } from './items.ts';
 import { ThrottleRetry, type SendOptions } from './throttle-retry.ts';
 
 /** Re-exported for modules that import this one lazily: a lazy import of the package would load all of it. */
@@ -150,7 +151,12 @@ export class AwsKeyService implements KeyService {
   ): Promise<T> {
     return this.#retry.send(
       `KMS in ${this.#region}`,
-      send,
+      async (options) => {
+        const answer = await send(options);
+        // A mocked client resolves to undefined for a command that it was not told of.
+        if (isRecord(answer)) return answer;
+        throw unreadableAnswer({ service: 'KMS', resource, region: this.#region });
+      },
       (error) => {
         // Only if the request names the key, and the data key is under another.
         const isOther = readErrorName(error) === 'IncorrectKeyException';

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { CredstashError } from '../../errors.ts';
 import { parseHeader } from '../../model/item.ts';
+import { unreadableAnswer } from './errors.ts';
 import { isRecord, createKey, type RawItem } from './items.ts';
 import { readPages } from './pages.ts';
 import type { Table } from './table.ts';
@@ -20,9 +21,12 @@ export async function getItem(
 ): Promise<RawItem | undefined> {
   const Key = createKey(name, version);
   const input = { TableName: table.name, Key, ConsistentRead: true, ...projection };
-  const { Item } = await table.send('dynamodb:GetItem', (options) =>
+  const answer = await table.send('dynamodb:GetItem', (options) =>
     table.dynamodb.send(new GetItemCommand(input), options),
   );
+  // A mocked client resolves to undefined for a command that it was not told of.
+  if (!isRecord(answer)) throw unreadableAnswer(table.where);
+  const { Item } = answer;
   return Item && checkItem(table, Item, name, version);
 }
 
