@@ -1,5 +1,6 @@
 import type { Entry, EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
+import { adviseCall } from '../model/advice.ts';
 
 /** An entry as it was found. It is read when it is wanted, so that a broken one hides no other. */
 export interface Found extends EntryHeader {
@@ -76,7 +77,9 @@ export interface EntryStore {
 
 /** The error of a version that was asked for and does not exist, in the same words on every backend. */
 export function versionNotFound(name: string, version: string, where: string): CredstashError {
-  return new CredstashError('VERSION_NOT_FOUND', `${name} has no version ${version} in ${where}`);
+  return new CredstashError('VERSION_NOT_FOUND', `${name} has no version ${version} in ${where}`, {
+    hint: `list its versions: ${adviseCall('history', [name])}`,
+  });
 }
 
 /** The error of a label that somebody put on several versions, past this project. */

@@ -50,7 +50,10 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     await Promise.race([program.parseAsync(argv, { from: 'user' }), overdue]);
     return output.status;
   } catch (error) {
-    if (!(error instanceof CommanderError)) return report(error, argv, io, { log, debug });
+    if (!(error instanceof CommanderError)) {
+      const { adviseOnLine } = await import('./advice/line.ts');
+      return report(adviseOnLine(error, argv), argv, io, { log, debug });
+    }
     // commander ends the parsing with an error for help and the version too. No command at all gets help, as in the original.
     const { version, helpOf } = output;
     if (version !== '') {

@@ -1,7 +1,23 @@
 import type { Backend } from '../backend/backend.ts';
 import { CredstashError } from '../errors.ts';
+import { adviseCall } from '../model/advice.ts';
 import type { Entry } from '../model/entry.ts';
 import type { VersionSelector } from '../model/selector.ts';
+
+/** The error of a secret, version or label that does not exist. A caller can look for a near word. */
+export class NotFound extends CredstashError {
+  /** What was asked for. */
+  declare readonly wanted?: { readonly name: string; readonly which?: VersionSelector };
+}
+
+function notFound(
+  code: 'SECRET_NOT_FOUND' | 'VERSION_NOT_FOUND',
+  message: string,
+  hint: string,
+  wanted: NonNullable<NotFound['wanted']>,
+): NotFound {
+  return Object.assign(new NotFound(code, message, { hint }), { wanted });
+}
 
 /** The error of a secret that exists but lacks the requested version. */
 export function versionNotFound(
@@ -13,15 +29,19 @@ export function versionNotFound(
     which.label === undefined
       ? `${name} has no version ${which.version ?? ''}`
       : `no version of ${name} has the label ${which.label}`;
-  return new CredstashError('VERSION_NOT_FOUND', `${what} in ${entries.location}`);
+  const list = which.label === undefined ? 'versions' : 'labels';
+  const hint = `list its ${list}: ${adviseCall('history', [name])}`;
+  return notFound('VERSION_NOT_FOUND', `${what} in ${entries.location}`, hint, { name, which });
 }
 
 /** The error of a secret that does not exist. */
 export function secretNotFound({ entries }: Backend, name: string): CredstashError {
-  return new CredstashError(
-    'SECRET_NOT_FOUND',
-    `there is no secret ${name} in ${entries.location}`,
-  );
+  return secretNotFoundBy(name, `there is no secret ${name} in ${entries.location}`);
+}
+
+/** The error of a name or pattern that no secret has. */
+export function secretNotFoundBy(name: string, message: string): CredstashError {
+  return notFound('SECRET_NOT_FOUND', message, 'list the secrets: `list()`', { name });
 }
 
 /** Adds the entry's name and version to an error, except to a timeout, which the entry did not cause. */

@@ -160,7 +160,7 @@ describe('-f shell', () => {
     expect(await cs(['get', 'mine', '-f', 'csv', '--skip-undecryptable'])).toEqual(
       failed(2, '--skip-undecryptable is for a name with *'),
     );
-    const hint = /hint: several secrets take a format: credstash get -f json NAME NAME/;
+    const hint = /hint: several secrets need a format: credstash get -f json NAME NAME/;
     expect(await cs(['get', 'mine', 'app.greeting'])).toEqual(failed(2, 'KEY=VALUE', hint));
     // The advice, followed.
     const both = await cs(['get', '-f', 'json', 'app.tls.key', 'app.greeting']);

@@ -459,7 +459,7 @@ describe('nothing is run', () => {
     expect(await exec('/')).toEqual(failed(126, '/ is not executable'));
     writeFileSync(file('orphan'), '#!/nonexistent/sh\n', { mode: 0o755 });
     expect(await cs(['exec', '--', file('orphan')])).toEqual(
-      failed(127, 'needs /nonexistent/sh, which is not there'),
+      failed(127, 'needs /nonexistent/sh, which does not exist'),
     );
   });
 

@@ -1,5 +1,6 @@
 import type { FallbackAnswer } from '../../backend/aws/fallback.ts';
 import { CredstashError } from '../../errors.ts';
+import { secretNotFoundBy } from '../../operations/errors.ts';
 
 /** The error of a GLOB that no secret matches: in a fallback region, nobody knows. */
 export function matchesNothing(
@@ -8,7 +9,7 @@ export function matchesNothing(
   where = '',
 ): CredstashError {
   const message = `no secret${where} matches ${glob}`;
-  if (!fallback) return new CredstashError('SECRET_NOT_FOUND', message);
+  if (!fallback) return secretNotFoundBy(glob, message);
   const { region, unreachable } = fallback;
   const names = unreachable.map((each) => each.region).join(' and ');
   return new CredstashError(

@@ -25,9 +25,9 @@ export function samePlaceCommand(
  */
 export function hintInPlace(options: GlobalOptions, libraryHint: string): string {
   const hint = phraseHint(libraryHint);
-  if (/\bcredstash [^;]* -t /.test(hint)) return hint;
+  if (/\bcredstash [^;]*(?: -t |--local=)/.test(hint)) return hint;
   return hint.replace(
-    /\bcredstash (setup|migrate|delete|label|policy|doctor)\b/,
+    /\bcredstash (setup|migrate|delete|label|policy|doctor|list|history)\b/,
     (_, name: string) =>
       // A table is created by its name.
       commandLine(['credstash', ...placeOf(options, { byName: name === 'setup' }), name]),

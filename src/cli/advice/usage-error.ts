@@ -5,6 +5,7 @@ import { COMMANDS } from '../commands/index.ts';
 import { usageLines } from '../help/page.ts';
 import { GLOBAL_OPTIONS } from '../options/global.ts';
 import { didYouMean } from '../../util/near-name.ts';
+import { hintAtExpansion, hintAtLocalFolder } from './expansion.ts';
 import { hintAtCommand } from './synonyms.ts';
 
 /**
@@ -28,7 +29,9 @@ export async function toUsageError(
       return explainUnknownOption(first, argv, command, help);
     case 'commander.unknownCommand': {
       const [, typed = ''] = /^unknown command '([^]*)'$/.exec(first) ?? [];
-      return fail(first, hintAtCommand(typed, Object.keys(COMMANDS)) ?? 'see credstash --help');
+      const commands = Object.keys(COMMANDS);
+      const hint = hintAtLocalFolder(argv, commands) ?? hintAtCommand(typed, commands);
+      return fail(first, hint ?? 'see credstash --help');
     }
     case 'commander.missingArgument': {
       const [, argument = ''] = /'(.*)'/.exec(first) ?? [];
@@ -45,7 +48,11 @@ export async function toUsageError(
     case 'commander.excessArguments': {
       const [, takes = '', given = ''] =
         /Expected (\d+) arguments? but got (\d+)/.exec(first) ?? [];
-      return fail(`too many arguments: ${name ?? 'credstash'} takes ${takes}, not ${given}`, usage);
+      const operands = argv.filter((arg) => arg !== name && !arg.startsWith('-'));
+      return fail(
+        `too many arguments: ${name ?? 'credstash'} takes ${takes}, not ${given}`,
+        hintAtLocalFolder(argv, Object.keys(COMMANDS)) ?? hintAtExpansion(operands) ?? usage,
+      );
     }
     case 'commander.invalidArgument':
       return explainChoice(first, help);

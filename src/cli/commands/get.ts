@@ -62,7 +62,7 @@ export const command = defineCommand({
   isReader: true,
   run: async ({ args: [name, words], options, io, grammar }) => {
     await checkFormat(options);
-    const request = parseRequest(name, words, options);
+    const request = await parseRequest(name, words, options);
     const output = await openOutput(io, options);
     const withBackend = chooseBackend(options, io);
     await withBackend((credstash) => print(credstash, { io, output, grammar }, request, options));
@@ -81,10 +81,14 @@ type Request = { readonly context: Context } & (
  *
  * @throws CredstashError USAGE
  */
-function parseRequest(name: string, words: readonly string[], options: GetOptions): Request {
+async function parseRequest(
+  name: string,
+  words: readonly string[],
+  options: GetOptions,
+): Promise<Request> {
   const { json: asJson, format, default: fallback, skipUndecryptable } = options;
   if (!asJson && format === undefined) {
-    const context = parsePairs(words);
+    const context = await parsePairs(words, name);
     if (!name.includes('*')) return { kind: 'secret', name, context };
     if (fallback === undefined) return { kind: 'matching', glob: name, context };
     throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
@@ -124,14 +128,16 @@ function isPair(word: string): boolean {
 }
 
 /** Parses words that must all be pairs of the encryption context. @throws CredstashError USAGE */
-function parsePairs(words: readonly string[]): Context {
+async function parsePairs(words: readonly string[], name: string): Promise<Context> {
   try {
     return parseContext(words, 'open');
   } catch (error) {
     if (!(error instanceof CredstashError) || words.every(isPair)) throw error;
+    const { hintAtExpansion } = await import('../advice/expansion.ts');
     throw error.reworded(
       error.message,
-      'several secrets take a format: credstash get -f json NAME NAME',
+      hintAtExpansion([name, ...words]) ??
+        'several secrets need a format: credstash get -f json NAME NAME',
     );
   }
 }

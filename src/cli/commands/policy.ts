@@ -57,7 +57,7 @@ export const command = defineCommand({
     const context = parseContext(options.context ?? []);
     if (resolveSettings(options).backend === 'local') {
       throw new CredstashError('USAGE', 'a policy is for AWS, and the local vault is chosen', {
-        hint: 'run it without --local and CREDSTASH_LOCAL',
+        hint: options.local === undefined ? 'unset CREDSTASH_LOCAL' : 'leave out --local',
       });
     }
     await chooseBackend(

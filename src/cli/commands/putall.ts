@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { parseContext } from '../../model/context.ts';
-import { type Failure, combineFailures, concernsOneSecret } from '../../errors.ts';
+import { type Failure, combineFailures, concernsOneSecret, CredstashError } from '../../errors.ts';
+import { commandLine } from '../../util/shell-word.ts';
 import { escapeUnseen } from '../../format/visible.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
@@ -18,6 +20,21 @@ const INPUT_HELP = `SECRETS is one of
               stays in the shell's history, so prefer one of the above
 It is a JSON object or a YAML mapping of names to texts, as getall prints it; a
 value that is not text is {"base64": "…"} or !!binary.`;
+
+/** How a file looks whose @ was forgotten. */
+const FILE_NAME = /^[^\s{}:"'@-][^\s{}"']*\.(?:json|ya?ml)$/i;
+
+/** Adds the hint for the name of a file without the @ before it. */
+function adviseOnFile(error: unknown, argument: string): unknown {
+  const isFile = existsSync(argument);
+  if (!(error instanceof CredstashError) || !(isFile || FILE_NAME.test(argument))) return error;
+  // Text that is not the name of a file may be a secret.
+  const word = isFile ? commandLine([`@${argument}`]) : '@FILE';
+  return error.reworded(
+    error.message,
+    `write @ before the name of a file: credstash putall ${word}`,
+  );
+}
 
 const EMPTY_HINT =
   'give a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}';
@@ -57,9 +74,10 @@ export const command = defineCommand({
     const seal = { ...toPutOptions(options, context, io), skipUnchanged: options.skipUnchanged };
     const withBackend = chooseBackend(options, io, { create: true });
     const { parseSecrets } = await import('../../format/parse.ts');
-    const secrets = await parseSecrets(
-      await readArgument(io, argument, MAX_INPUT_BYTES, { hint: EMPTY_HINT }),
-    );
+    const input = await readArgument(io, argument, MAX_INPUT_BYTES, { hint: EMPTY_HINT });
+    const secrets = await parseSecrets(input).catch((error: unknown) => {
+      throw adviseOnFile(error, argument);
+    });
     await withBackend(async (credstash, changes) => {
       const failures: Failure[] = [];
       const stored: string[] = [];

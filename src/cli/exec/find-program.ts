@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
 import { commandLine, shellWord } from '../../util/shell-word.ts';
@@ -37,7 +38,9 @@ export function findProgram(
     if (obstacle === undefined) return file;
     if (obstacle === 'denied') denied ??= file;
   }
-  if (denied !== undefined) throw notExecutable(`the command ${denied} is not executable`);
+  if (denied !== undefined) {
+    throw notExecutable(`the command ${denied} is not executable`, undefined, hintAtMode(denied));
+  }
   throw notFound(
     `the command ${command === '' ? '""' : command} is not found`,
     hintForShellSyntax([command, ...args]),
@@ -57,7 +60,16 @@ function hintForShellSyntax(words: readonly string[]): string | undefined {
   if (words.length === 1 && /\s/.test(command)) {
     return `COMMAND is run without a shell; give each word by itself, or: credstash exec … -- sh -c ${shellWord(command)}`;
   }
-  return undefined;
+  return command.includes('/')
+    ? `check the path, which is looked up in ${isAbsolute(command) ? '/' : 'the current folder'}: ${commandLine(['ls', '-l', command])}`
+    : findHere(command);
+}
+
+/** The hint for a command that is not in PATH. */
+function findHere(command: string): string {
+  return command !== '' && findObstacle(`./${command}`) === undefined
+    ? `a file of the current folder needs its path: ${commandLine([`./${command}`])}`
+    : `check its spelling, and that PATH has its folder: ${commandLine(['command', '-v', command])}`;
 }
 
 function findObstacle(file: string): 'absent' | 'denied' | undefined {
@@ -147,10 +159,13 @@ function findLoader(file: string, head: Buffer): string | undefined {
 function checkInterpreter(interpreter: string, file: string): void {
   const obstacle = findObstacle(interpreter);
   if (obstacle === undefined) return;
-  const subject = `the command ${file} needs ${interpreter}, which is`;
+  const subject = `the command ${file} needs ${interpreter}, which`;
   throw obstacle === 'denied'
-    ? notExecutable(`${subject} not executable`)
-    : notFound(`${subject} not there`);
+    ? notExecutable(`${subject} is not executable`, undefined, hintAtMode(interpreter))
+    : notFound(
+        `${subject} does not exist`,
+        `install ${interpreter}, or change the first line of ${file}`,
+      );
 }
 
 /** Reads up to `length` bytes of a file; undefined if it cannot be read. */
@@ -171,8 +186,15 @@ function notFound(message: string, hint?: string): CredstashError {
   return new CredstashError('COMMAND_NOT_FOUND', message, { hint });
 }
 
-function notExecutable(message: string, cause?: Error): CredstashError {
-  return new CredstashError('COMMAND_NOT_EXECUTABLE', message, { cause });
+function notExecutable(message: string, cause?: Error, hint?: string): CredstashError {
+  return new CredstashError('COMMAND_NOT_EXECUTABLE', message, { cause, hint });
+}
+
+function hintAtMode(file: string): string {
+  const path = commandLine([file]);
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory()
+    ? `${path} is a folder: name a program in it`
+    : `make it executable with chmod +x ${path}, or run it by its interpreter`;
 }
 
 /** Makes the error of a program that the system did not start. Leaves out the message of `error`, which quotes the arguments. */
@@ -185,6 +207,8 @@ export function notStarted(file: string, error: unknown): CredstashError {
       { hint: 'take fewer secrets, or write large ones to files with get -o' },
     );
   }
-  if (code === 'ENOENT') return notFound(`the command ${file} is not found`);
+  if (code === 'ENOENT') {
+    return notFound(`the command ${file} is not found`, hintForShellSyntax([file]));
+  }
   return notExecutable(`the command ${file} cannot be started (${code})`, stripFault(error));
 }

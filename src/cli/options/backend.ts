@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { formatDuration } from '../../model/age.ts';
 import type { Wait } from '../../backend/aws/throttle-retry.ts';
 import type { Changes } from '../../calls/changes.ts';
 import type { Credstash } from '../../credstash.ts';
 import type { CredstashOptions } from '../../session.ts';
-import { CredstashError } from '../../errors.ts';
+import { CredstashError, hasCode } from '../../errors.ts';
 import type { Io } from '../terminal/io.ts';
 import { hintInPlace } from '../advice/same-place.ts';
 import type { GlobalOptions } from './global.ts';
@@ -28,17 +30,39 @@ export function chooseBackend(
 ): WithBackend {
   const settings = resolveSettings(flags);
   return async (use) => {
+    const wasMissing = options.create && settings.backend === 'local' && !hasVault(settings.folder);
     const { credstash, changes } = await open(settings, io, options);
     try {
       await use(credstash, changes);
-    } catch (error) {
+    } catch (caught) {
+      const error = await advise(caught, credstash, settings, io);
       if (!(error instanceof CredstashError) || error.hint === undefined) throw error;
       const hint = hintInPlace(flags, error.hint);
       throw hint === error.hint ? error : error.reworded(error.message, hint);
     } finally {
+      if (wasMissing && hasVault(settings.folder) && io.columns('stderr') !== undefined) {
+        io.note(`credstash: note: the vault ${settings.folder} was created; back up this folder`);
+      }
       await credstash.close();
     }
   };
+}
+
+function hasVault(folder: string): boolean {
+  return existsSync(join(folder, 'vault.db'));
+}
+
+/** Adds a near name to the error of a missing secret or label. */
+async function advise(
+  error: unknown,
+  credstash: Credstash,
+  { backend }: Settings,
+  io: Io,
+): Promise<unknown> {
+  if (!hasCode(error, 'SECRET_NOT_FOUND', 'VERSION_NOT_FOUND')) return error;
+  const { adviseNotFound } = await import('../advice/not-found.ts');
+  const mayLook = backend === 'local' || io.columns('stderr') !== undefined;
+  return adviseNotFound(error, credstash, mayLook);
 }
 
 /**

@@ -44,7 +44,9 @@ export function resolveSettings(options: GlobalOptions & { readonly key?: string
   for (const [name, flag] of Object.entries({ ...AWS_ONLY, local: '--local' })) {
     const value = (options as Record<string, unknown>)[name];
     if (value === '' || (Array.isArray(value) && value.includes(''))) {
-      throw new CredstashError('USAGE', `the value of ${flag} is empty`);
+      throw new CredstashError('USAGE', `the value of ${flag} is empty`, {
+        hint: 'give a value, or leave out the option: a variable in the command line may be unset',
+      });
     }
   }
   const { trustedKeys, ...trust } = readTrustSettings();
@@ -53,9 +55,14 @@ export function resolveSettings(options: GlobalOptions & { readonly key?: string
     const awsOption = Object.entries(AWS_ONLY).find(([name]) => name in options);
     if (awsOption) {
       const chosen = options.local === undefined ? 'CREDSTASH_LOCAL' : '--local';
+      const hint =
+        options.local === undefined
+          ? 'for AWS: unset CREDSTASH_LOCAL'
+          : `leave out ${awsOption[1]} for the vault, or --local for AWS`;
       throw new CredstashError(
         'USAGE',
         `${awsOption[1]} is for AWS, and ${chosen} chooses the local vault`,
+        { hint },
       );
     }
     return { backend: 'local', folder: resolveVaultFolder(local), ...trust };

@@ -373,5 +373,9 @@ function unreadableStdin(fault: string): CredstashError {
 }
 
 function cannotWrite(error: unknown): CredstashError {
-  return new CredstashError('IO', `stdout cannot be written (${readErrorCode(error)})`);
+  const code = readErrorCode(error);
+  const hint = ['ENOSPC', 'EDQUOT'].includes(code)
+    ? 'the disk is full: free space, or write to another disk'
+    : 'check what stdout is redirected to';
+  return new CredstashError('IO', `stdout cannot be written (${code})`, { hint });
 }

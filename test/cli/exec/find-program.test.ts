@@ -118,7 +118,7 @@ describe('what is executed', () => {
       'is not there',
       '#!/nonexistent/x\n',
       'COMMAND_NOT_FOUND',
-      /needs \/nonexistent\/x, which is not there/,
+      /needs \/nonexistent\/x, which does not exist/,
     ],
     ['ends in CR', '#!/bin/sh\r\n', 'COMMAND_NOT_FOUND', /needs \/bin\/sh\r, which/],
     ['cannot be executed', '#!/etc/passwd\n', 'COMMAND_NOT_EXECUTABLE', /not executable/],
@@ -137,7 +137,7 @@ describe('what is executed', () => {
       'foreign',
       Buffer.from(elf.toString('latin1').replace(loader, gone), 'latin1'),
     );
-    expect(() => toProgram(program, ['x'])).toThrow(`needs ${gone}, which is not there`);
+    expect(() => toProgram(program, ['x'])).toThrow(`needs ${gone}, which does not exist`);
   });
 });
 
