@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SecretReader } from '../src/calls/secret-reader.ts';
@@ -9,6 +7,7 @@ import { createTable, type Dynamo, startDynalite } from './support/dynamo.ts';
 import { type KmsServer, startKmsServer } from './support/kms-server.ts';
 import { type Recorder, startRecorder } from './support/recorder.ts';
 import { testCredential } from './support/sigv4.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
 /*
  * A signal ends every method: before it begins, and in a request to a service that does not answer.
@@ -77,7 +76,7 @@ async function withCache(
   }
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'credstash-abort-'));
+const folder = temporaryFolder();
 /** Where copies go. */
 let other: Credstash;
 let vault: Credstash;
@@ -104,7 +103,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([other.close(), vault.close(), aws.close()]);
   await Promise.all([proxy.close(), dynamo.close(), kms.close()]);
-  rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(() => {
   proxy.meddle = undefined;

@@ -1,24 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
 const root = join(import.meta.dirname, '..');
 
 // A docstring that names what does not exist is a warning of typedoc, and typedoc.json makes warnings errors.
 it('npm run docs writes the reference of the library', { timeout: 240_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'credstash-api-'));
-  try {
-    const typedoc = join(root, 'node_modules/typedoc/bin/typedoc');
-    execFileSync(process.execPath, [typedoc, '--out', folder, '--logLevel', 'Warn'], {
-      cwd: root,
-      stdio: 'pipe',
-    });
-    expect(readFileSync(join(folder, 'index/classes/Credstash.md'), 'utf8')).toContain(
-      'createCache()',
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const folder = temporaryFolder();
+  const typedoc = join(root, 'node_modules/typedoc/bin/typedoc');
+  execFileSync(process.execPath, [typedoc, '--out', folder, '--logLevel', 'Warn'], {
+    cwd: root,
+    stdio: 'pipe',
+  });
+  expect(readFileSync(join(folder, 'index/classes/Credstash.md'), 'utf8')).toContain(
+    'createCache()',
+  );
 });

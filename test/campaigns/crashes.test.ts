@@ -12,30 +12,23 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/backend/local/sqlite.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
 import { Credstash } from '../../src/credstash.ts';
-import {
-  failed,
-  ok,
-  type Place,
-  stored,
-  temporaryFolder,
-  vaultPlace,
-} from '../end-to-end/backends.ts';
+import { failed, ok, type Place, stored, vaultPlace } from '../end-to-end/backends.ts';
 import { canMount, type Mounts, startMounts, bound } from '../support/mounts.ts';
 import type { Outcome, RunOptions } from '../support/run.ts';
 import { Random, seed } from '../support/seed.ts';
 import { copyInCommit } from '../support/vault-files.ts';
 import { size, Tally, timeout } from './campaign.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The vault, when its processes are killed, its disk is full, or it cannot be written.
  */
 const random = new Random(seed);
 const root = temporaryFolder();
-afterAll(root.remove);
 let folders = 0;
 const timeoutMs = 120_000;
 
@@ -71,7 +64,7 @@ function expectSound(folder: string): void {
 }
 
 function newFolder(): string {
-  const folder = join(root.path, `vault-${++folders}`);
+  const folder = join(root, `vault-${++folders}`);
   mkdirSync(folder, { mode: 0o700 });
   return folder;
 }
@@ -252,7 +245,7 @@ function goesOn(round: number, tally: Tally, kills: number): boolean {
 const SHARED = ['shared.0', 'shared.1', 'shared.2'];
 
 test('writers that are killed lose nothing and leave nothing half done', { timeout }, async () => {
-  const folder = join(root.path, `vault-${++folders}`);
+  const folder = join(root, `vault-${++folders}`);
   const place = vaultPlace(folder);
   const tally = new Tally();
   const ever = new Set<string>();
@@ -363,7 +356,7 @@ test('first writers that are killed leave a vault that works, or none', { timeou
   const tally = new Tally();
   let took = 0;
   for (let round = 0; goesOn(round, tally, 200); round += 1) {
-    const folder = join(root.path, `vault-${++folders}`);
+    const folder = join(root, `vault-${++folders}`);
     const place = vaultPlace(folder);
     const jobs = Array.from({ length: AT_ONCE }, (_, i) => put(`first.${i}`));
     const style = round === 0 ? 'none' : random.of(['any', 'late', 'draft', 'draft']);
@@ -396,7 +389,7 @@ test('first writers that are killed leave a vault that works, or none', { timeou
 });
 
 test('many secrets by 8 processes at once', { timeout }, async () => {
-  const folder = join(root.path, `vault-${++folders}`);
+  const folder = join(root, `vault-${++folders}`);
   const each = size(25, 1250);
   const jobs = Array.from({ length: AT_ONCE }, (_, i) =>
     putAll(Array.from({ length: each }, (_, j) => `many.${i}.${j}`)),
@@ -617,7 +610,7 @@ async function expectReadOnly(folder: string, under: Mounts['under']): Promise<v
 
 /** A vault as it is on the disk when a writer is killed in the middle of a commit. */
 function killedInCommit(folder: string): string {
-  const image = join(root.path, `vault-${++folders}`);
+  const image = join(root, `vault-${++folders}`);
   copyInCommit(folder, image);
   expect(isHot(image)).toBe(true);
   return image;

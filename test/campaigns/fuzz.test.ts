@@ -13,7 +13,7 @@ import { isReference, parseReference } from '../../src/model/reference.ts';
 import { fillTemplate, parseTemplate } from '../../src/operations/render.ts';
 import { byteLength, countCharacters, compareUtf8 } from '../../src/util/utf8.ts';
 import { checkVersion, nextVersion, padVersion, listSpellings } from '../../src/model/version.ts';
-import { awsEnv, temporaryFolder } from '../end-to-end/backends.ts';
+import { awsEnv } from '../end-to-end/backends.ts';
 import { anyText, textFrom } from '../format/secrets.ts';
 import { tableKeys } from '../support/dynamo.ts';
 import { canary, type Ended, expectTame, inProcess } from '../support/in-process.ts';
@@ -22,6 +22,7 @@ import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { run } from '../support/run.ts';
 import { seed } from '../support/seed.ts';
 import { size, Tally, timeout } from './campaign.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Everything that parses, on whatever fast-check thinks of: it takes what it is given, or refuses it in our words.
@@ -34,7 +35,7 @@ let recorder: Recorder;
 
 beforeAll(async () => {
   // Commands write files where they run.
-  process.chdir(folder.path);
+  process.chdir(folder);
   kms = await startKmsServer();
   recorder = await startRecorder({ KMS: kms.url });
   recorder.meddle = (action) => {
@@ -55,7 +56,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   process.chdir(cwd);
-  folder.remove();
   await Promise.all([kms.close(), recorder.close()]);
   tally.print('fuzzing');
 });
@@ -452,7 +452,7 @@ async function cs(
     AWS_ENDPOINT_URL: recorder.url,
     AWS_MAX_ATTEMPTS: '1',
     AWS_EC2_METADATA_DISABLED: 'true',
-    HOME: folder.path,
+    HOME: folder,
     ...environment,
   };
   const ended = await inProcess(args, { env, input });
@@ -500,11 +500,11 @@ describe('settings', () => {
       );
       const arbitrary = fc.tuple(content, fc.constantFrom(...COMMANDS, ['setup']));
       await fuzz('files ~/.credstash', arbitrary, size(30, 3000), async ([content, args]) => {
-        writeFileSync(join(folder.path, '.credstash'), content);
+        writeFileSync(join(folder, '.credstash'), content);
         await cs(args);
         await cs(['setup', '--save-kms-region', 'eu-west-1']);
       });
-      writeFileSync(join(folder.path, '.credstash'), '{}');
+      writeFileSync(join(folder, '.credstash'), '{}');
     },
     timeout,
   );
@@ -627,7 +627,7 @@ describe('settings', () => {
         size(40, 4000),
         async ([config, credentials, profile, args, keys]) => {
           // The SDK remembers a file by its name.
-          const files = mkdtempSync(join(folder.path, 'aws-'));
+          const files = mkdtempSync(join(folder, 'aws-'));
           writeFileSync(join(files, 'config'), config);
           writeFileSync(join(files, 'credentials'), credentials);
           await cs(['-p', profile, ...args], {

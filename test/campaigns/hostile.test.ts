@@ -2,14 +2,7 @@ import { copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { escapeUnseen } from '../../src/format/visible.ts';
 import { compareUtf8 } from '../../src/util/utf8.ts';
-import {
-  awsEnv,
-  backends,
-  type Place,
-  type Running,
-  temporaryFolder,
-  vault,
-} from '../end-to-end/backends.ts';
+import { awsEnv, backends, type Place, type Running, vault } from '../end-to-end/backends.ts';
 import { type Database, openDatabase, type Value } from '../../src/backend/local/sqlite.ts';
 import { join } from 'node:path';
 import { originals, vectors } from '../seal/vectors.ts';
@@ -27,6 +20,7 @@ import {
   text,
   type Wire,
 } from './hostile-items.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * A writer of the table makes items of every kind. Whatever they make: no crash, no hang, no stack trace, no byte of a
@@ -118,7 +112,6 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => {
-  home.remove();
   await Promise.all([kms.close(), recorder.close()]);
   tally.print('a hostile table');
 });
@@ -131,7 +124,7 @@ async function cs(
 ): Promise<Ended> {
   const env = {
     ...awsEnv(recorder.url, recorder.url),
-    HOME: home.path,
+    HOME: home,
     AWS_MAX_ATTEMPTS: '1',
     AWS_EC2_METADATA_DISABLED: 'true',
   };
@@ -540,7 +533,7 @@ function wire(item: object): Wire {
 /** Stores genuine entries at a place, by commands in this process. */
 async function storeAt(place: Place, count: number): Promise<Genuine[]> {
   const secrets = await store(count, [], (args, input) => {
-    const env = { ...place.env, HOME: home.path, AWS_EC2_METADATA_DISABLED: 'true' };
+    const env = { ...place.env, HOME: home, AWS_EC2_METADATA_DISABLED: 'true' };
     return inProcess([...place.args, ...args], { env, input });
   });
   return genuineOf((await place.items()).map(wire), secrets);

@@ -15,7 +15,7 @@ import { openLocal } from '../../src/backend/local/index.ts';
 import type { Item } from '../../src/model/item.ts';
 import { bindName, type Context } from '../../src/model/context.ts';
 import { inParallel } from '../../src/util/parallel.ts';
-import { awsEnv, awsPlace, type Place, temporaryFolder } from '../end-to-end/backends.ts';
+import { awsEnv, awsPlace, type Place } from '../end-to-end/backends.ts';
 import { shell } from '../end-to-end/shell.ts';
 import { createTable, putRaw, scanRaw, startDynalite } from '../support/dynamo.ts';
 import { type Fault, type KmsServer, startKmsServer } from '../support/kms-server.ts';
@@ -23,6 +23,7 @@ import { awsError, type Meddle, type Recorder, startRecorder } from '../support/
 import { type Outcome, pty, run, type RunOptions, standaloneUnderTest } from '../support/run.ts';
 import { Random, seed } from '../support/seed.ts';
 import { size, Tally, timeout } from './campaign.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * A secret that stands nowhere else is put, read, mistyped and lost in every way; then it, the data keys, the sealed
@@ -40,9 +41,9 @@ const binary = randomBytes(48);
 const folder = temporaryFolder();
 
 // Files of the person who runs the commands, which may hold the secret.
-const mine = join(folder.path, 'mine');
+const mine = join(folder, 'mine');
 // Everything that a command may write to.
-const theirs = join(folder.path, 'theirs');
+const theirs = join(folder, 'theirs');
 const HOME = join(theirs, 'home');
 const TMPDIR = join(theirs, 'tmp');
 const cwd = join(theirs, 'cwd');
@@ -162,7 +163,6 @@ beforeAll(() => {
   writeFileSync(hugeFile, canary.repeat(20_000));
 });
 afterAll(() => {
-  folder.remove();
   tally.print('leaks');
 });
 

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAws } from '../../src/backend/aws/index.ts';
@@ -13,6 +11,7 @@ import { type Aws, dynamoEngines, startAws, table } from '../support/aws.ts';
 import { putRaw, scanRaw } from '../support/dynamo.ts';
 import { describeEntryStore } from './entry-store.ts';
 import { describeKeyService } from './key-service.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const lost: Entry = {
   name: 'lost answer',
@@ -26,12 +25,11 @@ const lost: Entry = {
 };
 
 describe('the local vault', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'credstash-contract-'));
+  const folder = temporaryFolder();
   const path = join(folder, 'vault');
   const vault = openLocal(path, { create: true });
   afterAll(() => {
     vault.vault.close();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   describeKeyService('of a vault', () => vault.keys);

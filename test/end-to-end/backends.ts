@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
@@ -18,6 +16,7 @@ import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Outcome, run, type RunOptions, silence } from '../support/run.ts';
 import { sandbox, standaloneUnderTest } from '../support/sandbox.ts';
 import { testCredential } from '../support/sigv4.ts';
+import { makeFolder, removeFolder } from '../support/temporary-folder.ts';
 
 /** How a command ended; stdout as text. */
 export interface Ended {
@@ -112,17 +111,6 @@ export function awsEnv(
   };
 }
 
-/** A folder for one test file. */
-export function temporaryFolder(): { readonly path: string; readonly remove: () => void } {
-  const path = mkdtempSync(join(tmpdir(), 'credstash-end-to-end-'));
-  return {
-    path,
-    remove: () => {
-      rmSync(path, { recursive: true, force: true });
-    },
-  };
-}
-
 let counter = 0;
 
 /** How a place runs its commands: each as a process, or where that would say nothing more, in this one. */
@@ -200,8 +188,8 @@ export function awsPlace(dynamo: string, kms: string, table: string, runner: Run
 }
 
 function startVault(runner: Runner = run): Promise<Running> {
-  const folder = temporaryFolder();
-  const absent = (): Place => vaultPlace(join(folder.path, `vault-${++counter}`), runner);
+  const folder = makeFolder();
+  const absent = (): Place => vaultPlace(join(folder, `vault-${++counter}`), runner);
   return Promise.resolve({
     kms: undefined,
     dynamo: undefined,
@@ -212,7 +200,7 @@ function startVault(runner: Runner = run): Promise<Running> {
       return place;
     },
     close: () => {
-      folder.remove();
+      removeFolder(folder);
       return Promise.resolve();
     },
   });

@@ -13,7 +13,7 @@ import { startDynalite } from '../support/dynamo.ts';
 import { describeUnless } from '../support/needed.ts';
 import { makeProject, pack } from '../support/project.ts';
 import { testCredential } from '../support/sigv4.ts';
-import { temporaryFolder } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * An application with the packed package, bundled by each bundler, and run. On Node.js before 22.13 the vault needs the package
@@ -22,7 +22,7 @@ import { temporaryFolder } from './backends.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = temporaryFolder();
-const project = join(folder.path, 'project');
+const project = join(folder, 'project');
 const entry = join(project, 'app.mjs');
 let aws: Aws;
 
@@ -47,12 +47,11 @@ console.log(said.concat(error.code).join());
 
 beforeAll(async () => {
   aws = await startAws(startDynalite);
-  makeProject(project, pack(folder.path));
+  makeProject(project, pack(folder));
   writeFileSync(entry, app);
 });
 afterAll(async () => {
   await aws.close();
-  folder.remove();
 });
 
 let count = 0;
@@ -61,12 +60,12 @@ async function expectToRun(bundle: string): Promise<void> {
   const table = `bundle-${++count}`;
   const places = {
     ...{ table, dynamodb: aws.dynamo.url, kms: aws.kms.url, credentials: testCredential },
-    vault: join(folder.path, table),
+    vault: join(folder, table),
   };
   const child = spawn(process.execPath, [bundle, JSON.stringify(places)], {
     env: {
       PATH: process.env['PATH'],
-      HOME: folder.path,
+      HOME: folder,
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     },
   });
@@ -174,7 +173,7 @@ test('ncc', async () => {
   execFileSync(
     process.execPath,
     [join(root, 'node_modules/@vercel/ncc/dist/ncc/cli.js'), 'build', entry, '-o', out],
-    { cwd: project, env: { ...process.env, HOME: folder.path }, stdio: 'pipe' },
+    { cwd: project, env: { ...process.env, HOME: folder }, stdio: 'pipe' },
   );
   const [file] = ['index.mjs', 'index.js'].map((each) => join(out, each)).filter(existsSync);
   await expectToRun(file ?? '');
@@ -186,7 +185,7 @@ describeUnless(
   'the AWS SDK of November 2025',
   () => {
     test.each(['cjs', 'esm'] as const)('beside a bundle in the form %s', async (format) => {
-      const where = join(folder.path, `old-${format}`);
+      const where = join(folder, `old-${format}`);
       mkdirSync(join(where, 'node_modules'), { recursive: true });
       for (const scope of ['@aws-sdk', '@smithy']) {
         symlinkSync(join(oldSdk, 'node_modules', scope), join(where, 'node_modules', scope));

@@ -15,23 +15,22 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   v,
 } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe.each(backends)('$name', ({ start }) => {
   let running: Running;
   let place: Place;
   let cs: Place['cs'];
   const folder = temporaryFolder();
-  const file = (name: string): string => join(folder.path, name);
+  const file = (name: string): string => join(folder, name);
   beforeAll(async () => {
     running = await start();
     place = await running.place();
     cs = place.cs;
   });
   afterAll(async () => {
-    folder.remove();
     await running.close();
   });
 
@@ -147,7 +146,7 @@ describe.each(backends)('$name', ({ start }) => {
         [['put', 'bad', 'x', 'credstash:name=x'], /credstash:name is reserved/],
         [['put', 'bad', 'x', `k=${'v'.repeat(8200)}`], /8192 bytes/],
         [['put', 'bad', '@/nonexistent/file'], /\(ENOENT\)/, /--literal/],
-        [['put', 'bad', `@${folder.path}`], /\(EISDIR\)/],
+        [['put', 'bad', `@${folder}`], /\(EISDIR\)/],
         [['put', 'bad', '-x'], /does not know/, /put -- before a value/],
         [['put', 'bad', 'x', '--log-level', 'loud'], /log level is one of/],
         [['put'], /missing NAME/],

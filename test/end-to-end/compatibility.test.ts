@@ -15,11 +15,11 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   v,
 } from './backends.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { shell } from './shell.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * docs/reference/compatibility.md, row by row, on KMS and DynamoDB: what a script of the original meets. Rows that other tests
@@ -31,7 +31,7 @@ let recorder: Recorder;
 let place: Place;
 let cs: Place['cs'];
 const folder = temporaryFolder();
-const file = (name: string): string => join(folder.path, name);
+const file = (name: string): string => join(folder, name);
 
 beforeAll(async () => {
   running = await dynalite.start();
@@ -41,7 +41,6 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  folder.remove();
   await recorder.close();
   await running.close();
 });
@@ -87,7 +86,7 @@ describe('the command line', () => {
   });
 
   test('no log is written unless --log-file names one, for its owner alone [compat 8]', async () => {
-    const options = { cwd: folder.path, env: { HOME: folder.path } };
+    const options = { cwd: folder, env: { HOME: folder } };
     expect(await cs(['get', 'nothing'], options)).toMatchObject({ status: 3 });
     expect(existsSync(file('credstash.log'))).toBe(false);
 
@@ -103,7 +102,7 @@ describe('the command line', () => {
     expect(log).toMatch(/debug: {5}at /);
     expect(statSync(file('my.log')).mode & 0o777).toBe(0o600);
 
-    const none = join(folder.path, 'none', 'x.log');
+    const none = join(folder, 'none', 'x.log');
     const refused = await cs(['--log-file', none, 'put', 'n', 'v']);
     expect(refused).toEqual(fails(2, `error: the log ${none} cannot be written (ENOENT)`));
     expect(await cs(['--log-file', '/dev/full', 'get', 'nothing'])).toEqual(

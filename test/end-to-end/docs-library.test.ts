@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { blocksOf } from '../support/documents.ts';
 import { link, makeProject, pack } from '../support/project.ts';
-import { temporaryFolder } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The code of the library's documents, in a project with the packed package: every block compiles, and the tests that the guide
@@ -14,7 +14,7 @@ import { temporaryFolder } from './backends.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = temporaryFolder();
-const project = join(folder.path, 'project');
+const project = join(folder, 'project');
 const GUIDE = 'docs/how-to/test-an-application.md';
 
 /** The blocks of a document in TypeScript. */
@@ -23,15 +23,12 @@ const codeOf = (path: string): string[] =>
 const fileOf = (block: string): string | undefined => /^\/\/ file: (\S+)$/m.exec(block)?.[1];
 
 beforeAll(() => {
-  makeProject(project, pack(folder.path));
+  makeProject(project, pack(folder));
   for (const name of ['@types/node', 'vitest']) link(project, name);
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }\n');
   for (const block of codeOf(GUIDE)) {
     writeFileSync(join(project, fileOf(block) ?? 'none'), block);
   }
-});
-afterAll(() => {
-  folder.remove();
 });
 
 /** What TypeScript says of files of the project. */

@@ -28,10 +28,10 @@ import {
   type Ended,
   ok,
   type Running,
-  temporaryFolder,
   vault,
   vaultPlace,
 } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
 const pairs = ['app=web'];
@@ -40,7 +40,6 @@ beforeAll(async () => {
   sts = await startStsServer();
 });
 afterAll(async () => {
-  folder.remove();
   await sts.close();
 });
 
@@ -252,23 +251,23 @@ describe('the vault', () => {
   });
 
   test('an unknown folder is not created, and control characters are made visible', async () => {
-    const path = join(folder.path, 'a\x1bb');
+    const path = join(folder, 'a\x1bb');
     const place = vaultPlace(path);
     const ended = await place.cs(['doctor', '--write']);
     expect(ended).toEqual(failing(3, 'vault'));
     expect(ended.stdout).toContain('a\\u001bb');
     expect(ended.stdout).not.toContain('\x1b');
-    expect(readdirSync(folder.path)).not.toContain('a\x1bb');
+    expect(readdirSync(folder)).not.toContain('a\x1bb');
     // Of the library, which creates a vault where it is used.
     const credstash = Credstash.local(path);
     const states: string[] = [];
     for await (const { title, state } of credstash.doctor()) states.push(`${title} ${state}`);
     expect(states).toEqual(['vault failed']);
-    expect(readdirSync(folder.path)).not.toContain('a\x1bb');
+    expect(readdirSync(folder)).not.toContain('a\x1bb');
   });
 
   test('a ~/.credstash that is none: a step that failed, exit 2', async () => {
-    const HOME = join(folder.path, 'home');
+    const HOME = join(folder, 'home');
     mkdirSync(HOME);
     writeFileSync(join(HOME, '.credstash'), '[]');
     const ended = asText(await run(['doctor'], { env: { HOME } }));
@@ -363,7 +362,7 @@ describe('AWS', () => {
   });
 
   test('where each value came from, without what may be a password', async () => {
-    const HOME = join(folder.path, 'home2');
+    const HOME = join(folder, 'home2');
     mkdirSync(HOME);
     writeFileSync(join(HOME, '.credstash'), '{"kms-region": "eu-west-2"}');
     const proxied = await doctor([], {
@@ -415,7 +414,7 @@ describe('AWS', () => {
       env: Record<string, string>,
       args: string[] = [],
     ): Promise<string[]> {
-      const path = join(folder.path, 'config-of-endpoints');
+      const path = join(folder, 'config-of-endpoints');
       writeFileSync(path, config);
       const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = awsEnv('', '');
       const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY };
@@ -491,7 +490,7 @@ sts =
     );
 
     test('the default one, if none is configured or none counts', async () => {
-      const path = join(folder.path, 'config-that-is-ignored');
+      const path = join(folder, 'config-that-is-ignored');
       writeFileSync(path, profiles());
       /** What the library tells, up to where it would ask AWS. */
       const ask = async (

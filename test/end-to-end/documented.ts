@@ -10,7 +10,7 @@ import { type Ended, packedCommand, RootFolder } from '../support/root-folder.ts
 import { run } from '../support/run.ts';
 import { type Credential, testCredential } from '../support/sigv4.ts';
 import { startStsServer, type StsServer, webIdentityToken } from '../support/sts-server.ts';
-import { temporaryFolder } from './backends.ts';
+import { makeFolder, removeFolder } from '../support/temporary-folder.ts';
 
 /*
  * Where what a document shows is run as it stands there. Programs of other people are stand-ins that tell what they
@@ -95,10 +95,10 @@ export async function startDocumented(): Promise<Documented> {
   for (const [name, input] of Object.entries(secrets)) {
     expect(await run(['put', name, '-'], { input, env: withKeys() })).toMatchObject({ status: 0 });
   }
-  const folder = temporaryFolder();
-  const installed = packedCommand(folder.path);
+  const folder = makeFolder();
+  const installed = packedCommand(folder);
   const withNode = (): RootFolder => {
-    const root = new RootFolder(folder.path);
+    const root = new RootFolder(folder);
     root.addNode();
     return root;
   };
@@ -106,7 +106,7 @@ export async function startDocumented(): Promise<Documented> {
     recorder,
     kms,
     sts,
-    folder: folder.path,
+    folder,
     installed,
     servers,
     withKeys,
@@ -121,7 +121,7 @@ export async function startDocumented(): Promise<Documented> {
     withTarball: () => {
       const root = withNode();
       const tarball = `${manifest.name}-${manifest.version}.tgz`;
-      root.copy(`app/tools/${tarball}`, join(folder.path, tarball));
+      root.copy(`app/tools/${tarball}`, join(folder, tarball));
       // test/end-to-end/install.test.ts runs the same command with npm itself.
       root.write(
         'usr/local/bin/npm',
@@ -133,7 +133,7 @@ ln -s '${installed}' '${root.path}/usr/local/bin/credstash'\n`,
       return root;
     },
     close: async () => {
-      folder.remove();
+      removeFolder(folder);
       await Promise.all([recorder, dynamo, sts, kms, ecs].map((each) => each.close()));
     },
   };

@@ -15,10 +15,10 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   v,
 } from './backends.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let running: Running;
 let kms: KmsServer;
@@ -47,7 +47,6 @@ beforeAll(async () => {
   expect(await place.cs(['put', 'db', 'secret'])).toEqual(stored('db'));
 });
 afterAll(async () => {
-  folder.remove();
   await Promise.all([running.close(), hanging.close(), recorder.close()]);
 });
 beforeEach(() => {
@@ -369,21 +368,21 @@ describe('how much is asked', () => {
   });
 
   test('bad input makes none', async () => {
-    writeFileSync(join(folder.path, 'huge'), Buffer.alloc(409_601));
+    writeFileSync(join(folder, 'huge'), Buffer.alloc(409_601));
     for (const args of [
       ['put', '', 'x'],
       ['put', 'a', 'x', '-d', 'MD5'],
       ['put', 'a', 'x', '-v', ''],
       ['put', 'a', 'x', '--cipher', 'x'],
       ['put', 'a', 'x', 'word'],
-      ['put', 'a', `@${folder.path}/huge`],
-      ['put', 'a', `@${folder.path}/none`],
+      ['put', 'a', `@${folder}/huge`],
+      ['put', 'a', `@${folder}/none`],
       ['put', 'a', '-a', '-x'],
       ['put', 'a', 'x', '-t', 'not a table'],
       ['get', ''],
       ['get', 'a', 'word'],
       ['get', 'a', '-v', ''],
-      ['get', 'a', '-o', folder.path],
+      ['get', 'a', '-o', folder],
       ['get', 'n'.repeat(2048), `k=${'v'.repeat(6200)}`],
       ['delete', ''],
       ['delete', 'a', '-v', ''],
@@ -394,7 +393,7 @@ describe('how much is asked', () => {
   });
 
   test('the local vault reaches no network, and needs nothing of AWS', async () => {
-    const env = { AWS_ENDPOINT_URL: recorder.url, HOME: folder.path };
+    const env = { AWS_ENDPOINT_URL: recorder.url, HOME: folder };
     for (const settings of [env, { ...env, ...awsEnv(recorder.url, recorder.url) }]) {
       const cs = async (...args: string[]): Promise<Ended> =>
         asText(await run(['--local', ...args], { env: settings }));

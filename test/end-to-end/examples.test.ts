@@ -11,7 +11,7 @@ import { type Aws, startAws } from '../support/aws.ts';
 import { dynamoLocalMissing, startDynamoLocal } from '../support/dynamo.ts';
 import { describeUnless } from '../support/needed.ts';
 import { link, makeProject, pack } from '../support/project.ts';
-import { temporaryFolder } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What stands in examples/, compiled and run in a project made from scratch, on the package as npm publishes it.
@@ -21,12 +21,12 @@ import { temporaryFolder } from './backends.ts';
 describeUnless(dynamoLocalMissing(), 'the examples', () => {
   const root = join(import.meta.dirname, '../..');
   const folder = temporaryFolder();
-  const project = join(folder.path, 'project');
+  const project = join(folder, 'project');
   let aws: Aws;
   let credstash: Credstash;
 
   beforeAll(async () => {
-    makeProject(project, pack(folder.path));
+    makeProject(project, pack(folder));
     link(project, '@types/node');
     mkdirSync(join(project, 'src'));
     cpSync(join(root, 'examples'), join(project, 'src'), { recursive: true });
@@ -48,7 +48,6 @@ describeUnless(dynamoLocalMissing(), 'the examples', () => {
     await credstash.close();
     vi.unstubAllEnvs();
     await aws.close();
-    folder.remove();
   });
 
   interface Ended {
@@ -69,7 +68,7 @@ describeUnless(dynamoLocalMissing(), 'the examples', () => {
       cwd: join(project, 'dist'),
       env: {
         PATH: process.env['PATH'],
-        HOME: folder.path,
+        HOME: folder,
         AWS_EC2_METADATA_DISABLED: 'true',
         AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
         ...aws.env,

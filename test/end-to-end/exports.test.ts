@@ -5,17 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml';
 import { readGithubEnv, readMasks } from '../support/github.ts';
 import { programMissing } from '../support/needed.ts';
-import {
-  failed,
-  ok,
-  type Place,
-  type Running,
-  stored,
-  temporaryFolder,
-  vault,
-  vaultPlace,
-} from './backends.ts';
+import { failed, ok, type Place, type Running, stored, vault, vaultPlace } from './backends.ts';
 import { shell } from './shell.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const values = {
   'app.db-password': `it's "$(echo RUN >&2)" \`id\` \\ #1 = 100%`,
@@ -27,7 +19,7 @@ let running: Running;
 let place: Place;
 let cs: Place['cs'];
 const folder = temporaryFolder();
-const file = (name: string): string => join(folder.path, name);
+const file = (name: string): string => join(folder, name);
 beforeAll(async () => {
   running = await vault.start();
 });
@@ -39,7 +31,6 @@ beforeEach(async () => {
   }
 });
 afterAll(async () => {
-  folder.remove();
   await running.close();
 });
 
@@ -177,7 +168,7 @@ describe('-f shell', () => {
       status: 3,
       stdout: '',
     });
-    const file = join(folder.path, 'named');
+    const file = join(folder, 'named');
     writeFileSync(file, '');
     const env = { GITHUB_ENV: file };
     expect(await cs(['get', 'b', '-f', 'github', '--github-env', '--raw-names'], { env })).toEqual(

@@ -5,7 +5,8 @@ import type { Step } from '../../src/backend/diagnosis.ts';
 import { startDynamoLocal } from '../support/dynamo.ts';
 import { awsError, type Recorder } from '../support/recorder.ts';
 import { FALLBACK, FIRST, type Regions, startRegions } from '../support/regions.ts';
-import { asText, awsEnv, type Ended, runHere, temporaryFolder } from './backends.ts';
+import { asText, awsEnv, type Ended, runHere } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The command with regions to fall back to: its settings, what it prints, and its exit status. test/backend/aws/fallback.test.ts
@@ -36,7 +37,6 @@ beforeAll(async () => {
   await expectOk(['put', 'app.new', 'of new']);
 });
 afterAll(async () => {
-  folder.remove();
   await regions.close();
 });
 beforeEach(() => {
@@ -80,7 +80,7 @@ test.each([
 });
 
 test('render says it, too', async () => {
-  const path = join(folder.path, 'template');
+  const path = join(folder, 'template');
   writeFileSync(path, '{{ credstash://app.db }}');
   const ended = await cs(['render', path], VARIABLE);
   expect(ended).toEqual({
@@ -91,7 +91,7 @@ test('render says it, too', async () => {
 });
 
 test('an option wins over the variable, and that over ~/.credstash', async () => {
-  const home = join(folder.path, 'home');
+  const home = join(folder, 'home');
   mkdirSync(home);
   const withFile = (list: unknown): Record<string, string> => {
     writeFileSync(join(home, '.credstash'), JSON.stringify({ 'fallback-regions': list }));

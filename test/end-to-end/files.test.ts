@@ -14,24 +14,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canMount, startMounts } from '../support/mounts.ts';
 import { pty } from '../support/pty.ts';
 import { run } from '../support/run.ts';
-import {
-  asText,
-  failed,
-  ok,
-  type Place,
-  type Running,
-  temporaryFolder,
-  v,
-  vault,
-} from './backends.ts';
+import { asText, failed, ok, type Place, type Running, v, vault } from './backends.ts';
 import { shell } from './shell.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Files that a command is told to write to, and the terminal.
  */
 
 const folder = temporaryFolder();
-const file = (name: string): string => join(folder.path, name);
+const file = (name: string): string => join(folder, name);
 let running: Running;
 let place: Place;
 let cs: Place['cs'];
@@ -47,13 +39,12 @@ beforeAll(async () => {
   writeFileSync(file('raw'), '<{{ credstash://binary }}>');
 });
 afterAll(async () => {
-  folder.remove();
   await running.close();
 });
 
 describe('-o', () => {
   test('- is stdout, as without it', async () => {
-    const options = { cwd: folder.path };
+    const options = { cwd: folder };
     for (const args of [
       ['get', 'text'],
       ['get', 'text', '-n'],
@@ -87,7 +78,7 @@ describe('-o', () => {
     const before = readFileSync(file('all'), 'utf8');
     expect(await cs(['getall', '-f', 'csv', '-o', file('all')])).toMatchObject({ status: 2 });
     expect(readFileSync(file('all'), 'utf8')).toBe(before);
-    expect(await cs(['getall', '-o', folder.path])).toEqual(failed(2, 'is not a plain file'));
+    expect(await cs(['getall', '-o', folder])).toEqual(failed(2, 'is not a plain file'));
     expect(await cs(['getall', '-o', ''])).toEqual(
       failed(2, 'the name of the output file is empty'),
     );
@@ -160,7 +151,7 @@ describe('-o', () => {
         );
       }
       expect(readFileSync(file('host'), 'utf8')).toBe('old');
-      expect(readdirSync(folder.path).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+      expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
       // The advice, followed.
       const { env, args } = place;
       const written = await run([...args, 'get', '-n', 'text'], {
@@ -326,8 +317,8 @@ describe('--log-file', () => {
 });
 
 test('- is no folder of a vault', async () => {
-  const options = { cwd: folder.path };
-  const folders = readdirSync(folder.path);
+  const options = { cwd: folder };
+  const folders = readdirSync(folder);
   for (const args of [
     ['copy', '--to-local', '-'],
     ['copy', '--to-local=-'],
@@ -336,7 +327,7 @@ test('- is no folder of a vault', async () => {
   ]) {
     expect(await cs(args, options)).toEqual(failed(2, 'a vault is a folder', /hint: .*\.\/-/));
   }
-  expect(readdirSync(folder.path)).toEqual(folders);
+  expect(readdirSync(folder)).toEqual(folders);
   expect(await cs(['copy', '--to-local', './-vault'], options)).toMatchObject({ status: 0 });
   expect(await cs(['list', 'text', '--local=./-vault'], options)).toEqual(
     ok(`text -- version ${v(1)} -- comment \n`),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { documents, textOf } from '../support/documents.ts';
 import { installedPackages, type Registry, startRegistry } from '../support/registry.ts';
-import { temporaryFolder } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What the documents say of how to install it, with npm itself, in a prefix of its own: what is installed works, and no
@@ -16,7 +16,7 @@ import { temporaryFolder } from './backends.ts';
 const root = join(import.meta.dirname, '../..');
 const tarball = `${manifest.name}-${manifest.version}.tgz`;
 const folder = temporaryFolder();
-const at = (name: string): string => join(folder.path, name);
+const at = (name: string): string => join(folder, name);
 /** The project without what git ignores, but with what `npm ci && npm run build` made of it. */
 const checkout = at('checkout');
 let registry: Registry;
@@ -37,7 +37,6 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  folder.remove();
   await registry.close();
 });
 
@@ -47,7 +46,7 @@ async function shell(line: string, cwd: string, prefix: string): Promise<string>
     cwd,
     env: {
       PATH: `${at(prefix)}/bin:${process.env['PATH'] ?? ''}`,
-      HOME: folder.path,
+      HOME: folder,
       npm_config_prefix: at(prefix),
       npm_config_registry: registry.url,
       npm_config_userconfig: at('npmrc'),
@@ -62,7 +61,7 @@ async function shell(line: string, cwd: string, prefix: string): Promise<string>
 async function works(prefix: string): Promise<void> {
   const vault = `--local='${at(`vault-${prefix}`)}'`;
   const line = `command -v credstash; credstash ${vault} put a x; credstash ${vault} get a`;
-  expect(await shell(line, folder.path, prefix)).toBe(
+  expect(await shell(line, folder, prefix)).toBe(
     `${at(prefix)}/bin/credstash\na has been stored\nx\n`,
   );
 }

@@ -16,7 +16,7 @@ import {
   makeCertificate,
   portOf,
 } from '../support/tls.ts';
-import { temporaryFolder } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The built library under NODE_TLS_REJECT_UNAUTHORIZED=0, against servers whose certificates are wrong. The same calls on a
@@ -25,13 +25,13 @@ import { temporaryFolder } from './backends.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = temporaryFolder();
-const program = join(folder.path, 'program.mjs');
+const program = join(folder, 'program.mjs');
 
-const authority = makeAuthority(folder.path);
+const authority = makeAuthority(folder);
 const RIGHT = 'a right certificate';
 const certificates: Record<string, Certificate> = {
   [RIGHT]: authority.issue(),
-  'a certificate that nobody signed': makeCertificate(folder.path),
+  'a certificate that nobody signed': makeCertificate(folder),
   'a certificate of another host': authority.issue('DNS:dynamodb.us-east-1.amazonaws.com'),
   'an expired certificate': authority.issue('IP:127.0.0.1', -1),
 };
@@ -75,7 +75,7 @@ beforeAll(async () => {
   proxy = await listening(tunnel(createProxy()));
 
   // What the SDK's providers of credentials read.
-  const cache = join(folder.path, '.aws', 'sso', 'cache');
+  const cache = join(folder, '.aws', 'sso', 'cache');
   mkdirSync(cache, { recursive: true });
   const digest = (algorithm: string, text: string): string =>
     createHash(algorithm).update(text).digest('hex');
@@ -97,11 +97,11 @@ beforeAll(async () => {
       type: 'sec1',
     }),
   };
-  writeFileSync(join(folder.path, `${digest('sha256', 'login')}.json`), JSON.stringify(login));
-  writeFileSync(join(folder.path, 'token'), 'header.payload.signature');
+  writeFileSync(join(folder, `${digest('sha256', 'login')}.json`), JSON.stringify(login));
+  writeFileSync(join(folder, 'token'), 'header.payload.signature');
   const account = 'sso_account_id = 123456789012\nsso_role_name = reader\n';
   writeFileSync(
-    join(folder.path, 'config'),
+    join(folder, 'config'),
     `[profile keys]
 aws_access_key_id = AKIAKEYS
 aws_secret_access_key = secret
@@ -110,7 +110,7 @@ role_arn = arn:aws:iam::123456789012:role/reader
 source_profile = keys
 [profile web]
 role_arn = arn:aws:iam::123456789012:role/reader
-web_identity_token_file = ${join(folder.path, 'token')}
+web_identity_token_file = ${join(folder, 'token')}
 [profile sso]
 sso_start_url = https://start
 sso_region = us-east-1
@@ -153,7 +153,7 @@ const CALLS = {
   'a role of a profile': () => profile('role'),
   'a web identity': () => {
     process.env.AWS_ROLE_ARN = 'arn:aws:iam::123456789012:role/reader';
-    process.env.AWS_WEB_IDENTITY_TOKEN_FILE = ${JSON.stringify(join(folder.path, 'token'))};
+    process.env.AWS_WEB_IDENTITY_TOKEN_FILE = ${JSON.stringify(join(folder, 'token'))};
     return { region: 'us-east-1' };
   },
   'a web identity of a profile': () => profile('web'),
@@ -182,7 +182,6 @@ afterAll(() => {
     each.closeAllConnections();
     each.close();
   }
-  folder.remove();
 });
 beforeEach(() => {
   arrived.length = 0;
@@ -211,9 +210,9 @@ function callLibrary(
     {
       env: {
         PATH: process.env['PATH'],
-        HOME: folder.path,
-        AWS_CONFIG_FILE: join(folder.path, 'config'),
-        AWS_LOGIN_CACHE_DIRECTORY: folder.path,
+        HOME: folder,
+        AWS_CONFIG_FILE: join(folder, 'config'),
+        AWS_LOGIN_CACHE_DIRECTORY: folder,
         AWS_EC2_METADATA_DISABLED: 'true',
         AWS_MAX_ATTEMPTS: '1',
         AWS_CA_BUNDLE: authority.path,

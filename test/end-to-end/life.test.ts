@@ -17,11 +17,11 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   v,
   vault,
   vaultPlace,
 } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What comes after the first put: versions and labels, old versions that go, other keys, formats and places. dynalite has
@@ -77,7 +77,6 @@ describe.each(engines)('$name', ({ start }) => {
     cs = place.cs;
   });
   afterAll(async () => {
-    folder.remove();
     await running.close();
   });
 
@@ -653,7 +652,7 @@ describe.each(engines)('$name', ({ start }) => {
   });
 
   describe('copy', () => {
-    const target = (name: string): Place => vaultPlace(join(folder.path, name));
+    const target = (name: string): Place => vaultPlace(join(folder, name));
 
     test('to a vault: every version, comment and label; what is there already is skipped', async () => {
       const own = await running.place();
@@ -663,7 +662,7 @@ describe.each(engines)('$name', ({ start }) => {
       });
       await own.cs(['label', 'a', 'live', '-v', '2']);
       const to = target('copy');
-      const copy = ['copy', '--to-local', join(folder.path, 'copy')];
+      const copy = ['copy', '--to-local', join(folder, 'copy')];
       expect((await own.cs([...copy, '--dry-run'])).stdout).toContain(
         '4 to copy, 0 skipped, 0 failed\n',
       );
@@ -686,7 +685,7 @@ describe.each(engines)('$name', ({ start }) => {
       await versions(own, 'b', ['1', '2']);
       const to = target('overtaken');
       await to.cs(['put', 'a', 'there', '-v', '5']);
-      const copy = ['copy', '--to-local', join(folder.path, 'overtaken')];
+      const copy = ['copy', '--to-local', join(folder, 'overtaken')];
       const { stdout, stderr } = await own.cs(copy);
       expect(stdout).toContain('5 copied, 0 skipped, 0 failed\n');
       expect(stderr).toBe(
@@ -704,7 +703,7 @@ describe.each(engines)('$name', ({ start }) => {
       const to = target('conflict');
       await versions(to, 'a', ['other']);
       await versions(to, 'b', ['same']);
-      const copy = ['copy', '--to-local', join(folder.path, 'conflict')];
+      const copy = ['copy', '--to-local', join(folder, 'conflict')];
       for (const done of ['copied', 'copied']) {
         expect(await own.cs(copy)).toEqual(
           partly(
@@ -727,7 +726,7 @@ describe.each(engines)('$name', ({ start }) => {
       await versions(own, 'y', ['1']);
       await own.cs(['label', 'x.a', 'live']);
       const to = target('latest');
-      const copy = ['copy', 'x.*', '--latest', '--to-local', join(folder.path, 'latest')];
+      const copy = ['copy', 'x.*', '--latest', '--to-local', join(folder, 'latest')];
       expect((await own.cs(copy)).stdout).toContain('2 copied');
       expect((await to.cs(['list'])).stdout.match(/\S+ -- version \d+/g)).toEqual([
         `x.a -- version ${v(2)}`,
@@ -745,7 +744,7 @@ describe.each(engines)('$name', ({ start }) => {
       await versions(own, 'b', ['1']);
       const found = await item(own, 'a');
       await own.plant({ ...found, comment: { S: 'changed' } });
-      const copy = ['copy', '--to-local', join(folder.path, 'tampered')];
+      const copy = ['copy', '--to-local', join(folder, 'tampered')];
       expect(await own.cs(copy)).toMatchObject({
         status: 5,
         stdout: expect.stringContaining('1 copied, 0 skipped, 1 failed') as unknown,
@@ -759,7 +758,7 @@ describe.each(engines)('$name', ({ start }) => {
         Array.from({ length: 40 }, (_, i) => [`s${i}`, `value ${i}`]),
       );
       await own.cs(['putall', '-'], { input: JSON.stringify(secrets) });
-      const args = [...own.args, 'copy', '--to-local', join(folder.path, 'stopped')];
+      const args = [...own.args, 'copy', '--to-local', join(folder, 'stopped')];
       const { waitFor, send, done } = pty([...args, '--rate', '3'], { env: own.env });
       await waitFor(/copied .*copied .*copied /s);
       send('\x03');
@@ -767,7 +766,7 @@ describe.each(engines)('$name', ({ start }) => {
       const there = lines((await target('stopped').cs(['keys'])).stdout).length;
       expect(there).toBeGreaterThanOrEqual(3);
       expect(there).toBeLessThan(40);
-      expect(await own.cs(['copy', '--to-local', join(folder.path, 'stopped')])).toMatchObject({
+      expect(await own.cs(['copy', '--to-local', join(folder, 'stopped')])).toMatchObject({
         status: 0,
         stdout: expect.stringContaining(
           `${40 - there} copied, ${there} skipped, 0 failed\n`,
@@ -940,14 +939,13 @@ describe.each(engines)('$name', ({ start }) => {
 
 test('a label, a history and a list of 0 secrets', async () => {
   const folder = temporaryFolder();
-  const { cs } = vaultPlace(join(folder.path, 'vault'));
+  const { cs } = vaultPlace(join(folder, 'vault'));
   await cs(['setup']);
   expect(await cs(['list', '-l'])).toEqual(
     ok('NAME  NEWEST  VERSIONS  CREATED  AGE  CIPHER  LABELS  COMMENT\n'),
   );
   expect(await cs(['migrate'])).toEqual(ok('0 migrated, 0 skipped, 0 failed\n'));
   expect(await cs(['prune', '--keep', '1'])).toEqual(ok('0 deleted, 0 skipped, 0 failed\n'));
-  folder.remove();
 });
 
 if (dynamoLocalMissing() === undefined) {
@@ -1040,7 +1038,6 @@ if (dynamoLocalMissing() === undefined) {
       running = await dynamoLocal.start();
     });
     afterAll(async () => {
-      folder.remove();
       await running.close();
     });
 
@@ -1092,7 +1089,7 @@ if (dynamoLocalMissing() === undefined) {
     });
 
     test('and a vault goes to AWS, to another table, and back', async () => {
-      const local = vaultPlace(join(folder.path, 'laptop'));
+      const local = vaultPlace(join(folder, 'laptop'));
       await local.cs(['put', 'a', 'one', 'env=prod', '-c', 'a comment']);
       await local.cs(['put', 'a', 'two', '-a', 'env=prod']);
       await local.cs(['label', 'a', 'live', '-v', '1']);
@@ -1104,8 +1101,8 @@ if (dynamoLocalMissing() === undefined) {
       expect(
         (await first.cs(['copy', ...into(second), '--to-key', 'alias/second', 'env=prod'])).stdout,
       ).toContain('2 copied');
-      const back = vaultPlace(join(folder.path, 'back'));
-      await second.cs(['copy', '--to-local', join(folder.path, 'back'), 'env=prod']);
+      const back = vaultPlace(join(folder, 'back'));
+      await second.cs(['copy', '--to-local', join(folder, 'back'), 'env=prod']);
       for (const place of [first, second, back]) {
         expect(await place.cs(['get', 'a', 'env=prod'])).toEqual(ok('two\n'));
         expect(await place.cs(['get', 'a', '--label', 'live', 'env=prod'])).toEqual(ok('one\n'));

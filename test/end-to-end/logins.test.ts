@@ -1,6 +1,5 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
@@ -9,6 +8,7 @@ import { startDynalite } from '../support/dynamo.ts';
 import { type HttpServer, startHttpServer } from '../support/http-server.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { run } from '../support/run.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Where credentials come from that a person logs in for, or that an instance has: the built command at servers on this machine.
@@ -27,7 +27,7 @@ const issued = {
   instance: { accessKeyId: 'ASIAEC2', secretAccessKey: 'of-ec2', sessionToken: 'session-of-ec2' },
 };
 
-let folder: string;
+const folder = temporaryFolder();
 let aws: Aws;
 let kms: KmsServer;
 /** SSO, SSO OIDC, the sign-in service, an instance's metadata service and one of another instance. */
@@ -92,7 +92,6 @@ function writeLogin(session: string, expiresAt: string): string {
 const SESSION = 'arn:aws:iam::123456789012:user/tester';
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'credstash-logins-'));
   aws = await startAws(startDynalite);
   kms = await startKmsServer({
     credentials: (id) => Object.values(issued).find(({ accessKeyId }) => accessKeyId === id),
@@ -164,7 +163,6 @@ beforeEach(() => {
   token = CANARY;
 });
 afterAll(async () => {
-  rmSync(folder, { recursive: true, force: true });
   await Promise.all([aws, kms, portal, oidc, signin, instance, other].map((each) => each.close()));
 });
 

@@ -1,27 +1,22 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { startHttpServer } from '../support/http-server.ts';
 import { builtCommand, nodeUnderTest, type Outcome, pty, run } from '../support/run.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What people do without meaning to: an unset variable, a cron job with no stdin, a disk that is full. Each must
  * end in an error, and never in another table, an empty secret, or a part of one.
  */
 
-let root: string;
+const root = temporaryFolder();
 let vault: string;
 
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'credstash-mistakes-'));
   vault = join(root, 'vault');
   await cs(['put', 'big', '-'], 'x'.repeat(300_000));
-});
-
-afterAll(() => {
-  rmSync(root, { recursive: true, force: true });
 });
 
 const cs = (args: string[], input?: string): Promise<Outcome> =>

@@ -3,11 +3,11 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { describeUnless } from '../support/needed.ts';
 import { makeProject, NODES, pack } from '../support/project.ts';
-import { temporaryFolder } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The package as npm publishes it, in a project made from scratch.
@@ -16,19 +16,16 @@ import { temporaryFolder } from './backends.ts';
 const root = join(import.meta.dirname, '../..');
 const folder = temporaryFolder();
 /** With the package and its dependencies. */
-const project = join(folder.path, 'project');
+const project = join(folder, 'project');
 /** With the package alone. */
-const bare = join(folder.path, 'bare');
+const bare = join(folder, 'bare');
 const installed = join(project, 'node_modules', manifest.name);
 let tarball: string;
 
 beforeAll(() => {
-  tarball = pack(folder.path);
+  tarball = pack(folder);
   makeProject(project, tarball);
   makeProject(bare, tarball, false);
-});
-afterAll(() => {
-  folder.remove();
 });
 
 /** The two forms, and how a program in each begins. */
@@ -49,11 +46,11 @@ let count = 0;
 function runIn(where: string, node: string, extension: string, source: string): Ended {
   const file = join(where, `program-${++count}.${extension}`);
   writeFileSync(file, source);
-  const { status, stdout, stderr } = spawnSync(node, [file, join(folder.path, `vault-${count}`)], {
+  const { status, stdout, stderr } = spawnSync(node, [file, join(folder, `vault-${count}`)], {
     cwd: where,
     env: {
       PATH: process.env['PATH'],
-      HOME: folder.path,
+      HOME: folder,
       AWS_EC2_METADATA_DISABLED: 'true',
       // The SDK's notice is the application's business.
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
@@ -194,7 +191,7 @@ describe('the manifest', () => {
     const { status, stdout } = spawnSync(
       join(root, 'node_modules/.bin/attw'),
       [tarball, '--profile', 'node16', '--format', 'json'],
-      { encoding: 'utf8', env: { ...process.env, HOME: folder.path } },
+      { encoding: 'utf8', env: { ...process.env, HOME: folder } },
     );
     const report = JSON.parse(stdout) as {
       analysis: { types: unknown; entrypoints: Record<string, unknown> };

@@ -9,15 +9,8 @@ import { pty } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { awsError, type Meddle, type Recorder, startRecorder } from '../support/recorder.ts';
 import { tableExtras } from '../support/table-extras.ts';
-import {
-  awsPlace,
-  backends,
-  dynamoLocal,
-  type Ended,
-  runHere,
-  type Running,
-  temporaryFolder,
-} from './backends.ts';
+import { awsPlace, backends, dynamoLocal, type Ended, runHere, type Running } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** The rows of the table in docs/reference/permissions.md: of a command, whose policies it needs, and what it calls. */
 const DOCUMENT = readFileSync(
@@ -49,7 +42,7 @@ interface Case {
 }
 
 const folder = temporaryFolder();
-const template = join(folder.path, 'template');
+const template = join(folder, 'template');
 writeFileSync(template, '{{ credstash://a }}');
 
 const two: Line[] = [[['put', 'a', 'one']], [['put', 'a', 'two', '-a']]];
@@ -164,7 +157,6 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     recorder = await startRecorder({ DynamoDB: running.dynamo, KMS: kms.url });
   });
   afterAll(async () => {
-    folder.remove();
     await Promise.all([running.close(), recorder.close()]);
   });
   beforeEach(() => {
@@ -201,10 +193,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     const { cs } = awsPlace(recorder.url, recorder.url, table, runHere);
     const words = (args: readonly string[]): string[] =>
       args.map((arg) =>
-        arg
-          .replace('TABLE', table)
-          .replace('OTHER', other)
-          .replace('FOLDER', join(folder.path, table)),
+        arg.replace('TABLE', table).replace('OTHER', other).replace('FOLDER', join(folder, table)),
       );
     const run: Table['run'] = async (lines) => {
       const ended: Ended[] = [];

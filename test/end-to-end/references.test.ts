@@ -14,9 +14,9 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   v,
 } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const secretText = `it's "x" $(id) \\ é\n`;
 const binary = Buffer.from([0, 255, 123, 123, 10]);
@@ -58,7 +58,7 @@ describe.each(backends)('$name', ({ start }) => {
   let place: Place;
   let cs: Place['cs'];
   const folder = temporaryFolder();
-  const file = (name: string): string => join(folder.path, name);
+  const file = (name: string): string => join(folder, name);
   beforeAll(async () => {
     running = await start();
     place = await running.place();
@@ -66,7 +66,6 @@ describe.each(backends)('$name', ({ start }) => {
     await fillPlace(place);
   });
   afterAll(async () => {
-    folder.remove();
     await running.close();
   });
 
@@ -136,7 +135,7 @@ describe.each(backends)('$name', ({ start }) => {
       const fresh = file('fresh');
       expect(await render('{{credstash://none}}', '-o', fresh)).toMatchObject({ status: 3 });
       expect(existsSync(fresh)).toBe(false);
-      expect(readdirSync(folder.path).filter((each) => each.startsWith('.'))).toEqual([]);
+      expect(readdirSync(folder).filter((each) => each.startsWith('.'))).toEqual([]);
     });
 
     test('all that is malformed is listed, and then all that does not resolve', async () => {
@@ -176,10 +175,10 @@ describe.each(backends)('$name', ({ start }) => {
     test('a template that cannot be read, or is too long: exit 2', async () => {
       for (const [args, said] of [
         [[file('none')], 'none cannot be read (ENOENT)'],
-        [[folder.path], 'cannot be read (EISDIR)'],
+        [[folder], 'cannot be read (EISDIR)'],
         [[`@${file('template')}`], /cannot be read \(ENOENT\)\n.*hint: it is named without @/],
         [[file('template'), 'word'], 'KEY=VALUE'],
-        [[file('template'), '-o', folder.path], 'is not a plain file'],
+        [[file('template'), '-o', folder], 'is not a plain file'],
         [[file('template'), '-o', file('no/folder')], 'cannot be written'],
         [[], 'missing TEMPLATE'],
       ] as const) {
@@ -263,7 +262,7 @@ describe('how much is asked', () => {
   let table: string;
   const folder = temporaryFolder();
   const recorded = async (args: readonly string[], input = ''): Promise<Ended> => {
-    const env = { ...awsEnv(recorder.url, recorder.url), HOME: folder.path };
+    const env = { ...awsEnv(recorder.url, recorder.url), HOME: folder };
     return asText(await run(['-t', table, ...args], { env, input }));
   };
   const actions = (): string[] => recorder.requests.map(({ action }) => action).sort();
@@ -276,7 +275,6 @@ describe('how much is asked', () => {
     recorder = await startRecorder({ DynamoDB: running.dynamo, KMS: running.kms.url });
   });
   afterAll(async () => {
-    folder.remove();
     await Promise.all([running.close(), recorder.close()]);
   });
   beforeEach(() => {

@@ -2,18 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readGithubEnv } from '../support/github.ts';
-import {
-  failed,
-  type Place,
-  type Running,
-  temporaryFolder,
-  vault,
-  vaultPlace,
-} from './backends.ts';
+import { failed, type Place, type Running, vault, vaultPlace } from './backends.ts';
 import { shell } from './shell.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
-const file = (name: string): string => join(folder.path, name);
+const file = (name: string): string => join(folder, name);
 let running: Running;
 let place: Place;
 let cs: Place['cs'];
@@ -26,7 +20,6 @@ beforeEach(async () => {
   await put({ 'app.path': 'canary', 'app.key': 'k' });
 });
 afterAll(async () => {
-  folder.remove();
   await running.close();
 });
 

@@ -19,7 +19,8 @@ import { sandbox } from '../support/sandbox.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { startStsServer } from '../support/sts-server.ts';
 import { tableExtras } from '../support/table-extras.ts';
-import { type Ended, temporaryFolder } from './backends.ts';
+import { type Ended } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Runs a page as a reader does: its blocks in their order, in one shell, in an empty folder.
@@ -84,9 +85,8 @@ export function testPage(document: string, options: PageOptions): void {
       const folder = temporaryFolder();
       const aws = options.aws === undefined ? undefined : await startAws(options.aws);
       try {
-        await runPage(document, options, { folder: folder.path, env: aws?.env ?? {} });
+        await runPage(document, options, { folder, env: aws?.env ?? {} });
       } finally {
-        folder.remove();
         await aws?.close();
       }
     });

@@ -4,14 +4,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openMemory } from '../../src/backend/memory/index.ts';
 import { Credstash } from '../../src/credstash.ts';
 import { runSession } from '../support/session.ts';
-import {
-  type Backend,
-  backends,
-  dynalite,
-  type Place,
-  temporaryFolder,
-  vault,
-} from './backends.ts';
+import { type Backend, backends, dynalite, type Place, vault } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What people and scripts do, as sessions at a terminal, on every backend. test/process runs the same as processes. dynalite
@@ -40,7 +34,6 @@ const memory: Backend = {
 };
 
 const folder = temporaryFolder();
-afterAll(folder.remove);
 
 test('there are sessions', () => {
   expect(sessions.length).toBeGreaterThan(8);
@@ -59,7 +52,7 @@ describe.each([...backends, memory])('$name', (backend) => {
     await runSession(join(testdata, name), {
       where,
       kms: { memory: 'the key in memory', 'the vault': where }[backend.name] ?? 'KMS',
-      folder: mkdtempSync(join(folder.path, 'session-')),
+      folder: mkdtempSync(join(folder, 'session-')),
       run: cs,
     });
   });

@@ -8,13 +8,14 @@ import { createTable, putRaw, type RawItem, startDynalite } from '../support/dyn
 import { run } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { startStsServer, type StsServer, webIdentityToken } from '../support/sts-server.ts';
-import { asText, awsEnv, type Ended, failed, ok, stored, temporaryFolder, v } from './backends.ts';
+import { asText, awsEnv, type Ended, failed, ok, stored, v } from './backends.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const other = { accessKeyId: 'AKIDPROFILE', secretAccessKey: 'secret-key-of-the-profile' };
 const role = 'arn:aws:iam::123456789012:role/reader';
 const folder = temporaryFolder();
-const configFile = join(folder.path, 'config');
+const configFile = join(folder, 'config');
 const AWS_CONFIG_FILE = configFile;
 
 let dynamo: Awaited<ReturnType<typeof startDynalite>>;
@@ -65,7 +66,6 @@ sdk_ua_app_id = of-the-profile
   );
 });
 afterAll(async () => {
-  folder.remove();
   await Promise.all([
     dynamo.close(),
     kms.close(),
@@ -136,7 +136,7 @@ describe('the region that DynamoDB and KMS are asked in [compat 2]', () => {
   });
 
   test('kms-region of ~/.credstash, after --kms-region [compat 3]', async () => {
-    const HOME = join(folder.path, 'home');
+    const HOME = join(folder, 'home');
     await mkdir(HOME);
     const config = join(HOME, '.credstash');
     writeFileSync(config, '{"kms-region": "ca-west-1", "other": 1}');
@@ -325,9 +325,9 @@ describe('who asks', () => {
   });
 
   test('AWS_ROLE_SESSION_NAME also names the session of a web identity', async () => {
-    const file = join(folder.path, 'token');
+    const file = join(folder, 'token');
     writeFileSync(file, webIdentityToken);
-    const config = join(folder.path, 'web');
+    const config = join(folder, 'web');
     writeFileSync(
       config,
       `[profile web]\nrole_arn = ${role}\nweb_identity_token_file = ${file}\n` +
@@ -430,7 +430,7 @@ describe('who asks', () => {
   });
 
   test('an MFA device, and nobody to ask: exit 6', async () => {
-    const config = join(folder.path, 'mfa');
+    const config = join(folder, 'mfa');
     writeFileSync(config, '[default]\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n');
     const env = { AWS_ENDPOINT_URL_STS: sts.url, AWS_CONFIG_FILE: config };
     const asks = failed(
@@ -501,25 +501,25 @@ describe('where it is', () => {
 
 describe('the vault', () => {
   const local = async (args: string[], env: Record<string, string>): Promise<Ended> =>
-    asText(await run(args, { env: { HOME: folder.path, ...env } }));
+    asText(await run(args, { env: { HOME: folder, ...env } }));
 
   test('--local, --local=FOLDER, CREDSTASH_LOCAL and the XDG rules name its folder', async () => {
     const at = async (path: string, args: string[], env: Record<string, string> = {}) => {
-      const full = join(folder.path, path);
+      const full = join(folder, path);
       expect(await local([...args, 'setup'], env)).toEqual(
         ok(`The vault ${full} has been created\n`),
       );
     };
     await at('.local/share/credstash', ['--local']);
-    await at('data/credstash', ['--local'], { XDG_DATA_HOME: join(folder.path, 'data') });
+    await at('data/credstash', ['--local'], { XDG_DATA_HOME: join(folder, 'data') });
     await at('data2/credstash', [], {
       CREDSTASH_LOCAL: '1',
-      XDG_DATA_HOME: join(folder.path, 'data2'),
+      XDG_DATA_HOME: join(folder, 'data2'),
     });
-    await at('named', [`--local=${folder.path}/named`]);
+    await at('named', [`--local=${folder}/named`]);
     await at('tilde/deep/er', ['--local=~/tilde/deep/er']);
-    await at('env', [], { CREDSTASH_LOCAL: join(folder.path, 'env') });
-    await at('nearer', [`--local=${folder.path}/nearer`], { CREDSTASH_LOCAL: '1' });
+    await at('env', [], { CREDSTASH_LOCAL: join(folder, 'env') });
+    await at('nearer', [`--local=${folder}/nearer`], { CREDSTASH_LOCAL: '1' });
     const known = '/.local/share/credstash already exists\n';
     const relative = await local(['setup', '--local'], { XDG_DATA_HOME: 'relative' });
     expect(relative.stdout).toContain(known);
@@ -531,7 +531,7 @@ describe('the vault', () => {
   });
 
   test('options of AWS are refused, and those of the environment not looked at', async () => {
-    const vault = `--local=${folder.path}/refuses`;
+    const vault = `--local=${folder}/refuses`;
     for (const [option, ...rest] of [
       ['-r', 'us-east-1'],
       ['--kms-region', 'us-east-1'],
@@ -549,7 +549,7 @@ describe('the vault', () => {
   });
 
   test('a folder or a key that others can open: exit 6, and the chmod to do', async () => {
-    const path = join(folder.path, 'open');
+    const path = join(folder, 'open');
     const vault = `--local=${path}`;
     expect(await local([vault, 'put', 'a', 'x'], {})).toEqual(stored('a'));
     const commands = [['get', 'a'], ['list'], ['put', 'b', 'x'], ['delete', 'a'], ['setup']];

@@ -11,7 +11,8 @@ import { startKmsServer } from '../support/kms-server.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { tableExtras } from '../support/table-extras.ts';
-import { awsPlace, failed, ok, type Place, temporaryFolder, vaultPlace } from './backends.ts';
+import { awsPlace, failed, ok, type Place, vaultPlace } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const EXISTS = 'Credential Store table already exists\n';
 const CREATED =
@@ -90,7 +91,7 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
       const fresh = awsPlace(recorder.url, recorder.url, `${table}-new`);
       const home = temporaryFolder();
       const args = ['setup', '--create-key', '-k', alias, '--save-kms-region', 'eu-west-3'];
-      expect(await fresh.cs(args, { env: { HOME: home.path } })).toEqual(
+      expect(await fresh.cs(args, { env: { HOME: home } })).toEqual(
         ok(
           `KMS region set to eu-west-3\n${CREATED}The key ${alias} in eu-west-3 has been created, with rotation\n`,
         ),
@@ -101,7 +102,6 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
           .map(({ region }) => region),
       );
       expect([...regions]).toEqual(['eu-west-3']);
-      home.remove();
     });
 
     test('turns on the rotation of a key that is there', async () => {
@@ -366,18 +366,15 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
       [['-k', 'alias/x'], '-k is for --create-key'],
     ] as const) {
       const words = ['setup', ...args, '--save-kms-region', 'eu-west-1'];
-      expect(await cs(words, { env: { HOME: home.path } }), words.join(' ')).toEqual(
-        failed(2, says),
-      );
+      expect(await cs(words, { env: { HOME: home } }), words.join(' ')).toEqual(failed(2, says));
     }
     expect(recorder.requests).toEqual([]);
-    home.remove();
   });
 });
 
 test('in a vault there is none of it', async () => {
   const folder = temporaryFolder();
-  const { cs } = vaultPlace(folder.path);
+  const { cs } = vaultPlace(folder);
   for (const option of [
     '--create-key',
     '--multi-region',
@@ -387,5 +384,4 @@ test('in a vault there is none of it', async () => {
     expect(await cs(['setup', option])).toEqual(failed(2, `${option} is for AWS, and --local`));
   }
   expect(await cs(['policy', 'reader'])).toEqual(failed(2, 'a policy is for AWS'));
-  folder.remove();
 });

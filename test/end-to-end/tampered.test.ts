@@ -16,11 +16,11 @@ import {
   runHere,
   type Running,
   stored,
-  temporaryFolder,
   v,
   vault,
   vaultPlace,
 } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * prune, migrate, copy and rekey on a table that somebody tampered with, and on services that answer what nobody foresaw.
@@ -106,7 +106,6 @@ describe.each(engines)('$name', ({ start }) => {
     running = await start();
   });
   afterAll(async () => {
-    folder.remove();
     await running.close();
   });
 
@@ -297,7 +296,7 @@ describe.each(engines)('$name', ({ start }) => {
       const place = await running.place();
       await versions(place, 'new', ['1']);
       await versions(place, 'old', ['2'], ...CTR);
-      const home = join(folder.path, `home-${randomBytes(4).toString('hex')}`);
+      const home = join(folder, `home-${randomBytes(4).toString('hex')}`);
       mkdirSync(home);
       writeFileSync(join(home, '.credstash'), '{"cipher": "AES-256-CTR"}');
       for (const env of [{ CREDSTASH_CIPHER: 'AES-256-CTR' }, { HOME: home }]) {
@@ -330,7 +329,7 @@ describe.each(engines)('$name', ({ start }) => {
         await versions(place, 'a', ['one', 'two'], 'env=prod');
         await versions(place, 'b', ['other'], 'env=prod');
         const target = vaultPlace(
-          join(folder.path, `${what} ${running.dynamo ?? ''}`.replaceAll('/', '')),
+          join(folder, `${what} ${running.dynamo ?? ''}`.replaceAll('/', '')),
           runHere,
         );
         const to = ['copy', '--to-local', target.where.replace('the vault ', ''), 'env=prod'];
@@ -353,7 +352,7 @@ describe.each(engines)('$name', ({ start }) => {
     test('under wrong pairs the pairs are wrong, and not the copy', async () => {
       const place = await running.place();
       await versions(place, 'a', ['one'], 'env=prod');
-      const to = join(folder.path, `pairs ${running.dynamo ? 'aws' : 'vault'}`);
+      const to = join(folder, `pairs ${running.dynamo ? 'aws' : 'vault'}`);
       await place.cs(['copy', '--to-local', to, 'env=prod']);
       const again = await place.cs(['copy', '--to-local', to]);
       expect(again).toMatchObject({ status: 6, stdout: '0 copied, 0 skipped, 1 failed\n' });
@@ -365,10 +364,7 @@ describe.each(engines)('$name', ({ start }) => {
     test('what does not open there keeps no older version from being copied', async () => {
       const place = await running.place();
       await versions(place, 'a', ['one', 'two', 'three']);
-      const target = vaultPlace(
-        join(folder.path, `older ${running.dynamo ? 'aws' : 'vault'}`),
-        runHere,
-      );
+      const target = vaultPlace(join(folder, `older ${running.dynamo ? 'aws' : 'vault'}`), runHere);
       const to = ['copy', '--to-local', target.where.replace('the vault ', '')];
       await place.cs([...to, '--latest']);
       await target.plant({ ...(await item(target, 'a', 3)), comment: { S: 'changed' } });
@@ -408,11 +404,7 @@ describe.each(engines)('$name', ({ start }) => {
   test('--rate counts changes: what is only read is as fast as it can be', async () => {
     const place = await running.place();
     for (const name of ['a', 'b', 'c', 'd', 'e']) await versions(place, name, ['1', '2'], ...CTR);
-    const to = [
-      'copy',
-      '--to-local',
-      join(folder.path, `rate ${running.dynamo ? 'aws' : 'vault'}`),
-    ];
+    const to = ['copy', '--to-local', join(folder, `rate ${running.dynamo ? 'aws' : 'vault'}`)];
     await place.cs(to);
     // Were these ten entries paced, they would take hours.
     const rate = ['--rate', '0.001'];
@@ -436,7 +428,7 @@ describe.each(engines)('$name', ({ start }) => {
     await place.cs(['putall', JSON.stringify(Object.fromEntries(secrets)), 'env=prod', ...CTR]);
     const last = await item(place, 's29');
     await place.plant(moved(last, 's31', 1));
-    const log = join(folder.path, `log ${running.dynamo ? 'aws' : 'vault'}`);
+    const log = join(folder, `log ${running.dynamo ? 'aws' : 'vault'}`);
     const migrated = await place.cs(['--log-file', log, 'migrate']);
     expect(migrated).toMatchObject({ status: 5, stdout: '0 migrated, 0 skipped, 31 failed\n' });
     const errors = linesOf(migrated.stderr, 'error');
@@ -564,19 +556,18 @@ describe.each(engines.filter(({ name }) => name === dynamoLocal.name))(
         'credstash setup -t by-arn -r us-east-1\n',
       );
       const folder = temporaryFolder();
-      const local = vaultPlace(join(folder.path, 'vault'), runHere);
+      const local = vaultPlace(join(folder, 'vault'), runHere);
       await versions(local, 'a', ['1']);
-      const env = { ...place.env, CREDSTASH_LOCAL: join(folder.path, 'vault') };
+      const env = { ...place.env, CREDSTASH_LOCAL: join(folder, 'vault') };
       const { stderr } = await runHere(['copy', '--to-table', 'nowhere-at-all'], { env });
       expect(stderr).toContain('env -u CREDSTASH_LOCAL credstash setup -t nowhere-at-all\n');
-      folder.remove();
     });
 
     test('the hint has the profile and the region of the target', async () => {
       const place = await newTable();
       await versions(place, 'a', ['1']);
       const folder = temporaryFolder();
-      const config = join(folder.path, 'config');
+      const config = join(folder, 'config');
       writeFileSync(
         config,
         '[profile there]\naws_access_key_id = AKIDOTHER\naws_secret_access_key = x\n',
@@ -591,7 +582,6 @@ describe.each(engines.filter(({ name }) => name === dynamoLocal.name))(
       ];
       const { stderr } = await place.cs(['copy', ...copy], { env: { AWS_CONFIG_FILE: config } });
       expect(stderr).toContain('credstash setup -t missing-there -r eu-west-1 -p there\n');
-      folder.remove();
     });
 
     test('prune --no-verify leaves a secret alone of which a version that would stay is malformed', async () => {

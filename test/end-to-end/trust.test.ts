@@ -19,9 +19,9 @@ import {
   type Running,
   runHere,
   stored,
-  temporaryFolder,
   v,
 } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What the client trusts by itself: a reader whose policy lets it decrypt with any key is fed an entry under a stranger's
@@ -52,7 +52,6 @@ beforeAll(async () => {
   kms.nameKey('alias/strangers', strangers);
 });
 afterAll(async () => {
-  folder.remove();
   await Promise.all([running.close(), recorder.close(), sts.close()]);
 });
 beforeEach(() => {
@@ -74,7 +73,7 @@ function asked(): string[] {
 let homes = 0;
 /** A home folder with this `~/.credstash`. */
 function homeWith(config: unknown): { HOME: string } {
-  const HOME = join(folder.path, `home-${++homes}`);
+  const HOME = join(folder, `home-${++homes}`);
   mkdirSync(HOME);
   writeFileSync(join(HOME, '.credstash'), JSON.stringify(config));
   return { HOME };
@@ -96,7 +95,7 @@ function readers(
   vault: string,
   target: Place,
 ): [name: string, args: string[], options?: RunOptions][] {
-  const template = join(folder.path, 'template');
+  const template = join(folder, 'template');
   writeFileSync(template, 'password: {{ credstash://db }}\n');
   return [
     ['get', ['get', 'db']],
@@ -157,7 +156,7 @@ describe('an entry under a stranger’s key', () => {
     const target = await newPlace();
     const CREDSTASH_TRUSTED_KEYS = trusted();
     const isOne = CREDSTASH_TRUSTED_KEYS === mine;
-    const vault = join(folder.path, `vault-of-${String(isOne)}-${homes++}`);
+    const vault = join(folder, `vault-of-${String(isOne)}-${homes++}`);
     const why = isOne
       ? `version ${v(2)} of db: it is not under ${mine}, the only key that CREDSTASH_TRUSTED_KEYS lists`
       : `version ${v(2)} of db: it is under the KMS key ${strangers}, which CREDSTASH_TRUSTED_KEYS does not list`;
@@ -289,7 +288,7 @@ describe('an original entry in the place of a current one', () => {
   test('is refused by every reader, before KMS is asked', async () => {
     const place = await attacked(...original);
     const before = await place.items();
-    const [vault, target] = [join(folder.path, 'vault-of-formats'), await newPlace()];
+    const [vault, target] = [join(folder, 'vault-of-formats'), await newPlace()];
     const why = `version ${v(2)} of db: it is sealed with AES-256-CTR, which CREDSTASH_FORMATS does not list`;
     for (const [name, args, options] of readers(vault, target)) {
       const env = { ...options?.env, CREDSTASH_FORMATS };
@@ -575,7 +574,7 @@ describe('settings of trust', () => {
   test('of keys are for AWS: a vault has one of its own', async () => {
     const home = homeWith({ 'trusted-keys': [mine], formats: ['AES-256-GCM'] });
     const env = { ...home, CREDSTASH_TRUSTED_KEYS: second };
-    const local = [`--local=${join(folder.path, 'own-key')}`];
+    const local = [`--local=${join(folder, 'own-key')}`];
     const here = async (...args: string[]): Promise<Ended> => {
       const { status, stdout, stderr } = await runHere([...local, ...args], { env });
       return { status, stdout: stdout.toString(), stderr };
@@ -588,8 +587,8 @@ describe('settings of trust', () => {
   });
 
   test('are read with the others: each command reads ~/.credstash once', async () => {
-    const hook = join(folder.path, 'hook.cjs');
-    const report = join(folder.path, 'reads');
+    const hook = join(folder, 'hook.cjs');
+    const report = join(folder, 'reads');
     writeFileSync(
       hook,
       `const fs = require('node:fs');

@@ -2,11 +2,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type typescript from 'typescript';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { describeUnless } from '../support/needed.ts';
 import { link, makeProject, pack } from '../support/project.ts';
-import { temporaryFolder } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The types of the packed package, in projects of each TypeScript that it is for. The files of the package are checked too
@@ -16,7 +16,7 @@ import { temporaryFolder } from './backends.ts';
 const root = join(import.meta.dirname, '../..');
 const load = createRequire(import.meta.url);
 const folder = temporaryFolder();
-const project = join(folder.path, 'project');
+const project = join(folder, 'project');
 
 const consumer = `import {
   Credstash, type CredstashOptions, CredstashError, type EntryHeader, hasCode, SecretCache, type Secret,
@@ -74,15 +74,12 @@ const PROJECTS = [
 ] as const;
 
 beforeAll(() => {
-  makeProject(project, pack(folder.path));
+  makeProject(project, pack(folder));
   link(project, '@types/node');
   for (const extension of ['mts', 'cts', 'ts']) {
     writeFileSync(join(project, `consumer.${extension}`), consumer);
   }
   writeFileSync(join(project, 'required.cts'), required);
-});
-afterAll(() => {
-  folder.remove();
 });
 
 /** What a TypeScript says of each project. Its projects share the files that they parse, which is most of the time. */

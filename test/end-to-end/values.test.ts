@@ -2,15 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunOptions } from '../support/run.ts';
-import {
-  backends,
-  failed,
-  ok,
-  type Place,
-  type Running,
-  stored,
-  temporaryFolder,
-} from './backends.ts';
+import { backends, failed, ok, type Place, type Running, stored } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 
@@ -18,13 +11,12 @@ describe.each(backends)('$name', ({ start }) => {
   let running: Running;
   let place: Place;
   const folder = temporaryFolder();
-  const file = (name: string): string => join(folder.path, name);
+  const file = (name: string): string => join(folder, name);
   beforeAll(async () => {
     running = await start();
     place = await running.place();
   });
   afterAll(async () => {
-    folder.remove();
     await running.close();
   });
 
@@ -48,8 +40,8 @@ describe.each(backends)('$name', ({ start }) => {
     await survives('bytes.dash', everyByte, ['-'], { input: everyByte });
     await survives('bytes.left-out', everyByte, [], { input: everyByte });
     await survives('bytes.file', everyByte, [`@${file('bytes')}`]);
-    await survives('bytes.home', everyByte, ['@~/bytes'], { env: { HOME: folder.path } });
-    await survives('bytes.relative', everyByte, ['@bytes'], { cwd: folder.path });
+    await survives('bytes.home', everyByte, ['@~/bytes'], { env: { HOME: folder } });
+    await survives('bytes.relative', everyByte, ['@bytes'], { cwd: folder });
   });
 
   test('newlines at the end are part of what stdin and a file hold [compat 15]', async () => {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { canMount, type Mounts, startMounts } from '../support/mounts.ts';
 import { run } from '../support/run.ts';
 import {
@@ -21,27 +21,18 @@ import {
   makeOlder,
   nameSuperJournal,
 } from '../support/vault-files.ts';
-import {
-  asText,
-  type Ended,
-  failed,
-  ok,
-  type Place,
-  stored,
-  temporaryFolder,
-  vaultPlace,
-} from './backends.ts';
+import { asText, type Ended, failed, ok, type Place, stored, vaultPlace } from './backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Whose a vault is: its files, its key, and what its database holds.
  */
 
 const root = temporaryFolder();
-afterAll(root.remove);
 let count = 0;
 
 /** What every vault here is a copy of. */
-const original = vaultPlace(join(root.path, 'original'));
+const original = vaultPlace(join(root, 'original'));
 beforeAll(async () => {
   expect(await original.cs(['put', 'a', 'older'])).toEqual(stored('a'));
   expect(await original.cs(['put', '-a', 'a', 'secret'])).toEqual(stored('a'));
@@ -49,14 +40,14 @@ beforeAll(async () => {
 
 /** Makes a vault with one secret of two versions. */
 function makeVault(): Place & { readonly folder: string } {
-  const folder = join(root.path, `vault-${++count}`);
-  copyVault(join(root.path, 'original'), folder);
+  const folder = join(root, `vault-${++count}`);
+  copyVault(join(root, 'original'), folder);
   return { ...vaultPlace(folder), folder };
 }
 
 /** Makes the master.key of a vault that of another one. */
 async function swapKey(folder: string): Promise<Place> {
-  const path = join(root.path, `other-${++count}`);
+  const path = join(root, `other-${++count}`);
   const other = vaultPlace(path);
   expect(await other.cs(['put', 'z', 'x'])).toEqual(stored('z'));
   copyFileSync(join(path, 'master.key'), join(folder, 'master.key'));
@@ -110,9 +101,9 @@ describe('a database that holds what credstash did not make', () => {
 
 test('a journal that names another file leaves that file alone', async () => {
   const { folder } = makeVault();
-  const victim = join(root.path, 'precious');
+  const victim = join(root, 'precious');
   writeFileSync(victim, 'x');
-  const image = join(root.path, `vault-${++count}`);
+  const image = join(root, `vault-${++count}`);
   copyInCommit(folder, image);
   nameSuperJournal(join(image, 'vault.db-journal'), victim);
   await expectRefused(vaultPlace(image), image, 5, 'was not written by credstash');
@@ -243,7 +234,7 @@ describe('the folders of a new vault', () => {
   const modeOf = (path: string): number => statSync(path).mode & 0o777;
 
   test('are for their owner alone, with the parents that are created', async () => {
-    const home = join(root.path, `home-${++count}`);
+    const home = join(root, `home-${++count}`);
     mkdirSync(home, { mode: 0o755 });
     const put = await run(['--local', 'put', 'a', 'x'], { env: { HOME: home } });
     expect(asText(put)).toEqual(stored('a'));
@@ -287,7 +278,7 @@ if (canMount()) {
     });
 
     test('no vault can be made: an error that says so', async () => {
-      const [source, at] = [join(root.path, 'source'), join(root.path, 'mounted')];
+      const [source, at] = [join(root, 'source'), join(root, 'mounted')];
       const script = `mkdir ${source} ${at}; chmod 700 ${source}; mount --bind ${source} ${at}; rmdir ${source}`;
       const mounts = await startMounts(script);
       opened.push(mounts);

@@ -1,6 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import { formatShell } from '../../src/format/shell.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { seed } from '../support/seed.ts';
 import { anyText, examples, numbered, refusal, secrets, textFrom } from './secrets.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** By its path, for a shell whose PATH is what is tested. */
 const env = execFileSync('sh', ['-c', 'command -v env'], { encoding: 'utf8' }).trim();
@@ -132,30 +132,25 @@ for (const command of SHELLS) {
     );
 
     it('is a syntax error where eval is given it without quotes, and none of it is shown', () => {
-      const folder = mkdtempSync(join(tmpdir(), 'credstash-test-'));
-      try {
-        const values = examples(fc.array(noNul, { minLength: 1, maxLength: 20 }), 10);
-        for (const each of [
-          ['zQ7'],
-          ['zQ7  zQ7', 'zQ7\nzQ7', '* then fi ; { } zQ7'],
-          picked,
-          ...values,
-        ]) {
-          const [program, ...args] = command;
-          const { status, stdout, stderr } = spawnSync(
-            program,
-            [...args, '-c', `eval $(cat) && echo done; set >${join(folder, 'set')}`],
-            { input: formatShell(numbered(each)), encoding: 'utf8', cwd: folder },
-          );
-          expect(stdout, `SEED=${seed}`).toBe('');
-          expect(stderr, `SEED=${seed}`).toMatch(/syntax error|parse error/i);
-          expect(stderr).not.toContain('zQ7');
-          // dash leaves at once; who goes on has none of the variables.
-          if (status === 0)
-            expect(readFileSync(join(folder, 'set'), 'utf8')).not.toMatch(/^K\d+=/m);
-        }
-      } finally {
-        rmSync(folder, { recursive: true });
+      const folder = temporaryFolder();
+      const values = examples(fc.array(noNul, { minLength: 1, maxLength: 20 }), 10);
+      for (const each of [
+        ['zQ7'],
+        ['zQ7  zQ7', 'zQ7\nzQ7', '* then fi ; { } zQ7'],
+        picked,
+        ...values,
+      ]) {
+        const [program, ...args] = command;
+        const { status, stdout, stderr } = spawnSync(
+          program,
+          [...args, '-c', `eval $(cat) && echo done; set >${join(folder, 'set')}`],
+          { input: formatShell(numbered(each)), encoding: 'utf8', cwd: folder },
+        );
+        expect(stdout, `SEED=${seed}`).toBe('');
+        expect(stderr, `SEED=${seed}`).toMatch(/syntax error|parse error/i);
+        expect(stderr).not.toContain('zQ7');
+        // dash leaves at once; who goes on has none of the variables.
+        if (status === 0) expect(readFileSync(join(folder, 'set'), 'utf8')).not.toMatch(/^K\d+=/m);
       }
     });
 

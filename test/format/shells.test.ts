@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -10,14 +9,14 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { formatShell } from '../../src/format/shell.ts';
 import { describeReserved } from '../../src/model/variable-names.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { pty } from '../support/pty.ts';
 import { secrets } from './secrets.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What `-f shell` prints runs nothing, neither when it is evaluated nor later: not at a prompt, in a trace, at mail, nor in
@@ -43,13 +42,10 @@ interface Shell {
   readonly found: Readonly<Record<Payload, readonly string[]>>;
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'credstash-shells-'));
+const folder = temporaryFolder();
 /** Where each variable whose value is run leaves a file of its name, and beside it the scripts that do so. */
 const ran = join(folder, 'ran');
 mkdirSync(`${ran}-by`);
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
 
 const mailbox = join(folder, 'mailbox');
 

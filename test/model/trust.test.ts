@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
 import type { Cipher } from '../../src/model/entry.ts';
 import {
@@ -11,6 +9,7 @@ import {
   TrustedKeys,
 } from '../../src/model/trust.ts';
 import { outcomesOf } from '../support/outcomes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const key = 'arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555';
 const mrk = `arn:aws:kms:eu-west-1:123456789012:key/mrk-${'ab'.repeat(16)}`;
@@ -167,10 +166,7 @@ describe('what is trusted, for a person', () => {
 describe('a vault', () => {
   let folder: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'credstash-trust-'));
-  });
-  afterEach(() => {
-    rmSync(folder, { recursive: true, force: true });
+    folder = temporaryFolder();
   });
   const open = (formats?: Cipher[], name = 'vault'): Credstash =>
     Credstash.local(join(folder, name), { formats });

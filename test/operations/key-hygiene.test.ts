@@ -1,7 +1,5 @@
 import { Table } from '../../src/backend/aws/table.ts';
 import type * as crypto from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   DynamoDBClient,
@@ -27,6 +25,7 @@ import { computeHmac, splitDataKey } from '../../src/seal/data-key.ts';
 import { FORMATS } from '../../src/seal/formats.ts';
 import { encodeHeader } from '../../src/seal/gcm-hmac.ts';
 import { outcomesOf } from '../support/outcomes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What becomes of data keys, on a real vault: the very buffers that were handed out are looked at once all is over.
@@ -131,7 +130,7 @@ function watching(keys: KeyService): KeyService {
 }
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'credstash-keys-'));
+  folder = temporaryFolder();
   vault = openLocal(join(folder, 'vault'), { create: true });
   entries = between(vault.entries);
   credstash = Credstash.over({ keys: watching(between(vault.keys)), entries: entries });
@@ -141,7 +140,6 @@ beforeEach(() => {
 });
 afterEach(() => {
   vault.vault.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function forget(): void {

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
@@ -11,13 +9,14 @@ import type { Entry } from '../../src/model/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { Credstash } from '../../src/credstash.ts';
 import { outcomesOf } from '../support/outcomes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let folder: string;
 let vault: ReturnType<typeof openLocal>;
 let credstash: Credstash;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'credstash-rewrite-'));
+  folder = temporaryFolder();
   vault = openLocal(join(folder, 'vault'), { create: true });
   credstash = over({});
   for (const name of ['a', 'b', 'c']) {
@@ -26,7 +25,6 @@ beforeEach(async () => {
 });
 afterEach(() => {
   vault.vault.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** A `Credstash` over the vault, with some of it replaced. */

@@ -15,15 +15,15 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Answers without end, of each service: an error, and no more memory than a large answer takes.
  */
 
 const folder = temporaryFolder();
-const certificate = makeCertificate(folder.path);
+const certificate = makeCertificate(folder);
 const BLOCK = Buffer.alloc(2 ** 16, 'x');
 /** 1 GB that is 1 MB on the wire. */
 const BOMB = gzipSync(Buffer.alloc(2 ** 30, ' '), { level: 9 });
@@ -93,13 +93,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const each of [hostile, front]) each.close();
-  folder.remove();
   await running.close();
 });
 
 /** Runs a get, and tells the most memory that it had, in MB. */
 async function get(place: Place, args: readonly string[] = []) {
-  const peak = join(folder.path, 'peak');
+  const peak = join(folder, 'peak');
   const script = `import resource, subprocess, sys
 status = subprocess.call(sys.argv[2:])
 open(sys.argv[1], 'w').write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))

@@ -23,9 +23,9 @@ import {
   ok,
   type Place,
   type Running,
-  temporaryFolder,
   vaultProcess,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What V8 compiled is kept for the next start. Whatever is wrong with it, the command does what it always does.
@@ -42,7 +42,6 @@ beforeAll(async () => {
   await place.cs(['put', 'a', 'secret'], { env: { CREDSTASH_CODE_CACHE: '0' } });
 });
 afterAll(async () => {
-  folder.remove();
   await running.close();
 });
 
@@ -52,7 +51,7 @@ function user(env: Readonly<Record<string, string>> = {}): {
   code: string;
   get: (more?: Readonly<Record<string, string>>) => Promise<Ended>;
 } {
-  const home = join(folder.path, `home-${++homes}`);
+  const home = join(folder, `home-${++homes}`);
   mkdirSync(home);
   return {
     home,
@@ -73,7 +72,7 @@ function files(path: string): string[] {
 }
 
 /** A hook that tells which modules took a cache, which had theirs rejected, and which had none. */
-const hook = join(folder.path, 'hook.cjs');
+const hook = join(folder, 'hook.cjs');
 writeFileSync(
   hook,
   `const vm = require('node:vm');
@@ -93,7 +92,7 @@ process.on('exit', () => fs.writeFileSync(process.env.REPORT, JSON.stringify(see
 );
 
 async function told(get: ReturnType<typeof user>['get'], flags = ''): Promise<object> {
-  const REPORT = join(folder.path, 'report');
+  const REPORT = join(folder, 'report');
   expect(await get({ NODE_OPTIONS: `--require ${hook} ${flags}`, REPORT })).toEqual(ok('secret\n'));
   return JSON.parse(readFileSync(REPORT, 'utf8')) as object;
 }
@@ -154,7 +153,7 @@ test('one of another module, or of another source, is not taken', async () => {
   for (const each of others) copyFileSync(one, each);
   expect(await told(get)).toMatchObject({ rejected: 0, none: others.length });
   // The source changes, and keeps its length: V8 by itself would take the cache of the old one for it.
-  const bin = join(folder.path, 'bin');
+  const bin = join(folder, 'bin');
   mkdirSync(join(bin, 'chunks'), { recursive: true });
   for (const each of ['.', 'chunks']) {
     for (const name of readdirSync(join(dirname(builtCommand), each))) {
@@ -166,7 +165,7 @@ test('one of another module, or of another source, is not taken', async () => {
     asText(
       await run(['--version'], {
         executable: join(bin, 'credstash.cjs'),
-        env: { HOME: folder.path, XDG_CACHE_HOME: '' },
+        env: { HOME: folder, XDG_CACHE_HOME: '' },
       }),
     ).stdout;
   const before = (await version()).trim();
@@ -198,10 +197,10 @@ test('it is turned off by CREDSTASH_CODE_CACHE=0, and moved by XDG_CACHE_HOME', 
   const off = user({ CREDSTASH_CODE_CACHE: '0' });
   expect(await off.get()).toEqual(ok('secret\n'));
   expect(readdirSync(off.home)).toEqual([]);
-  const moved = user({ XDG_CACHE_HOME: join(folder.path, 'elsewhere') });
+  const moved = user({ XDG_CACHE_HOME: join(folder, 'elsewhere') });
   for (const _ of [1, 2]) expect(await moved.get()).toEqual(ok('secret\n'));
   expect(readdirSync(moved.home)).toEqual([]);
-  expect(files(join(folder.path, 'elsewhere')).length).toBeGreaterThan(2);
+  expect(files(join(folder, 'elsewhere')).length).toBeGreaterThan(2);
 });
 
 test('a folder or a file that others can change, or that is no folder, is left alone', async () => {
@@ -250,7 +249,7 @@ test.each(['/proc', '/proc/none', '/proc/self/fd'])(
 
 if (canMount()) {
   test('a mount whose source was deleted costs the cache and nothing else', async () => {
-    const [source, at] = [join(folder.path, 'source'), join(folder.path, 'mounted')];
+    const [source, at] = [join(folder, 'source'), join(folder, 'mounted')];
     const { under, close } = await startMounts(
       `mkdir ${source} ${at}; mount --bind ${source} ${at}; rmdir ${source}`,
     );

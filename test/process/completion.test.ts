@@ -10,20 +10,20 @@ import {
   ok,
   type Place,
   type Running,
-  temporaryFolder,
   vaultPlace,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 
 const folder = temporaryFolder();
-const bin = join(folder.path, 'bin');
-const vaultFolder = join(folder.path, 'the vault');
-const pwned = join(folder.path, 'pwned');
+const bin = join(folder, 'bin');
+const vaultFolder = join(folder, 'the vault');
+const pwned = join(folder, 'pwned');
 /** What a program on the line, which nobody has asked to run, would leave. */
-const trap = join(folder.path, 'trap', 'credstash');
-const patience = join(folder.path, 'patience.cjs');
+const trap = join(folder, 'trap', 'credstash');
+const patience = join(folder, 'patience.cjs');
 
 /** Each is the only name of the vault that begins with what is typed. */
 const hostile: readonly [typed: string, name: string][] = [
@@ -79,7 +79,7 @@ const valueOf = (name: string): string =>
 
 beforeAll(async () => {
   mkdirSync(bin);
-  mkdirSync(join(folder.path, 'trap'));
+  mkdirSync(join(folder, 'trap'));
   // With TEST_WORDS, a `get` shows its words in hexadecimal, so that a test sees each byte that the shell made of the line.
   writeFileSync(
     join(bin, 'credstash'),
@@ -110,13 +110,10 @@ if (!process.env.TEST_LIMIT) performance.now = () => now.call(performance) - 3_6
     status: 0,
   });
 });
-afterAll(() => {
-  folder.remove();
-});
 
 /** A home folder in which a shell finds the completion as the README says. */
 async function home(shell: Shell): Promise<string> {
-  const path = mkdtempSync(join(folder.path, 'home-'));
+  const path = mkdtempSync(join(folder, 'home-'));
   const script = await run(['completion', shell]);
   expect(script).toMatchObject({ status: 0, stderr: '' });
   mkdirSync(join(path, '.config/fish/completions'), { recursive: true });
@@ -205,7 +202,7 @@ async function session(
     if (text.endsWith('\r')) await terminal.waitFor('READY> ');
   };
 
-  const work = mkdtempSync(join(folder.path, 'work-'));
+  const work = mkdtempSync(join(folder, 'work-'));
   const env = { CREDSTASH_LOCAL: vaultFolder, ...more };
   const isLeft = (name: string): boolean => !Object.keys(env).includes(name);
   const lines = [
@@ -296,7 +293,7 @@ describe.each(shells)('%s', (shell) => {
   });
 
   test('the options on the line say where names are looked for', async () => {
-    const other = join(folder.path, `other-${shell}`);
+    const other = join(folder, `other-${shell}`);
     const { cs } = vaultPlace(other);
     expect(await cs(['put', 'elsewhere', 'found it'])).toMatchObject({ status: 0 });
     const on = await session(shell);
@@ -306,13 +303,13 @@ describe.each(shells)('%s', (shell) => {
   });
 
   test('an error, a vault that is not there and a program on the line: nothing happens', async () => {
-    const on = await session(shell, { CREDSTASH_LOCAL: join(folder.path, 'nowhere') });
+    const on = await session(shell, { CREDSTASH_LOCAL: join(folder, 'nowhere') });
     on.send('credstash get x\t');
     on.send('\x15credstash --log-level nonsense get x\t');
     on.send('\x15credstash -r eu-west-1 get x\t');
     on.send(`\x15${trap} get x\t`);
     expect(await on.finish()).not.toMatch(/error|hint|Killed|Terminated/);
-    expect(existsSync(join(folder.path, 'nowhere'))).toBe(false);
+    expect(existsSync(join(folder, 'nowhere'))).toBe(false);
     expect(existsSync(pwned)).toBe(false);
   });
 });
@@ -397,7 +394,7 @@ describe('the names of a table', () => {
   });
 
   test('nobody is asked for an MFA code, and no program is run for credentials', async () => {
-    const config = join(folder.path, 'config');
+    const config = join(folder, 'config');
     const ini = [
       ['process', `credential_process = touch ${pwned}`],
       ['chained', 'role_arn = arn:aws:iam::123456789012:role/r\nsource_profile = process'],

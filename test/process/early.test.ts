@@ -14,8 +14,8 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Connections to both services over TLS: opened early, so that the handshakes overlap, and never for nothing.
@@ -35,7 +35,7 @@ let hold: () => Promise<void> = () => Promise.resolve();
 let cuts = 0;
 
 beforeAll(async () => {
-  certificate = makeCertificate(folder.path);
+  certificate = makeCertificate(folder);
   running = await dynalite.start();
   const plain = await running.place();
   const kms = running.kms?.url ?? '';
@@ -63,7 +63,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const each of fronts) each.close();
-  folder.remove();
   await running.close();
 });
 beforeEach(() => {
@@ -98,8 +97,8 @@ test.each([['get', 'db'], ['getall'], ['put', 'next', 'x', '-a']])(
 );
 
 test('KMS is loaded while the table is read, and AES while KMS answers, over HTTP too', async () => {
-  const loaded = join(folder.path, 'loaded');
-  const hook = join(folder.path, 'hook.cjs');
+  const loaded = join(folder, 'loaded');
+  const hook = join(folder, 'hook.cjs');
   // A file for each chunk of the bundle, once it is about to be run.
   writeFileSync(
     hook,
@@ -178,7 +177,7 @@ test('one that cannot be trusted is told by the request', async () => {
 });
 
 test('one that cannot even be begun keeps no process from ending', async () => {
-  const hook = join(folder.path, 'hook.cjs');
+  const hook = join(folder, 'hook.cjs');
   writeFileSync(
     hook,
     `const tls = require('node:tls');

@@ -4,21 +4,19 @@ import { constants as files, mkdtempSync, readdirSync, readFileSync, writeFileSy
 import { constants } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type Program, type Pty, pty, replacesProcess } from '../support/run.ts';
 import { startRecorder } from '../support/recorder.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { sandbox } from '../support/sandbox.ts';
-import { awsEnv, stored, temporaryFolder, vaultPlace } from '../end-to-end/backends.ts';
+import { awsEnv, stored, vaultPlace } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const { O_NONBLOCK } = files;
 const folder = temporaryFolder();
-const { cs, raw, args } = vaultPlace(join(folder.path, 'vault'));
+const { cs, raw, args } = vaultPlace(join(folder, 'vault'));
 beforeAll(async () => {
   expect(await cs(['put', 'a.secret', 's3cret'])).toEqual(stored('a.secret'));
-});
-afterAll(() => {
-  folder.remove();
 });
 
 /** A program that tells each of these signals once it has it, and ends with status 9 on a line of input. */
@@ -167,7 +165,7 @@ describe('a signal to the process', () => {
 describe('no core, which would hold secrets, is left', () => {
   /** A folder for it, and a shell that runs the command there and permits a core of any size. */
   function inFolder(name: string): { under: [string, ...string[]]; cores: () => string[] } {
-    const cwd = mkdtempSync(join(folder.path, name));
+    const cwd = mkdtempSync(join(folder, name));
     const script = `ulimit -c unlimited || exit 99; cd ${cwd}; exec "$@"`;
     return { under: ['sh', '-c', script, 'sh'], cores: () => readdirSync(cwd) };
   }
@@ -309,7 +307,7 @@ describe('on a terminal', () => {
     const loop = (line: string): string => `for i in 1 2 3; ${begin} ${line}; ${end}`;
 
     test('stops the script around it', async () => {
-      const file = join(folder.path, `loop.${shell}`);
+      const file = join(folder, `loop.${shell}`);
       const { send, waitFor } = terminal(job, (line) => {
         writeFileSync(file, `${loop(line)}\necho went on\n`);
         // The shell around all of it has ^C too.
@@ -326,7 +324,7 @@ describe('on a terminal', () => {
     test('stops the loop that somebody typed', async () => {
       // fish has a prompt of its own.
       const prompt = shell === 'fish' ? /\w+@.*[#>] / : 'prompt$ ';
-      const file = join(folder.path, `typed.${shell}`);
+      const file = join(folder, `typed.${shell}`);
       const { send, waitFor, done } = terminal(job, (line) => {
         writeFileSync(file, `exec ${line}\n`);
         return `export PS1='prompt$ '; exec ${shell} ${options.join(' ')} -i`;
@@ -386,7 +384,7 @@ describe('on a terminal', () => {
   describe('of a shell with job control', () => {
     /** An interactive shell in which `job` is the command line. */
     function interactive(command: readonly string[]): Pty {
-      const rc = join(folder.path, 'rc');
+      const rc = join(folder, 'rc');
       const start = (line: string): string => {
         writeFileSync(rc, `alias job=${quoted([line])}\nPS1='prompt$ '\n`);
         return `exec bash --noprofile --rcfile ${rc} -i`;
@@ -421,7 +419,7 @@ describe('on a terminal', () => {
       const script = `process.on('SIGTSTP', () => setTimeout(() => { console.log('in order'); process.kill(process.pid, 'SIGSTOP'); }, 400));
 process.on('SIGCONT', () => { console.log('back'); process.exit(4); });
 setInterval(() => {}, 1000); console.log('ready');`;
-      const editor = join(folder.path, 'editor.cjs');
+      const editor = join(folder, 'editor.cjs');
       writeFileSync(editor, script);
       const { send, waitFor, done } = interactive(['--', process.execPath, editor]);
       await waitFor('prompt$ ');

@@ -14,14 +14,14 @@ import {
   ok,
   type Place,
   type Running,
-  temporaryFolder,
   v,
   vault,
 } from '../end-to-end/backends.ts';
 import { shell } from '../end-to-end/shell.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
-const file = (name: string): string => join(folder.path, name);
+const file = (name: string): string => join(folder, name);
 const running: Running[] = [];
 /** A vault that every test but those of the backends is on. */
 let place: Place;
@@ -81,7 +81,6 @@ beforeAll(async () => {
   expect(await cs(['put', 'context.db', 'in a context', 'env=prod'])).toMatchObject({ status: 0 });
 });
 afterAll(async () => {
-  folder.remove();
   await Promise.all(running.map((each) => each.close()));
 });
 
@@ -501,10 +500,10 @@ describe('nothing is run', () => {
 
   test('no secret decides which program is run', async () => {
     const path = (await running[0]?.place()) as Place;
-    await put(path, { path: folder.path });
+    await put(path, { path: folder });
     writeFileSync(file('env'), '#!/bin/sh\necho stolen\n', { mode: 0o755 });
     const { stdout } = await path.cs(['exec', 'path', '--', 'env']);
-    expect(stdout).toContain(`PATH=${folder.path}\n`);
+    expect(stdout).toContain(`PATH=${folder}\n`);
   });
 });
 

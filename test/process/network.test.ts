@@ -17,8 +17,8 @@ import {
   ok,
   type Place,
   type Running,
-  temporaryFolder,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What boto takes from the environment of a company's network: a proxy, and certificates of its own.
@@ -37,7 +37,7 @@ let plain: Place;
 let secure: Place;
 
 beforeAll(async () => {
-  const made = makeCertificate(folder.path);
+  const made = makeCertificate(folder);
   certificate = made.path;
   running = await dynalite.start();
   const place = await running.place();
@@ -72,7 +72,6 @@ afterAll(async () => {
   proxy.closeAllConnections();
   proxy.close();
   tls.close();
-  folder.remove();
   await running.close();
 });
 beforeEach(() => {
@@ -94,7 +93,7 @@ test('AWS_CA_BUNDLE names the certificates to trust [compat 50]', async () => {
   expect(await secure.cs(['get', 'db'])).toEqual(failed(7, 'DynamoDB cannot be reached', 'CERT'));
   const env = { AWS_CA_BUNDLE: certificate };
   expect(await secure.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
-  const missing = { env: { AWS_CA_BUNDLE: join(folder.path, 'none.pem') } };
+  const missing = { env: { AWS_CA_BUNDLE: join(folder, 'none.pem') } };
   expect(await secure.cs(['get', 'db'], missing)).toEqual(failed(2, 'none.pem cannot be read'));
 });
 

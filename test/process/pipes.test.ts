@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { failed, ok, stored, temporaryFolder, v, vaultPlace } from '../end-to-end/backends.ts';
+import { failed, ok, stored, v, vaultPlace } from '../end-to-end/backends.ts';
 import { shell } from '../end-to-end/shell.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
-const path = join(folder.path, 'vault');
+const path = join(folder, 'vault');
 const place = vaultPlace(path);
 const { cs } = place;
 const many = 4000;
@@ -35,9 +36,6 @@ async function plant(name: string, versions: number): Promise<void> {
 beforeAll(async () => {
   await plant('many', many);
   expect(await cs(['put', 'secret', 'value'])).toEqual(stored('secret'));
-});
-afterAll(() => {
-  folder.remove();
 });
 
 const line = (version: number): string => `many   -- version ${v(version)} -- comment ${comment}\n`;

@@ -1,16 +1,10 @@
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  asText,
-  dynalite,
-  ok,
-  type Running,
-  temporaryFolder,
-  vaultProcess,
-} from '../end-to-end/backends.ts';
+import { asText, dynalite, ok, type Running, vaultProcess } from '../end-to-end/backends.ts';
 import { run } from '../support/run.ts';
 import { runSession } from '../support/session.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The sessions of test/testdata, each command a process of its own: on the vault, and some of them on AWS. What they show of
@@ -20,7 +14,6 @@ import { runSession } from '../support/session.ts';
 const testdata = join(import.meta.dirname, '../testdata');
 const all = readdirSync(testdata).filter((name) => name.endsWith('.txt'));
 const folder = temporaryFolder();
-afterAll(folder.remove);
 
 describe.each([
   { ...vaultProcess, sessions: all },
@@ -37,7 +30,7 @@ describe.each([
     await runSession(join(testdata, name), {
       where,
       kms: running.kms ? 'KMS' : where,
-      folder: mkdtempSync(join(folder.path, 'session-')),
+      folder: mkdtempSync(join(folder, 'session-')),
       run: async (words, options) =>
         asText(await run([...args, ...words], { ...options, env: { ...env, ...options.env } })),
     });

@@ -7,13 +7,13 @@ import {
   dynalite,
   type Place,
   type Running,
-  temporaryFolder,
   vaultProcess,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
-const hook = join(folder.path, 'hook.cjs');
-const report = join(folder.path, 'loaded');
+const hook = join(folder, 'hook.cjs');
+const report = join(folder, 'loaded');
 const chunks = join(dirname(builtCommand), 'chunks');
 /** A module of the bundle, and what it loads at once. */
 function withImports(path: string, seen: string[] = []): string[] {
@@ -67,7 +67,6 @@ process.on('exit', () => {
   [local, aws] = (await Promise.all(running.map((each) => each.place()))) as [Place, Place];
 });
 afterAll(async () => {
-  folder.remove();
   await Promise.all(running.map((each) => each.close()));
 });
 
@@ -204,7 +203,7 @@ test('no warning of Node.js or of the SDK reaches stderr', async () => {
     expect(stderr).toBe(`credstash: error: there is no secret nothing in ${place.where}\n`);
   }
   // Two sources of credentials are a user's business.
-  const config = join(folder.path, 'config');
+  const config = join(folder, 'config');
   writeFileSync(
     config,
     '[profile p]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = x\n',

@@ -12,9 +12,9 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   vaultPlace,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The command where the system, or Node.js itself, refuses what has nothing to do with what was asked: the current folder was
@@ -30,20 +30,19 @@ let vault: Place;
 beforeAll(async () => {
   running = await dynalite.start();
   aws = await running.place();
-  vault = vaultPlace(join(folder.path, 'vault'));
+  vault = vaultPlace(join(folder, 'vault'));
   for (const place of [aws, vault]) {
     expect(await place.cs(['put', 'db', 'secret'])).toEqual(stored('db'));
   }
 });
 afterAll(async () => {
-  folder.remove();
   await running.close();
 });
 
 describe('the current folder was deleted', () => {
   const under = ['sh', '-c', 'mkdir gone; cd gone; rmdir ../gone; exec "$@"', 'sh'] as const;
   const gone = 'cd to a folder that exists, or give an absolute path';
-  const file = join(folder.path, 'file');
+  const file = join(folder, 'file');
 
   test.each(['AWS', 'the vault'])('what needs no folder works, on %s', async (backend) => {
     const place = backend === 'AWS' ? aws : vault;
@@ -90,7 +89,7 @@ const limited = (files: number): readonly [string, ...string[]] => [
 /** Whether the runtime itself starts a script that does nothing. */
 function starts(files: number): boolean {
   if (isStandalone) return files > 5;
-  const script = join(folder.path, 'empty.cjs');
+  const script = join(folder, 'empty.cjs');
   writeFileSync(script, '');
   const [program, ...args] = limited(files);
   return spawnSync(program, [...args, nodeUnderTest(), script]).status === 0;
@@ -161,8 +160,8 @@ if (!isStandalone) {
       });
       expect(await follow(aws, ['get', 'db'])).toMatchObject(ok('secret\n'));
       for (const args of [
-        ['get', 'db', '-o', join(folder.path, 'permitted')],
-        [`--local=${join(folder.path, 'permitted-vault')}`, 'put', 'a', 'b'],
+        ['get', 'db', '-o', join(folder, 'permitted')],
+        [`--local=${join(folder, 'permitted-vault')}`, 'put', 'a', 'b'],
       ]) {
         const ended = await follow(args[0] === 'get' ? vault : { ...vault, cs: unplaced }, args);
         if (major >= 24) expect(ended.status).toBe(0);

@@ -6,13 +6,11 @@ import { type Pty, pty, type PtyOptions, run } from '../support/run.ts';
 import { mfaCode, startStsServer, type StsServer } from '../support/sts-server.ts';
 import { startKmsServer, type KmsServer } from '../support/kms-server.ts';
 import { createTable, startDynalite } from '../support/dynamo.ts';
-import { asText, awsEnv, ok, stored, temporaryFolder, vaultPlace } from '../end-to-end/backends.ts';
+import { asText, awsEnv, ok, stored, vaultPlace } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
-const { cs, raw, args, where } = vaultPlace(join(folder.path, 'vault'));
-afterAll(() => {
-  folder.remove();
-});
+const { cs, raw, args, where } = vaultPlace(join(folder, 'vault'));
 
 /** Runs the command on the vault in a terminal. */
 function terminal(command: readonly string[], options: PtyOptions = {}): Pty {
@@ -119,12 +117,12 @@ describe('the prompt of put [compat 16]', () => {
   test('^C at it is SIGINT to the shell around it: a loop stops', async () => {
     const { send, waitFor, done } = terminal(['put', 'looped'], {
       script: (command) => {
-        writeFileSync(join(folder.path, 'looped.sh'), `exec ${command}\n`);
+        writeFileSync(join(folder, 'looped.sh'), `exec ${command}\n`);
         return "PS1='prompt$ ' exec bash --noprofile --norc -i";
       },
     });
     await waitFor('prompt$ ');
-    send(`for i in 1 2 3; do sh ${join(folder.path, 'looped.sh')}; done\r`);
+    send(`for i in 1 2 3; do sh ${join(folder, 'looped.sh')}; done\r`);
     await waitFor('looped: ');
     send('\x03');
     await waitFor('prompt$ ');
@@ -270,7 +268,7 @@ describe('an MFA code', () => {
     [dynamo, sts] = await Promise.all([startDynalite(), startStsServer()]);
     kms = await startKmsServer({ credentials: sts.credentials });
     await createTable(dynamo.url, 'credential-store');
-    const config = join(folder.path, 'config');
+    const config = join(folder, 'config');
     writeFileSync(
       config,
       `[default]\nmfa_serial = ${serial}\n

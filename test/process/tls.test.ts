@@ -16,22 +16,22 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   vaultPlace,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * The command against servers whose certificates are wrong: nothing that it is told makes it accept one.
  */
 
 const folder = temporaryFolder();
-const authority = makeAuthority(folder.path);
+const authority = makeAuthority(folder);
 const trusted = { AWS_CA_BUNDLE: authority.path };
 const off = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
 const WRONG = [
   {
     name: 'self-signed',
-    certificate: makeCertificate(folder.path),
+    certificate: makeCertificate(folder),
     code: 'SELF_SIGNED',
     hint: /^the certificate of HOST is signed by none of those in AWS_CA_BUNDLE/,
   },
@@ -83,7 +83,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const each of fronts) each.close();
-  folder.remove();
   await running.close();
 });
 beforeEach(() => {
@@ -148,7 +147,7 @@ test('the hints about certificates work', async () => {
   const env = { AWS_CA_BUNDLE: certificate.path };
   expect(await place.cs(['get', 'db'], { env })).toEqual(ok('secret\n'));
   // Another bundle, to which the certificate is added.
-  const both = join(folder.path, 'both.pem');
+  const both = join(folder, 'both.pem');
   writeFileSync(
     both,
     [authority.path, certificate.path].map((path) => readFileSync(path)).join(''),
@@ -159,7 +158,7 @@ test('the hints about certificates work', async () => {
 });
 
 test('a refused certificate of SSO has the same hint, and it works', async () => {
-  const home = join(folder.path, 'home');
+  const home = join(folder, 'home');
   const cache = join(home, '.aws/sso/cache');
   mkdirSync(cache, { recursive: true });
   const start = { sso_start_url: 'https://start.example', sso_region: 'eu-west-1' };
@@ -183,7 +182,7 @@ test('a refused certificate of SSO has the same hint, and it works', async () =>
 });
 
 test('SSL_CERT_FILE and SSL_CERT_DIR add nobody who is trusted, on any runtime', async () => {
-  const path = join(folder.path, 'authorities');
+  const path = join(folder, 'authorities');
   mkdirSync(path);
   writeFileSync(join(path, basename(authority.path)), readFileSync(authority.path));
   execFileSync('openssl', ['rehash', path]);
@@ -217,7 +216,7 @@ describe('NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
   });
 
   test('is refused on a vault too, and help and the version do without', async () => {
-    const vault = vaultPlace(`${folder.path}/vault`);
+    const vault = vaultPlace(`${folder}/vault`);
     expect(await vault.cs(['put', 'a', 'x'], { env })).toEqual(refusal);
     expect((await right.cs(['get', '--help'], { env })).status).toBe(0);
     expect((await right.cs(['--version'], { env })).status).toBe(0);

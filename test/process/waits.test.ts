@@ -16,8 +16,8 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * A table or a KMS that throttles for ever, or never answers: a command says what it waits for, and --timeout ends it.
@@ -46,10 +46,9 @@ beforeAll(async () => {
   [kms, silent] = await Promise.all([startKmsServer(), startKmsServer()]);
   kms.fault('throttle');
   silent.fault('hang');
-  writeFileSync(join(folder.path, 'template'), '{{ credstash://app.db }}');
+  writeFileSync(join(folder, 'template'), '{{ credstash://app.db }}');
 });
 afterAll(async () => {
-  folder.remove();
   await Promise.all([running, throttled, recorder, kms, silent].map((each) => each.close()));
 });
 
@@ -70,12 +69,12 @@ const faults: Readonly<Record<string, { env: () => Record<string, string>; said:
     },
   };
 
-const ran = join(folder.path, 'ran');
-const written = join(folder.path, 'written');
+const ran = join(folder, 'ran');
+const written = join(folder, 'written');
 const readers: readonly (readonly string[])[] = [
   ['get', 'app.db'],
   ['getall'],
-  ['render', join(folder.path, 'template')],
+  ['render', join(folder, 'template')],
   ['get', 'app.db', '-o', written],
   ['exec', 'app.*', '--', 'touch', ran],
   ['exec', '--env', 'DB=app.db', '--', 'touch', ran],
@@ -112,7 +111,7 @@ describe.each(Object.keys(faults))('%s', (name) => {
 });
 
 test('what waits for credentials names these, and no time at which that ends', async () => {
-  const config = join(folder.path, 'config');
+  const config = join(folder, 'config');
   writeFileSync(config, '[profile slow]\ncredential_process = sleep 7\n');
   const { AWS_ACCESS_KEY_ID: _, AWS_SECRET_ACCESS_KEY: __, ...env } = place.env;
   const slow = { ...env, AWS_CONFIG_FILE: config, AWS_PROFILE: 'slow' };
@@ -180,7 +179,7 @@ describe.concurrent('the limit', () => {
   });
 
   test('ends what waits for a FIFO that nobody writes to, and for a pipe of the shell', async () => {
-    const fifo = join(folder.path, 'fifo');
+    const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     const waits: readonly (readonly string[])[] = [
       ['put', 'never', `@${fifo}`],
@@ -202,7 +201,7 @@ describe.concurrent('the limit', () => {
   });
 
   test('leaves what a FIFO and a pipe bring in time as it is, also nothing', async () => {
-    const fifo = join(folder.path, 'slow');
+    const fifo = join(folder, 'slow');
     execFileSync('mkfifo', [fifo]);
     const other = await running.place();
     const limit = [...other.args, '--timeout', '20s'];

@@ -16,7 +16,6 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   vaultPlace,
 } from '../end-to-end/backends.ts';
 import { textOf } from '../support/documents.ts';
@@ -24,6 +23,7 @@ import { programMissing } from '../support/needed.ts';
 import { NODES } from '../support/project.ts';
 import { builtCommand, type Outcome, run, type RunOptions } from '../support/run.ts';
 import { type Authority, listening, makeAuthority, portOf, tlsFront } from '../support/tls.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * docs/reference/settings.md, "Node.js 20, 22, 24 and the single file": each row is observed on each of the four runtimes, and a cell
@@ -64,11 +64,11 @@ const servers: Server[] = [];
 beforeAll(async () => {
   running = await dynalite.start();
   plain = await running.place();
-  vault = vaultPlace(join(folder.path, 'vault'));
+  vault = vaultPlace(join(folder, 'vault'));
   for (const place of [plain, vault]) {
     expect(await place.cs(['put', 'db', 'secret'])).toEqual(stored('db'));
   }
-  authority = makeAuthority(folder.path);
+  authority = makeAuthority(folder);
   other = makeAuthority(temporaryFolderIn('other'));
   const tls = await tlsFront(authority.issue(), running.dynamo ?? '');
   servers.push(tls);
@@ -77,13 +77,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const server of servers) server.close();
-  folder.remove();
   await running.close();
 });
 
 let count = 0;
 function temporaryFolderIn(name: string): string {
-  const path = join(folder.path, `${name}-${++count}`);
+  const path = join(folder, `${name}-${++count}`);
   mkdirSync(path);
   return path;
 }

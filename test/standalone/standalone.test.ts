@@ -12,12 +12,12 @@ import {
   type Place,
   type Running,
   stored,
-  temporaryFolder,
   vaultPlace,
 } from '../end-to-end/backends.ts';
 import { canMount, type Mounts, startMounts } from '../support/mounts.ts';
 import { run, standaloneUnderTest } from '../support/run.ts';
 import { type Certificate, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What is true of the single file alone: what it needs of a machine, and what there has a say in it. What it does is
@@ -37,7 +37,7 @@ beforeAll(async () => {
   running = await dynalite.start();
   place = await running.place();
   expect(await place.cs(['put', 'db', 'secret'])).toEqual(stored('db'));
-  certificate = makeCertificate(folder.path);
+  certificate = makeCertificate(folder);
   tls = await tlsFront(certificate, running.dynamo ?? '');
   secure = awsPlace(
     `https://127.0.0.1:${portOf(tls)}`,
@@ -47,12 +47,11 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   tls.close();
-  folder.remove();
   await running.close();
 });
 
 describe.runIf(canMount())('where there is nothing else', () => {
-  const root = join(folder.path, 'root');
+  const root = join(folder, 'root');
   const changeRoot = ['/usr/sbin/chroot', root];
   const vault = vaultPlace('/vault');
   let mounts: Mounts;
@@ -113,10 +112,10 @@ describe.runIf(canMount())('where there is nothing else', () => {
 });
 
 describe('what stands in a folder or in the environment', () => {
-  const cwd = join(folder.path, 'hostile');
-  const home = join(folder.path, 'home');
-  const marker = join(folder.path, 'code-ran');
-  const elsewhere = join(folder.path, 'elsewhere');
+  const cwd = join(folder, 'hostile');
+  const home = join(folder, 'home');
+  const marker = join(folder, 'code-ran');
+  const elsewhere = join(folder, 'elsewhere');
   const code = join(cwd, 'code.cjs');
 
   beforeAll(() => {
@@ -147,7 +146,7 @@ describe('what stands in a folder or in the environment', () => {
     expect(await place.cs(['put', 'here', 'x'], { cwd, env })).toEqual(stored('here'));
     const { status, stdout, stderr } = await run(['list'], { cwd, env });
     expect({ status, stdout: stdout.toString(), stderr }).toEqual(credentials);
-    expect(await vaultPlace(join(folder.path, 'mine')).cs(['list'], { cwd, env })).toMatchObject({
+    expect(await vaultPlace(join(folder, 'mine')).cs(['list'], { cwd, env })).toMatchObject({
       status: 3,
     });
     expect([existsSync(marker), existsSync(elsewhere)]).toEqual([false, false]);
@@ -224,7 +223,7 @@ describe('what stands in a folder or in the environment', () => {
     }
     expect(existsSync(marker)).toBe(false);
     let connections = 0;
-    const socket = join(folder.path, 'debugger.sock');
+    const socket = join(folder, 'debugger.sock');
     const server = createServer(() => (connections += 1)).listen(socket);
     await once(server, 'listening');
     const env = { BUN_INSPECT_CONNECT_TO: socket, BUN_INSPECT_NOTIFY: `unix://${socket}` };

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startHttpServer } from './http-server.ts';
 import { programMissing } from './needed.ts';
+import { makeFolder, removeFolder } from './temporary-folder.ts';
 
 /** Why there is no docker client; undefined where there is one. */
 export function dockerMissing(): string | undefined {
@@ -16,7 +16,7 @@ export function dockerMissing(): string | undefined {
  * engine is a server that answers nothing but that.
  */
 export async function dockerEnvironment(envFile: string): Promise<string[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'credstash-docker-'));
+  const folder = makeFolder();
   let environment: string[] | undefined;
   const engine = await startHttpServer((request, response, body) => {
     response.setHeader('Api-Version', '1.44');
@@ -40,7 +40,7 @@ export async function dockerEnvironment(envFile: string): Promise<string[]> {
     });
   } finally {
     await engine.close();
-    rmSync(folder, { recursive: true });
+    removeFolder(folder);
   }
   if (environment === undefined) throw new Error('the docker client asked for no container');
   return environment;

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { makeFolder, removeFolder } from './temporary-folder.ts';
 
 /** Which program a test runs; the built command unless given. */
 export interface Program {
@@ -53,7 +52,7 @@ function commandUnderTest(executable?: string): [program: string, ...args: strin
 /** Prepares to run a program; HOME is an empty temporary folder unless env names one. */
 export function sandbox(args: readonly string[], program: Program): Sandbox {
   const command = [...commandUnderTest(program.executable), ...args] as const;
-  const home = mkdtempSync(join(tmpdir(), 'credstash-test-'));
+  const home = makeFolder();
   return {
     cwd: program.cwd ?? home,
     env: {
@@ -66,7 +65,7 @@ export function sandbox(args: readonly string[], program: Program): Sandbox {
     },
     command: program.under ? [...program.under, ...command] : [...command],
     remove: () => {
-      rmSync(home, { recursive: true, force: true });
+      removeFolder(home);
     },
   };
 }

@@ -1,22 +1,21 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpServer, startHttpServer } from '../../support/http-server.ts';
 import { inProcess } from '../../support/in-process.ts';
 import { run } from '../../support/run.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const CANARY = 'canary-output';
-let folder: string;
+const folder = temporaryFolder();
 let server: HttpServer;
 let ssoStatus = 200;
 
 /** A container's, an instance's and SSO's endpoint: each path answers with the status in it. */
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'credstash-credentials-'));
   server = await startHttpServer((request, response) => {
     const status = /\/status\/(\d+)/.exec(request.url ?? '')?.[1];
     if (request.url?.startsWith('/federation/')) {
@@ -102,7 +101,6 @@ web_identity_token_file = ${folder}/absent
   writeFileSync(join(folder, 'newline'), 'token\n');
 });
 afterAll(async () => {
-  rmSync(folder, { recursive: true, force: true });
   await server.close();
 });
 

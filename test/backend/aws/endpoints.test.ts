@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
@@ -11,16 +10,16 @@ import { type Aws, startAws } from '../../support/aws.ts';
 import { startDynalite } from '../../support/dynamo.ts';
 import { inProcess } from '../../support/in-process.ts';
 import { testCredential } from '../../support/sigv4.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let a: Aws;
 let b: Aws;
-let folder: string;
+const folder = temporaryFolder();
 let env: Record<string, string>;
 
 const keys = `aws_access_key_id = ${testCredential.accessKeyId}\naws_secret_access_key = ${testCredential.secretAccessKey}\n`;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'credstash-endpoints-'));
   [a, b] = await Promise.all([startAws(startDynalite), startAws(startDynalite)]);
   const place = (name: string, { dynamo, kms }: Aws): string =>
     `[services in ${name}]\n[services ${name}]\ndynamodb =\n  endpoint_url = ${dynamo.url}\nkms =\n  endpoint_url = ${kms.url} # local\n`;
@@ -44,7 +43,6 @@ beforeEach(() => {
   for (const { kms } of [a, b]) kms.requests.length = 0;
 });
 afterAll(async () => {
-  rmSync(folder, { recursive: true, force: true });
   await Promise.all([a.close(), b.close()]);
 });
 

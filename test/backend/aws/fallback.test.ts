@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type * as Aws from '../../../src/backend/aws/index.ts';
 import { Credstash } from '../../../src/credstash.ts';
@@ -26,6 +23,7 @@ import {
 } from '../../support/regions.ts';
 import { testCredential } from '../../support/sigv4.ts';
 import { makeCertificate } from '../../support/tls.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** Where each region is, by its table and its name: endpoints of a region are AWS's own, and no setting names them. */
 const urls = vi.hoisted(() => new Map<string, string>());
@@ -41,7 +39,7 @@ vi.mock('../../../src/backend/aws/index.ts', async (load) => {
   };
 });
 
-const folder = mkdtempSync(join(tmpdir(), 'credstash-fallback-'));
+const folder = temporaryFolder();
 const certificate = makeCertificate(folder);
 let regions: Regions;
 let counter = 0;
@@ -58,7 +56,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true, force: true });
   await regions.close();
 });
 

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openAws } from '../../../src/backend/aws/index.ts';
@@ -7,6 +6,7 @@ import { Credstash } from '../../../src/credstash.ts';
 import { type Aws, startAws } from '../../support/aws.ts';
 import { startDynalite } from '../../support/dynamo.ts';
 import { type KmsServer, startKmsServer } from '../../support/kms-server.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const profiles = {
   one: { accessKeyId: 'AKIDONE', secretAccessKey: 'secret of one' },
@@ -14,10 +14,9 @@ const profiles = {
 };
 let aws: Aws;
 let kms: KmsServer;
-let folder: string;
+const folder = temporaryFolder();
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'credstash-profiles-'));
   aws = await startAws(startDynalite);
   kms = await startKmsServer({
     credentials: (id) => Object.values(profiles).find(({ accessKeyId }) => accessKeyId === id),
@@ -33,7 +32,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true, force: true });
   await Promise.all([aws.close(), kms.close()]);
 });
 

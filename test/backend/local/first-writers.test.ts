@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/sqlite.ts';
@@ -7,19 +6,19 @@ import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
 import { Credstash } from '../../../src/credstash.ts';
 import { run } from '../../support/run.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let root: string;
 let folder: string;
 let opened: Vault[];
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'credstash-vault-'));
+  root = temporaryFolder();
   folder = join(root, 'vault');
   opened = [];
 });
 afterEach(() => {
   for (const vault of opened) vault.close();
-  rmSync(root, { recursive: true, force: true });
 });
 
 function open(): Credstash {

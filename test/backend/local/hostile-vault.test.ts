@@ -3,7 +3,6 @@ import {
   chmodSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,7 +11,6 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/sqlite.ts';
@@ -21,6 +19,7 @@ import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Vault } from '../../../src/backend/local/vault.ts';
 import { Credstash } from '../../../src/credstash.ts';
 import { copyInCommit, execute, FOREIGN, nameSuperJournal } from '../../support/vault-files.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /*
  * A vault of whose files somebody else may be the author.
@@ -31,7 +30,7 @@ let folder: string;
 let opened: Vault[];
 
 beforeEach(async () => {
-  root = mkdtempSync(join(tmpdir(), 'credstash-hostile-'));
+  root = temporaryFolder();
   folder = join(root, 'vault');
   opened = [];
   await open().put('n', Buffer.from('secret'));
@@ -40,7 +39,6 @@ beforeEach(async () => {
 afterEach(() => {
   vi.restoreAllMocks();
   closeAll();
-  rmSync(root, { recursive: true, force: true });
 });
 
 /** A `Credstash` of a process of its own. */

@@ -1,6 +1,5 @@
 import { createCipheriv, createHmac } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/backend/local/sqlite.ts';
@@ -10,6 +9,7 @@ import type { Vault } from '../../../src/backend/local/vault.ts';
 import { Credstash } from '../../../src/credstash.ts';
 import { execute, makeOlder } from '../../support/vault-files.ts';
 import { outcomesOf } from '../../support/outcomes.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /*
  * The check value of a master key: a vault knows its own.
@@ -20,13 +20,12 @@ let folder: string;
 let opened: Vault[];
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'credstash-key-check-'));
+  root = temporaryFolder();
   folder = join(root, 'vault');
   opened = [];
 });
 afterEach(() => {
   for (const vault of opened) vault.close();
-  rmSync(root, { recursive: true, force: true });
 });
 
 /** A `Credstash` of a process of its own, on the vault in `path`. */

@@ -1,11 +1,11 @@
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { findProgram, notStarted, toProgram } from '../../../src/cli/exec/find-program.ts';
-import { temporaryFolder } from '../../end-to-end/backends.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
-const at = (...names: string[]): string => join(folder.path, ...names);
+const at = (...names: string[]): string => join(folder, ...names);
 /** A file with these bytes, mode 0755. */
 function file(name: string, content: string | Uint8Array, mode = 0o755): string {
   writeFileSync(at(name), content);
@@ -20,9 +20,6 @@ beforeAll(() => {
   file('denied/cmd', elf, 0o644);
   file('good/cmd', elf);
   file('a-file', '');
-});
-afterAll(() => {
-  folder.remove();
 });
 
 describe('a command', () => {

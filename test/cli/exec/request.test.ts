@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fetchRequested, parseExecRequest } from '../../../src/cli/exec/request.ts';
 import { Credstash } from '../../../src/credstash.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const environment = {
   PLAIN: 'x',
@@ -69,7 +68,7 @@ describe('refused before the first request', () => {
 });
 
 describe('the secrets of a request', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'credstash-request-'));
+  const folder = temporaryFolder();
   const credstash = Credstash.local(join(folder, 'vault'), { create: true });
   beforeAll(async () => {
     for (const name of ['db.user', 'db.password', 'other']) {
@@ -79,7 +78,6 @@ describe('the secrets of a request', () => {
   });
   afterAll(async () => {
     await credstash.close();
-    rmSync(folder, { recursive: true });
   });
   const fetch = async (words: readonly string[], options = {}): ReturnType<typeof fetchRequested> =>
     fetchRequested(credstash, parse(words, options), options);

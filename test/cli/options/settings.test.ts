@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveDestination } from '../../../src/cli/commands/copy.ts';
 import { forgetConfig } from '../../../src/cli/options/config-file.ts';
 import { chooseCipher, listOrigins, resolveSettings } from '../../../src/cli/options/settings.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const VARIABLES = ['DEFAULT_TABLE', 'CIPHER', 'FORMATS', 'TRUSTED_KEYS', 'LOCAL'];
 const KEY_ARN = 'arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-4000-8000-000000000001';
@@ -12,7 +12,7 @@ const OTHER_ARN = KEY_ARN.replace(/1$/, '2');
 
 let home: string;
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'credstash-settings-'));
+  home = temporaryFolder();
   vi.stubEnv('HOME', home);
   vi.stubEnv('XDG_DATA_HOME', '');
   for (const name of VARIABLES) vi.stubEnv(`CREDSTASH_${name}`, '');
@@ -21,7 +21,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
   forgetConfig();
-  rmSync(home, { recursive: true });
 });
 
 function configure(config: object): void {
