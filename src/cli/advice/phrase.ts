@@ -12,6 +12,7 @@ export const FLAGS: Readonly<Record<string, string>> = {
   keep: '--keep',
   key: '-k',
   kmsRegion: '--kms-region',
+  multiRegion: '--multi-region',
   name: '--name',
   output: '-o',
   pointInTimeRecovery: '--point-in-time-recovery',

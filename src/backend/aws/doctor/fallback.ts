@@ -142,7 +142,7 @@ async function* checkReplicaKey(
   if (!MultiRegion) {
     const message = `the key in ${from} is of one region, so that no entry opens in ${to}`;
     const hint =
-      'create a multi-Region key with a new alias, `setup({ createKey: true, multiRegion: true })`, replicate it, and move the entries to it with `rekey()`';
+      'create a multi-Region key under a new alias, `setup({ createKey: true, multiRegion: true })` with `key: "alias/NEW"`, replicate it, and move the entries to it: `rekey()` with the same `key`';
     yield failedStep(TITLE, new CredstashError('KEY_UNUSABLE', message, { hint }));
     return;
   }
