@@ -141,6 +141,18 @@ describe('a put of a version that is there', () => {
       code: 'VERSION_EXISTS',
     });
   });
+
+  it('says so if the look at it fails, unless the put may be the one that stored it', async () => {
+    dynamodb.on(GetItemCommand).rejects(Object.assign(new Error('no'), { code: 'ECONNRESET' }));
+    dynamodb.on(PutItemCommand).rejects(failedCondition(1));
+    await expect(credstash.put('n', Buffer.from('s'))).rejects.toMatchObject({
+      code: 'VERSION_EXISTS',
+    });
+    dynamodb.on(PutItemCommand).rejects(failedCondition(2));
+    await expect(credstash.put('n', Buffer.from('s'))).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+    });
+  });
 });
 
 describe('a get', () => {
