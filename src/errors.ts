@@ -5,10 +5,10 @@ import { omitUndefined } from './util/omit-undefined.ts';
 // Over 250 lines: the one family of errors, with what each of its readers needs.
 
 /**
- * The exit status of the command for each code (docs/reference/errors.md): 1 unexpected, 2 usage or bad input, 3 no such
- * secret, version or table, 4 a conflict, 5 integrity or trust, 6 credentials, access or key refused,
- * 7 throttled or not reachable after retries, or out of time; as a shell reports them, 126 and 127 for a command of exec that cannot be
- * executed and one that is not there, and 130 for Ctrl-C at a prompt.
+ * The exit status of the command for each code (docs/reference/errors.md). 1: unexpected. 2: usage or bad input. 3: a missing
+ * secret, version or table. 4: a conflict. 5: integrity or trust. 6: credentials, access or key refused. 7: throttled or
+ * unreachable after retries, or out of time. As in a shell, 126 and 127: exec's command cannot be executed or is missing; 130:
+ * Ctrl-C at a prompt.
  */
 const EXIT_STATUS = {
   UNEXPECTED: 1,
@@ -44,19 +44,19 @@ const EXIT_STATUS = {
 /** The stable name of what went wrong. Branch on this, never on a message. */
 export type ErrorCode = keyof typeof EXIT_STATUS;
 
-/** Of several secrets, one that it did not work for. */
+/** A secret, among several, for which the operation failed. */
 export interface Failure {
   readonly name: string;
   readonly error: CredstashError;
 }
 
-/** What became of one secret or version of several. */
+/** The outcome for one secret or version of an operation on several. */
 export interface Outcome {
   readonly name: string;
-  /** As it is spelled in the table; absent for a whole secret. */
+  /** The version as the table spells it; absent for a whole secret. */
   readonly version?: string;
   readonly done: 'stored' | 'unchanged' | 'changed' | 'skipped' | 'deleted' | 'planned' | 'failed';
-  /** Of one that failed. */
+  /** The error, if `done` is `failed`. */
   readonly error?: CredstashError;
 }
 
@@ -71,17 +71,17 @@ export class CredstashError extends Error {
 
   override readonly name = 'CredstashError';
   readonly code: ErrorCode;
-  /** What to do about it, as a sentence for a person; absent where the message says all. */
+  /** What to do about it, as a sentence for a person; undefined if the message says enough. */
   readonly hint: string | undefined;
-  /** Which of several secrets it did not work for, and why; empty where it is about one thing. */
+  /** The secrets that failed, among several, with their errors; empty if the error is about one thing. */
   readonly failures: readonly Failure[];
-  /** What the service that denied it says, in its own words, which nobody here vouches for; absent where it says nothing. */
+  /** The words of the service that denied the request, which may be untrue; undefined if it gave none. */
   readonly serviceMessage: string | undefined;
-  /** What was stored before it failed: of a put or a rollback whose label could not be moved, the header of the new version. */
+  /** The header of the new version, if `put` or `rollback` stored it but could not move its label. */
   readonly stored: EntryHeader | undefined;
-  /** Of an operation on many secrets, what became of each before it ended; empty for another operation. */
+  /** The outcomes of an operation on many secrets up to its end; empty for any other operation. */
   readonly outcomes: readonly Outcome[];
-  /** Whether the same call may succeed later without a change of anything. With `failures`, whether that holds for each. */
+  /** Whether the same call may succeed later with nothing changed. With `failures`, true if that holds for each of them. */
   readonly retryable: boolean;
 
   constructor(
@@ -94,7 +94,7 @@ export class CredstashError extends Error {
       serviceMessage?: string | undefined;
       stored?: EntryHeader | undefined;
       outcomes?: readonly Outcome[] | undefined;
-      /** Default: what the code says. */
+      /** Default: whether `code` is THROTTLED, UNREACHABLE or TIMEOUT. With `failures`: whether all of them are retryable. */
       retryable?: boolean | undefined;
     } = {},
   ) {
@@ -112,19 +112,19 @@ export class CredstashError extends Error {
         : RETRYABLE.includes(code));
   }
 
-  /** The same error in other words. */
+  /** Copies the error with another message, and with another hint if one is given. */
   reworded(message: string, hint = this.hint): CredstashError {
     return this.#copy(message, { hint });
   }
 
-  /** @internal The same error, of an operation on many secrets. */
+  /** @internal Copies the error with the outcomes of an operation on many secrets. */
   withOutcomes(outcomes: readonly Outcome[], failures = this.failures): CredstashError {
     return this.#copy(this.message, { outcomes, failures });
   }
 
   /**
-   * What `JSON.stringify` and loggers write: no secret, no text of an application's own error, and no stack. Of `cause` only what a
-   * service or the system said, as `ServiceCause` has it.
+   * Makes the object that `JSON.stringify` and loggers write. It contains no secret, no stack, and no text of an application's own
+   * error. It contains `cause` only if that is a `ServiceCause`.
    */
   toJSON(): Record<string, unknown> {
     const { name, code, message, hint, retryable, serviceMessage, cause, failures } = this;
@@ -152,7 +152,7 @@ export class CredstashError extends Error {
   }
 }
 
-/** Errors that may be over when the same call is made again. */
+/** Errors that may not occur when the same call is repeated. */
 const RETRYABLE: readonly ErrorCode[] = ['THROTTLED', 'UNREACHABLE', 'TIMEOUT'];
 
 /** Whether `error` is of this family and has one of `codes`. */
@@ -160,7 +160,7 @@ export function hasCode(error: unknown, ...codes: ErrorCode[]): error is Credsta
   return error instanceof CredstashError && codes.includes(error.code);
 }
 
-/** Errors that are not about one secret: the next one would meet them too. */
+/** Errors that are not about one secret, so that the next secret would meet them too. */
 const ABOUT_ALL: readonly ErrorCode[] = [
   'UNEXPECTED',
   'IO',
@@ -177,28 +177,28 @@ const ABOUT_ALL: readonly ErrorCode[] = [
   'TIMEOUT',
 ];
 
-/** Whether `error` is about one secret, so that others may fare better. */
+/** Whether `error` is about one secret, so that the operation may succeed for others. */
 export function concernsOneSecret(error: unknown): error is CredstashError {
   return error instanceof CredstashError && !ABOUT_ALL.includes(error.code);
 }
 
-/** What services say in `errors`, each once. */
+/** Lists the services' own words in `errors`, without repetitions. */
 export function serviceMessages(errors: readonly CredstashError[]): Set<string> {
   return new Set(errors.flatMap(({ serviceMessage: said }) => (said === undefined ? [] : [said])));
 }
 
 /**
- * What a service or the system said of a request, as the `cause` of an error: names and numbers only. The SDK's own error is not
- * kept, because it can hold a whole response.
+ * The facts that a service or the system gave about a failed request, as the `cause` of an error: only names and numbers. The
+ * SDK's own error is not kept, because it can contain a whole response.
  */
 export class ServiceCause extends Error {
   static {
     recogniseOtherForm(this, 'ServiceCause');
   }
 
-  /** Of the service's error, such as `AccessDeniedException`; of the SDK's, if the service gave no answer. */
+  /** The name of the service's error, such as `AccessDeniedException`, or of the SDK's error if the service did not answer. */
   override readonly name: string;
-  /** Of the system or of TLS, such as `ECONNREFUSED`. */
+  /** The code of the system or of TLS, such as `ECONNREFUSED`. */
   declare readonly code?: string;
   declare readonly httpStatus?: number;
   declare readonly requestId?: string;
@@ -225,7 +225,7 @@ export interface ServiceFacts {
   readonly attempts?: number | undefined;
 }
 
-/** What a service answered in the place of a result. */
+/** The cause of an error if the service answered, but not with a result. */
 export class ServiceAnswer extends ServiceCause {
   static {
     recogniseOtherForm(this, 'ServiceAnswer');
@@ -233,30 +233,30 @@ export class ServiceAnswer extends ServiceCause {
 }
 
 /**
- * Whether a service was reached, and answered in a way that nobody foresaw, or that cannot be read, or that it failed. That may be
- * about the one request, so the next one may fare better.
+ * Whether a service answered with an unknown error, an unreadable answer, or a failure of its own. The cause may be the one
+ * request, so that the next request may succeed.
  */
 export function isUnforeseenAnswer(error: CredstashError): boolean {
   return hasCode(error, 'UNEXPECTED', 'UNREACHABLE') && error.cause instanceof ServiceAnswer;
 }
 
-/** An error of where a copy goes to, and not of where it comes from. */
+/** An error of the target of a copy, and not of its source. */
 export class TargetError extends CredstashError {}
 
-/** An error of a change of many entries, of which a person is shown the first failures only. */
+/** An error of a change of many entries. The command shows only its first failures. */
 export class ChangesError extends CredstashError {}
 
-/** Failures that nothing may hide, the worst first: an entry does not verify, or is not trusted. */
+/** The codes of failures that other failures must not hide, the worst first: an entry does not verify, or is not trusted. */
 const GRAVE: readonly ErrorCode[] = ['INTEGRITY', 'ENTRY_NOT_TRUSTED'];
 
-/** The same failures, the grave ones first. */
+/** Sorts failures, the grave ones first. */
 export function worstFirst(failures: readonly Failure[]): Failure[] {
   const rankOf = ({ error }: Failure): number =>
     GRAVE.includes(error.code) ? GRAVE.indexOf(error.code) : GRAVE.length;
   return failures.toSorted((a, b) => rankOf(a) - rankOf(b));
 }
 
-/** One error for all of `failures`, of which there is one at least. Its code is that of the first one, or of a grave one. */
+/** Makes one error of one or more failures. Its code is that of the worst, or else of the first. */
 export function combineFailures(
   message: string,
   failures: readonly Failure[],

@@ -15,37 +15,37 @@ export type { CacheGetOptions, CacheOptions };
 
 // Over 250 lines: the states of a cached value (fresh, about to expire, stale, failing) are one machine.
 
-/** A value is fetched again by the first get in the last tenth of its ttl, so that none has to wait for it. */
+/** The first get in the last tenth of a value's ttl fetches the value again, so that no get has to wait. */
 const AHEAD = 0.1;
 
-/** How long a get waits for AWS where there is a stale value to give. */
+/** How long a get waits for AWS if a stale value exists. */
 const WAIT_MS = 1000;
 
-/** After AWS was down: how long stale values are given with no further request. */
+/** How long stale values are returned without another request, after a request has failed because AWS is down. */
 const PAUSE_MS = 10_000;
 
 type Outcome = { readonly value: Uint8Array } | { readonly error: unknown };
 
-/** A request that is under way, and who waits for it. */
+/** A request in progress, and the callers that wait for it. */
 interface PendingFetch {
   readonly since: Moment;
-  /** Called at once when it ends: a value may be wiped right after. Whether an error was passed on to a caller. */
+  /** Each is called when the request ends, and must copy the value at once. It returns whether a caller got the error. */
   readonly waiting: Set<(outcome: Outcome) => boolean>;
 }
 
 /**
- * Secrets in memory, each as old as `ttl` at most. A secret is what `get` gives for one name, version, label and context;
- * for each there is one request at a time, however many ask.
+ * Keeps secrets in memory, each for up to `ttl`. Each combination of name, version, label and context is a separate secret, with
+ * one request at a time, however many callers wait for it.
  *
- * While AWS is down (`THROTTLED`, `UNREACHABLE` or `TIMEOUT`, after the SDK's retries), a value of which the ttl is over is given for
- * `maxStale` more: after a wait of 1 second at most, and with no wait in the 10 seconds after a request that failed. Any
- * other error is passed on at once, and the value wiped: `SECRET_NOT_FOUND`, `ACCESS_DENIED`, `INTEGRITY`, `ENTRY_NOT_TRUSTED`, and
- * credentials that are refused or have expired, because somebody may have taken the access away.
+ * While AWS is down (`THROTTLED`, `UNREACHABLE` or `TIMEOUT`, after the SDK's retries), an expired value is returned for up to
+ * `maxStale` longer: after a wait of up to 1 second, or without a wait in the 10 seconds after a failed request. Any other error
+ * is passed on at once and wipes the value, such as `SECRET_NOT_FOUND`, `ACCESS_DENIED`, `INTEGRITY`, `ENTRY_NOT_TRUSTED`, and
+ * refused or expired credentials, because somebody may have revoked the access.
  *
- * That a secret is missing is remembered for `missingTtl`, so that a server which asks for it again and again does not ask AWS.
+ * A missing secret is remembered for `missingTtl`, so that a server which asks for it repeatedly sends no further requests.
  *
- * Values that are given are the caller's own. Those that are kept are wiped when they are replaced, when they are too old,
- * and on `close`. No timer keeps the process alive.
+ * Callers get copies of their own. The cache wipes a value when it is replaced, when it is too old, and on `close`. No timer
+ * keeps the process alive.
  */
 export class SecretCache {
   static {
@@ -61,7 +61,7 @@ export class SecretCache {
   readonly #closing = new AbortController();
 
   /**
-   * @param source what is asked: `get` of a Credstash. A Uint8Array that it gives is the cache's own, and is wiped; a Buffer is copied
+   * @param source gets a secret: `get` of a Credstash. The cache wipes the Uint8Array that it returns later. It copies a Buffer.
    * @throws CredstashError USAGE for invalid options
    */
   constructor(
@@ -85,7 +85,7 @@ export class SecretCache {
   }
 
   /**
-   * The secret's bytes, the caller's own.
+   * Gets the secret's bytes, as a copy.
    *
    * @param options.signal ends the wait of this caller only, as `options.timeoutMs` does
    * @throws CredstashError as `get` of Credstash does; USAGE once the cache is closed
@@ -97,30 +97,29 @@ export class SecretCache {
     );
   }
 
-  /** The secret as text. @throws CredstashError as `get` does; USAGE if its bytes are not UTF-8 */
+  /** Gets the secret as text. @throws CredstashError as `get` does; USAGE if its bytes are not UTF-8 */
   async getText(name: string, options: CacheGetOptions = {}): Promise<string> {
     return textFrom(name, await this.get(name, options));
   }
 
   /**
-   * The value of a secret that is JSON. Its type is the caller's word: nothing checks it.
+   * Gets the value of a secret that is JSON. Nothing checks that it has the type `T`.
    * @throws CredstashError as `getText` does; USAGE if the secret is not JSON
    */
   async getJson<T = unknown>(name: string, options: CacheGetOptions = {}): Promise<T> {
     return fromJson(name, await this.getText(name, options)) as T;
   }
 
-  /** The secret's bytes; undefined if there is no such secret, version or label. @throws CredstashError as `get` does for all else */
+  /** Gets the secret's bytes; undefined if the secret, version or label does not exist. @throws CredstashError as `get` otherwise */
   async getOptional(name: string, options: CacheGetOptions = {}): Promise<Uint8Array | undefined> {
     return allowMissing(this.get(name, options));
   }
 
   /**
-   * Fetches the secret now, whatever is kept: once this resolves, `get` gives what was stored before the call, or newer.
+   * Fetches the secret now, even if the cache has it. After it resolves, `get` returns a value at least as new as this call.
    *
    * @param options the same as for `get`
-   * @throws CredstashError as `get` of Credstash does, AWS being down too; the value that is kept then stays, if it does
-   *   for a `get`
+   * @throws CredstashError as `get` of Credstash does, also while AWS is down. The kept value then stays, as after a `get`.
    */
   async refresh(name: string, options: GetOptions = {}): Promise<void> {
     checkArguments('cache.refresh', name, options);
@@ -129,7 +128,7 @@ export class SecretCache {
     });
   }
 
-  /** Wipes all that is kept, and ends what is under way: whoever waits for it is told that the cache is closed. */
+  /** Wipes all values and ends all requests. Calls that wait for one reject, because the cache is closed. */
   close(): void {
     const closed = isClosed();
     this.#closing.abort(closed);
@@ -159,7 +158,7 @@ export class SecretCache {
     const kept = this.#kept.find(id, maxAge);
     const pending = this.#pendingFetches.get(id);
     if (!kept) {
-      // A request that began too long ago gives a value that is too old.
+      // The value of a request that began too long ago would be too old.
       if (pending && since(pending.since) >= maxAge) return this.#fetchNow(name, options);
       this.#missing.check(id, maxAge);
       return this.#waitFor(id, pending ?? this.#begin(id, request), signal, { maxAge });
@@ -176,12 +175,12 @@ export class SecretCache {
     return this.#waitFor(id, refresh, signal, { maxAge, wait });
   }
 
-  /** What was stored before this call, or newer; the caller's own bytes. */
+  /** Fetches a value at least as new as this call. @returns a copy */
   async #fetchNow(name: string, options: GetOptions): Promise<Uint8Array> {
     const { id, request } = this.#check(name, options);
     const before = this.#pendingFetches.get(id);
     if (before) {
-      // It may have read the table before this call.
+      // The earlier request may have read the table before this call.
       await this.#settle(before, options.signal, () => undefined);
       this.#check(name, options);
     }
@@ -192,7 +191,7 @@ export class SecretCache {
     });
   }
 
-  /** All that can be checked before anything is asked. */
+  /** Checks the arguments, the signal, and that the cache is open, before any request. */
   #check(name: string, options: GetOptions): { id: string; request: Request } {
     options.signal?.throwIfAborted();
     if (this.#closing.signal.aborted) throw isClosed();
@@ -226,7 +225,7 @@ export class SecretCache {
       this.#kept.markFailed(id);
     } else {
       const wasKept = this.#kept.drop(id);
-      // A secret that existed a moment ago is perhaps about to be replaced: the next get asks again.
+      // A secret that existed a moment ago may be about to be replaced. Do not remember it as missing, so that the next get asks.
       if (!wasKept && hasCode(outcome.error, 'SECRET_NOT_FOUND', 'VERSION_NOT_FOUND')) {
         this.#missing.add(id, outcome.error, pending.since);
       }
@@ -240,32 +239,33 @@ export class SecretCache {
   async #ask(name: string, options: GetOptions): Promise<Outcome> {
     try {
       // A source that throws at once rejects like any other.
-      const given: unknown = await new Promise((resolve) => {
+      const value: unknown = await new Promise((resolve) => {
         resolve(this.#source(name, options));
       });
-      if (!isBytes(given)) throw notBytes();
-      // `slice` of a Buffer is not a copy, and its bytes may be the source's own, or a part of Node.js's pool.
-      return { value: Buffer.isBuffer(given) ? new Uint8Array(given) : given };
+      if (!isBytes(value)) throw notBytes();
+      // `slice` of a Buffer does not copy. Its bytes may belong to the source, or be a part of Node.js's pool.
+      return { value: Buffer.isBuffer(value) ? new Uint8Array(value) : value };
     } catch (error) {
       return { error };
     }
   }
 
-  /** Tells of a failure. What `onError` throws, or its promise rejects with, concerns no caller. */
+  /** Calls `onError`. Ignores what it throws, and a rejection of the promise that it returns. */
   #tellError(name: string, error: unknown): void {
     try {
       const told: unknown = this.#onError(name, error);
       Promise.resolve(told).catch(() => undefined);
     } catch {
-      // As the docstring of the option says.
+      // The option's documentation says that errors are ignored.
     }
   }
 
   /**
-   * Waits for a value, which is the caller's own.
+   * Waits for the value of a pending fetch.
    *
-   * @param limits.maxAge of a stale value
-   * @param limits.wait after which a stale value is given; one that AWS is down for is given at once
+   * @param limits.maxAge the greatest age of a stale value, in milliseconds
+   * @param limits.wait after this time, returns a stale value. If the fetch fails because AWS is down, returns it at once.
+   * @returns a copy
    */
   #waitFor(
     id: string,
@@ -273,7 +273,7 @@ export class SecretCache {
     signal: AbortSignal | undefined,
     { maxAge, wait }: { readonly maxAge: number; readonly wait?: number },
   ): Promise<Uint8Array> {
-    // After an error of another kind nothing is kept any more.
+    // After any other error than an outage, the value is wiped already.
     const stale = (): Uint8Array | undefined => this.#kept.find(id, maxAge)?.value.slice();
     const take = (outcome: Outcome): Uint8Array => {
       if ('value' in outcome) return outcome.value.slice();
@@ -290,9 +290,10 @@ export class SecretCache {
   }
 
   /**
-   * What `take` makes of the outcome of a pending fetch; what it throws rejects.
+   * Waits for a pending fetch.
    *
-   * @param sooner what is taken after `wait`, if it is there
+   * @param take makes the result of the outcome. If it throws, the promise rejects.
+   * @param sooner after `wait` milliseconds, `sooner.take` may return the result instead; undefined: not yet
    */
   #settle<T>(
     pending: PendingFetch,

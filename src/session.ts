@@ -38,31 +38,31 @@ export interface CallDefaults extends Pick<PutOptions, 'cipher' | 'digest'> {
   /** How many secrets are worked on at once, at most; default: 32 that are read, 16 that are stored, 8 that are changed. */
   readonly maxConcurrency?: number | undefined;
   /**
-   * Which formats are opened and written; default: both. With `AES-256-GCM` alone an original entry, which is bound to no
-   * name, is refused (ENTRY_NOT_TRUSTED), and to put one is an error of USAGE.
+   * The formats that may be opened and written; default: both. `['AES-256-GCM']` refuses original entries, which are not bound to
+   * their name: reading one is ENTRY_NOT_TRUSTED, and storing one is USAGE.
    */
   readonly formats?: readonly Cipher[] | undefined;
   /** @internal How the settings of trust are called where they were made. */
   readonly trustNames?: TrustNames | undefined;
 }
 
-/** Where the secrets are on AWS, and how they are sealed. Everything has a default. */
+/** The table and key on AWS, and the defaults of calls. Every option has a default. */
 export interface CredstashOptions extends Partial<AwsSettings>, CallDefaults, FallbackOptions {}
 
 export interface LocalOptions extends CallDefaults {
-  /** Whether the first use creates a vault that is not there (default); else that is VAULT_NOT_FOUND. */
+  /** Whether the first use creates a missing vault; default: true. If false, a missing vault is VAULT_NOT_FOUND. */
   readonly create?: boolean | undefined;
-  /** How long a lock of another process is waited for, in milliseconds; default and maximum: 30,000. */
+  /** How long to wait for another process's lock, in milliseconds; default and maximum: 30,000. */
   readonly busyMs?: number | undefined;
 }
 
-/** A backend that is open. */
+/** An open backend. */
 export interface Opened extends Backend {
-  /** What a policy is about; undefined for a vault. */
+  /** The table and key that a policy names; undefined for a vault. */
   readonly place: PolicyPlace | undefined;
-  /** Creates the table or the vault. Whether this call did. */
+  /** Creates the table or the vault. Resolves to whether this call created it. */
   readonly setup: (options: SetupOptions) => Promise<boolean>;
-  /** Looks at what the backend stands on. */
+  /** Checks the backend, for doctor. */
   readonly check: (options: CheckOptions) => Checks;
   /** The regions to fall back to. */
   readonly fallbacks?: readonly FallbackChecks[];
@@ -71,7 +71,7 @@ export interface Opened extends Backend {
 
 type OpenBackend = () => Promise<Pick<Backend, 'keys' | 'entries'>>;
 
-/** Where a `Credstash` has its session, in both forms of the library: `copy` takes an instance of either. */
+/** The property of a `Credstash` that holds its session. Both forms of the library share it, because `copy` takes either. */
 const SESSION = Symbol.for('credstash-cli.session');
 
 /**
@@ -92,7 +92,7 @@ export class Session {
 
   /**
    * @param openOther opens another backend than AWS
-   * @throws CredstashError USAGE for a `maxConcurrency`, `formats` or `trustedKeys` that cannot be
+   * @throws CredstashError USAGE for an invalid `maxConcurrency`, `formats`, `trustedKeys` or `fallbackRegions`
    */
   constructor(options: CredstashOptions, openOther?: () => Promise<Opened>) {
     const { cipher, digest, maxConcurrency, signal, timeoutMs, trustedKeys, trustNames } = options;
@@ -303,7 +303,7 @@ async function openTable(options: CredstashOptions): Promise<Opened> {
   return openAws({ table: DEFAULT_TABLE, key: DEFAULT_KEY, ...options });
 }
 
-/** @throws CredstashError USAGE for a path that is not absolute: what it names changes with the folder of the process */
+/** Checks that a vault's folder is absolute, because a relative path changes with the current folder. @throws CredstashError USAGE */
 export function checkFolder(folder: string): void {
   if (isAbsolute(folder) && !folder.includes('\0')) return;
   throw new CredstashError('USAGE', 'Credstash.local: folder must be an absolute path', {
@@ -336,14 +336,14 @@ export async function openVault(
   };
 }
 
-/** A backend of its own for each call of this function. There is nothing to set up. */
+/** Opens a new backend in memory on each call. It needs no setup. */
 export async function openInMemory(): Promise<Opened> {
   const { openMemory } = await import('./backend/memory/index.ts');
   const { keys, entries, close } = openMemory();
   return { ...openOwn({ keys, entries }), setup: () => Promise.resolve(false), close };
 }
 
-/** A backend that somebody else made, and closes. */
+/** Wraps the caller's own backend, which the caller must close. */
 export function openOwn({ keys, entries }: Pick<Backend, 'keys' | 'entries'>): Opened {
   return {
     keys,
