@@ -5,8 +5,9 @@ import { checkArguments } from './calls/arguments.ts';
 import type { CacheOptions } from './calls/cache-options.ts';
 import { Changes } from './calls/changes.ts';
 import { toJson } from './calls/json.ts';
+import { untilAborted } from './calls/race-signal.ts';
 import { collectOutcomes, type OutcomeOptions } from './calls/outcomes.ts';
-import { type SecretToPut, toBytes, toSecret } from './calls/secret-bytes.ts';
+import { type SecretToPut, toBytes, toSecret, wipeAtEnd } from './calls/secret-bytes.ts';
 import { SecretReader } from './calls/secret-reader.ts';
 import { CredstashError, type Outcome } from './errors.ts';
 import type { Policy, PolicyOptions, Role } from './iam-policy.ts';
@@ -69,7 +70,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for invalid options
    */
   constructor(options: CredstashOptions = {}, openOther?: () => Promise<Opened>) {
-    if (!openOther) checkArguments('new Credstash', options);
+    if (typeof openOther !== 'function') checkArguments('new Credstash', arguments);
     const session = new Session(options, openOther);
     super(session);
     session.attachTo(this);
@@ -82,7 +83,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for a relative path or invalid options, also for `trustedKeys`: a vault has one key, and no other
    */
   static local(folder: string, options: LocalOptions = {}): Credstash {
-    checkArguments('Credstash.local', folder, options);
+    checkArguments('Credstash.local', arguments);
     checkFolder(folder);
     return new Credstash(options, () => openVault(folder, options));
   }
@@ -93,13 +94,13 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for invalid options
    */
   static inMemory(options: CallDefaults = {}): Credstash {
-    checkArguments('Credstash.inMemory', options);
+    checkArguments('Credstash.inMemory', arguments);
     return new Credstash(options, openInMemory);
   }
 
   /** Secrets on a backend of your own, which `close` leaves open. @throws CredstashError USAGE for invalid options */
   static over(backend: Pick<Backend, 'keys' | 'entries'>, options: CallDefaults = {}): Credstash {
-    checkArguments('Credstash.over', backend, options);
+    checkArguments('Credstash.over', arguments);
     return new Credstash(options, () => Promise.resolve(openOwn(backend)));
   }
 
@@ -113,10 +114,12 @@ export class Credstash extends SecretReader {
    *   `put` again
    */
   async put(name: string, value: Uint8Array | string, options: PutOptions = {}): Promise<Stored> {
-    checkArguments('put', name, value, options);
-    return this.#session.run(this.#session.withSealDefaults(options), (backend, sealing) =>
-      operations.put(backend, name, toBytes(value), sealing),
-    );
+    checkArguments('put', arguments);
+    const bytes = toBytes(value);
+    const sealing = this.#session.withSealDefaults(options);
+    return this.#session
+      .store(sealing, (backend, each) => operations.put(backend, name, bytes, each))
+      .finally(() => bytes.fill(0));
   }
 
   /**
@@ -124,7 +127,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError as `put` does; USAGE for a value that JSON cannot hold
    */
   async putJson(name: string, value: unknown, options: PutOptions = {}): Promise<Stored> {
-    checkArguments('putJson', name, value, options);
+    checkArguments('putJson', arguments);
     return this.put(name, toJson(value), options);
   }
 
@@ -139,10 +142,15 @@ export class Credstash extends SecretReader {
     secrets: readonly SecretToPut[],
     options: PutAllOptions & OutcomeOptions<PutOutcome> = {},
   ): Promise<PutOutcome[]> {
-    checkArguments('putAll', secrets, options);
+    checkArguments('putAll', arguments);
+    const own = secrets.map(toSecret);
     const start = (each: PutAllOptions): AsyncIterable<PutOutcome> =>
-      this.#changes.putAll(secrets.map(toSecret), each);
-    return this.#collect(start, options, 'secrets have not been stored');
+      wipeAtEnd(own, this.#changes.putAll(own, each));
+    try {
+      return await this.#collect(start, options, 'secrets have not been stored');
+    } finally {
+      this.#session.countChange();
+    }
   }
 
   /**
@@ -154,8 +162,8 @@ export class Credstash extends SecretReader {
    *   moved: then call `label`, and not `rollback` again
    */
   async rollback(name: string, options: RollbackOptions = {}): Promise<RolledBack> {
-    checkArguments('rollback', name, options);
-    return this.#session.run(options, (backend) => operations.rollback(backend, name, options));
+    checkArguments('rollback', arguments);
+    return this.#session.store(options, (backend) => operations.rollback(backend, name, options));
   }
 
   /**
@@ -164,8 +172,8 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for an invalid label; SECRET_NOT_FOUND, VERSION_NOT_FOUND
    */
   async label(name: string, label: string, options: LabelOptions = {}): Promise<Labelled> {
-    checkArguments('label', name, label, options);
-    return this.#session.run(options, (backend) =>
+    checkArguments('label', arguments);
+    return this.#session.store(options, (backend) =>
       operations.moveLabel(backend, name, label, options),
     );
   }
@@ -177,7 +185,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for an invalid label; SECRET_NOT_FOUND; VERSION_NOT_FOUND when none has it
    */
   async unlabel(name: string, label: string, options: CallOptions = {}): Promise<string[]> {
-    checkArguments('unlabel', name, label, options);
+    checkArguments('unlabel', arguments);
     return this.#session.run(options, (backend) => operations.removeLabel(backend, name, label));
   }
 
@@ -192,7 +200,7 @@ export class Credstash extends SecretReader {
     name: string,
     options: DeleteOptions & OutcomeOptions<DeleteOutcome> = {},
   ): Promise<DeleteOutcome[]> {
-    checkArguments('delete', name, options);
+    checkArguments('delete', arguments);
     const start = (each: DeleteOptions): AsyncIterable<DeleteOutcome> =>
       this.#changes.delete(name, each);
     return this.#collect(start, options, `versions of ${name} have not been deleted`);
@@ -206,7 +214,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for bad input; with `outcomes`, if any failed
    */
   async prune(options: PruneOptions & OutcomeOptions<Change>): Promise<Change[]> {
-    checkArguments('prune', options);
+    checkArguments('prune', arguments);
     return this.#collect(
       (each) => this.#changes.prune(each),
       options,
@@ -221,7 +229,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for bad input; with `outcomes`, if any failed
    */
   async rekey(options: RewriteOptions & OutcomeOptions<Change> = {}): Promise<Change[]> {
-    checkArguments('rekey', options);
+    checkArguments('rekey', arguments);
     return this.#collect(
       (each) => this.#changes.rekey(each),
       options,
@@ -238,7 +246,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for bad input; with `outcomes`, if any failed
    */
   async migrate(options: MigrateOptions & OutcomeOptions<Change> = {}): Promise<Change[]> {
-    checkArguments('migrate', options);
+    checkArguments('migrate', arguments);
     return this.#collect(
       (each) => this.#changes.migrate(each),
       options,
@@ -253,7 +261,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for bad input; with `outcomes`, if any failed
    */
   async padVersions(options: RewriteOptions & OutcomeOptions<Change> = {}): Promise<Change[]> {
-    checkArguments('padVersions', options);
+    checkArguments('padVersions', arguments);
     const start = (each: RewriteOptions): AsyncIterable<Change> => this.#changes.padVersions(each);
     return this.#collect(start, options, 'versions have not been padded');
   }
@@ -266,10 +274,14 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for bad input; TABLE_NOT_FOUND when the other table does not exist; with `outcomes`, if any failed
    */
   async copy(to: Credstash, options: CopyOptions & OutcomeOptions<Change> = {}): Promise<Change[]> {
-    checkArguments('copy', to, options);
+    checkArguments('copy', arguments);
     const target = Session.of(to);
     const start = (each: CopyOptions): AsyncIterable<Change> => this.#changes.copy(target, each);
-    return this.#collect(start, options, 'entries have not been copied', to);
+    try {
+      return await this.#collect(start, options, 'entries have not been copied', to);
+    } finally {
+      target.countChange();
+    }
   }
 
   /**
@@ -280,10 +292,12 @@ export class Credstash extends SecretReader {
    *   one of several regions is asked for and the key has one; KEY_UNUSABLE for a key that cannot be used
    */
   async setup(options: SetupOptions = {}): Promise<boolean> {
-    checkArguments('setup', options);
+    checkArguments('setup', arguments);
     return this.#session.run(options, async (_, limited) => {
-      limited.signal?.throwIfAborted();
-      return (await this.#session.open()).setup(limited);
+      const { signal } = limited;
+      signal?.throwIfAborted();
+      const setUp = async (): Promise<boolean> => (await this.#session.open()).setup(limited);
+      return signal ? untilAborted(setUp(), signal) : setUp();
     });
   }
 
@@ -294,7 +308,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for invalid options
    */
   async *doctor(options: DoctorOptions = {}): AsyncGenerator<Step> {
-    checkArguments('doctor', options);
+    checkArguments('doctor', arguments);
     const { runDoctor } = await import('./operations/doctor.ts');
     const patient = {
       open: () => this.#session.open(),
@@ -314,7 +328,7 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for a vault, and for what no policy can hold (`policyOf`)
    */
   async policy(role: Role, options: PolicyOptions = {}): Promise<Policy> {
-    checkArguments('policy', role, options);
+    checkArguments('policy', arguments);
     const { place } = await this.#session.open();
     if (!place) throw new CredstashError('USAGE', 'a policy is for AWS, not for a vault');
     const { policyOf } = await import('./iam-policy.ts');
@@ -326,7 +340,10 @@ export class Credstash extends SecretReader {
    * @throws CredstashError USAGE for invalid times or an invalid number of entries
    */
   createCache(options: CacheOptions = {}): SecretCache {
-    return new SecretCache((name, wanted) => this.get(name, wanted), options);
+    checkArguments('createCache', arguments);
+    const source = (name: string, wanted: GetOptions): Promise<Uint8Array> =>
+      this.get(name, wanted);
+    return new SecretCache(source, options, () => this.#session.changes);
   }
 
   /** Closes connections and files, and wipes a vault's master key. The next call would open them again. */

@@ -4,7 +4,8 @@ import type { CacheGetOptions, CacheOptions } from './calls/cache-options.ts';
 import { withDeadline } from './calls/deadline.ts';
 import { fromJson } from './calls/json.ts';
 import { KeptValues, KnownMissing, type Moment, now, since } from './calls/kept-values.ts';
-import { isBytes, LONGEST_MS } from './calls/kinds.ts';
+import { isBytes } from './calls/describe.ts';
+import { LONGEST_MS } from './calls/kinds.ts';
 import { allowMissing } from './calls/missing.ts';
 import { CredstashError, hasCode } from './errors.ts';
 import { cacheKey, checkGet, type Request, textFrom } from './operations/get.ts';
@@ -29,6 +30,8 @@ type Outcome = { readonly value: Uint8Array } | { readonly error: unknown };
 /** A request in progress, and the callers that wait for it. */
 interface PendingFetch {
   readonly since: Moment;
+  /** How many calls had stored something when it began. */
+  readonly changes: number;
   /** Each is called when the request ends, and must copy the value at once. It returns whether a caller got the error. */
   readonly waiting: Set<(outcome: Outcome) => boolean>;
 }
@@ -62,13 +65,15 @@ export class SecretCache {
 
   /**
    * @param source gets a secret: `get` of a Credstash. The cache wipes the Uint8Array that it returns later. It copies a Buffer.
+   * @param countChanges internal: how many calls of the source's owner may have stored something
    * @throws CredstashError USAGE for invalid options
    */
   constructor(
     source: (name: string, options: GetOptions) => Promise<Uint8Array>,
     options: CacheOptions = {},
+    countChanges?: () => number,
   ) {
-    checkArguments('new SecretCache', source, options);
+    if (typeof countChanges !== 'function') checkArguments('new SecretCache', arguments);
     const { ttl = 300_000, maxStale = 0, missingTtl = 5000, maxEntries = 1000 } = options;
     if (ttl + maxStale > LONGEST_MS) {
       throw new CredstashError(
@@ -79,7 +84,11 @@ export class SecretCache {
     this.#source = source;
     this.#ttl = ttl;
     this.#kept = new KeptValues(ttl + maxStale, maxEntries);
-    this.#missing = new KnownMissing(Math.min(missingTtl, ttl), maxEntries);
+    this.#missing = new KnownMissing(
+      Math.min(missingTtl, ttl),
+      maxEntries,
+      countChanges ?? (() => 0),
+    );
     this.#onError = options.onError ?? (() => undefined);
     bindMethods(this);
   }
@@ -91,7 +100,7 @@ export class SecretCache {
    * @throws CredstashError as `get` of Credstash does; USAGE once the cache is closed
    */
   async get(name: string, options: CacheGetOptions = {}): Promise<Uint8Array> {
-    checkArguments('cache.get', name, options);
+    checkArguments('cache.get', arguments);
     return withDeadline(options.timeoutMs, options.signal, (signal) =>
       this.#get(name, { ...options, signal }),
     );
@@ -99,6 +108,7 @@ export class SecretCache {
 
   /** Gets the secret as text. @throws CredstashError as `get` does; USAGE if its bytes are not UTF-8 */
   async getText(name: string, options: CacheGetOptions = {}): Promise<string> {
+    checkArguments('cache.getText', arguments);
     return textFrom(name, await this.get(name, options));
   }
 
@@ -107,11 +117,13 @@ export class SecretCache {
    * @throws CredstashError as `getText` does; USAGE if the secret is not JSON
    */
   async getJson<T = unknown>(name: string, options: CacheGetOptions = {}): Promise<T> {
+    checkArguments('cache.getJson', arguments);
     return fromJson(name, await this.getText(name, options)) as T;
   }
 
   /** Gets the secret's bytes; undefined if the secret, version or label does not exist. @throws CredstashError as `get` otherwise */
   async getOptional(name: string, options: CacheGetOptions = {}): Promise<Uint8Array | undefined> {
+    checkArguments('cache.getOptional', arguments);
     return allowMissing(this.get(name, options));
   }
 
@@ -122,7 +134,7 @@ export class SecretCache {
    * @throws CredstashError as `get` of Credstash does, also while AWS is down. The kept value then stays, as after a `get`.
    */
   async refresh(name: string, options: GetOptions = {}): Promise<void> {
-    checkArguments('cache.refresh', name, options);
+    checkArguments('cache.refresh', arguments);
     return withDeadline(options.timeoutMs, options.signal, async (signal) => {
       (await this.#fetchNow(name, { ...options, signal })).fill(0);
     });
@@ -158,8 +170,9 @@ export class SecretCache {
     const kept = this.#kept.find(id, maxAge);
     const pending = this.#pendingFetches.get(id);
     if (!kept) {
-      // The value of a request that began too long ago would be too old.
-      if (pending && since(pending.since) >= maxAge) return this.#fetchNow(name, options);
+      // The value of a request that began too long ago would be too old, or miss a version that was stored meanwhile.
+      if (pending && (since(pending.since) >= maxAge || pending.changes !== this.#missing.changes))
+        return this.#fetchNow(name, options);
       this.#missing.check(id, maxAge);
       return this.#waitFor(id, pending ?? this.#begin(id, request), signal, { maxAge });
     }
@@ -200,7 +213,8 @@ export class SecretCache {
   }
 
   #begin(id: string, request: Request): PendingFetch {
-    const pending: PendingFetch = { since: now(), waiting: new Set() };
+    const { changes } = this.#missing;
+    const pending: PendingFetch = { since: now(), changes, waiting: new Set() };
     this.#pendingFetches.set(id, pending);
     void this.#fetch(id, pending, request);
     return pending;
@@ -227,7 +241,8 @@ export class SecretCache {
       const wasKept = this.#kept.drop(id);
       // A secret that existed a moment ago may be about to be replaced. Do not remember it as missing, so that the next get asks.
       if (!wasKept && hasCode(outcome.error, 'SECRET_NOT_FOUND', 'VERSION_NOT_FOUND')) {
-        this.#missing.add(id, outcome.error, pending.since);
+        const { since, changes } = pending;
+        this.#missing.add(id, { error: outcome.error, since, changes });
       }
     }
     let told = false;

@@ -9,7 +9,7 @@ import {
 import { checkChange, type Limit, type PutAllOptions } from './operations/index.ts';
 import { Deadline, withDeadline } from './calls/deadline.ts';
 import { type FallbackOptions, FallbackReads } from './calls/fallback-reads.ts';
-import { raceSignal, untilAborted } from './calls/race-signal.ts';
+import { allowManyListeners, raceSignal, untilAborted } from './calls/race-signal.ts';
 import { type CallOptions, combineSignals } from './util/progress.ts';
 import { omitUndefined } from './util/omit-undefined.ts';
 import type { LazyBackend, Backend } from './backend/backend.ts';
@@ -20,6 +20,7 @@ import type { SetupOptions } from './backend/setup.ts';
 import { CredstashError } from './errors.ts';
 import type { PolicyPlace } from './iam-policy.ts';
 import { DEFAULT_KEY, DEFAULT_TABLE } from './model/defaults.ts';
+import type { Context } from './model/context.ts';
 import type { Cipher } from './model/entry.ts';
 import { checkFallbackRegions } from './model/region.ts';
 import type { PutOptions } from './operations/options.ts';
@@ -89,6 +90,7 @@ export class Session {
   /** Undefined if there are no regions to fall back to. */
   readonly #fallback: FallbackReads | undefined;
   #opened: Promise<Opened> | undefined;
+  #changes = 0;
 
   /**
    * @param openOther opens another backend than AWS
@@ -119,7 +121,7 @@ export class Session {
   }
 
   /** The session of a `Credstash` of either form. @throws CredstashError USAGE for another object */
-  static of(credstash: object): Pick<Session, 'backendFor'> {
+  static of(credstash: object): Pick<Session, 'backendFor' | 'countChange'> {
     const { [SESSION]: session } = Object(credstash) as { [SESSION]?: Session };
     if (session) return session;
     throw new CredstashError('USAGE', 'to is not a Credstash, which secrets can be copied to');
@@ -129,6 +131,16 @@ export class Session {
   attachTo(credstash: object): this {
     Object.defineProperty(credstash, SESSION, { value: this });
     return this;
+  }
+
+  /** How many calls of this session may have stored something. What was missing before such a call may exist after it. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Says that a call that stores has ended, in whatever way. */
+  countChange(): void {
+    this.#changes += 1;
   }
 
   open(): Promise<Opened> {
@@ -214,6 +226,18 @@ export class Session {
     yield* this.#limit(options, (signal) => fallback.stream(start, signal));
   }
 
+  /** As `run`, for a call that may store something. */
+  async store<T, O extends CallOptions>(
+    options: O,
+    work: (backend: LazyBackend, options: O & Limit) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.run(options, work);
+    } finally {
+      this.countChange();
+    }
+  }
+
   /**
    * As `run`, for a call that yields: its time limit holds for all that it yields.
    *
@@ -228,6 +252,7 @@ export class Session {
     try {
       yield* this.#limit(options, (ending, deadline) => {
         const [backend, limited] = this.#prepare(options, ending);
+        allowManyListeners(options.signal);
         const told = endsAsFailure ? (deadline?.signal ?? options.signal) : ending;
         return work(backend, { ...limited, signal: told });
       });
@@ -257,7 +282,7 @@ export class Session {
     open?: OpenBackend,
   ): [backend: LazyBackend, options: O & Limit] {
     const { maxConcurrency } = this.#defaults;
-    const limited = { maxConcurrency, ...omitUndefined(options), signal };
+    const limited = { maxConcurrency, ...omitUndefined(copyContext(options)), signal };
     return [this.#backendUnder(signal, open), limited];
   }
 
@@ -271,6 +296,7 @@ export class Session {
     open: OpenBackend = () => this.#openBackend(),
   ): LazyBackend {
     const formats = this.#formats;
+    allowManyListeners(signal);
     return {
       formats,
       open: async () => {
@@ -296,6 +322,13 @@ export class Session {
     const { cipher, digest } = this.#defaults;
     return { cipher, digest, ...omitUndefined(options) };
   }
+}
+
+/** The options with a context of their own: the caller may change its object while the call is under way. */
+function copyContext<O extends CallOptions & { readonly context?: Context | undefined }>(
+  options: O,
+): O {
+  return options.context === undefined ? options : { ...options, context: { ...options.context } };
 }
 
 async function openTable(options: CredstashOptions): Promise<Opened> {

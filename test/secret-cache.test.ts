@@ -520,6 +520,37 @@ describe('on AWS, behind the proxy that breaks it', () => {
     await expect(cache.get('n')).rejects.toMatchObject({ code: 'UNREACHABLE' });
   });
 
+  it.each([
+    ['NO_CREDENTIALS', Object.assign(new Error('canary'), { code: 'ECONNREFUSED' })],
+    ['CREDENTIALS_REFUSED', Object.assign(new Error('canary'), { name: 'ExpiredToken' })],
+  ])(
+    "the application's provider fails after it worked: %s, and no stale value",
+    async (code, thrown) => {
+      let isDown = false;
+      const provided = new Credstash({
+        region: 'us-east-1',
+        endpoint: proxy.url,
+        // Credentials that end soon are asked for again with each request.
+        credentials: () =>
+          isDown
+            ? Promise.reject(thrown)
+            : Promise.resolve({ ...testCredential, expiration: new Date(Date.now() + 1000) }),
+      });
+      const kept = provided.createCache({ ttl: 0, maxStale: MINUTE });
+      expect(await kept.getText('n')).toBe('one');
+      isDown = true;
+      for (let i = 0; i < 2; i += 1) {
+        const error: unknown = await kept.get('n').catch((reason: unknown) => reason);
+        expect(error).toMatchObject({ code, cause: thrown });
+        expect(JSON.stringify(error)).not.toContain('canary');
+      }
+      isDown = false;
+      expect(await kept.getText('n')).toBe('one');
+      kept.close();
+      await provided.close();
+    },
+  );
+
   it('a secret that was deleted is not found, and one that was altered does not verify', async () => {
     await credstash.put('gone', Buffer.from('x'));
     expect(await cache.getText('gone')).toBe('x');

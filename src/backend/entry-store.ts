@@ -107,6 +107,6 @@ export function conflict(was: EntryHeader, where: string): CredstashError {
   return new CredstashError(
     'CONFLICT',
     `version ${was.version} of ${was.name} in ${where} was changed meanwhile`,
-    { hint: 'run the command again' },
+    { hint: 'try again' },
   );
 }

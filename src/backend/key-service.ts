@@ -44,6 +44,6 @@ export function wrongContext(service: string, context: Context, cause?: unknown)
   return new CredstashError(
     'WRONG_CONTEXT',
     `${service} refused to unwrap the data key: it was wrapped with another encryption context, or is damaged; ${describeContext(context)}`,
-    { hint: 'give the same KEY=VALUE arguments as the put', cause },
+    { hint: 'give the same `context` as the put', cause },
   );
 }

@@ -33,6 +33,7 @@ import {
   number,
   object,
   oneOf,
+  optional,
   optionsOf,
   pairs,
   record,
@@ -154,7 +155,11 @@ const credentials = kind(
 );
 const client = kind(
   "a client of the AWS SDK's version 3",
-  (value) => typeof (Object(value) as { send?: unknown }).send === 'function',
+  (value) => {
+    const { send, config } = Object(value) as { send?: unknown; config?: { region?: unknown } };
+    return typeof send === 'function' && typeof config?.region === 'function';
+  },
+  () => 'Credstash.inMemory() is for tests',
 );
 const services = (owner: string, each: Kind): Kind =>
   optionsOf({ owner, options: { dynamodb: each, kms: each } });
@@ -227,10 +232,11 @@ const stored = optionsOf({
   required: ['name', 'value'],
 });
 
-/** The last parameter of `owner`. */
-const options = (owner: string, kinds: Readonly<Record<string, Kind>>, ...required: string[]) => ({
-  options: optionsOf({ owner, options: kinds, internal: INTERNAL, required }),
-});
+/** The last parameter of `owner`, which may be left out if no option is required. */
+const options = (owner: string, kinds: Readonly<Record<string, Kind>>, ...required: string[]) => {
+  const each = optionsOf({ owner, options: kinds, internal: INTERNAL, required });
+  return { options: required.length === 0 ? optional(each) : each };
+};
 
 /** The parameters of each call, in their order. */
 const SIGNATURES = {
@@ -267,8 +273,8 @@ const SIGNATURES = {
     ...options('putAll', { ...PUT_ALL, ...OUTCOMES }),
   },
   names: options('names', PROGRESS),
-  list: { glob: text, ...options('list', PROGRESS) },
-  headers: { glob: text, ...options('headers', PROGRESS) },
+  list: { glob: optional(text), ...options('list', PROGRESS) },
+  headers: { glob: optional(text), ...options('headers', PROGRESS) },
   history: { name, ...options('history', PROGRESS) },
   rollback: { name, ...options('rollback', ROLLBACK) },
   label: { name, label: text, ...options('label', LABEL) },
@@ -282,8 +288,12 @@ const SIGNATURES = {
   setup: options('setup', SETUP),
   doctor: options('doctor', DOCTOR),
   policy: { role: oneOf(Object.keys(ROLES)), ...options('policy', POLICY) },
+  createCache: options('createCache', CACHE),
   'new SecretCache': { source: callback, ...options('new SecretCache', CACHE) },
   'cache.get': { name, ...options('get of a cache', CACHE_GET) },
+  'cache.getText': { name, ...options('getText of a cache', CACHE_GET) },
+  'cache.getJson': { name, ...options('getJson of a cache', CACHE_GET) },
+  'cache.getOptional': { name, ...options('getOptional of a cache', CACHE_GET) },
   'cache.refresh': { name, ...options('refresh', GET) },
 } satisfies Readonly<Record<string, Readonly<Record<string, Kind>>>>;
 
@@ -291,15 +301,20 @@ const SIGNATURES = {
  * Checks the arguments of a call by their types: callers without TypeScript give anything. What a text must be is checked where
  * it is used.
  *
+ * @param given the `arguments` of the call, so that one too many is found
  * @throws CredstashError USAGE, which names the argument, what was wanted and what came, without its value
  */
-export function checkArguments(call: keyof typeof SIGNATURES, ...given: readonly unknown[]): void {
+export function checkArguments(call: keyof typeof SIGNATURES, given: ArrayLike<unknown>): void {
   const parameters = Object.entries<Kind>(SIGNATURES[call]);
+  const usage = `it is called as ${call}(${parameters.map(([each]) => each).join(', ')})`;
   for (const [i, [parameter, accepts]] of parameters.entries()) {
     const fault = accepts(given[i]);
     if (!fault) continue;
-    const usage = `${call}(${parameters.map(([each]) => each).join(', ')})`;
     const message = `${call}: ${parameter}${fault.path} ${fault.problem}`;
-    throw new CredstashError('USAGE', message, { hint: fault.hint ?? `it is called as ${usage}` });
+    throw new CredstashError('USAGE', message, { hint: fault.hint ?? usage });
   }
+  const surplus = Array.from(given).slice(parameters.length);
+  if (surplus.every((each) => each === undefined)) return;
+  const most = `${parameters.length} argument${parameters.length === 1 ? '' : 's'}`;
+  throw new CredstashError('USAGE', `${call} takes ${most}, not ${given.length}`, { hint: usage });
 }

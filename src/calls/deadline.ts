@@ -1,4 +1,5 @@
 import { CredstashError } from '../errors.ts';
+import { allowManyListeners } from './race-signal.ts';
 
 /** A time limit, which begins when this is made, and ends with `clear`. */
 export class Deadline {
@@ -16,6 +17,7 @@ export class Deadline {
       );
     }, milliseconds);
     this.signal = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal;
+    allowManyListeners(this.signal);
   }
 
   clear(): void {
@@ -36,6 +38,7 @@ export async function withDeadline<T>(
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
+  allowManyListeners(signal);
   if (milliseconds === undefined) return work(signal);
   const deadline = new Deadline(milliseconds, signal);
   try {

@@ -1,4 +1,5 @@
 import { CredstashError } from '../errors.ts';
+import { isRecord } from './kinds.ts';
 
 /**
  * The JSON text of a value.
@@ -8,14 +9,29 @@ import { CredstashError } from '../errors.ts';
 export function toJson(value: unknown): string {
   let json: string | undefined;
   try {
-    json = JSON.stringify(value);
+    json = JSON.stringify(value, refuseLoss);
   } catch {
     // Told below, without the error: it names properties of the value.
   }
   if (json !== undefined) return json;
   throw new CredstashError('USAGE', 'putJson: JSON cannot hold value', {
-    hint: 'undefined, functions, BigInt and circular values have no JSON',
+    hint: 'JSON has null, booleans, finite numbers, strings, lists and plain objects; put stores bytes',
   });
+}
+
+/** Refuses what JSON.stringify leaves out or writes as something else: NaN, a promise, a Map, bytes. An unset property is none. */
+function refuseLoss(this: unknown, key: string, value: unknown): unknown {
+  // Before its `toJSON`, which a Buffer has.
+  const given = (this as Readonly<Record<string, unknown>>)[key];
+  const isUnset = value === undefined && key !== '' && !Array.isArray(this);
+  const isHeld =
+    value === null ||
+    ['string', 'boolean'].includes(typeof value) ||
+    Number.isFinite(value) ||
+    (Array.isArray(value) && value.length === Object.keys(value).length) ||
+    isRecord(value);
+  if (ArrayBuffer.isView(given) || !(isHeld || isUnset)) throw new TypeError('lost in JSON');
+  return value;
 }
 
 /** @throws CredstashError USAGE for what is not JSON. Neither its words nor its cause quote the secret */

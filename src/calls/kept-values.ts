@@ -80,27 +80,42 @@ export class KeptValues {
   }
 }
 
-/** Which secrets are missing, for a short time, with the error that said so. */
+/** A request that found nothing. */
+interface Missing {
+  readonly error: unknown;
+  readonly since: Moment;
+  readonly changes: number;
+}
+
+/** Which secrets are missing, for a short time, with the error that said so. A change may have stored any of them. */
 export class KnownMissing {
-  readonly #known = new Map<string, { readonly error: unknown; readonly since: Moment }>();
+  readonly #known = new Map<string, Missing>();
   readonly #longestMs: number;
   readonly #maxEntries: number;
+  readonly #countChanges: () => number;
 
-  constructor(longestMs: number, maxEntries: number) {
+  /** @param countChanges how many calls of the source's owner may have stored something */
+  constructor(longestMs: number, maxEntries: number, countChanges: () => number) {
     this.#longestMs = longestMs;
     this.#maxEntries = maxEntries;
+    this.#countChanges = countChanges;
+  }
+
+  get changes(): number {
+    return this.#countChanges();
   }
 
   /** Throws the error of `id`, unless it is older than `maxAge` milliseconds. */
   check(id: string, maxAge: number): void {
     const known = this.#known.get(id);
     if (!known) return;
-    if (since(known.since) < Math.min(this.#longestMs, maxAge)) throw known.error;
+    const isNew = since(known.since) < Math.min(this.#longestMs, maxAge);
+    if (isNew && known.changes === this.changes) throw known.error;
     this.#known.delete(id);
   }
 
-  add(id: string, error: unknown, began: Moment): void {
-    this.#known.set(id, { error, since: began });
+  add(id: string, missing: Missing): void {
+    this.#known.set(id, missing);
     const [oldest] = this.#known.keys();
     if (this.#known.size > this.#maxEntries && oldest !== undefined) this.#known.delete(oldest);
   }

@@ -1,4 +1,5 @@
-import { findNear } from '../util/near-name.ts';
+import { didYouMean, findNear } from '../util/near-name.ts';
+import { describe, isBytes, isDetached, isObject, isPromise } from './describe.ts';
 
 /*
  * The kinds of arguments and options: a test, and words for an error. The tests avoid `instanceof`, which fails for values of
@@ -32,38 +33,8 @@ function mismatch(wanted: string, value: unknown, hint?: string): Fault {
   return { path: '', problem: `must be ${wanted}, not ${describe(value)}`, hint };
 }
 
-/** Describes the type of a value. Does not quote the value, which may be a secret. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (Number.isNaN(value)) return 'NaN';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object') return `a ${typeof value}`;
-  if (isBytes(value)) return 'bytes';
-  if (isPromise(value)) return 'a promise';
-  const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name;
-  if (typeof name !== 'string' || !/^[A-Z]\w{0,40}$/.test(name) || name === 'Object') {
-    return 'an object';
-  }
-  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
-}
-
-export function isBytes(value: unknown): value is Uint8Array {
-  return (
-    ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'
-  );
-}
-
-function isPromise(value: object): boolean {
-  return typeof (value as { then?: unknown }).then === 'function';
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
 /** Whether a value can be read as named properties: no list, no Map, no promise, and no class instance without properties. */
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   if (!isObject(value) || Symbol.iterator in value || isPromise(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   // A plain object of any realm: only its prototype has none.
@@ -90,7 +61,7 @@ export const secret: Kind = (value) => {
     const problem = 'must be valid Unicode text, and has a surrogate without its other half';
     return { path: '', problem, hint: 'give it as bytes' };
   }
-  if (isBytes(value)) return undefined;
+  if (isBytes(value) && !isDetached(value)) return undefined;
   return mismatch('bytes (a Uint8Array) or a string', value, 'putJson stores any JSON value');
 };
 
@@ -106,10 +77,7 @@ export const signal = kind(
 
 /** A number from `least` to `most`. */
 export function number(wanted: string, least: number, most = Infinity): Kind {
-  return kind(
-    wanted,
-    (value) => typeof value === 'number' && value >= least && value <= most && value !== Infinity,
-  );
+  return numberOf(wanted, (value) => value >= least && value <= most && value !== Infinity);
 }
 
 /** @param least the least time, in milliseconds */
@@ -117,16 +85,26 @@ export function milliseconds(least: number): Kind {
   return number(`a number of milliseconds from ${least} to ${LONGEST_MS}`, least, LONGEST_MS);
 }
 
-export const count = kind(
+export const count = numberOf(
   'a whole number from 1 on',
-  (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+  (value) => Number.isSafeInteger(value) && value >= 1,
 );
 
+/** A number by a test. An error says which number came: no secret is given as the number of an option. */
+function numberOf(wanted: string, accepts: (value: number) => boolean): Kind {
+  return (value) => {
+    if (typeof value !== 'number') return mismatch(wanted, value);
+    return accepts(value) ? undefined : { path: '', problem: `must be ${wanted}, not ${value}` };
+  };
+}
+
 export function oneOf(values: readonly string[]): Kind {
-  return kind(
-    `one of ${values.map((value) => `'${value}'`).join(', ')}`,
-    (value) => typeof value === 'string' && values.includes(value),
-  );
+  const wanted = `one of ${values.map((value) => `'${value}'`).join(', ')}`;
+  return (value) => {
+    if (typeof value !== 'string') return mismatch(wanted, value);
+    if (values.includes(value)) return undefined;
+    return { path: '', problem: `must be ${wanted}`, hint: didYouMean(value, values) };
+  };
 }
 
 /** A list, each item of one kind. */
@@ -140,6 +118,11 @@ export function list(wanted: string, item: Kind): Kind {
     }
     return undefined;
   };
+}
+
+/** A kind that a caller may leave out. */
+export function optional(accepts: Kind): Kind {
+  return (value) => (value === undefined ? undefined : accepts(value));
 }
 
 /** Accepts a value of either kind. Its errors are those of the second kind. */

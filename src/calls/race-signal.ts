@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * The same object, whose promises reject, and whose iterables end, as soon as `signal` is aborted, with its reason. So a call ends
  * also if a backend does not heed its signal, or waits for credentials; and nothing of the call goes on behind its caller's back.
@@ -14,6 +16,11 @@ export function raceSignal<T extends object>(target: T, signal: AbortSignal): T 
       };
     },
   });
+}
+
+/** Lets any number of requests wait for one signal, of which Node.js warns from the eleventh on. */
+export function allowManyListeners(signal: AbortSignal | undefined): void {
+  if (signal) setMaxListeners(0, signal);
 }
 
 /** What a promise gives, unless `signal` is aborted before. @throws its reason */

@@ -28,7 +28,7 @@ export class SecretReader {
    *   WRONG_CONTEXT when the pairs are not those of the put
    */
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
-    checkArguments('get', name, options);
+    checkArguments('get', arguments);
     return this.#session.read(options, (backend) => operations.get(backend, name, options));
   }
 
@@ -37,7 +37,7 @@ export class SecretReader {
    * @throws CredstashError as `get` does; USAGE if the secret's bytes are not UTF-8
    */
   async getText(name: string, options: GetOptions = {}): Promise<string> {
-    checkArguments('getText', name, options);
+    checkArguments('getText', arguments);
     return operations.textFrom(name, await this.get(name, options));
   }
 
@@ -46,7 +46,7 @@ export class SecretReader {
    * @throws CredstashError as `getText` does; USAGE if the secret is not JSON
    */
   async getJson<T = unknown>(name: string, options: GetOptions = {}): Promise<T> {
-    checkArguments('getJson', name, options);
+    checkArguments('getJson', arguments);
     return fromJson(name, await this.getText(name, options)) as T;
   }
 
@@ -55,7 +55,7 @@ export class SecretReader {
    * @throws CredstashError as `get` does for everything else, such as a missing table
    */
   async getOptional(name: string, options: GetOptions = {}): Promise<Uint8Array | undefined> {
-    checkArguments('getOptional', name, options);
+    checkArguments('getOptional', arguments);
     return allowMissing(this.get(name, options));
   }
 
@@ -72,7 +72,7 @@ export class SecretReader {
     wanted: readonly W[],
     options: ProgressOptions = {},
   ): Promise<(W & { readonly value: Uint8Array })[]> {
-    checkArguments('getMany', wanted, options);
+    checkArguments('getMany', arguments);
     return this.#session.read(options, (backend, limited) =>
       operations.getMany(backend, wanted, limited),
     );
@@ -91,7 +91,7 @@ export class SecretReader {
     variables: Readonly<Record<string, string | undefined>>,
     options: CallOptions & { readonly context?: Context | undefined } = {},
   ): Promise<Map<string, Uint8Array>> {
-    checkArguments('resolveReferences', variables, options);
+    checkArguments('resolveReferences', arguments);
     return this.#session.read(options, (backend, limited) =>
       operations.resolveReferences(backend, variables, limited),
     );
@@ -109,9 +109,11 @@ export class SecretReader {
     template: Uint8Array,
     options: ProgressOptions & { readonly context?: Context | undefined } = {},
   ): Promise<Uint8Array> {
-    checkArguments('render', template, options);
+    checkArguments('render', arguments);
+    // The caller may change its bytes while the call is under way.
+    const own = new Uint8Array(template);
     return this.#session.read(options, (backend, limited) =>
-      operations.render(backend, template, limited),
+      operations.render(backend, own, limited),
     );
   }
 
@@ -126,7 +128,7 @@ export class SecretReader {
   async getAll(
     options: GetAllOptions = {},
   ): Promise<{ secrets: Secret[]; leftOut: readonly Failure[]; fallback?: FallbackAnswer }> {
-    checkArguments('getAll', options);
+    checkArguments('getAll', arguments);
     return this.#session.read(options, async (backend, limited, answer) => {
       const { secrets, leftOut } = await operations.getAll(backend, limited);
       if (!answer) return { secrets, leftOut };
@@ -138,7 +140,7 @@ export class SecretReader {
 
   /** The name of every secret, once, in order. */
   async names(options: ProgressOptions = {}): Promise<string[]> {
-    checkArguments('names', options);
+    checkArguments('names', arguments);
     return this.#session.read(options, operations.listNames);
   }
 
@@ -147,7 +149,7 @@ export class SecretReader {
    * @throws CredstashError USAGE for a glob that no name can match
    */
   async list(glob = '*', options: ProgressOptions = {}): Promise<EntryHeader[]> {
-    checkArguments('list', glob, options);
+    checkArguments('list', arguments);
     return this.#session.read(options, (backend, limited) =>
       operations.list(backend, glob, limited),
     );
@@ -159,7 +161,7 @@ export class SecretReader {
    * @throws CredstashError USAGE for a glob that no name can match
    */
   async *headers(glob = '*', options: ProgressOptions = {}): AsyncGenerator<EntryHeader> {
-    checkArguments('headers', glob, options);
+    checkArguments('headers', arguments);
     yield* this.#session.readStream(options, (backend, limited) =>
       operations.streamHeaders(backend, glob, limited),
     );
@@ -167,7 +169,7 @@ export class SecretReader {
 
   /** The headers of every version of a secret, the newest first. @throws CredstashError SECRET_NOT_FOUND */
   async history(name: string, options: ProgressOptions = {}): Promise<EntryHeader[]> {
-    checkArguments('history', name, options);
+    checkArguments('history', arguments);
     return this.#session.read(options, (backend, limited) =>
       operations.listHistory(backend, name, limited),
     );

@@ -35,7 +35,7 @@ export function seal(
   const contents = ctr(aesKey, COUNTER).encrypt(plaintext);
   if (hasCurrentPrefix(contents)) {
     throw new CredstashError('INTEGRITY', 'no reader would take what this data key makes of it', {
-      hint: 'run the command again: it takes another data key',
+      hint: 'try again: it takes another data key',
     });
   }
   return { contents, hmac: computeHmac(header.digest ?? 'SHA256', hmacKey, [contents]) };

@@ -1,5 +1,5 @@
 import { createContext, runInContext } from 'node:vm';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { SecretCache } from '../../src/secret-cache.ts';
@@ -22,6 +22,13 @@ const counting = (): never =>
       },
     },
   ) as never;
+
+/** Bytes that another thread has now. */
+function transferred(): Uint8Array {
+  const bytes = new TextEncoder().encode(CANARY);
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  return bytes;
+}
 
 class Settings {
   env = 'prod';
@@ -70,6 +77,19 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
   [() => loose['putJson']?.('n', undefined), /JSON cannot hold value/],
   [() => loose['putJson']?.('n', 5n), /JSON cannot hold value/],
   [() => loose['putJson']?.('n', () => CANARY), /JSON cannot hold value/],
+  [() => loose['putJson']?.('n', NaN), /JSON cannot hold value/, /finite numbers/],
+  [() => loose['putJson']?.('n', { port: Infinity }), /JSON cannot hold value/],
+  [() => loose['putJson']?.('n', Promise.resolve(1)), /JSON cannot hold value/],
+  [() => loose['putJson']?.('n', { [CANARY]: new Map([[CANARY, 1]]) }), /JSON cannot hold value/],
+  [() => loose['putJson']?.('n', [undefined]), /JSON cannot hold value/],
+  [() => loose['putJson']?.('n', { run: () => CANARY }), /JSON cannot hold value/],
+  [
+    () => loose['putJson']?.('n', Buffer.from(CANARY)),
+    /JSON cannot hold value/,
+    /put stores bytes/,
+  ],
+  [() => loose['putJson']?.('n', new Error(CANARY)), /JSON cannot hold value/],
+  [() => loose['put']?.('n', transferred()), /not bytes that were transferred away/],
   [() => loose['get']?.({ name: 's' }), /^get: name must be a string, not an object$/],
   [() => loose['get']?.(), /name must be a string, not undefined/],
   [() => loose['get']?.(['s']), /name must be a string, not an array/],
@@ -82,6 +102,25 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
   [() => loose['get']?.('s', { version: 1 }), /options\.version must be a string/],
   [() => loose['get']?.('s', { version: null }), /options\.version must be a string, not null/],
   [() => loose['get']?.('s', { verison: '1' }), /verison/, /did you mean version\?/],
+  [
+    () => loose['get']?.('s', {}, CANARY),
+    /^get takes 2 arguments, not 3$/,
+    /^it is called as get\(name, options\)$/,
+  ],
+  [() => loose['put']?.('n', 'x', {}, { context: {} }), /^put takes 3 arguments, not 4$/],
+  [() => loose['putAll']?.([], {}, []), /^putAll takes 2 arguments, not 3$/],
+  [() => loose['delete']?.('n', {}, 'm'), /^delete takes 2 arguments, not 3$/],
+  [() => loose['names']?.(undefined, 'app.*'), /^names takes 1 argument, not 2$/],
+  [() => loose['list']?.('*', {}, 1), /^list takes 2 arguments, not 3$/],
+  [() => (loose['headers']?.('*', {}, 1) as AsyncGenerator).next(), /^headers takes 2 arguments/],
+  [() => loose['createCache']?.({}, {}), /^createCache takes 1 argument, not 2$/],
+  [() => loose['createCache']?.('60s'), /^createCache: options must be an object/],
+  [() => Static['inMemory']?.({}, {}), /^Credstash\.inMemory takes 1 argument, not 2$/],
+  [() => Static['local']?.('/x', {}, 1), /^Credstash\.local takes 2 arguments, not 3$/],
+  [() => new Credstash({}, {} as never), /^new Credstash takes 1 argument, not 2$/],
+  [() => new SecretCache(vi.fn(), {}, 1 as never), /^new SecretCache takes 2 arguments, not 3$/],
+  [() => looseCache['getText']?.('s', {}, 1), /^cache\.getText takes 2 arguments, not 3$/],
+  [() => looseCache['getOptional']?.('s', { maxage: 1 }), /maxage/, /maxAge\?/],
   [() => loose['get']?.('s', { maxAge: 5 }), /maxAge.*not an option of get/, /createCache/],
   [() => loose['get']?.('s', { label: 7 }), /options\.label must be a string/],
   [
@@ -167,7 +206,10 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
   [() => loose['delete']?.('n', { confirm: true }), /options\.confirm must be a function/],
   [() => loose['prune']?.(), /options must be an object, not undefined/],
   [() => loose['prune']?.({}), /options\.keep must be a whole number/],
-  [() => loose['prune']?.({ keep: 1.5 }), /options\.keep must be a whole number from 1 on/],
+  [
+    () => loose['prune']?.({ keep: 1.5 }),
+    /options\.keep must be a whole number from 1 on, not 1\.5/,
+  ],
   [() => loose['prune']?.({ keep: 1, olderThan: '90d' }), /options\.olderThan must be a number/],
   [() => loose['rekey']?.('app.*'), /options must be an object/],
   [() => loose['rekey']?.({ rate: 0 }), /options\.rate must be a number above 0/],
@@ -177,7 +219,7 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
   [() => loose['copy']?.('vault'), /to must be an object, not a string/],
   [() => loose['setup']?.({ tags: { team: 5 } }), /options\.tags\.team must be a string/],
   [() => (loose['doctor']?.({ write: 1 }) as AsyncGenerator).next(), /options\.write/],
-  [() => loose['policy']?.('Admin'), /role must be one of 'reader'/],
+  [() => loose['policy']?.('Admin'), /role must be one of 'reader'/, /did you mean admin\?/],
   [() => loose['policy']?.('reader', { names: 'x' }), /names/, /did you mean name\?/],
   [() => wrong({ tabel: 'x' }), /new Credstash: options has tabel/, /did you mean table\?/],
   [() => wrong('eu-west-1'), /options must be an object, not a string/],
@@ -189,6 +231,11 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
   ],
   [() => wrong({ clients: { dynamo: {} } }), /options\.clients has dynamo/],
   [() => wrong({ clients: { dynamodb: {} } }), /options\.clients\.dynamodb must be a client/],
+  [
+    () => wrong({ clients: { kms: { send: () => CANARY } } }),
+    /options\.clients\.kms must be a client/,
+    /inMemory/,
+  ],
   [() => wrong({ timeoutMs: 0 }), /options\.timeoutMs/],
   [() => wrong({ throttlingTimeoutMs: -1 }), /options\.throttlingTimeoutMs/],
   [() => wrong({ maxConcurrency: NaN }), /options\.maxConcurrency .*, not NaN/],
@@ -249,6 +296,64 @@ describe('wrong uses', () => {
 });
 
 describe('right uses that look odd', () => {
+  it('close takes what a listener or a promise gives it, and unset arguments count for nothing', async () => {
+    const memory = Credstash.inMemory() as unknown as Loose;
+    await memory['put']?.('n', 'x', undefined, undefined);
+    expect(await memory['getText']?.('n', undefined, undefined)).toBe('x');
+    await memory['close']?.('SIGTERM', 15);
+    (memory['createCache']?.() as Loose)['close']?.('SIGTERM');
+  });
+
+  it('putJson takes unset properties, dates and objects of a class', async () => {
+    const memory = Credstash.inMemory();
+    const value = { at: new Date(0), unset: undefined, settings: new Settings(), list: [null, 1] };
+    await memory.putJson('n', value);
+    expect(await memory.getText('n')).toBe(
+      '{"at":"1970-01-01T00:00:00.000Z","settings":{"env":"prod"},"list":[null,1]}',
+    );
+  });
+
+  it('arguments that change while the call is under way change nothing', async () => {
+    const memory = Credstash.inMemory();
+    const value = Buffer.from('secret');
+    const [one, two, three] = [value.subarray(0, 3), Uint8Array.from(value), Buffer.from(value)];
+    const template = Buffer.from('{{credstash://one}}');
+    const calls = [
+      memory.put('one', one),
+      memory.putAll([
+        { name: 'two', value: two },
+        { name: 'three', value: three },
+      ]),
+    ];
+    for (const each of [value, two, three]) each.fill(0);
+    await Promise.all(calls);
+    const rendered = memory.render(template);
+    template.fill(0);
+    expect(Buffer.from(await rendered).toString()).toBe('sec');
+    expect(await memory.getText('two')).toBe('secret');
+    expect(await memory.getText('three')).toBe('secret');
+  });
+
+  it.each<[string, (memory: Credstash, context: Record<string, string>) => Promise<unknown>]>([
+    ['put', (memory, context) => memory.put('m', 'x', { context })],
+    ['get', (memory, context) => memory.get('n', { context })],
+    ['getAll', (memory, context) => memory.getAll({ context })],
+    ['getMany', (memory, context) => memory.getMany([{ name: 'n', context }])],
+    ['rollback', (memory, context) => memory.rollback('n', { context })],
+    ['prune', (memory, context) => memory.prune({ keep: 1, context })],
+    ['rekey', (memory, context) => memory.rekey({ context })],
+    ['migrate', (memory, context) => memory.migrate({ cipher: 'AES-256-CTR', context })],
+    ['copy', (memory, context) => memory.copy(Credstash.inMemory(), { context })],
+  ])('nor does a context that changes during %s', async (_, call) => {
+    const memory = Credstash.inMemory();
+    const context = { env: 'prod' };
+    for (const version of ['1', '2']) await memory.put('n', version, { version, context });
+    const done = call(memory, context);
+    context.env = 'test';
+    await done;
+    expect(await memory.getText('n', { version: '2', context: { env: 'prod' } })).toBe('2');
+  });
+
   it('takes objects and bytes of another realm, as a test runner makes them', async () => {
     const foreign = runInContext(
       `({ options: { context: { env: 'prod' } }, value: new Uint8Array([1, 2]) })`,

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Credstash } from '../../src/credstash.ts';
 import { CredstashError, type ErrorCode } from '../../src/errors.ts';
 import { type CacheOptions, SecretCache } from '../../src/secret-cache.ts';
 
@@ -111,6 +112,50 @@ describe('a missing secret', () => {
     const denied = make();
     for (let i = 0; i < 3; i += 1) await denied.get('n').catch(() => undefined);
     expect(asked).toBe(6);
+  });
+});
+
+describe('a missing secret that its own instance stores', () => {
+  beforeEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each<[string, (memory: Credstash) => Promise<unknown>]>([
+    ['put', (memory) => memory.put('n', 'stored')],
+    ['putJson', (memory) => memory.putJson('n', 'stored')],
+    ['putAll', (memory) => memory.putAll([{ name: 'n', value: 'stored' }])],
+    [
+      'copy',
+      async (memory) => {
+        const other = Credstash.inMemory();
+        await other.put('n', 'stored');
+        return other.copy(memory);
+      },
+    ],
+  ])('is found after a %s of the same instance', async (_, store) => {
+    const memory = Credstash.inMemory();
+    const cache = memory.createCache();
+    expect(await cache.getOptional('n')).toBeUndefined();
+    await store(memory);
+    expect(await cache.getText('n')).toContain('stored');
+    cache.close();
+  });
+
+  it('is found after label, rollback, and while a request that missed it is under way', async () => {
+    const memory = Credstash.inMemory();
+    const cache = memory.createCache();
+    for (const version of ['1', '2']) await memory.put('n', version, { version });
+    expect(await cache.getOptional('n', { label: 'live' })).toBeUndefined();
+    await memory.label('n', 'live', { version: '1' });
+    expect(await cache.getText('n', { label: 'live' })).toBe('1');
+    expect(await cache.getOptional('n', { version: '3' })).toBeUndefined();
+    await memory.rollback('n');
+    expect(await cache.getText('n', { version: '3' })).toBe('1');
+    const missed = cache.getOptional('m');
+    await memory.put('m', 'stored');
+    expect(await cache.getText('m')).toBe('stored');
+    await missed;
+    cache.close();
   });
 });
 

@@ -3,6 +3,7 @@ import type { Backend } from '../../src/backend/backend.ts';
 import { openMemory } from '../../src/backend/memory/index.ts';
 import { Credstash } from '../../src/credstash.ts';
 import { CredstashError, type Outcome } from '../../src/errors.ts';
+import { openOwn } from '../../src/session.ts';
 
 let backend: Backend;
 let credstash: Credstash;
@@ -176,6 +177,38 @@ describe('timeoutMs', () => {
     expect(await credstash.names()).toEqual(['n']);
     // What needs no data key is in time.
     expect(await hanging.names()).toEqual(['n']);
+  });
+
+  it('ends a setup that does not heed its signal', async () => {
+    const opened = { ...openOwn(backend), setup: () => new Promise<never>(() => undefined) };
+    const hanging = new Credstash({ timeoutMs: 20 }, () => Promise.resolve(opened));
+    await expect(hanging.setup()).rejects.toMatchObject({ code: 'TIMEOUT' });
+    const signal = AbortSignal.timeout(5);
+    await expect(hanging.setup({ signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('and one signal of many requests make Node.js warn of nothing', async () => {
+    const warned = vi.fn();
+    process.on('warning', warned);
+    const own = new AbortController();
+    const memory = Credstash.inMemory({ signal: own.signal });
+    const names = Array.from({ length: 40 }, (_, i) => ({ name: `n${i}` }));
+    const { signal } = new AbortController();
+    await memory.putAll(
+      names.map(({ name }) => ({ name, value: name })),
+      { onOutcome: () => undefined },
+    );
+    for (const options of [{}, { signal }, { timeoutMs: 60_000 }, { signal, timeoutMs: 60_000 }]) {
+      expect(await memory.getMany(names, options)).toHaveLength(40);
+      const fast = { ...options, rate: 10_000 };
+      expect(await memory.rekey(fast)).toHaveLength(40);
+      expect(await memory.copy(Credstash.inMemory(), fast)).toHaveLength(40);
+    }
+    const cache = memory.createCache();
+    await Promise.all(names.map(({ name }) => cache.get(name, { signal })));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', warned);
+    expect(warned).not.toHaveBeenCalled();
   });
 
   it('of a call that ends in time leaves no timer behind', async () => {

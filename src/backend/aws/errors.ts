@@ -66,7 +66,7 @@ export const CREDENTIALS_HINT =
 const HINTS: Partial<Record<ErrorCode, string>> = {
   NO_CREDENTIALS: CREDENTIALS_HINT,
   CREDENTIALS_REFUSED: 'renew the credentials; the system clock must be right too',
-  THROTTLED: 'try again later, or set AWS_MAX_ATTEMPTS to try longer',
+  THROTTLED: 'try again later, or set `throttlingTimeoutMs` to try longer',
   UNREACHABLE: 'check the network, the region and AWS_ENDPOINT_URL',
 };
 

@@ -116,7 +116,7 @@ export async function moveLabel(
   throw new CredstashError(
     'CONFLICT',
     `others keep moving the labels of ${name} in ${table.location}`,
-    { hint: 'run the command again' },
+    { hint: 'try again' },
   );
 }
 

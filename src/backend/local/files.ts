@@ -110,7 +110,7 @@ function openUnmoved<T extends { close(): void }>(
     const now = lstatSync(path, { bigint: true });
     if (now.dev === stat.dev && now.ino === stat.ino) return opened;
     throw new CredstashError('CONFLICT', `${path} was replaced while it was opened`, {
-      hint: 'run the command again',
+      hint: 'try again',
     });
   } catch (error) {
     opened.close();

@@ -4,7 +4,7 @@ import { commandLine } from '../../util/shell-word.ts';
 export const FLAGS: Readonly<Record<string, string>> = {
   account: '--account',
   autoversion: '-a',
-  context: 'KEY=VALUE',
+  context: 'KEY=VALUE arguments',
   createKey: '--create-key',
   deletionProtection: '--deletion-protection',
   dryRun: '--dry-run',
@@ -20,6 +20,8 @@ export const FLAGS: Readonly<Record<string, string>> = {
   region: '-r',
   skipUndecryptable: '--skip-undecryptable',
   table: '-t',
+  // The command waits for ten minutes; with this it repeats a request as often as it says.
+  throttlingTimeoutMs: 'AWS_MAX_ATTEMPTS',
   verify: '--verify',
   version: '-v',
 };
