@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join, normalize, relative } from 'node:path';
 import ts from 'typescript';
 import { expect, it } from 'vitest';
 
@@ -79,6 +79,18 @@ it('no file is long, and one that is longer than most says why', () => {
   );
   expect(found.filter(([, { length }]) => length > MAX_LINES).map(([file]) => file)).toEqual([]);
   expect(silent.map(([file]) => file)).toEqual([]);
+});
+
+it('each folder of unit tests has its counterpart in src/', () => {
+  /** What tests several rooms at once, or is no test. */
+  const others =
+    /^(campaigns|contract|end-to-end|golden|process|standalone|support|testdata|vectors)(\/|$)/;
+  const folders = readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true })
+    .filter((each) => each.isDirectory())
+    .map((each) => relative(join(root, 'test'), join(each.parentPath, each.name)))
+    .filter((path) => !others.test(path));
+  expect(folders).toContain('backend/local');
+  expect(folders.filter((path) => !existsSync(join(root, 'src', path)))).toEqual([]);
 });
 
 it.each([
