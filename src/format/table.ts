@@ -8,16 +8,23 @@ const NONE = /[\p{Mn}\p{Me}\p{Cf}]/u;
  * Formats rows under their titles, in columns of minimal width, with control characters made visible.
  *
  * @param width of the terminal in columns: longer rows end in `…`, so that none takes two lines; undefined: no limit
+ * @param leastNeeded titles of columns that are left out, one after the other, until the rows fit
  */
 export function formatTable(
   titles: readonly string[],
   rows: readonly (readonly string[])[],
   width?: number,
+  leastNeeded: readonly string[] = [],
 ): string {
   const lines = [titles, ...rows.map((row) => row.map(escapeUnseen))];
-  const widths = titles.map((_, column) =>
-    lines.reduce((widest, line) => Math.max(widest, measureWidth(line[column] ?? '')), 0),
-  );
+  const widths = measureColumns(lines);
+  const [first, ...others] = leastNeeded;
+  const total = widths.reduce((sum, each) => sum + each + 2, -2);
+  if (first !== undefined && width !== undefined && total > width) {
+    const kept = titles.map((title) => title !== first);
+    const pick = (row: readonly string[]): string[] => row.filter((_, column) => kept[column]);
+    return formatTable(pick(titles), rows.map(pick), width, others);
+  }
   return lines
     .map((line) => {
       const padded = line.map(
@@ -26,6 +33,12 @@ export function formatTable(
       return `${truncate(padded.join('  ').trimEnd(), width)}\n`;
     })
     .join('');
+}
+
+function measureColumns(lines: readonly (readonly string[])[]): number[] {
+  return (lines[0] ?? []).map((_, column) =>
+    lines.reduce((widest, line) => Math.max(widest, measureWidth(line[column] ?? '')), 0),
+  );
 }
 
 /** Measures a text in columns of a terminal (UAX #11, simplified: East Asian characters and emoji take two). */

@@ -47,6 +47,7 @@ export function formatSecretsTable(
       ];
     }),
     width,
+    ['CIPHER', 'CREATED', 'NEWEST'],
   );
 }
 

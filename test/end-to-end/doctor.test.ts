@@ -46,7 +46,7 @@ afterAll(async () => {
 /** The lines, each without the space that is for the eye. */
 function linesOf({ stdout }: Ended): string[] {
   return stdout
-    .trimEnd()
+    .replace(/\n\n\d+ checks: [^\n]+\n$/, '')
     .split('\n')
     .map((line) => line.trim().replace(/ {2,}/g, ' | '));
 }

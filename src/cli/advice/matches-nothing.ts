@@ -1,4 +1,5 @@
 import type { FallbackAnswer } from '../../backend/aws/fallback.ts';
+import type { Io } from '../terminal/io.ts';
 import { CredstashError } from '../../errors.ts';
 import { secretNotFoundBy } from '../../operations/errors.ts';
 
@@ -16,4 +17,11 @@ export function matchesNothing(
     'UNREACHABLE',
     `${message} in ${region}; ${names} could not be reached, so that nobody knows whether one exists there`,
   );
+}
+
+/** Says on a terminal that a command found no secret. A script reads the empty output. */
+export function noteNothing(io: Io, location: string, glob: string | undefined): void {
+  if (io.columns('stderr') === undefined) return;
+  const found = glob === undefined ? 'there are no such secrets' : `no secret matches ${glob}`;
+  io.note(`credstash: note: ${found} in ${location}`);
 }

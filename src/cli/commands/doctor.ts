@@ -7,6 +7,7 @@ import { defineCommand } from '../command.ts';
 import { chooseBackend, type WithBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import type { GlobalOptions } from '../options/global.ts';
+import { JSON_OPTION } from '../options/listing.ts';
 import { KEY_OPTION } from '../options/seal.ts';
 import { findRuntimeDanger } from '../options/runtime.ts';
 import { hintInPlace } from '../advice/same-place.ts';
@@ -37,7 +38,7 @@ export const command = defineCommand({
       flags: '--name <prefix>',
       description: 'try names that begin so, where a policy grants by name',
     },
-    json: { flags: '--json', description: 'as a JSON array' },
+    ...JSON_OPTION,
   },
   notes: HELP,
   examples: [
@@ -56,7 +57,7 @@ export const command = defineCommand({
       const { hint } = found;
       const step = hint === undefined ? found : { ...found, hint: hintInPlace(options, hint) };
       steps.push(step);
-      if (!options.json) await io.write(formatStep(step));
+      if (!options.json) await io.write(formatStep(step, io.columns('stdout')));
     };
     await tell(runtimeStep());
     const danger = findRuntimeDanger();
@@ -68,7 +69,7 @@ export const command = defineCommand({
       const looks = credstash.doctor({ context, write, prefix, cipher: chosen.cipher });
       for await (const step of looks) await tell(step);
     });
-    if (options.json) await io.write(formatVisibleJson(steps));
+    await io.write(options.json ? formatVisibleJson(steps) : `\n${formatSummary(steps)}`);
     throwIfFailed(steps);
   },
 });
@@ -103,12 +104,41 @@ async function reportSettings(
 const STATE_WIDTH = 'warning'.length;
 const TITLE_WIDTH = 'configuration'.length;
 
-function formatStep({ state, title, found, hint, serviceMessage: words }: Step): string {
+/** @param columns of the terminal, undefined for no limit */
+function formatStep(
+  { state, title, found, hint, serviceMessage: words }: Step,
+  columns = Infinity,
+): string {
   const line = `${state.padEnd(STATE_WIDTH)}  ${title.padEnd(TITLE_WIDTH)}  `;
-  const below = [hint, words === undefined ? undefined : `service says: ${words}`]
-    .filter((each) => each !== undefined)
-    .map((each) => `${' '.repeat(line.length)}${escapeUnseen(each)}\n`);
-  return `${line}${escapeUnseen(found)}\n${below.join('')}`;
+  const below = [hint, words === undefined ? undefined : `service says: ${words}`].filter(
+    (each) => each !== undefined,
+  );
+  const width = Math.max(20, columns - line.length);
+  return [found, ...below]
+    .flatMap((text) => wrapWords(escapeUnseen(text), width))
+    .map((text, i) => `${i === 0 ? line : ' '.repeat(line.length)}${text}\n`)
+    .join('');
+}
+
+/** Breaks a text at spaces. A longer word, such as an ARN, keeps a line of its own. */
+function wrapWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+/** How many checks had each result: `11 checks: 9 ok, 1 warning, 1 failed`. */
+function formatSummary(steps: readonly Step[]): string {
+  const counts = ['ok', 'warning', 'failed', 'unknown'].flatMap((state) => {
+    const count = steps.filter((step) => step.state === state).length;
+    if (count === 0) return [];
+    return [`${count} ${state}${state === 'warning' && count > 1 ? 's' : ''}`];
+  });
+  return `${steps.length} checks: ${counts.join(', ')}\n`;
 }
 
 /** @throws CredstashError when a step failed: with the code of the first, or INTEGRITY if any did not verify */

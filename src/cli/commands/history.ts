@@ -1,6 +1,7 @@
 import { formatHistory } from '../../format/tables.ts';
 import { formatListJson } from '../../format/list.ts';
 import { defineCommand } from '../command.ts';
+import { JSON_OPTION } from '../options/listing.ts';
 import { chooseBackend } from '../options/backend.ts';
 
 export const command = defineCommand({
@@ -9,7 +10,7 @@ export const command = defineCommand({
   summary: 'list the versions of a secret',
   description: 'List the versions of a secret, the newest first. Nothing is opened or verified.',
   arguments: [{ flags: '<name>', description: 'name of the secret' }],
-  options: { json: { flags: '--json', description: 'as a JSON array' } },
+  options: JSON_OPTION,
   examples: [
     { line: 'credstash history db.password', description: 'List the versions of a secret' },
     { line: 'credstash history db.password --json', description: 'List them as JSON' },

@@ -1,4 +1,7 @@
-import { escapeUnseen } from '../../format/visible.ts';
+import { escapeUnseen, formatVisibleJson } from '../../format/visible.ts';
+import { checkGlob, matchesGlob } from '../../model/glob.ts';
+import { noteNothing } from '../advice/matches-nothing.ts';
+import { GLOB_ARGUMENT, JSON_OPTION } from '../options/listing.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 
@@ -6,19 +9,30 @@ export const command = defineCommand({
   name: 'keys',
   group: 'secrets',
   summary: 'list the names of secrets',
-  description: 'List the name of every secret, each once.',
-  arguments: [],
-  options: {},
+  description: 'List the name of every secret, or of those whose name matches, each once.',
+  arguments: [GLOB_ARGUMENT],
+  options: JSON_OPTION,
   examples: [
     { line: 'credstash keys', description: 'List the names' },
-    { line: 'credstash -t other-table keys', description: 'List those of another table' },
+    {
+      line: "credstash keys 'app.*' --json",
+      description: 'List those that begin with app. as JSON',
+    },
   ],
   isReader: true,
-  run: async ({ options, io }) => {
+  run: async ({ args: [glob], options, io }) => {
+    if (glob !== undefined) checkGlob(glob);
     const withBackend = chooseBackend(options, io);
     await withBackend(async (credstash) => {
-      const names = await credstash.names({ progress: io.progress() });
-      await io.write(names.map((name) => `${escapeUnseen(name)}\n`).join(''));
+      const names = (await credstash.names({ progress: io.progress() })).filter(
+        (name) => glob === undefined || matchesGlob(glob, name),
+      );
+      await io.write(
+        options.json
+          ? formatVisibleJson(names)
+          : names.map((name) => `${escapeUnseen(name)}\n`).join(''),
+      );
+      if (names.length === 0) noteNothing(io, await credstash.location(), glob);
     });
   },
 });

@@ -4,12 +4,14 @@ import { CredstashError } from '../../errors.ts';
 import { formatSecretsTable } from '../../format/tables.ts';
 import { formatListJson, formatList } from '../../format/list.ts';
 import { didYouMean } from '../../util/near-name.ts';
+import { noteNothing } from '../advice/matches-nothing.ts';
 import { defineCommand } from '../command.ts';
+import { GLOB_ARGUMENT, JSON_OPTION } from '../options/listing.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { defineOptions, type OptionValues } from '../options/define.ts';
 
 const LIST_OPTIONS = defineOptions({
-  json: { flags: '--json', description: 'as a JSON array' },
+  ...JSON_OPTION,
   long: {
     flags: '-l, --long',
     description: 'a table with a line for each secret: age, cipher, labels and more',
@@ -31,12 +33,7 @@ export const command = defineCommand({
   group: 'secrets',
   summary: 'list secrets and their versions',
   description: 'List every version of every secret, or of those whose name matches.',
-  arguments: [
-    {
-      flags: '[glob]',
-      description: 'names to list, * for any run of characters; quote it from the shell',
-    },
-  ],
+  arguments: [GLOB_ARGUMENT],
   options: LIST_OPTIONS,
   examples: [
     { line: 'credstash list', description: 'List every version of every secret' },
@@ -52,7 +49,9 @@ export const command = defineCommand({
   isReader: true,
   run: async ({ args: [glob], options, io }) => {
     if (options.json && options.long) {
-      throw new CredstashError('USAGE', '--json and -l are two ways to print a list');
+      throw new CredstashError('USAGE', '--json and -l are two ways to print a list', {
+        hint: 'leave out one of them',
+      });
     }
     const isWanted = toFilter(options);
     const withBackend = chooseBackend(options, io);
@@ -66,6 +65,7 @@ export const command = defineCommand({
         const entries = [...secrets.values()].flat();
         await io.write(options.json ? formatListJson(entries) : formatList(entries));
       }
+      if (secrets.size === 0) noteNothing(io, await credstash.location(), glob);
     });
   },
 });

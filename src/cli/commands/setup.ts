@@ -79,7 +79,7 @@ export const command = defineCommand({
         deletionProtection: options.deletionProtection,
         creating: () => io.write('Creating table...\nWaiting for table to be created...\n'),
         done: async (step) => {
-          await io.write(`${formatStep(step, location)}\n`);
+          await io.write(`${formatStep(step, location, createKey)}\n`);
           if (step.what === 'table' && !step.changed && hasTags) {
             io.note(`credstash: warning: the tags of ${location} are left as they are`);
           }
@@ -95,12 +95,12 @@ export const command = defineCommand({
 });
 
 /** Of the table in the original's words, which scripts read. */
-function formatStep(step: SetupStep, location: string): string {
+function formatStep(step: SetupStep, location: string, createKey = false): string {
   const { what, changed } = step;
   switch (what) {
     case 'table':
       return changed
-        ? 'Adding tags...\nTable has been created. Go read the README about how to create your KMS key'
+        ? `Adding tags...\nTable has been created.${createKey ? '' : ' Go read the README about how to create your KMS key'}`
         : 'Credential Store table already exists';
     case 'vault':
       return `${location.replace('the', 'The')} ${changed ? 'has been created' : 'already exists'}`;

@@ -11,7 +11,7 @@ import { describeReserved } from '../../model/variable-names.ts';
 import type { Grammar } from '../argparse.ts';
 import { OUTPUT_OPTIONS, type Output, outputPath } from '../files/output.ts';
 import type { Io } from '../terminal/io.ts';
-import { matchesNothing } from '../advice/matches-nothing.ts';
+import { matchesNothing, noteNothing } from '../advice/matches-nothing.ts';
 import { suggestNaming } from '../advice/scan-denied.ts';
 import { defineOptions, type OptionValues } from './define.ts';
 import { buildVariables, VARIABLE_OPTIONS } from './variables.ts';
@@ -146,6 +146,9 @@ export async function printMatching(
     io.note(`credstash: service says: ${words}`);
   }
   await print();
+  if (secrets.length + leftOut.length === 0) {
+    noteNothing(io, await credstash.location(), glob === undefined ? undefined : String(glob));
+  }
 }
 
 /**
