@@ -5,6 +5,7 @@
  * both, so that no answer mixes two regions. Writes never come here: two regions would both accept one version, and the last
  * writer would win.
  */
+import { setMaxListeners } from 'node:events';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { checkRegion } from '../../model/region.ts';
 import { combineSignals } from '../../util/progress.ts';
@@ -107,10 +108,13 @@ export class ReadRegions {
       const region = await this.#open(index);
       const answer = index === 0 ? undefined : { region: region.place.region, unreachable };
       const stop = new AbortController();
+      const ending = combineSignals(stop.signal, signal);
+      // Dozens of requests at once listen to it, of which Node.js would warn on stderr.
+      if (ending) setMaxListeners(0, ending);
       try {
         const result = await read(
           () => Promise.resolve(region),
-          this.#settings.length === 1 ? signal : combineSignals(stop.signal, signal),
+          this.#settings.length === 1 ? signal : ending,
           answer,
         );
         // A read that began before another one moved says nothing of the region now.
