@@ -54,7 +54,8 @@ export function pty(args: readonly string[], options: PtyOptions = {}): Pty {
   const flags = ['--quiet', '--return', '--flush', '--echo', 'always', '--command', shell];
   const child = spawn('script', [...flags, '/dev/null'], {
     cwd,
-    env: { TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
+    // Without colour, so that a test reads words. A test of colour gives an empty NO_COLOR.
+    env: { TERM: 'xterm-256color', SHELL: '/bin/sh', NO_COLOR: '1', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
 

@@ -6,6 +6,7 @@ import { okStep, type Step, failedStep } from '../../backend/diagnosis.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend, type WithBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
+import type { Style } from '../terminal/style.ts';
 import type { GlobalOptions } from '../options/global.ts';
 import { JSON_OPTION } from '../options/listing.ts';
 import { KEY_OPTION } from '../options/seal.ts';
@@ -57,7 +58,7 @@ export const command = defineCommand({
       const { hint } = found;
       const step = hint === undefined ? found : { ...found, hint: hintInPlace(options, hint) };
       steps.push(step);
-      if (!options.json) await io.write(formatStep(step, io.columns('stdout')));
+      if (!options.json) await io.write(formatStep(step, io.style('stdout'), io.columns('stdout')));
     };
     await tell(runtimeStep());
     const danger = findRuntimeDanger();
@@ -104,9 +105,18 @@ async function reportSettings(
 const STATE_WIDTH = 'warning'.length;
 const TITLE_WIDTH = 'configuration'.length;
 
+/** How each state looks on a terminal. */
+const STATE_STYLES = {
+  ok: 'green',
+  warning: 'yellow',
+  failed: 'red',
+  unknown: 'dim',
+} as const satisfies Record<Step['state'], keyof Style>;
+
 /** @param columns of the terminal, undefined for no limit */
 function formatStep(
   { state, title, found, hint, serviceMessage: words }: Step,
+  style: Style,
   columns = Infinity,
 ): string {
   const line = `${state.padEnd(STATE_WIDTH)}  ${title.padEnd(TITLE_WIDTH)}  `;
@@ -114,9 +124,11 @@ function formatStep(
     (each) => each !== undefined,
   );
   const width = Math.max(20, columns - line.length);
+  // Marked up last, because the codes take no column.
+  const marked = `${style[STATE_STYLES[state]](state)}${line.slice(state.length)}`;
   return [found, ...below]
     .flatMap((text) => wrapWords(escapeUnseen(text), width))
-    .map((text, i) => `${i === 0 ? line : ' '.repeat(line.length)}${text}\n`)
+    .map((text, i) => `${i === 0 ? marked : ' '.repeat(line.length)}${text}\n`)
     .join('');
 }
 

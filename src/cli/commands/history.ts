@@ -2,6 +2,7 @@ import { formatHistory } from '../../format/tables.ts';
 import { formatListJson } from '../../format/list.ts';
 import { defineCommand } from '../command.ts';
 import { JSON_OPTION } from '../options/listing.ts';
+import { markHeading } from '../terminal/style.ts';
 import { chooseBackend } from '../options/backend.ts';
 
 export const command = defineCommand({
@@ -21,7 +22,9 @@ export const command = defineCommand({
     const withBackend = chooseBackend(options, io);
     await withBackend(async (credstash) => {
       const headers = await credstash.history(name, { progress: io.progress() });
-      await io.write(json ? formatListJson(headers) : formatHistory(headers, io.columns('stdout')));
+      const table = (): string =>
+        markHeading(formatHistory(headers, io.columns('stdout')), io.style('stdout'));
+      await io.write(json ? formatListJson(headers) : table());
     });
   },
 });

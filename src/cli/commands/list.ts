@@ -7,6 +7,7 @@ import { didYouMean } from '../../util/near-name.ts';
 import { noteNothing } from '../advice/matches-nothing.ts';
 import { defineCommand } from '../command.ts';
 import { GLOB_ARGUMENT, JSON_OPTION } from '../options/listing.ts';
+import { markHeading } from '../terminal/style.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { defineOptions, type OptionValues } from '../options/define.ts';
 
@@ -60,8 +61,10 @@ export const command = defineCommand({
       const secrets = new Map(
         [...groupByName(headers)].filter(([, versions]) => isWanted(versions)),
       );
-      if (options.long) await io.write(formatSecretsTable(secrets, io.columns('stdout')));
-      else {
+      if (options.long) {
+        const table = formatSecretsTable(secrets, io.columns('stdout'));
+        await io.write(markHeading(table, io.style('stdout')));
+      } else {
         const entries = [...secrets.values()].flat();
         await io.write(options.json ? formatListJson(entries) : formatList(entries));
       }

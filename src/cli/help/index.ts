@@ -4,7 +4,6 @@ import type { Command } from '../command.ts';
 import { COMMANDS } from '../commands/index.ts';
 import { GLOBAL_OPTIONS } from '../options/global.ts';
 import type { Io } from '../terminal/io.ts';
-import { chooseStyle } from '../terminal/style.ts';
 import { formatRows, wrap } from './layout.ts';
 import { formatCommand, formatOptions, formatRoot, type PageOptions } from './page.ts';
 import { TOPIC_NAMES, type Topic, TOPICS } from './topics.ts';
@@ -35,7 +34,7 @@ export async function findPage(name: string | undefined, page: PageOptions): Pro
 export function pageOptions(io: Io): PageOptions {
   return {
     width: Math.min(io.columns('stdout') ?? 80, MAX_WIDTH),
-    style: chooseStyle(() => io.isTerminal('stdout')),
+    style: io.style('stdout'),
   };
 }
 

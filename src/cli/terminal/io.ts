@@ -18,6 +18,7 @@ import { endBySignal, onEndingSignal } from '../exec/signals.ts';
 import { openWaiting } from '../files/read-waiting.ts';
 import { readHidden } from './read-hidden.ts';
 import { StatusLine } from './status-line.ts';
+import { chooseStyle, markLabel, type Style } from './style.ts';
 import { isTerminal, keysOf, openTerminal, readLine } from './tty.ts';
 import { readErrorCode } from '../../util/errno.ts';
 
@@ -114,12 +115,17 @@ export class Io {
     });
   }
 
-  /** Whether stdout is a terminal. Looks at the descriptor, to avoid loading the stream. */
-  isTerminal(name: 'stdout'): boolean {
+  /** Whether a stream is a terminal. Looks at the descriptor, to avoid loading the stream. */
+  isTerminal(name: 'stdout' | 'stderr'): boolean {
     if (this.#streams !== process)
       return (this.#streams[name] as Partial<WriteStream>).isTTY === true;
     const fd = FD[name];
     return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+  }
+
+  /** The style of what is written to a stream: bold and colours on a terminal only. */
+  style(name: 'stdout' | 'stderr'): Style {
+    return chooseStyle(() => this.isTerminal(name));
   }
 
   /** The width of the terminal in columns; undefined if the stream is not a terminal, or the width is unknown. */
@@ -145,10 +151,10 @@ export class Io {
     };
   }
 
-  /** Writes a line to stderr, with control characters made visible. */
+  /** Writes a line to stderr, with control characters made visible, and its label in colour on a terminal. */
   note(line: string): void {
     this.status.erase();
-    this.#say(`${escapeUnseen(line)}\n`);
+    this.#say(`${markLabel(escapeUnseen(line), this.style('stderr'))}\n`);
   }
 
   /** Writes to stderr. Ignores failures, because nothing is left to report them on. */

@@ -44,3 +44,16 @@ export function chooseStyle(
   if (none !== undefined && none !== '') return PLAIN;
   return terminal !== 'dumb' && isTerminal() ? COLOURED : PLAIN;
 }
+
+/** Marks up the heading of a table, which is its first line. */
+export function markHeading(table: string, { bold }: Style): string {
+  return table.replace(/^.+/, (heading) => bold(heading));
+}
+
+/** Marks up the label of a message, such as `credstash: error:`. What follows it may be another's text, and stays as it is. */
+export function markLabel(message: string, { bold, red, yellow }: Style): string {
+  return message.replace(/(?<=^credstash: )(?:error|warning|hint|note):/, (label) => {
+    if (label === 'error:') return bold(red(label));
+    return label === 'warning:' ? bold(yellow(label)) : bold(label);
+  });
+}

@@ -23,6 +23,7 @@ function terminal(options: { isTTY?: boolean } = {}): { io: Io; screen: () => st
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubEnv('TERM', 'xterm');
+  vi.stubEnv('FORCE_COLOR', '0');
 });
 afterEach(() => {
   vi.useRealTimers();
