@@ -184,10 +184,10 @@ function joinOrigins(values: readonly string[] = [], from = ''): Origin | undefi
 function readLocalVariable(): string | undefined {
   const local = process.env['CREDSTASH_LOCAL'] ?? '';
   if (local === '' || local === '0') return undefined;
-  if (local === '1' || local === '~' || local.includes('/')) return local;
-  // A word such as `true` would name a different folder in each current folder.
+  if (!/^(?:true|false|yes|no|on|off)$/i.test(local)) return local;
+  // Such a word would be another folder wherever the command runs.
   throw new CredstashError('USAGE', 'CREDSTASH_LOCAL is neither 1 nor the path of a folder', {
-    hint: 'a folder here is ./NAME',
+    hint: 'set it to 1 for the default vault, unset it for AWS; a folder of this name is ./NAME',
   });
 }
 
