@@ -34,7 +34,9 @@ const ofCommands = withImports(
 );
 
 /** What explains a command line, or what is wrong with it. */
-const ofHelp = chunksWith('Read on: ').flatMap((each) => withImports(join(chunks, each)));
+const ofHelp = readdirSync(chunks)
+  .filter((each) => each.startsWith('line-') || chunksWith('Read on: ').includes(each))
+  .flatMap((each) => withImports(join(chunks, each)));
 
 let local: Place;
 let aws: Place;
@@ -200,7 +202,10 @@ test('no warning of Node.js or of the SDK reaches stderr', async () => {
       expect({ status, stderr }, args.join(' ')).toEqual({ status: 0, stderr: '' });
     }
     const { stderr } = await place.cs(['get', 'nothing']);
-    expect(stderr).toBe(`credstash: error: there is no secret nothing in ${place.where}\n`);
+    const [error, hint, ...rest] = stderr.split('\n');
+    expect(error).toBe(`credstash: error: there is no secret nothing in ${place.where}`);
+    expect(hint).toMatch(/^credstash: hint: list the secrets: credstash .*list$/);
+    expect(rest).toEqual(['']);
   }
   // Two sources of credentials are a user's business.
   const config = join(folder, 'config');

@@ -78,7 +78,7 @@ describe('what is wrong with a command line is said in our words', () => {
   it.each([
     [['put'], 'missing NAME', 'credstash put [options] <name> [value] [context...]'],
     [['prune'], 'missing --keep N', 'credstash prune'],
-    [['keys', 'a'], 'too many arguments: keys takes 0, not 1', 'credstash keys [options]; see'],
+    [['label', 'a', 'b', 'c'], 'too many arguments: label takes 2, not 3', 'credstash label '],
     [['get', 'x', '-v'], 'the value of -v, --version is missing', 'see credstash get --help'],
     [['constructor'], "unknown command 'constructor'", 'see credstash --help'],
   ])('%j', async (args, message, hint) => {
