@@ -34,6 +34,7 @@ export type {
   DoctorOptions,
   GetAllOptions,
   GetOptions,
+  GlobRequest,
   Labelled,
   LabelOptions,
   MigrateOptions,
@@ -48,6 +49,9 @@ export type {
   SecretRequest,
   Stored,
   Target,
+  WatchedSecret,
+  WatchOptions,
+  WatchRequest,
 } from './operations/index.ts';
 export { type CacheGetOptions, type CacheOptions, SecretCache } from './secret-cache.ts';
 export type { CallDefaults, CredstashOptions, LocalOptions } from './session.ts';

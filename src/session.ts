@@ -175,7 +175,7 @@ export class Session {
     options: O,
     work: (backend: LazyBackend, options: O & Limit) => Promise<T>,
   ): Promise<T> {
-    const signal = combineSignals(options.signal, this.#signal);
+    const signal = this.signalFor(options);
     return withDeadline(options.timeoutMs ?? this.#timeoutMs, signal, async (ending) => {
       try {
         return await work(...this.#prepare(options, ending));
@@ -202,13 +202,40 @@ export class Session {
     if (!fallback) {
       return this.run(options, (backend, limited) => work(backend, limited, undefined));
     }
-    const signal = combineSignals(options.signal, this.#signal);
+    const signal = this.signalFor(options);
     return withDeadline(options.timeoutMs ?? this.#timeoutMs, signal, (ending) =>
       fallback.read(
         (open, ended, answer) => work(...this.#prepare(options, ended, open), answer),
         ending,
       ),
     );
+  }
+
+  /**
+   * As `read`, for a call that only the first region may answer: what a replica has may be old.
+   *
+   * @throws CredstashError the error of the first region, while that has an outage
+   */
+  async readInFirst<T, O extends CallOptions>(
+    options: O,
+    work: (backend: LazyBackend) => Promise<T>,
+  ): Promise<T> {
+    let outage: CredstashError | undefined;
+    try {
+      return await this.read(options, async (backend, _, answer) => {
+        outage = answer?.unreachable[0]?.error;
+        // Not an error of the family, after which the next region would be asked.
+        if (outage) throw new Error('the first region has an outage');
+        return work(backend);
+      });
+    } catch (error) {
+      throw outage ?? error;
+    }
+  }
+
+  /** The signal that ends a call: its own, or that of the instance. */
+  signalFor(options: CallOptions): AbortSignal | undefined {
+    return combineSignals(options.signal, this.#signal);
   }
 
   /** As `stream`, for a call that only reads. Once it has yielded something it stays in its region. */
@@ -266,7 +293,7 @@ export class Session {
     options: CallOptions,
     start: (signal: AbortSignal | undefined, deadline: Deadline | undefined) => AsyncIterable<T>,
   ): AsyncGenerator<T> {
-    const signal = combineSignals(options.signal, this.#signal);
+    const signal = this.signalFor(options);
     const milliseconds = options.timeoutMs ?? this.#timeoutMs;
     const deadline = milliseconds === undefined ? undefined : new Deadline(milliseconds, signal);
     try {
@@ -288,7 +315,7 @@ export class Session {
 
   /** The backend of a call on another instance. Its requests end with that call's signal and with this instance's. */
   backendFor(options: CallOptions): LazyBackend {
-    return this.#backendUnder(combineSignals(options.signal, this.#signal));
+    return this.#backendUnder(this.signalFor(options));
   }
 
   #backendUnder(

@@ -48,8 +48,12 @@ export interface EntryStore {
    * @param prefixes what the names begin with, up to 100 of them; default: all entries
    */
   scan(prefixes?: readonly string[]): AsyncIterable<Found>;
-  /** What a listing needs of every entry, or of those of one name, in no order; broken ones too. */
-  headers(name?: string): AsyncIterable<EntryHeader>;
+  /**
+   * What a listing needs of every entry, or of those of one name, in no order; broken ones too.
+   *
+   * @param onRequest called for each request that it takes; never by a store that makes no requests
+   */
+  headers(name?: string, onRequest?: () => void): AsyncIterable<EntryHeader>;
   /**
    * Removes one version, spelled as in the table.
    *

@@ -2,6 +2,7 @@ import type { AwsSettings } from '../backend/aws/settings.ts';
 import type { SetupOptions } from '../backend/setup.ts';
 import { CredstashError } from '../errors.ts';
 import type { PolicyOptions, Role } from '../iam-policy.ts';
+import { SHORTEST_WATCH_INTERVAL_MS } from '../model/defaults.ts';
 import type {
   ChangeOptions,
   CopyOptions,
@@ -9,6 +10,7 @@ import type {
   DoctorOptions,
   GetAllOptions,
   GetOptions,
+  GlobRequest,
   LabelOptions,
   MigrateOptions,
   PruneOptions,
@@ -17,6 +19,7 @@ import type {
   RewriteOptions,
   RollbackOptions,
   SecretRequest,
+  WatchOptions,
 } from '../operations/index.ts';
 import type { CallDefaults, CredstashOptions, LocalOptions } from '../session.ts';
 import type { CallOptions, ProgressOptions } from '../util/progress.ts';
@@ -79,6 +82,12 @@ const GET_ALL: KindsOf<GetAllOptions> = {
   skipUndecryptable: flag,
 };
 const REQUEST: KindsOf<SecretRequest> = { ...WHICH, name: text, place: text };
+const GLOB_REQUEST: KindsOf<GlobRequest> = { ...WHICH, glob: text };
+const WATCH: KindsOf<WatchOptions> = {
+  ...CALL,
+  interval: milliseconds(SHORTEST_WATCH_INTERVAL_MS),
+  onError: callback,
+};
 const DELETE: KindsOf<DeleteOptions> = {
   ...PROGRESS,
   version: text,
@@ -226,6 +235,16 @@ const request = optionsOf({
   // What `list` gives can be wanted as it is.
   open: ['labels'],
 });
+const globRequest = optionsOf({
+  owner: 'secrets that are watched',
+  options: GLOB_REQUEST,
+  required: ['glob'],
+  open: ['labels', 'name'],
+});
+const watched: Kind = (value) =>
+  typeof value === 'object' && value !== null && 'glob' in value
+    ? globRequest(value)
+    : request(value);
 const stored = optionsOf({
   owner: 'a secret of putAll',
   options: { name, value: secret },
@@ -271,6 +290,10 @@ const SIGNATURES = {
   putAll: {
     secrets: list('a list of objects, each with name and value', stored),
     ...options('putAll', { ...PUT_ALL, ...OUTCOMES }),
+  },
+  watch: {
+    wanted: list('a list of objects, each with the name of a secret or with a glob', watched),
+    ...options('watch', WATCH),
   },
   names: options('names', PROGRESS),
   list: { glob: optional(text), ...options('list', PROGRESS) },

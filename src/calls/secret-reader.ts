@@ -3,7 +3,18 @@ import type { Failure } from '../errors.ts';
 import type { Context } from '../model/context.ts';
 import type { EntryHeader, Secret } from '../model/entry.ts';
 import * as operations from '../operations/index.ts';
-import type { GetAllOptions, GetOptions, PutOptions, SecretRequest } from '../operations/index.ts';
+import type {
+  GetAllOptions,
+  GetOptions,
+  PutOptions,
+  SecretRequest,
+  WatchedSecret,
+  WatchOptions,
+  WatchRequest,
+} from '../operations/index.ts';
+import { WATCH_INTERVAL_MS } from '../model/defaults.ts';
+import type { Seen } from '../operations/look.ts';
+import type { Watched } from '../operations/follow.ts';
 import type { Session } from '../session.ts';
 import type { CallOptions, ProgressOptions } from '../util/progress.ts';
 import { checkArguments } from './arguments.ts';
@@ -136,6 +147,61 @@ export class SecretReader {
       const unknown = leftOut.map(({ name, error }) => ({ name, error: toUnknown(error) }));
       return { secrets, leftOut: unknown, fallback: answer };
     });
+  }
+
+  /**
+   * Follows secrets: yields all of them at once, and all of them again after each change of a value. It looks at their versions
+   * and labels every `interval`, without a request to KMS, and gets them only if something has changed. A set is all of them or
+   * none, and mixes no old secret with a new one. A burst of changes is one set.
+   *
+   * While a look or a get fails, the last set stays in use: `onError` is told, and the next interval tries again. It is told of a
+   * deleted secret too, which yields no set.
+   *
+   * ```ts
+   * for await (const [db] of credstash.watch([{ name: 'app.db-password', label: 'live' }], { signal })) {
+   *   await pool.reconnect(Buffer.from(db.value).toString());
+   * }
+   * ```
+   *
+   * @param wanted secrets by name as for `getMany`, or by `glob`: all whose name matches. What else of yours an object has goes along
+   * @returns each of `wanted` with `name` and `value`, for a glob as many as match. The values are the caller's own
+   * @throws CredstashError USAGE for bad input; as `getMany` and `getAll` do, if the first set cannot be got; the signal's reason
+   */
+  async *watch<W extends WatchRequest>(
+    wanted: readonly W[],
+    options: WatchOptions = {},
+  ): AsyncGenerator<WatchedSecret<W>[]> {
+    checkArguments('watch', wanted, options);
+    // The list as it was checked: the caller may change its own later.
+    const list = [...wanted];
+    const { fetchWatched } = await import('../operations/watch.ts');
+    const { signal, timeoutMs } = options;
+    yield* this.follow(list, options, {
+      fetch: () =>
+        this.#session.read({ signal, timeoutMs }, (backend, limited) =>
+          fetchWatched(backend, list, limited),
+        ),
+      secretsOf: (secrets) => secrets,
+    });
+  }
+
+  /** @internal As `watch`, for a caller that gets the secrets by other calls, and makes something else of them. */
+  async *follow<Sets>(
+    wanted: readonly WatchRequest[],
+    options: WatchOptions,
+    { fetch, secretsOf }: Pick<Watched<Sets>, 'fetch' | 'secretsOf'>,
+  ): AsyncGenerator<Sets> {
+    const [{ createLooker }, { followChanges, planTimes }] = await Promise.all([
+      import('../operations/watch.ts'),
+      import('../operations/follow.ts'),
+    ]);
+    const { interval = WATCH_INTERVAL_MS, timeoutMs, onError = () => undefined } = options;
+    const signal = this.#session.signalFor(options);
+    const looker = createLooker(wanted);
+    const look = (): Promise<Seen> =>
+      this.#session.readInFirst({ signal, timeoutMs }, (backend) => looker.look(backend));
+    const watched = { look, fetch, secretsOf, location: () => looker.location };
+    yield* followChanges(watched, planTimes(interval, signal), onError);
   }
 
   /** The name of every secret, once, in order. */

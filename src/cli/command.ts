@@ -35,8 +35,8 @@ export interface Invocation<Args, Values> {
   readonly io: Io;
   /** The command line as it was parsed, for a hint that shows it. */
   readonly grammar: Grammar;
-  /** Takes the exit status of a program that was run. */
-  readonly output: { status: number };
+  /** Takes the exit status of a program that was run. `report` prints an error with which the command goes on. */
+  readonly output: { status: number; readonly report: (error: unknown) => void };
 }
 
 /** The groups of commands in the help. */

@@ -16,9 +16,10 @@ import { Io } from './terminal/io.ts';
  * @returns the exit status
  */
 export async function main(argv: readonly string[], io = new Io()): Promise<number> {
-  const output: Output = { version: '', helpOf: undefined, status: 0 };
   let log: Log | undefined;
   let debug: boolean | undefined;
+  const tell = (error: unknown): number => report(error, argv, io, { log, debug });
+  const output: Output = { version: '', helpOf: undefined, status: 0, report: tell };
   let giveUp: (error: unknown) => void = () => undefined;
   const overdue = new Promise<never>((_, reject) => {
     giveUp = reject;
@@ -52,7 +53,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
   } catch (error) {
     if (!(error instanceof CommanderError)) {
       const { adviseOnLine } = await import('./advice/line.ts');
-      return report(adviseOnLine(error, argv), argv, io, { log, debug });
+      return tell(adviseOnLine(error, argv));
     }
     // commander ends the parsing with an error for help and the version too. No command at all gets help, as in the original.
     const { version, helpOf } = output;
@@ -66,7 +67,7 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
       return 0;
     }
     const { toUsageError } = await import('./advice/usage-error.ts');
-    return report(await toUsageError(error, argv), argv, io, { log, debug });
+    return tell(await toUsageError(error, argv));
   } finally {
     io.status.erase();
     io.deadline?.stop();

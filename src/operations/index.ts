@@ -26,3 +26,4 @@ export { expectNoVersion, put, type Stored } from './put.ts';
 export { putAll, type PutAllOptions, type PutOutcome } from './put-all.ts';
 export { render } from './render.ts';
 export { rollback, type RollbackOptions, type RolledBack } from './rollback.ts';
+export type { GlobRequest, WatchedSecret, WatchOptions, WatchRequest } from './watch.ts';

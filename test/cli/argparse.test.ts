@@ -74,7 +74,11 @@ const io = new Io();
 
 /** What a command line means here; null where it is refused. */
 async function here(line: readonly string[]): Promise<Meaning | null> {
-  const program = await createProgram(io, { version: '', helpOf: undefined, status: 0 }, line);
+  const program = await createProgram(
+    io,
+    { version: '', helpOf: undefined, status: 0, report: () => undefined },
+    line,
+  );
   let meaning: Meaning | null = null;
   for (const command of program.commands) {
     const name = command.name();

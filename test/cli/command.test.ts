@@ -58,9 +58,11 @@ describe('a table', () => {
   });
 
   it.each([...tables])('%s has no short form and no name twice', async (name, { options }) => {
-    const program = await createProgram(new Io(), { version: '', helpOf: undefined, status: 0 }, [
-      name,
-    ]);
+    const program = await createProgram(
+      new Io(),
+      { version: '', helpOf: undefined, status: 0, report: () => undefined },
+      [name],
+    );
     const grammar = program.commands.find((each) => each.name() === name);
     const flags = (grammar?.options ?? []).flatMap(({ short, long }) => [short, long]);
     const given = flags.filter((each) => each !== undefined);
@@ -73,7 +75,7 @@ it('an option before the name is overruled by one after it', async () => {
   const line = ['-r', 'eu-west-1', '-t', 'one', 'keys', '-t', 'two'];
   const program = await createProgram(
     new Io(),
-    { version: '', helpOf: undefined, status: 0 },
+    { version: '', helpOf: undefined, status: 0, report: () => undefined },
     line,
   );
   let given = {};
@@ -90,7 +92,7 @@ it('loads only the commands that the line names', async () => {
   const load = async (...line: string[]): Promise<string[]> => {
     const program = await createProgram(
       new Io(),
-      { version: '', helpOf: undefined, status: 0 },
+      { version: '', helpOf: undefined, status: 0, report: () => undefined },
       line,
     );
     return program.commands.filter((each) => each.summary() !== '').map((each) => each.name());

@@ -189,12 +189,12 @@ export class AwsEntryStore implements EntryStore {
     }
   }
 
-  async *headers(name?: string): AsyncGenerator<EntryHeader> {
+  async *headers(name?: string, onRequest?: () => void): AsyncGenerator<EntryHeader> {
     const projection = createProjection(HEADER);
     const items =
       name === undefined
-        ? scanItems(this.#table, projection)
-        : queryItems(this.#table, name, projection);
+        ? scanItems(this.#table, projection, onRequest)
+        : queryItems(this.#table, name, projection, onRequest);
     for await (const item of items) yield parseHeader(item);
   }
 

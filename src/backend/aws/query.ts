@@ -30,11 +30,16 @@ export async function getItem(
   return Item && checkItem(table, Item, name, version);
 }
 
-/** Yields the items of one name, the lowest version first unless `query` says otherwise. */
+/**
+ * Yields the items of one name, the lowest version first unless `query` says otherwise.
+ *
+ * @param onRequest called for each page
+ */
 export async function* queryItems(
   table: Table,
   name: string,
   query: Partial<QueryCommandInput>,
+  onRequest?: () => void,
 ): AsyncGenerator<RawItem> {
   const pages = readPages(table, 'dynamodb:Query', (start, options) =>
     table.dynamodb.send(
@@ -51,6 +56,7 @@ export async function* queryItems(
     ),
   );
   for await (const { items } of pages) {
+    onRequest?.();
     for (const item of items) yield checkItem(table, item, name);
   }
 }

@@ -55,10 +55,13 @@ class Turns {
  * read again within its segment: only then is its last key documented as a valid start (API reference, Scan,
  * ExclusiveStartKey), and a missing secret is worse than the 256 read units of 1 MB. A table that throttles is read page by
  * page.
+ *
+ * @param onRequest called for each page that is read
  */
 export async function* scanItems(
   table: Table,
   input: Partial<ScanCommandInput>,
+  onRequest?: () => void,
 ): AsyncGenerator<RawItem> {
   const sendPart =
     (part: { Segment?: number; TotalSegments?: number }): SendPage =>
@@ -78,6 +81,7 @@ export async function* scanItems(
     request: (send) => sendInTurn(table, send, turns, table.signal),
   });
   for await (const { items, isLast } of whole) {
+    onRequest?.();
     if (!isLast && !turns.isThrottled) break;
     yield* items;
     if (isLast) return;
@@ -92,7 +96,10 @@ export async function* scanItems(
     }),
   );
   try {
-    for await (const { items } of merge(segments)) yield* items;
+    for await (const { items } of merge(segments)) {
+      onRequest?.();
+      yield* items;
+    }
   } finally {
     // If one segment fails, or the caller stops, the others must not go on waiting for a throttled table.
     stop.abort();

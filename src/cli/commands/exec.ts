@@ -1,4 +1,7 @@
+import type { Credstash } from '../../credstash.ts';
 import { CredstashError } from '../../errors.ts';
+import type { Environment } from '../exec/environment.ts';
+import type { Got } from '../exec/watch.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { findProgram, toProgram } from '../exec/find-program.ts';
@@ -66,6 +69,15 @@ export const command = defineCommand({
       flags: '--no-override',
       description: 'what the environment has already wins over a secret',
     },
+    watch: {
+      flags: '--watch [interval]',
+      description:
+        'look every 60 s, or every INTERVAL (30s, 5m), and restart COMMAND when a secret has changed',
+    },
+    grace: {
+      flags: '--grace <duration>',
+      description: 'with --watch: the time between SIGTERM and SIGKILL of a restart (default: 10s)',
+    },
   },
   notes: EXEC_HELP,
   examples: [
@@ -109,22 +121,63 @@ export const command = defineCommand({
       throw new CredstashError('USAGE', message, { hint: `keep it: --keep ${dropped}` });
     }
     const request = parseExecRequest(words, options, base);
+    const times =
+      options.watch === undefined && options.grace === undefined
+        ? undefined
+        : (await import('../exec/watch.ts')).parseWatchTimes(options);
     const withBackend = chooseBackend(options, io);
     // In the PATH that this process has: no secret decides which program is run.
-    const file = findProgram(name, process.env['PATH'], args);
-    let environment = base;
-    if (request.globs.length + request.named.length + request.inherited.length > 0) {
-      await withBackend(async (backend) => {
-        const progress = io.progress('secrets got');
-        const { secrets, resolved } = await fetchRequested(backend, request, {
-          ...options,
-          progress,
-        }).catch(suggestNaming('--env NAME=SECRET, or references in the environment'));
-        const asked = { globs: request.globs, label: options.label };
-        environment = buildVariables(grammar, options, asked, (names) =>
+    const find = (): string => findProgram(name, process.env['PATH'], args);
+    const file = find();
+    const asked = { globs: request.globs, label: options.label };
+    const build = ({ secrets, resolved }: Got): Environment => {
+      try {
+        return buildVariables(grammar, options, asked, (names) =>
           buildEnvironment(base, secrets, { ...names, resolved, override: options.override }),
         );
+      } finally {
         for (const { value } of [...secrets, ...resolved]) value.fill(0);
+      }
+    };
+    const fetchFrom = (backend: Credstash): Promise<Got> =>
+      fetchRequested(backend, request, { ...options, progress: io.progress('secrets got') }).catch(
+        suggestNaming('--env NAME=SECRET, or references in the environment'),
+      );
+    const asksForAny = request.globs.length + request.named.length + request.inherited.length > 0;
+    if (times && asksForAny) {
+      const [{ suggestEquals, watchEnvironments }, { runFollowing }] = await Promise.all([
+        import('../exec/watch.ts'),
+        import('../exec/follow.ts'),
+      ]);
+      await withBackend(async (backend) => {
+        const stop = new AbortController();
+        const environments = watchEnvironments(
+          backend,
+          {
+            ...{ request, build, label: options.label, interval: times.interval },
+            fetch: () => fetchFrom(backend).catch(suggestEquals(words)),
+            ...{ report: output.report, signal: stop.signal },
+          },
+          io,
+        );
+        const followed = {
+          ...{ environments, graceMs: times.graceMs, isQuiet: options.quiet ?? false },
+          findProgram: () => toProgram(find(), [name, ...args]),
+          report: output.report,
+        };
+        try {
+          output.status = await runFollowing(followed, io);
+        } finally {
+          stop.abort();
+        }
+      });
+      return;
+    }
+    if (times) io.note('credstash: warning: no secret is asked for, so there is nothing to watch');
+    let environment = base;
+    if (asksForAny) {
+      await withBackend(async (backend) => {
+        environment = build(await fetchFrom(backend));
       });
     }
     // The time is over before COMMAND is started, or it may take any.

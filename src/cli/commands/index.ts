@@ -8,6 +8,8 @@ export interface Output {
   helpOf: string | undefined;
   /** The exit status of a command that succeeded: that of the program which it ran. */
   status: number;
+  /** Prints an error, and adds it to the log, while the command goes on. */
+  report: (error: unknown) => void;
 }
 
 /** The commands, in the order of the help. Each is loaded only if the command line names it, so the version loads none. */

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import type { Environment } from './environment.ts';
-import { CredstashError } from '../../errors.ts';
 import { byteLength } from '../../util/utf8.ts';
 import type { Io } from '../terminal/io.ts';
-import { notStarted, type Program } from './find-program.ts';
-import { endBySignal, forwardSignals, restoreDefault } from './signals.ts';
-import { saveTerminalSettings } from '../terminal/saved-settings.ts';
+import { ChildHost } from './child.ts';
+import type { Program } from './find-program.ts';
+import { restoreDefault } from './signals.ts';
 
 /** Exists in Node.js 22.15 and later and in Bun, but not on Windows. */
 type Execve = (file: string, argv: readonly string[], environment: Environment) => never;
@@ -48,7 +46,7 @@ export async function runProgram(
 }
 
 /** Whether the arguments and the environment fit execve (execve(2), "Limits on size of arguments and environment"). */
-function fitsExecve({ file, argv }: Program, environment: Environment): boolean {
+export function fitsExecve({ file, argv }: Program, environment: Environment): boolean {
   const strings = [file, ...argv, ...Object.entries(environment).map((pair) => pair.join('='))];
   // Each string takes a NUL and a pointer. A script adds its first line, which is at most a page.
   const size = strings.reduce((sum, text) => sum + byteLength(text) + 1 + 8, 4096);
@@ -66,32 +64,11 @@ function readStackLimit(): number {
   }
 }
 
-async function runChild({ file, argv }: Program, environment: Environment): Promise<number> {
-  const [argv0 = '', ...args] = argv;
-  // Loaded on use, because most commands start no child.
-  const { spawn, spawnSync } = await import('node:child_process');
-  // child_process would add this variable to an environment without it.
-  Reflect.deleteProperty(process.env, 'NODE_V8_COVERAGE');
-  const restoreTerminal = saveTerminalSettings(spawnSync);
-  // Listen before the child exists: a signal that arrives in between is forwarded as soon as the child exists.
-  const signals = forwardSignals();
+async function runChild(program: Program, environment: Environment): Promise<number> {
+  const host = await ChildHost.open();
   try {
-    const ended = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
-      const child = spawn(file, args, { argv0, env: environment, stdio: 'inherit' });
-      child.on('error', reject);
-      child.on('exit', (status, signal) => {
-        resolve(signal ?? status ?? 1);
-      });
-      signals.to(child);
-    });
-    if (typeof ended === 'number') return ended;
-    restoreTerminal();
-    endBySignal(ended);
-    return 128 + constants.signals[ended];
-  } catch (error) {
-    if (error instanceof CredstashError) throw error;
-    throw notStarted(file, error);
+    return host.finish(await host.start(program, environment).ended);
   } finally {
-    signals.stop();
+    host.close();
   }
 }

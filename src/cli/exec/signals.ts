@@ -14,6 +14,8 @@ const UNCOMMON = [
 ] as readonly NodeJS.Signals[];
 /** Signals that a terminal sends to every process of its foreground group, so that the child gets them directly. */
 const OF_THE_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGTSTP'];
+/** Signals that ask a program to end. SIGHUP does if the terminal has gone, and often asks only to read the settings again. */
+const ASKS_TO_END: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'];
 /** Signals that leave a core dump (signal(7)). A dump of this process would contain secrets. */
 const DUMPS_CORE: readonly NodeJS.Signals[] = [
   ...(['SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGIOT', 'SIGBUS'] as const),
@@ -92,19 +94,23 @@ function readDispositions(): { readonly caught: bigint; readonly ignored: bigint
  * Starts to forward the signals of this process to a child in the same process group. If the child is stopped, stops this
  * process as well, so that the shell takes the terminal back.
  *
- * @returns `to` names the child, once it exists; `stop` removes the listeners
+ * @returns `to` names the child, once it exists, and later the next one; `lastEnding` gives the last signal that asked to end, and
+ *   when it came, as `performance.now()` has it; `stop` removes the listeners
  */
 export function forwardSignals(): {
   readonly to: (child: ChildProcess) => void;
+  readonly lastEnding: () => { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
   readonly stop: () => void;
 } {
   let child: ChildProcess | undefined;
+  let lastEnding: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
   const listeners = new Map<NodeJS.Signals, () => void>();
   const listen = (signal: NodeJS.Signals, listener: () => void): void => {
     listeners.set(signal, listener);
     process.on(signal, listener);
   };
   const pass = (signal: NodeJS.Signals): void => {
+    if (ASKS_TO_END.includes(signal)) lastEnding = { signal, at: performance.now() };
     if (!OF_THE_TERMINAL.includes(signal) || !isInForeground()) child?.kill(signal);
   };
   const stopPassing = onEndingSignal(pass);
@@ -131,6 +137,7 @@ export function forwardSignals(): {
     to: (started) => {
       child = started;
     },
+    lastEnding: () => lastEnding,
     stop: () => {
       stopPassing();
       for (const [signal, listener] of listeners) process.off(signal, listener);
@@ -152,7 +159,7 @@ export function isInForeground(): boolean {
  *
  * @returns undefined without /proc
  */
-function readStat(
+export function readStat(
   pid: number,
 ): { readonly state: string; readonly group: number; readonly foreground: number } | undefined {
   try {

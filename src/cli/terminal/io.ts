@@ -44,6 +44,8 @@ export class Io {
   readonly status: StatusLine;
   /** The command's time limit; undefined if it may take any time. */
   deadline: Deadline | undefined;
+  /** Whether another program has the terminal, so that nobody can be asked. */
+  isLent = false;
   readonly #streams: Streams;
   readonly #touched = new Set<keyof Streams>();
   #outputClosed = false;
@@ -265,6 +267,7 @@ export class Io {
    *   or another signal that this process cannot end by; TIMEOUT
    */
   async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
+    if (this.isLent) throw noTerminal;
     return this.status.without(() => this.#askHidden(question, noTerminal));
   }
 

@@ -98,7 +98,7 @@ function isClosed(line: string): boolean {
   return quote === '';
 }
 
-const output = { version: '', helpOf: undefined, status: 0 };
+const output = { version: '', helpOf: undefined, status: 0, report: () => undefined };
 const program = await createProgram(new Io(), output, ['__complete']);
 
 describe('what can stand at the cursor', () => {
