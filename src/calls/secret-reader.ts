@@ -22,6 +22,7 @@ import { bindMethods } from './bind-methods.ts';
 import { fromJson } from './json.ts';
 import { allowMissing } from './missing.ts';
 
+// Over 250 lines: the reading methods, with the documentation of the public API.
 /** The methods of `Credstash` that only read. */
 export class SecretReader {
   readonly #session: Session;

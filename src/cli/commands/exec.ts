@@ -125,7 +125,7 @@ export const command = defineCommand({
       options.watch === undefined && options.grace === undefined
         ? undefined
         : (await import('../exec/watch.ts')).parseWatchTimes(options);
-    const withBackend = chooseBackend(options, io);
+    const withBackend = chooseBackend(options, io, { follows: times !== undefined });
     // In the PATH that this process has: no secret decides which program is run.
     const find = (): string => findProgram(name, process.env['PATH'], args);
     const file = find();

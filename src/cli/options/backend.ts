@@ -79,13 +79,15 @@ interface OpenOptions {
   readonly unattended?: boolean;
   /** Whether the command itself reports its region and the region's source. */
   readonly saysRegion?: boolean;
+  /** Whether it runs for as long as a program, and so returns to the first region after an outage. */
+  readonly follows?: boolean;
 }
 
 /** Opens the backend that `settings` choose. The caller must close it. */
 export async function open(
   settings: Settings,
   io: Io,
-  { create = false, unattended = false, saysRegion = false }: OpenOptions,
+  { create = false, unattended = false, saysRegion = false, follows = false }: OpenOptions,
 ): Promise<{ readonly credstash: Credstash; readonly changes: Changes }> {
   // Loaded on use, because help and usage errors do not need it.
   const { changesOf, Credstash } = await import('../../credstash.ts');
@@ -100,7 +102,7 @@ export async function open(
   const warn = saysRegion ? {} : { onDefaultRegion: warnOfDefaultRegion(io) };
   const credstash = new Credstash({
     ...{ ...awsSettings, signal, unattended, throttlingTimeoutMs: LONGEST_THROTTLING_MS },
-    staysInFallback: true,
+    staysInFallback: !follows,
     ...(unattended ? {} : { ...interactiveOptions(io), onFallback: warnOfFallback(io), ...warn }),
   });
   return { credstash, changes: changesOf(credstash) };

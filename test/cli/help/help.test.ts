@@ -118,7 +118,7 @@ const examples = commands.flatMap(({ name, examples }) =>
 );
 
 it.each(examples)('the example is one that the grammar takes: $line', async ({ name, words }) => {
-  const output = { version: '', helpOf: undefined, status: 0 };
+  const output = { version: '', helpOf: undefined, status: 0, report: () => undefined };
   const program = await createProgram(new Io(), output, words);
   let ran = '';
   for (const each of program.commands) {
