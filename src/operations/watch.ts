@@ -1,4 +1,5 @@
 import type { BackendSource } from '../backend/backend.ts';
+import { CredstashError } from '../errors.ts';
 import type { Secret } from '../model/entry.ts';
 import { checkGlob, matchesGlob } from '../model/glob.ts';
 import { checkSelector } from '../model/selector.ts';
@@ -42,6 +43,12 @@ export type WatchedSecret<W> = W & Secret;
 export function createLooker(wanted: readonly WatchRequest[]): Looker {
   return new Looker(
     wanted.map((each): LookedAt => {
+      if (isGlob(each) && (each as { name?: unknown }).name !== undefined) {
+        throw new CredstashError(
+          'USAGE',
+          'a watch takes a name or a glob, not both in one request',
+        );
+      }
       if (isGlob(each)) return { glob: checkGlob(each.glob), which: checkSelector(each) };
       const { name, which } = checkGet(each.name, each);
       return { name, which };
