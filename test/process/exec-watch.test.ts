@@ -186,9 +186,7 @@ console.log('running ' + process.env.A + process.env.B + process.env.C + '.');`;
     expect(await exec('--grace', '5s', 'a', '--', 'true')).toEqual(failed(2, 'is for --watch'));
     expect(await exec('--watch', '30s', 'a', '--', 'true')).toMatchObject({
       status: 3,
-      stderr: expect.stringMatching(/no secret 30s.*
-.*hint: .* --watch=30s
-/) as string,
+      stderr: expect.stringMatching(/no secret 30s.*\n.*hint: .* --watch=30s\n/) as string,
     });
     expect(await exec('--watch', 'none', '--', 'true')).toMatchObject({
       status: 3,
