@@ -216,8 +216,8 @@ export class Session {
    *
    * @throws CredstashError the error of the first region, while that has an outage
    */
-  async readInFirst<T, O extends CallOptions>(
-    options: O,
+  async readInFirst<T>(
+    options: CallOptions,
     work: (backend: LazyBackend) => Promise<T>,
   ): Promise<T> {
     let outage: CredstashError | undefined;

@@ -484,8 +484,10 @@ describe('followChanges', () => {
       { interval: 10, settle: 5, signal: controller.signal },
       () => undefined,
     );
-    const next = async (): Promise<string> =>
-      text((await following.next()).value?.[0]?.value ?? encode(''));
+    const next = async (): Promise<string> => {
+      const result = await following.next();
+      return result.done ? '' : text(result.value[0]?.value ?? encode(''));
+    };
     expect(await next()).toBe('get 1');
     expect(await next()).toBe('get 2');
     expect(versions[looks - 1]).toBe('5');
@@ -561,8 +563,8 @@ describe('credstash.watch', () => {
       { glob: '*.y', context: { env: 'prod' } },
     ];
     const watching = credstash.watch(wanted, { signal: controller.signal, interval: 5000 });
-    const { value } = await watching.next();
-    const got = (value as { name: string; value: Uint8Array; mine?: number }[]).map((each) => [
+    const first = await watching.next();
+    const got = (first.done ? [] : first.value).map((each) => [
       each.name,
       text(each.value),
       each.mine,

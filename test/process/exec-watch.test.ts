@@ -160,7 +160,7 @@ console.log('running ' + process.env.A + process.env.B + process.env.C + '.');`;
       });
       await eventually(() => {
         expect(started.stderr()).toMatch(
-          /^credstash: warning: COMMAND leaves ended processes behind.*\ncredstash: hint: .*docker run --init/,
+          /^credstash: warning: COMMAND leaves ended processes behind.*\ncredstash: hint: give the container an init: --init of docker/,
         );
       });
       // unshare itself passes nothing on.

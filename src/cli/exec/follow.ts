@@ -160,7 +160,7 @@ function watchOrphans(own: () => number | undefined, io: Io): NodeJS.Timeout | u
       'credstash: warning: COMMAND leaves ended processes behind, which credstash cannot remove as PID 1',
     );
     io.note(
-      'credstash: hint: start the container with an init: docker run --init, initProcessEnabled of ECS, or shareProcessNamespace of Kubernetes',
+      'credstash: hint: give the container an init: --init of docker, initProcessEnabled of ECS, or shareProcessNamespace of Kubernetes',
     );
   }, ORPHANS_MS).unref();
   return timer;
