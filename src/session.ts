@@ -20,7 +20,7 @@ import type { SetupOptions } from './backend/setup.ts';
 import { CredstashError } from './errors.ts';
 import type { PolicyPlace } from './iam-policy.ts';
 import { DEFAULT_KEY, DEFAULT_TABLE } from './model/defaults.ts';
-import type { Context } from './model/context.ts';
+import { copyContext } from './model/context.ts';
 import type { Cipher } from './model/entry.ts';
 import { checkFallbackRegions } from './model/region.ts';
 import type { PutOptions } from './operations/options.ts';
@@ -211,28 +211,6 @@ export class Session {
     );
   }
 
-  /**
-   * As `read`, for a call that only the first region may answer: what a replica has may be old.
-   *
-   * @throws CredstashError the error of the first region, while that has an outage
-   */
-  async readInFirst<T>(
-    options: CallOptions,
-    work: (backend: LazyBackend) => Promise<T>,
-  ): Promise<T> {
-    let outage: CredstashError | undefined;
-    try {
-      return await this.read(options, async (backend, _, answer) => {
-        outage = answer?.unreachable[0]?.error;
-        // Not an error of the family, after which the next region would be asked.
-        if (outage) throw new Error('the first region has an outage');
-        return work(backend);
-      });
-    } catch (error) {
-      throw outage ?? error;
-    }
-  }
-
   /** The signal that ends a call: its own, or that of the instance. */
   signalFor(options: CallOptions): AbortSignal | undefined {
     return combineSignals(options.signal, this.#signal);
@@ -349,13 +327,6 @@ export class Session {
     const { cipher, digest } = this.#defaults;
     return { cipher, digest, ...omitUndefined(options) };
   }
-}
-
-/** The options with a context of their own: the caller may change its object while the call is under way. */
-function copyContext<O extends CallOptions & { readonly context?: Context | undefined }>(
-  options: O,
-): O {
-  return options.context === undefined ? options : { ...options, context: { ...options.context } };
 }
 
 async function openTable(options: CredstashOptions): Promise<Opened> {

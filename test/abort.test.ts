@@ -44,6 +44,12 @@ const METHODS: Readonly<
   names: (credstash, signal) => credstash.names({ signal }),
   list: (credstash, signal) => credstash.list('*', { signal }),
   headers: (credstash, signal) => drain(credstash.headers('*', { signal })),
+  watch: (credstash, signal) => drain(credstash.watch([{ name: 'n' }], { signal })),
+  follow: (credstash, signal) => {
+    const fetch = () => credstash.getMany([{ name: 'n' }], { signal });
+    const sets = credstash.follow([{ name: 'n' }], { signal }, { fetch, secretsOf: (set) => set });
+    return drain(sets);
+  },
   history: (credstash, signal) => credstash.history('n', { signal }),
   newestVersion: (credstash, signal) => credstash.newestVersion('n', { signal }),
   expectNoVersion: (credstash, signal) => credstash.expectNoVersion('n', { signal }),

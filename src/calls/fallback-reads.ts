@@ -94,3 +94,28 @@ function writeHint({ hint }: CredstashError, region: string): string {
   const before = hint === undefined ? '' : `${hint}; `;
   return `${before}writes never move to another region by themselves: \`region: "${region}"\` writes there on purpose, and if a writer stores the same version in the other region too, the last one wins`;
 }
+
+/**
+ * Makes a call that only the first region may answer: what a replica has may be old.
+ *
+ * @param read makes a call in one region after the other, as `read` of a session does
+ * @throws CredstashError the error of the first region, while that has an outage
+ */
+export async function readInFirst<Backend, T>(
+  read: (
+    work: (backend: Backend, _: unknown, answer: FallbackAnswer | undefined) => Promise<T>,
+  ) => Promise<T>,
+  work: (backend: Backend) => Promise<T>,
+): Promise<T> {
+  let outage: CredstashError | undefined;
+  try {
+    return await read(async (backend, _, answer) => {
+      outage = answer?.unreachable[0]?.error;
+      // Not an error of the family, after which the next region would be asked.
+      if (outage) throw new Error('the first region has an outage');
+      return work(backend);
+    });
+  } catch (error) {
+    throw outage ?? error;
+  }
+}

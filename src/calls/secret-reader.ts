@@ -18,6 +18,8 @@ import type { Watched } from '../operations/follow.ts';
 import type { Session } from '../session.ts';
 import type { CallOptions, ProgressOptions } from '../util/progress.ts';
 import { checkArguments } from './arguments.ts';
+import type { BackendSource } from '../backend/backend.ts';
+import { readInFirst } from './fallback-reads.ts';
 import { bindMethods } from './bind-methods.ts';
 import { fromJson } from './json.ts';
 import { allowMissing } from './missing.ts';
@@ -172,7 +174,7 @@ export class SecretReader {
     wanted: readonly W[],
     options: WatchOptions = {},
   ): AsyncGenerator<WatchedSecret<W>[]> {
-    checkArguments('watch', wanted, options);
+    checkArguments('watch', arguments);
     // The list as it was checked: the caller may change its own later.
     const list = [...wanted];
     const { fetchWatched } = await import('../operations/watch.ts');
@@ -200,7 +202,10 @@ export class SecretReader {
     const signal = this.#session.signalFor(options);
     const looker = createLooker(wanted);
     const look = (): Promise<Seen> =>
-      this.#session.readInFirst({ signal, timeoutMs }, (backend) => looker.look(backend));
+      readInFirst<BackendSource, Seen>(
+        (work) => this.#session.read({ signal, timeoutMs }, work),
+        (backend) => looker.look(backend),
+      );
     const watched = { look, fetch, secretsOf, location: () => looker.location };
     yield* followChanges(watched, planTimes(interval, signal), onError);
   }

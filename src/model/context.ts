@@ -168,3 +168,10 @@ export function describeContext(context: Context): string {
 export function validateContext(context: Context | undefined, use: ContextUse): Context {
   return checkContext(Object.entries(context ?? {}), use);
 }
+
+/** The options with a context of their own: the caller may change its object while the call is under way. */
+export function copyContext<Options extends object & { readonly context?: Context | undefined }>(
+  options: Options,
+): Options {
+  return options.context === undefined ? options : { ...options, context: { ...options.context } };
+}

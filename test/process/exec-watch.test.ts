@@ -10,9 +10,9 @@ import {
   failed,
   type Place,
   type Running,
-  temporaryFolder,
   vaultPlace,
 } from '../end-to-end/backends.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from '../support/eventually.ts';
 import { programMissing } from '../support/needed.ts';
 import { startRecorder } from '../support/recorder.ts';
@@ -27,7 +27,7 @@ import { sandbox } from '../support/sandbox.ts';
 const folder = temporaryFolder();
 let counter = 0;
 const vaultOf = async (secrets: Readonly<Record<string, string>>): Promise<Place> => {
-  const place = vaultPlace(join(folder.path, `vault-${++counter}`));
+  const place = vaultPlace(join(folder, `vault-${++counter}`));
   const input = JSON.stringify(secrets);
   expect(await place.cs(['putall', '-'], { input })).toMatchObject({ status: 0 });
   return place;
@@ -39,7 +39,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await aws.close();
-  folder.remove();
 });
 
 interface Started {
@@ -130,7 +129,7 @@ console.log('running ' + process.env.A + process.env.B + process.env.C + '.');`;
     const recorder = await startRecorder({ DynamoDB: aws.dynamo ?? '', KMS: aws.kms?.url ?? '' });
     try {
       const place = awsPlace(recorder.url, recorder.url, on.args[1] ?? '');
-      const end = join(folder.path, 'end');
+      const end = join(folder, 'end');
       const script = `echo started; while [ ! -e ${end} ]; do sleep 0.05; done; exit 9`;
       const started = start(place, ['exec', '--watch=5', 'a', '--', 'sh', '-c', script]);
       await eventually(() => {

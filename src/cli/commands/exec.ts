@@ -155,7 +155,7 @@ export const command = defineCommand({
           backend,
           {
             ...{ request, build, label: options.label, interval: times.interval },
-            fetch: () => fetchFrom(backend).catch(suggestEquals(words)),
+            fetch: () => fetchFrom(backend),
             ...{ report: output.report, signal: stop.signal },
           },
           io,
@@ -170,7 +170,7 @@ export const command = defineCommand({
         } finally {
           stop.abort();
         }
-      });
+      }).catch(suggestEquals(words));
       return;
     }
     if (times) io.note('credstash: warning: no secret is asked for, so there is nothing to watch');
