@@ -90,7 +90,7 @@ export const output = {
 const CHUNKS = {
   command: ['bin/command.ts'],
   commands: ['src/cli/commands/'],
-  help: ['src/cli/help/index.ts', 'src/cli/advice/usage-error.ts'],
+  help: ['src/cli/help/index.ts', 'src/cli/advice/usage-error.ts', 'src/cli/advice/line.ts'],
   credstash: ['src/credstash.ts', 'src/backend/entry-store.ts', 'src/backend/key-service.ts'],
   aws: ['src/backend/aws/index.ts'],
   seal: ['src/seal/gcm-hmac.ts', 'src/seal/ctr-hmac.ts'],

@@ -52,8 +52,11 @@ export async function main(argv: readonly string[], io = new Io()): Promise<numb
     return output.status;
   } catch (error) {
     if (!(error instanceof CommanderError)) {
-      const { adviseOnLine } = await import('./advice/line.ts');
-      return tell(adviseOnLine(error, argv));
+      // Loaded only where it can help.
+      const advised = argv.includes('--local')
+        ? (await import('./advice/line.ts')).adviseOnLine(error, argv)
+        : error;
+      return tell(advised);
     }
     // commander ends the parsing with an error for help and the version too. No command at all gets help, as in the original.
     const { version, helpOf } = output;

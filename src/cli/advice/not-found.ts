@@ -6,7 +6,7 @@ import { didYouMean } from '../../util/near-name.ts';
 import { hintAtExpansion } from './expansion.ts';
 
 /** How long a person waits for a near name. A table has to be read for it. */
-const LOOK_MS = 500;
+export const LOOK_MS = 500;
 
 /**
  * Adds to the hint of a missing secret, version or label a near name, or what the shell may have done to a pattern.

@@ -40,7 +40,7 @@ export function chooseBackend(
       const hint = hintInPlace(flags, error.hint);
       throw hint === error.hint ? error : error.reworded(error.message, hint);
     } finally {
-      if (wasMissing && hasVault(settings.folder) && io.columns('stderr') !== undefined) {
+      if (wasMissing && hasVault(settings.folder) && io.isTerminal('stderr')) {
         io.note(`credstash: note: the vault ${settings.folder} was created; back up this folder`);
       }
       await credstash.close();
@@ -60,8 +60,10 @@ async function advise(
   io: Io,
 ): Promise<unknown> {
   if (!hasCode(error, 'SECRET_NOT_FOUND', 'VERSION_NOT_FOUND')) return error;
-  const { adviseNotFound } = await import('../advice/not-found.ts');
-  const mayLook = backend === 'local' || io.columns('stderr') !== undefined;
+  const { adviseNotFound, LOOK_MS } = await import('../advice/not-found.ts');
+  // A look must not take the rest of the command's time: the error would become a TIMEOUT.
+  const hasTime = io.deadline === undefined || io.deadline.end - Date.now() > 2 * LOOK_MS;
+  const mayLook = hasTime && (backend === 'local' || io.isTerminal('stderr'));
   return adviseNotFound(error, credstash, mayLook);
 }
 
