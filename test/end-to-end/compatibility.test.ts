@@ -91,7 +91,9 @@ describe('the command line', () => {
     expect(existsSync(file('credstash.log'))).toBe(false);
 
     const { stderr } = await cs(['--log-file', 'my.log', 'get', 'nothing'], options);
-    expect(stderr).toMatch(/^credstash: error: there is no secret nothing [^\n]+\n$/);
+    expect(stderr).toMatch(
+      /^credstash: error: there is no secret nothing [^\n]+\ncredstash: hint: [^\n]+\n$/,
+    );
     expect(await cs(['--log-file', 'my.log', 'get', 'nothing'], options)).toMatchObject({
       status: 3,
     });
@@ -576,7 +578,10 @@ describe('putall', () => {
     );
     const ended = await shell(place, `credstash putall '${all}' > /dev/full`);
     expect(ended.status).toBe(1);
-    expect(ended.stderr).toBe('credstash: error: stdout cannot be written (ENOSPC)\n');
+    expect(ended.stderr).toBe(
+      'credstash: error: stdout cannot be written (ENOSPC)\n' +
+        'credstash: hint: the disk is full: free space, or write to another disk\n',
+    );
     expect(await place.items()).toHaveLength(60);
   });
 

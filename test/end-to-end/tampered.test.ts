@@ -193,7 +193,7 @@ describe.each(engines)('$name', ({ start }) => {
       await versions(place, 'a', ['1', '2', '3'], 'env=prod');
       const asked = running.kms?.requests.length;
       const note = expect.stringMatching(
-        /^credstash: warning: --no-verify does not open the versions that stay[^\n]*\n$/,
+        /^credstash: warning: --no-verify does not open the versions to keep[^\n]*\n$/,
       ) as unknown;
       expect(await place.cs(['prune', '--keep', '2', '--no-verify'])).toEqual({
         status: 0,

@@ -402,7 +402,7 @@ describe('on a terminal', () => {
       send('\x1a');
       await waitFor(/Stopped.*\r\n.*prompt\$ /s);
       send('echo "$((6 * 7)) here"\r');
-      await waitFor('42 here');
+      await waitFor(/42 here.*prompt\$ /s);
       send('fg\r');
       // The shell says which job it takes up once the terminal is in order.
       await waitFor(/fg[^\n]*\n[^\n]+\n/);

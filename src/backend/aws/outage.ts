@@ -1,14 +1,14 @@
-import {
-  AdaptiveRetryStrategy,
-  DEFAULT_MAX_ATTEMPTS,
-  StandardRetryStrategy,
-} from '@smithy/core/retry';
+import type { StandardRetryStrategy } from '@smithy/core/retry';
 import type { ClientConfig } from './client-settings.ts';
 import { startOfAttempt } from './failed-host.ts';
 import type { OutageLimits } from './outage-limits.ts';
 
 type RetryConfig = Pick<ClientConfig, 'maxAttempts' | 'retryMode'>;
 
+type Strategy = Pick<
+  StandardRetryStrategy,
+  'acquireInitialRetryToken' | 'refreshRetryTokenForRetry' | 'recordSuccess'
+>;
 type Token = Awaited<ReturnType<StandardRetryStrategy['acquireInitialRetryToken']>>;
 type RetryInfo = Parameters<StandardRetryStrategy['refreshRetryTokenForRetry']>[1];
 
@@ -18,31 +18,26 @@ type RetryInfo = Parameters<StandardRetryStrategy['refreshRetryTokenForRetry']>[
  * SDK, and then to ThrottleRetry.
  */
 export class OutageRetryStrategy {
-  readonly #strategy: Pick<
-    StandardRetryStrategy,
-    'acquireInitialRetryToken' | 'refreshRetryTokenForRetry' | 'recordSuccess'
-  >;
+  readonly #config: RetryConfig;
   readonly #retryMs: number;
   /** When the first attempt began of those that did not meet throttling, by the token of the next one. */
   readonly #starts = new WeakMap<object, number>();
 
-  constructor(
-    { maxAttempts = DEFAULT_MAX_ATTEMPTS, retryMode }: RetryConfig,
-    { retryMs }: OutageLimits,
-  ) {
-    const provider =
-      typeof maxAttempts === 'function' ? maxAttempts : () => Promise.resolve(maxAttempts);
-    const Strategy = retryMode === 'adaptive' ? AdaptiveRetryStrategy : StandardRetryStrategy;
-    this.#strategy = new Strategy(provider) as StandardRetryStrategy;
+  #strategy: Promise<Strategy> | undefined;
+
+  constructor(config: RetryConfig, { retryMs }: OutageLimits) {
+    this.#config = config;
     this.#retryMs = retryMs;
   }
 
-  acquireInitialRetryToken(scope: string): Promise<Token> {
-    return this.#strategy.acquireInitialRetryToken(scope);
+  async acquireInitialRetryToken(scope: string): Promise<Token> {
+    this.#strategy ??= createStrategy(this.#config);
+    return (await this.#strategy).acquireInitialRetryToken(scope);
   }
 
   async refreshRetryTokenForRetry(token: Token, info: RetryInfo): Promise<Token> {
-    const refreshed = this.#strategy.refreshRetryTokenForRetry(token, info);
+    this.#strategy ??= createStrategy(this.#config);
+    const refreshed = (await this.#strategy).refreshRetryTokenForRetry(token, info);
     if (info.errorType === 'THROTTLING') return refreshed;
     const now = performance.now();
     const start = this.#starts.get(token) ?? startOfAttempt(info.error) ?? now;
@@ -65,6 +60,18 @@ export class OutageRetryStrategy {
   }
 
   recordSuccess(token: Token): void {
-    this.#strategy.recordSuccess(token);
+    // A client records no success before it has acquired a token.
+    void this.#strategy?.then((strategy) => {
+      strategy.recordSuccess(token);
+    });
   }
+}
+
+/** Makes the strategy of the SDK. It is imported on use, because older releases of the SDK do not export it there. */
+async function createStrategy({ maxAttempts = 3, retryMode }: RetryConfig): Promise<Strategy> {
+  const { AdaptiveRetryStrategy, StandardRetryStrategy } = await import('@smithy/core/retry');
+  const provider =
+    typeof maxAttempts === 'function' ? maxAttempts : () => Promise.resolve(maxAttempts);
+  const Strategy = retryMode === 'adaptive' ? AdaptiveRetryStrategy : StandardRetryStrategy;
+  return new Strategy(provider) as StandardRetryStrategy;
 }
