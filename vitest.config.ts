@@ -9,8 +9,8 @@ export default defineConfig({
       ...(process.env.CREDSTASH_TEST_COMMAND === undefined ? ['test/standalone/**'] : []),
     ],
     globalSetup: ['test/support/dynamo-pool.ts'],
-    // Most tests wait for processes that they start, and some for time to pass: three files at a time fill two processors.
-    maxWorkers: 3,
+    // Most tests wait for processes that they start, and some for time to pass: four files at a time fill two processors.
+    maxWorkers: 4,
     // A hang ends here. What works never does, however busy the machine: no test is about how long it takes.
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -6,7 +6,7 @@ import { launchDynamoLocal, POOL_PORT } from './dynamo-local.ts';
 
 /*
  * The instances of DynamoDB Local of one test run, which Vitest starts and ends (`globalSetup`). Forty files need one,
- * three at a time: starting each anew would take longer than most of their tests. A test file asks for one over a
+ * four at a time: starting each anew would take longer than most of their tests. A test file asks for one over a
  * connection (`startDynamoLocal`), and has it until the connection ends. The first to ask starts it, so that a run without
  * DynamoDB Local starts none.
  */
