@@ -8,9 +8,9 @@ import { createTable, type Dynamo, startDynalite } from './support/dynamo.ts';
 import { type KmsServer, startKmsServer } from './support/kms-server.ts';
 import { awsError, type Meddle, type Recorder, startRecorder } from './support/recorder.ts';
 import { testCredential } from './support/sigv4.ts';
+import { text } from './support/bytes.ts';
 
 const MINUTE = 60_000;
-const text = (value: Uint8Array): string => Buffer.from(value).toString();
 
 describe('with a clock of its own', () => {
   interface Asked {

@@ -7,9 +7,9 @@ import {
   type Place,
   type Running,
   stored,
-  v,
 } from '../end-to-end/backends.ts';
 import { size, Tally, timeout } from './campaign.ts';
+import { v } from '../support/version.ts';
 
 /*
  * Processes that do the same thing to the same secret at once. What each of them was told must be true.

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { EntryStore } from '../../src/backend/entry-store.ts';
 import type { Entry } from '../../src/model/entry.ts';
 import { encodeItem } from '../../src/model/item.ts';
+import { collect } from '../support/collect.ts';
+import { v } from '../support/version.ts';
 
 /** What every entry store must do. */
 export interface StoreUnderTest {
@@ -36,12 +38,6 @@ function entryOf(name: string, version: string, changed: Partial<Entry> = {}): E
   };
 }
 
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
-
 /** Buffers and plain arrays of the same bytes are the same entry. */
 function plain(entry: Entry | undefined): unknown {
   return (
@@ -57,8 +53,6 @@ function hex(bytes: Uint8Array): string {
 function bound(store: EntryStore): Pick<EntryStore, 'moveLabel' | 'getByLabel'> {
   return { moveLabel: store.moveLabel.bind(store), getByLabel: store.getByLabel.bind(store) };
 }
-
-const v = (n: number): string => String(n).padStart(19, '0');
 
 export function describeEntryStore(name: string, store: StoreUnderTest): void {
   describe(`the entry store ${name}`, () => {

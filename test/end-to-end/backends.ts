@@ -69,11 +69,6 @@ export function stored(name: string): Ended {
   return ok(`${name} has been stored\n`);
 }
 
-/** A version as it stands in a table. */
-export function v(version: number): string {
-  return String(version).padStart(19, '0');
-}
-
 /** Matches a command that ended in `status`, printed nothing, and said all of these in one error. */
 export function failed(status: number, ...said: (string | RegExp)[]): unknown {
   const lines = said.map((each) => (typeof each === 'string' ? RegExp(literally(each)) : each));

@@ -15,9 +15,9 @@ import {
   type Place,
   type Running,
   stored,
-  v,
 } from './backends.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 describe.each(backends)('$name', ({ start }) => {
   let running: Running;

@@ -15,11 +15,11 @@ import {
   type Place,
   type Running,
   stored,
-  v,
 } from './backends.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { shell } from './shell.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 /*
  * docs/reference/compatibility.md, row by row, on KMS and DynamoDB: what a script of the original meets. Rows that other tests

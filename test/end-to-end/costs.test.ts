@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { estimateScanUnits } from '../../src/backend/aws/read-units.ts';
 import { scanRaw, withClient } from '../support/dynamo.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
-import { awsPlace, backends, dynalite, type Place, runHere, type Running, v } from './backends.ts';
+import { awsPlace, backends, dynalite, type Place, runHere, type Running } from './backends.ts';
+import { v } from '../support/version.ts';
 
 /*
  * The figures of docs/reference/costs.md, measured: DynamoDB Local tells what each request consumes (ReturnConsumedCapacity), and so does

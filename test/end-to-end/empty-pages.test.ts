@@ -1,16 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { putManyRaw, putRaw, scanRaw } from '../support/dynamo.ts';
 import { type HttpServer, startHttpServer } from '../support/http-server.ts';
-import {
-  awsPlace,
-  dynalite,
-  ok,
-  type Place,
-  runHere,
-  type Running,
-  stored,
-  v,
-} from './backends.ts';
+import { awsPlace, dynalite, ok, type Place, runHere, type Running, stored } from './backends.ts';
+import { v } from '../support/version.ts';
 
 /*
  * Pages that a filter leaves empty: DynamoDB looks at one item for each here, as it looks at 1 MB elsewhere.

@@ -15,10 +15,10 @@ import {
   type Place,
   type Running,
   stored,
-  v,
 } from './backends.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 let running: Running;
 let kms: KmsServer;

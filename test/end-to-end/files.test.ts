@@ -14,9 +14,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canMount, startMounts } from '../support/mounts.ts';
 import { pty } from '../support/pty.ts';
 import { run } from '../support/run.ts';
-import { asText, failed, ok, type Place, type Running, v, vault } from './backends.ts';
+import { asText, failed, ok, type Place, type Running, vault } from './backends.ts';
 import { shell } from './shell.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 /*
  * Files that a command is told to write to, and the terminal.

@@ -4,7 +4,8 @@ import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { inProcess, UNSEEN } from '../support/in-process.ts';
 import { pty } from '../support/pty.ts';
 import { seed } from '../support/seed.ts';
-import { awsEnv, dynalite, ok, type Place, type Running, stored, v } from './backends.ts';
+import { awsEnv, dynalite, ok, type Place, type Running, stored } from './backends.ts';
+import { v } from '../support/version.ts';
 
 /*
  * Names, comments and whatever else a table holds, made to drive a terminal, to hide, or to give a CI runner commands.

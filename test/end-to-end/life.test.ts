@@ -17,11 +17,11 @@ import {
   type Place,
   type Running,
   stored,
-  v,
   vault,
   vaultPlace,
 } from './backends.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 /*
  * What comes after the first put: versions and labels, old versions that go, other keys, formats and places. dynalite has

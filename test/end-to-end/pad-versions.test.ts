@@ -12,9 +12,9 @@ import {
   ok,
   type Place,
   type Running,
-  v,
   vault,
 } from './backends.ts';
+import { v } from '../support/version.ts';
 
 /*
  * Versions that sort as text, of tables of before 2015 and of other programs. dynalite has no transactions, by which an entry

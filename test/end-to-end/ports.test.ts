@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import CredStash from '../../src/nodecredstash/index.ts';
 import { fromJson, originals, ports } from '../seal/vectors.ts';
 import { dynalite, ok, type Place, type Running } from './backends.ts';
+import { v } from '../support/version.ts';
 
 /*
  * Entries as ports of the original write them: those of test/vectors/ports.json, and what the original wrote in every
@@ -158,9 +159,8 @@ test.each([
   ['with an unknown digest', { digest: { S: 'WHIRLPOOL' }, contents: { S: 'YQ==' } }],
   ['of an unknown cipher', { cipher: { S: 'ROT13' } }],
 ])('put -a, rollback -v, label and delete need nothing of a newest entry %s', async (_, rest) => {
-  const version = (n: number): string => String(n).padStart(19, '0');
   await place.cs(['put', 'app', 'one']);
-  await place.plant({ name: { S: 'app' }, version: { S: version(2) }, ...rest });
+  await place.plant({ name: { S: 'app' }, version: { S: v(2) }, ...rest });
   expect(await place.cs(['get', 'app'])).toMatchObject({ status: 5, stdout: '' });
   expect(await place.cs(['rollback', 'app', '-v', '1'])).toMatchObject({ status: 0 });
   expect(await place.cs(['get', 'app'])).toEqual(ok('one\n'));

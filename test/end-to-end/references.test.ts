@@ -14,9 +14,9 @@ import {
   type Place,
   type Running,
   stored,
-  v,
 } from './backends.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 const secretText = `it's "x" $(id) \\ é\n`;
 const binary = Buffer.from([0, 255, 123, 123, 10]);

@@ -8,9 +8,10 @@ import { createTable, putRaw, type RawItem, startDynalite } from '../support/dyn
 import { run } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { startStsServer, type StsServer, webIdentityToken } from '../support/sts-server.ts';
-import { asText, awsEnv, type Ended, failed, ok, stored, v } from './backends.ts';
+import { asText, awsEnv, type Ended, failed, ok, stored } from './backends.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 const other = { accessKeyId: 'AKIDPROFILE', secretAccessKey: 'secret-key-of-the-profile' };
 const role = 'arn:aws:iam::123456789012:role/reader';

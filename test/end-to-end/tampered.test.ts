@@ -16,11 +16,11 @@ import {
   runHere,
   type Running,
   stored,
-  v,
   vault,
   vaultPlace,
 } from './backends.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 /*
  * prune, migrate, copy and rekey on a table that somebody tampered with, and on services that answer what nobody foresaw.

@@ -19,9 +19,9 @@ import {
   type Running,
   runHere,
   stored,
-  v,
 } from './backends.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 /*
  * What the client trusts by itself: a reader whose policy lets it decrypt with any key is fed an entry under a stranger's

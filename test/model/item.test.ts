@@ -8,8 +8,7 @@ import {
   type Item,
   type Attribute,
 } from '../../src/model/item.ts';
-
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+import { bytes } from '../support/bytes.ts';
 
 const current: Entry = {
   name: 'n',

@@ -14,6 +14,7 @@ import { type Aws, dynamoEngines, startAws } from '../support/aws.ts';
 import { createTable, putRaw, scanRaw } from '../support/dynamo.ts';
 import { describeUnless } from '../support/needed.ts';
 import { testCredential } from '../support/sigv4.ts';
+import { v } from '../support/version.ts';
 
 /*
  * The same calls on nodecredstash 2.0.2 and on the class that takes its place, on the same servers. Each test has a table
@@ -37,7 +38,6 @@ const Ours = CredStash as unknown as Class;
 
 const entriesOf = async (secrets: Promise<unknown>): Promise<unknown> =>
   Object.entries((await secrets) as object);
-const v = (n: number): string => String(n).padStart(19, '0');
 let tables = 0;
 
 describe.each(dynamoEngines())('on $name', ({ start }) => {

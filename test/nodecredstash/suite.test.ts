@@ -26,6 +26,7 @@ import { Credstash } from '../../src/credstash.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { CredStash } from '../../src/nodecredstash/index.ts';
 import { textOf } from '../support/documents.ts';
+import { v } from '../support/version.ts';
 
 /*
  * What the test suite of nodecredstash 3 expects (test/unit of its repository, 41 tests), asked of our class. The suite is
@@ -43,7 +44,6 @@ type Plain = Readonly<Record<string, string>>;
 const dynamodb = mockClient(DynamoDBClient);
 const kms = mockClient(KMSClient);
 const NAME = 'name';
-const v = (n: number): string => String(n).padStart(19, '0');
 const dataKey = Buffer.alloc(64, 7);
 const wrapped = Buffer.from('the wrapped data key');
 const aws = {

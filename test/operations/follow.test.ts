@@ -12,11 +12,10 @@ import { createTable } from '../support/dynamo.ts';
 import { eventually } from '../support/eventually.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { testCredential } from '../support/sigv4.ts';
+import { text } from '../support/bytes.ts';
 
 /** Far below what `watch` takes: these tests call what is behind it. */
 const INTERVAL = 40;
-
-const text = (value: Uint8Array): string => Buffer.from(value).toString();
 
 interface Watching {
   /** The sets so far, each with the values of its secrets by name. */

@@ -10,6 +10,7 @@ import { CredstashError } from '../../src/errors.ts';
 import { Credstash } from '../../src/credstash.ts';
 import { outcomesOf } from '../support/outcomes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 let folder: string;
 let vault: ReturnType<typeof openLocal>;
@@ -147,7 +148,7 @@ it('rollback takes the version as it stands, where another spelling of it is the
 describe('original entries that stand twice', () => {
   const copyOf = async (name: string, to: string, version: number): Promise<Entry> => {
     const entry = (await vault.entries.latest(name)) as Entry;
-    return { ...entry, name: to, version: String(version).padStart(19, '0') };
+    return { ...entry, name: to, version: v(version) };
   };
 
   it('are refused however many there are, without comparing each with each', async () => {

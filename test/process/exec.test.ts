@@ -14,11 +14,11 @@ import {
   ok,
   type Place,
   type Running,
-  v,
   vault,
 } from '../end-to-end/backends.ts';
 import { shell } from '../end-to-end/shell.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 const folder = temporaryFolder();
 const file = (name: string): string => join(folder, name);

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
-import { failed, ok, stored, v, vaultPlace } from '../end-to-end/backends.ts';
+import { failed, ok, stored, vaultPlace } from '../end-to-end/backends.ts';
 import { shell } from '../end-to-end/shell.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { v } from '../support/version.ts';
 
 const folder = temporaryFolder();
 const path = join(folder, 'vault');

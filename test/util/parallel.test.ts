@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { inParallel } from '../../src/util/parallel.ts';
+import { collect } from '../support/collect.ts';
 
 /** Work that ends when it is told to. */
 function controlled(): {
@@ -21,12 +22,6 @@ function controlled(): {
       );
     },
   };
-}
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
 }
 
 describe('work in parallel', () => {

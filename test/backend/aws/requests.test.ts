@@ -21,6 +21,7 @@ import { AwsKeyService } from '../../../src/backend/aws/key-service.ts';
 import { checkContext } from '../../../src/model/context.ts';
 import { Credstash } from '../../../src/credstash.ts';
 import type { Item } from '../../../src/model/item.ts';
+import { collect } from '../../support/collect.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const kms = mockClient(KMSClient);
@@ -55,12 +56,6 @@ function sent(
     name: command.constructor.name,
     input: command.input as unknown as Record<string, unknown>,
   }));
-}
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
 }
 
 describe('a put', () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Credstash } from '../../../src/credstash.ts';
-
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+import { bytes } from '../../support/bytes.ts';
 
 describe('Credstash.inMemory', () => {
   it('does what an application does with secrets', async () => {

@@ -1,0 +1,6 @@
+/** Reads `items` to their end and returns them in their order. */
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
