@@ -18,6 +18,7 @@ export function parseAge(text: string): number {
   throw new CredstashError(
     'USAGE',
     'the age is not a number and a unit, such as 12h, 90d, 6w or 1y',
+    { hint: /^\d{1,6}$/.test(text) ? `for days, write ${text}d` : 'for 90 days, write 90d' },
   );
 }
 

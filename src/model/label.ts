@@ -14,5 +14,6 @@ export function checkLabel(label: string): string {
   throw new CredstashError(
     'USAGE',
     'a label has up to 128 letters, digits and . _ -, the first a letter or a digit',
+    { hint: 'use a label such as live or release-42' },
   );
 }

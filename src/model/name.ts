@@ -10,11 +10,16 @@ const MAX_NAME_BYTES = 2048;
  * @throws CredstashError USAGE if it is empty, longer than 2048 bytes, or not storable
  */
 export function checkName(name: string): string {
-  if (name === '') throw new CredstashError('USAGE', 'the name of a secret cannot be empty');
+  if (name === '') {
+    throw new CredstashError('USAGE', 'the name of a secret cannot be empty', {
+      hint: 'give a name; a variable that the name is taken from may be empty',
+    });
+  }
   if (!isStorable(name)) {
     throw new CredstashError(
       'USAGE',
       'the name of a secret must be valid Unicode text without NUL',
+      { hint: 'use letters, digits and . _ - / such as app.db-password' },
     );
   }
   const bytes = byteLength(name);
@@ -22,6 +27,7 @@ export function checkName(name: string): string {
     throw new CredstashError(
       'USAGE',
       `the name of a secret can be ${MAX_NAME_BYTES} bytes long, this one has ${bytes}`,
+      { hint: 'use a shorter name; `list()` shows the names in use' },
     );
   }
   return name;

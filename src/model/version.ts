@@ -8,6 +8,9 @@ const PAD_LENGTH = 19;
 /** DynamoDB's limit for a sort key. */
 const MAX_VERSION_BYTES = 1024;
 
+/** The hint for a version that cannot be stored. References have versions too, so it names no option. */
+const VERSION_HINT = 'write a number such as 3';
+
 /** The version of a secret's first entry. */
 export const FIRST_VERSION = padVersion('1');
 
@@ -31,15 +34,20 @@ export function isUnpadded(version: string): boolean {
  * @throws CredstashError USAGE if it is empty, longer than 1024 bytes once padded, or not storable
  */
 export function checkVersion(version: string): string {
-  if (version === '') throw new CredstashError('USAGE', 'a version cannot be empty');
+  if (version === '') {
+    throw new CredstashError('USAGE', 'a version cannot be empty', { hint: VERSION_HINT });
+  }
   if (!isStorable(version)) {
-    throw new CredstashError('USAGE', 'a version must be valid Unicode text without NUL');
+    throw new CredstashError('USAGE', 'a version must be valid Unicode text without NUL', {
+      hint: VERSION_HINT,
+    });
   }
   const bytes = byteLength(padVersion(version));
   if (bytes > MAX_VERSION_BYTES) {
     throw new CredstashError(
       'USAGE',
       `a version can be ${MAX_VERSION_BYTES} bytes long, this one has ${bytes}`,
+      { hint: VERSION_HINT },
     );
   }
   return version;

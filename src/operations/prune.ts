@@ -29,7 +29,9 @@ export async function* prune(source: BackendSource, options: PruneOptions): Asyn
   const { keep, olderThan, verify = true } = options;
   const { glob, context } = checkRewrite(options, 'open');
   if (!Number.isSafeInteger(keep) || keep < 1) {
-    throw new CredstashError('USAGE', 'the number of versions to keep is 1 or more');
+    throw new CredstashError('USAGE', 'the number of versions to keep is 1 or more', {
+      hint: 'to keep the newest version of each secret: `keep: 1`',
+    });
   }
   if (olderThan !== undefined && !(olderThan >= 0)) {
     throw new CredstashError('USAGE', 'an age is not below 0');

@@ -1,5 +1,6 @@
 import { type BackendSource, openToWrite } from '../backend/backend.ts';
 import { CredstashError } from '../errors.ts';
+import { adviseCall } from '../model/advice.ts';
 import { type Context, validateContext } from '../model/context.ts';
 import { type EntryHeader, chooseDigest } from '../model/entry.ts';
 import { checkLabel } from '../model/label.ts';
@@ -58,6 +59,7 @@ export async function rollback(
     throw new CredstashError(
       'VERSION_NOT_FOUND',
       `${name} has only one version in ${backend.entries.location}, so there is nothing to roll back to`,
+      { hint: `list its versions: ${adviseCall('history', [name])}` },
     );
   }
   const entry = await requireEntry(backend, name, { version: from, exactVersion: true });

@@ -25,6 +25,9 @@ const GRANTS: Readonly<Record<string, string>> = {
 export const FEW_FILES_HINT =
   'this process may open too few files at once: raise its hard limit (ulimit -Hn) to 1024 where it is set, such as ulimit -n in a shell, LimitNOFILE= of systemd, or docker run --ulimit nofile=1024';
 
+/** The hint for ENOSPC and EDQUOT. */
+export const FULL_DISK_HINT = 'the disk is full: free space, or write to another disk';
+
 /**
  * Finds the hint for a system failure that no input causes.
  *

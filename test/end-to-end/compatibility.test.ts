@@ -106,7 +106,13 @@ describe('the command line', () => {
 
     const none = join(folder, 'none', 'x.log');
     const refused = await cs(['--log-file', none, 'put', 'n', 'v']);
-    expect(refused).toEqual(fails(2, `error: the log ${none} cannot be written (ENOENT)`));
+    expect(refused).toEqual(
+      fails(
+        2,
+        `error: the log ${none} cannot be written (ENOENT)`,
+        `hint: create the folder: mkdir -p ${join(folder, 'none')}`,
+      ),
+    );
     expect(await cs(['--log-file', '/dev/full', 'get', 'nothing'])).toEqual(
       fails(2, 'error: the log /dev/full is not a plain file'),
     );

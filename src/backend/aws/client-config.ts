@@ -146,6 +146,7 @@ export async function createSharedConfig(
     throw new CredstashError(
       'USAGE',
       'the role is not an ARN such as arn:aws:iam::123456789012:role/NAME',
+      { hint: "print the role's ARN: aws iam get-role --role-name NAME --query Role.Arn" },
     );
   }
   // A profile without a role may still name its owner's MFA device.

@@ -77,6 +77,7 @@ export function checkTable(table: string): { table: string; region: string | und
     throw new CredstashError(
       'USAGE',
       'the table is neither a name (3 to 255 letters, digits, _ . -) nor an ARN',
+      { hint: 'list the tables of the region: aws dynamodb list-tables' },
     );
   }
   return { table, region: match[1] };

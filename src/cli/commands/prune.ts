@@ -49,7 +49,11 @@ export const command = defineCommand({
     const { glob, context } = parseGlobAndContext(words);
     const { verify } = options;
     const keep = Number(/^\d{1,9}$/.test(options.keep) ? options.keep : NaN);
-    if (!(keep >= 1)) throw new CredstashError('USAGE', '--keep is a number from 1 on');
+    if (!(keep >= 1)) {
+      throw new CredstashError('USAGE', '--keep is a number from 1 on', {
+        hint: 'to keep the newest version of each secret: --keep 1',
+      });
+    }
     const olderThan = options.olderThan === undefined ? undefined : parseAge(options.olderThan);
     const withBackend = chooseBackend(options, io);
     if (!verify) {

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeSync } f
 import { CredstashError } from '../../errors.ts';
 import { openPlainFile } from './plain-file.ts';
 import { readErrorCode } from '../../util/errno.ts';
+import { hintAtWriting } from './write-hint.ts';
 
 /**
  * Checks that the environment variable GITHUB_ENV names a plain file that can be written.
@@ -22,13 +23,11 @@ export function appendToGithubEnv(text: string): void {
   try {
     append(fd, text);
   } catch (cause) {
-    throw new CredstashError(
-      'IO',
-      `${describeFile(path)} cannot be written (${readErrorCode(cause)})`,
-      {
-        cause,
-      },
-    );
+    const code = readErrorCode(cause);
+    throw new CredstashError('IO', `${describeFile(path)} cannot be written (${code})`, {
+      cause,
+      hint: hintAtWriting(path, code),
+    });
   } finally {
     closeSync(fd);
   }

@@ -57,7 +57,9 @@ export async function readInput(io: Io, path: string, limit: number): Promise<Ui
       ? refuseEmpty(bytes, emptyStdin(io), { hint: 'name the file, or redirect it to stdin' })
       : bytes;
   }
-  const hint = path.startsWith('@') ? 'it is named without @' : undefined;
+  const hint = path.startsWith('@')
+    ? 'it is named without @'
+    : 'name a file that you can read, or - for stdin';
   return readFile(io, path, limit, path, hint);
 }
 

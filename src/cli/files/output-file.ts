@@ -13,6 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { readErrorCode } from '../../util/errno.ts';
+import { hintAtWriting } from './write-hint.ts';
 
 /** The hint for a file that is a mount point, as `docker run -v` makes it. */
 const IF_MOUNTED =
@@ -76,20 +77,17 @@ function write(path: string, bytes: Uint8Array, ifMounted: string): void {
     const code = readErrorCode(cause);
     throw new CredstashError('IO', `the output ${path} cannot be written (${code})`, {
       cause,
-      hint: code === 'EBUSY' ? ifMounted : undefined,
+      hint: code === 'EBUSY' ? ifMounted : hintAtWriting(path, code),
     });
   }
 }
 
 function cannotWrite(path: string, cause: unknown, hint?: string): CredstashError {
-  return new CredstashError(
-    'USAGE',
-    `the output ${path} cannot be written (${readErrorCode(cause)})`,
-    {
-      cause,
-      hint,
-    },
-  );
+  const code = readErrorCode(cause);
+  return new CredstashError('USAGE', `the output ${path} cannot be written (${code})`, {
+    cause,
+    hint: hint ?? hintAtWriting(path, code),
+  });
 }
 
 function isWritable(path: string): boolean {

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { CredstashError } from '../../errors.ts';
 import { readErrorCode } from '../../util/errno.ts';
+import { hintAtWriting } from './write-hint.ts';
 
 /** An open plain file. */
 export interface PlainFile {
@@ -33,7 +34,10 @@ export function openPlainFile(
     if (code === 'ENXIO') throw notPlain(label, cause);
     throw new CredstashError('USAGE', `${label} cannot be written (${code})`, {
       cause,
-      hint: code === 'ELOOP' ? 'links are not followed: name the file itself' : undefined,
+      hint:
+        code === 'ELOOP'
+          ? 'links are not followed: name the file itself'
+          : hintAtWriting(path, code),
     });
   }
   const stat = fstatSync(fd);

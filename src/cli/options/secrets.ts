@@ -75,11 +75,11 @@ export async function checkFormat(options: SecretsOptions): Promise<void> {
     throw onlyFor('--allow-name', OF_ENVIRONMENTS);
   }
   if (k8sName !== undefined) {
-    if (format !== 'k8s') throw new CredstashError('USAGE', '--k8s-name is for -f k8s');
+    if (format !== 'k8s') throw onlyForOne('--k8s-name', 'k8s');
     checkK8sName(k8sName, '--k8s-name');
   }
   if (!githubEnv) return;
-  if (format !== 'github') throw new CredstashError('USAGE', '--github-env is for -f github');
+  if (format !== 'github') throw onlyForOne('--github-env', 'github');
   if (outputPath(options) !== undefined) {
     throw new CredstashError(
       'USAGE',
@@ -92,6 +92,12 @@ export async function checkFormat(options: SecretsOptions): Promise<void> {
 function onlyFor(option: string, formats: readonly string[]): CredstashError {
   return new CredstashError('USAGE', `${option} is for secrets as variables`, {
     hint: `it goes with -f ${formats.join(', -f ')}`,
+  });
+}
+
+function onlyForOne(option: string, format: string): CredstashError {
+  return new CredstashError('USAGE', `${option} is for -f ${format}`, {
+    hint: `add -f ${format}, or leave ${option} out`,
   });
 }
 

@@ -21,6 +21,7 @@ import { StatusLine } from './status-line.ts';
 import { chooseStyle, markLabel, type Style } from './style.ts';
 import { isTerminal, keysOf, openTerminal, readLine } from './tty.ts';
 import { readErrorCode } from '../../util/errno.ts';
+import { FULL_DISK_HINT } from '../../util/system-faults.ts';
 
 // Over 250 lines: no other file touches the streams, so everything that needs them is a method of Io.
 
@@ -384,7 +385,7 @@ function unreadableStdin(fault: string): CredstashError {
 function cannotWrite(error: unknown): CredstashError {
   const code = readErrorCode(error);
   const hint = ['ENOSPC', 'EDQUOT'].includes(code)
-    ? 'the disk is full: free space, or write to another disk'
+    ? FULL_DISK_HINT
     : 'check what stdout is redirected to';
   return new CredstashError('IO', `stdout cannot be written (${code})`, { hint });
 }

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { hintAtWriting } from '../../../src/cli/files/write-hint.ts';
 import { inProcess } from '../../support/in-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'credstash-'));
@@ -112,6 +114,59 @@ describe('a mistyped command line', () => {
     expect(hint).toBe('for AWS: unset CREDSTASH_LOCAL');
     // Followed, it gets as far as AWS.
     expect((await run([...option, 'list'], { ...aws, ...keys })).stderr).not.toContain('LOCAL');
+  });
+});
+
+describe('a value that cannot be', () => {
+  const long = 'n'.repeat(2049);
+  test.each([
+    [['get', ''], 'a variable that the name is taken from may be empty'],
+    [['get', long], 'use a shorter name; credstash list shows the names in use'],
+    [['get', 'a\ud800'], 'such as app.db-password'],
+    [['put', 'x', 'y', '-v', ''], 'write a number such as 3'],
+    [['put', 'x', 'y', '-v', long], 'write a number such as 3'],
+    [['put', 'x', 'y', '-v', 'a\ud800'], 'write a number such as 3'],
+    [['label', 'db.password', 'two words'], 'use a label such as live'],
+    [['list', '--older-than', '3'], 'for days, write 3d'],
+    [['list', '--older-than', 'x'], 'for 90 days, write 90d'],
+    [['prune', '--keep', 'x'], '--keep 1'],
+    [['get', 'db*', '--k8s-name', 'x', '-f', 'json'], 'add -f k8s, or leave --k8s-name out'],
+    [['getall', '--github-env'], 'add -f github, or leave --github-env out'],
+    [['rollback', 'db.password'], 'credstash history db.password'],
+    [['render', 'no-such-file'], 'name a file that you can read, or - for stdin'],
+  ])('%j', async (args, hint) => {
+    const ended = await run(args);
+    expect(ended.hint).toContain(hint);
+    expect(ended.status).not.toBe(0);
+  });
+
+  test.each([
+    [['-r', 'EU West', 'list'], 'check -r, --kms-region, AWS_REGION'],
+    [['-t', 'a b', 'list'], 'aws dynamodb list-tables'],
+    [['-n', 'admin', 'list'], 'aws iam get-role'],
+  ])('on AWS: %j', async (args, hint) => {
+    const ended = await run(args, { ...aws, ...keys });
+    expect(ended.hint).toContain(hint);
+    expect(ended.status).toBe(2);
+  });
+
+  test.each([
+    ['-o', (path: string) => ['get', 'db.password', '-o', path]],
+    ['--log-file', (path: string) => ['--log-file', path, 'list']],
+  ])('%s in a missing folder: the hint, followed, lets it be written', async (option, argsOf) => {
+    const parent = `no folder${option}`;
+    const args = argsOf(`${parent}/in it/file`);
+    const { hint, status } = await run(args);
+    expect(hint).toBe(`create the folder: mkdir -p '${parent}/in it'`);
+    expect(status).toBe(2);
+    execFileSync('sh', ['-c', hint.replace('create the folder: ', '')]);
+    expect((await run(args)).status).toBe(0);
+  });
+
+  test('a disk is full', () => {
+    for (const code of ['ENOSPC', 'EDQUOT']) expect(hintAtWriting('f', code)).toMatch(/free space/);
+    expect(hintAtWriting('f', 'EACCES')).toBeUndefined();
+    expect(hintAtWriting('-x/f', 'ENOENT')).toBe('create the folder: mkdir -p -- -x');
   });
 });
 
