@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Credstash } from '../src/credstash.ts';
-import { RecordedBackend, bytes } from './support/recorded-backend.ts';
+import { bytes } from './support/bytes.ts';
+import { RecordedBackend } from './support/recorded-backend.ts';
 
 let backend: RecordedBackend;
 let credstash: Credstash;

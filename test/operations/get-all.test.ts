@@ -2,7 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
 import type { CredstashError } from '../../src/errors.ts';
 import { checkContext } from '../../src/model/context.ts';
-import { RecordedBackend, bytes, text, v } from '../support/recorded-backend.ts';
+import { bytes, text } from '../support/bytes.ts';
+import { RecordedBackend } from '../support/recorded-backend.ts';
+import { v } from '../support/version.ts';
 
 let backend: RecordedBackend;
 let credstash: Credstash;

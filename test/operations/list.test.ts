@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
 import type { EntryHeader } from '../../src/model/entry.ts';
-import { RecordedBackend, v } from '../support/recorded-backend.ts';
+import { RecordedBackend } from '../support/recorded-backend.ts';
+import { v } from '../support/version.ts';
 
 let backend: RecordedBackend;
 let credstash: Credstash;

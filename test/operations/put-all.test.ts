@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
+import { bytes } from '../support/bytes.ts';
 import { outcomesOf } from '../support/outcomes.ts';
-import { RecordedBackend, bytes, v } from '../support/recorded-backend.ts';
+import { RecordedBackend } from '../support/recorded-backend.ts';
+import { v } from '../support/version.ts';
 
 let backend: RecordedBackend;
 let credstash: Credstash;

@@ -3,7 +3,9 @@ import { versionExists } from '../../src/backend/entry-store.ts';
 import { Credstash } from '../../src/credstash.ts';
 import { checkContext } from '../../src/model/context.ts';
 import { MAX_ITEM_BYTES, measureItem } from '../../src/model/item.ts';
-import { RecordedBackend, bytes, text, v } from '../support/recorded-backend.ts';
+import { bytes, text } from '../support/bytes.ts';
+import { RecordedBackend } from '../support/recorded-backend.ts';
+import { v } from '../support/version.ts';
 
 let backend: RecordedBackend;
 let credstash: Credstash;

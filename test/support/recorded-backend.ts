@@ -5,7 +5,6 @@ import type { EntryStore } from '../../src/backend/entry-store.ts';
 import type { KeyService } from '../../src/backend/key-service.ts';
 import { openMemory } from '../../src/backend/memory/index.ts';
 import type { Entry } from '../../src/model/entry.ts';
-import { padVersion } from '../../src/model/version.ts';
 
 /** To let a call fail, override one method of `keys` or `entries` with `vi.spyOn`. */
 export class RecordedBackend implements Backend {
@@ -116,8 +115,3 @@ export class RecordedBackend implements Backend {
     return recorded;
   }
 }
-
-export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-export const text = (value: Uint8Array): string => Buffer.from(value).toString();
-/** A version as it is stored. */
-export const v = (n: number): string => padVersion(String(n));
