@@ -16,11 +16,12 @@ import { rolldown } from 'rolldown';
 import { memoryHook } from './memory.js';
 
 /*
- * What a table costs as it grows: requests, read and write units, bytes and memory, on DynamoDB Local (npm run test:tools), behind a
- * proxy that counts. DynamoDB Local tells the units itself (ReturnConsumedCapacity). Data keys are what bench/servers.js takes for one.
+ * Measures the costs of a table as it grows: requests, read and write units, bytes and memory, on DynamoDB Local (npm run
+ * test:tools) behind a proxy that counts. DynamoDB Local reports the units itself (ReturnConsumedCapacity). The wrapped
+ * data keys have the form that bench/servers.js unwraps.
  */
 
-/** A table: so many secrets, in so many versions each, of so many bytes. */
+/** The size of each table: its number of secrets, versions of each secret, and bytes of each value. */
 const TABLES = [
   { secrets: 10, versions: 3, bytes: 64 },
   { secrets: 100, versions: 20, bytes: 4096 },
@@ -29,18 +30,18 @@ const TABLES = [
 ];
 export const FIRST_SECTION = '## As the table grows';
 const SERVICES = 3;
-/** As long as a data key of 64 bytes that KMS has wrapped, about. */
+/** About the length of a data key of 64 bytes once KMS has encrypted it. */
 const WRAPPED_BYTES = 216;
 const ROUNDS = 7;
 const cache = join(import.meta.dirname, '..', '.cache', 'dynamodb-local');
 
-/** @param {string} path @returns {string} what is checked out there */
+/** @param {string} path @returns {string} the commit that is checked out in its folder */
 function commitOf(path) {
   const args = ['-C', dirname(path), 'rev-parse', '--short', 'HEAD'];
   return execFileSync('git', args).toString().trim();
 }
 
-/** @returns {Promise<number>} a port that nobody listens on */
+/** @returns {Promise<number>} a free port */
 function freePort() {
   return new Promise((resolve) => {
     const server = createTcpServer().listen(0, '127.0.0.1', () => {
@@ -201,7 +202,7 @@ ${rows.join('\n')}
 }
 
 /**
- * Passes requests on to DynamoDB and KMS, and counts. With a `delay` it only passes them on, each answer so many milliseconds late.
+ * Passes requests on to DynamoDB and KMS, and counts them. With a `delay` it does not count, and delays each answer by so many milliseconds.
  *
  * @param {number} dynamo
  * @param {number} kms
@@ -282,7 +283,7 @@ async function create(client, table) {
 }
 
 /**
- * What is no part of the library: how an entry is sealed and encoded.
+ * Bundles the functions that seal and encode an entry, which the library does not export.
  *
  * @param {string} folder
  */
@@ -327,7 +328,7 @@ async function fill(client, table, { secrets, versions, bytes }, folder) {
         digest: 'SHA256',
         created: '2026-11-25T00:00:00Z',
       };
-      // Only the newest is ever opened.
+      // The benchmark opens only the newest version.
       const sealed =
         version === versions
           ? seal(header, dataKey, secret)

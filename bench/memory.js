@@ -1,6 +1,6 @@
 /**
- * A module that writes its process's peak memory in KB to a file as it ends. The system's count of a process begins with the peak
- * of the one that started it; Linux has its own as well (proc(5), VmHWM).
+ * Returns the source of a module that writes the peak memory of its process in KB to a file at exit. The count of getrusage(2)
+ * begins with the peak of the parent process; Linux also has a count of the process itself (proc(5), VmHWM).
  *
  * @param {string} report
  */

@@ -20,8 +20,8 @@ import { memoryHook } from './memory.js';
 import { plot } from './plot.js';
 
 /*
- * How long whole processes take, as ratios to `node -e 0` in one run. The candidates of a table take turns, so that what
- * else the machine does meets all of them.
+ * Measures how long whole processes take, as ratios to `node -e 0` in one run. The candidates of a table take turns, so that
+ * other work of the machine slows all of them alike.
  *
  *     npm run bench                 every table, into bench/RESULTS.md and bench/startup.svg
  *     npm run bench -- --rounds 5   quicker, and rougher; writes nothing
@@ -42,7 +42,7 @@ mkdirSync(home);
 const built = join(root, 'dist/bin/credstash.cjs');
 const standalone = join(root, 'dist/standalone/credstash');
 
-/** An environment in which nothing of this machine counts. NODE_EXTRA_CA_CERTS alone would add 49 ms. */
+/** An environment without this machine's settings. NODE_EXTRA_CA_CERTS by itself would add 49 ms. */
 const env = {
   PATH: process.env.PATH ?? '',
   HOME: home,
@@ -83,7 +83,7 @@ function once({ name, command, input, ...rest }, more = {}) {
   return took;
 }
 
-/** Peak memory in MB, which a hook writes when the process ends; of what is no Node.js, GNU time tells.
+/** Peak memory in MB: a hook writes it when a Node.js process ends; GNU time measures the others.
  * @param {Candidate} candidate */
 function memoryOf(candidate) {
   const report = join(folder, 'memory');
@@ -180,7 +180,7 @@ const secrets = (count, bytes) =>
     ),
   );
 
-/** The two requests alone, bundled as the command is, behind the same launcher. */
+/** Bundles only the two requests, as the command is bundled, behind the same launcher. */
 function sdkAlone() {
   const dir = join(folder, 'sdk');
   execFileSync(process.execPath, [join(root, 'bench/bundle.js'), dir]);
@@ -214,7 +214,7 @@ try {
 }
 
 async function measureAll() {
-  // With what npm run test:tools fetched, the single file is measured too.
+  // The single file is measured too, if npm run test:tools fetched its tools.
   const hasStandalone = existsSync(join(root, '.cache/bun'));
   if (hasStandalone) {
     execFileSync(process.execPath, [join(root, 'scripts/build-standalone.js')], {
@@ -275,7 +275,7 @@ async function measureAll() {
       ...node(['get', 'db'], { ...aws, XDG_CACHE_HOME: join(folder, 'second') }),
       name: 'credstash get, AWS, second start (it writes the code cache)',
       before: () => {
-        // The folder stays, and what is in it goes.
+        // Empty the folder, but keep it.
         const path = join(folder, 'second/credstash/code');
         for (const each of existsSync(path) ? readdirSync(path) : []) {
           rmSync(join(path, each), { recursive: true });
@@ -310,7 +310,7 @@ new Database(${JSON.stringify(join(folder, 'vault/vault.db'))}).prepare('SELECT 
   ]);
 
   const sections = [startup.text];
-  // What npm run test:tools fetched: from Node.js 22 on, SQLite is built in.
+  // The releases that npm run test:tools fetched: SQLite is built in from Node.js 22 on.
   for (const release of ['22', '24']) {
     const other = join(root, `.cache/node${release}/bin/node`);
     if (!existsSync(other)) continue;
@@ -381,10 +381,10 @@ new Database(${JSON.stringify(join(folder, 'vault/vault.db'))}).prepare('SELECT 
     ).text,
   );
 
-  // A region that is 30 ms away: what overlaps is what counts.
+  // A region that is 30 ms away: the time depends on how many requests overlap.
   const { key, cert, path } = certificate();
   const secure = {
-    // Two, as in AWS: a connection to the one is none to the other.
+    // Two servers, as in AWS: a connection to one cannot serve the other.
     AWS_ENDPOINT_URL_DYNAMODB: `https://127.0.0.1:${await servers(key, cert, '30')}`,
     AWS_ENDPOINT_URL_KMS: `https://127.0.0.1:${await servers(key, cert, '30')}`,
     AWS_CA_BUNDLE: path,

@@ -4,8 +4,8 @@ import { DecryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { ctr } from '@noble/ciphers/aes.js';
 
 /*
- * What a get cannot do without: one request to each service, an HMAC and AES. It looks for no settings, checks nothing and has no
- * command line. bench/run.js bundles it as the command is, and gives it the same code cache: the difference is ours.
+ * The least work of a get: one request to each service, an HMAC and AES. It reads no settings, checks nothing and has no
+ * command line. bench/run.js bundles it as the command is and gives it the same code cache, so the difference is our code.
  */
 const region = 'us-east-1';
 const endpoint = process.env.AWS_ENDPOINT_URL ?? '';

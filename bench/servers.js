@@ -5,8 +5,8 @@ import { connect, createServer as createTcpServer } from 'node:net';
 import { setTimeout } from 'node:timers';
 
 /*
- * DynamoDB and KMS on loopback, as quick as they can be: what is measured is the command. They check nothing, and keep
- * nothing but items in memory. Run as a process of their own, so that they have a core of their own where there are two:
+ * DynamoDB and KMS on loopback, as quick as they can be, so that the benchmark measures the command. They check nothing and
+ * keep only items, in memory. They run in their own process, so that they can use a second core:
  *
  *     node bench/servers.js [KEY CERTIFICATE DELAY]
  *

@@ -5,7 +5,7 @@ import { bun, fetchTool, toolPath } from './tools.js';
 
 /*
  * The command as one file for this machine's platform, which needs no Node.js: Bun, and the bundle that scripts/build.js
- * made, compiled to its bytecode. Of the sources themselves Bun makes more code, and a slower start.
+ * made, compiled to bytecode. Compiled from the sources, the file would be larger and start slower.
  */
 const ENTRIES = ['dist/bin/command.cjs', 'dist/bin/watchdog.cjs'];
 const OUTPUT = 'dist/standalone/credstash';

@@ -21,7 +21,7 @@ execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.lib.json'], {
   stdio: 'inherit',
 });
 
-// The types are the same in both forms; which of the two they are of, the nearest package.json says.
+// Both forms have the same types; the nearest package.json says which form they belong to.
 writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
 for (const file of readdirSync('dist/lib', { recursive: true, encoding: 'utf8' })) {
   if (file.endsWith('.d.ts')) cpSync(join('dist/lib', file), join('dist/cjs', file));

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /*
- * Writes test/vectors/gcm-hmac.json from docs/reference/entry-format.md and node:crypto alone: nothing of src is used, so the
+ * Writes test/vectors/gcm-hmac.json from docs/reference/entry-format.md and node:crypto only. It uses nothing of src, so the
  * vectors check the implementation instead of repeating it. Data keys and nonces are fixed.
  */
 
@@ -162,7 +162,7 @@ bad('SHA, which only original entries have', { ...item, digest: { S: 'SHA' } });
 bad('MD5, which only original entries have', { ...item, digest: { S: 'MD5' } });
 for (const name of Object.keys(item)) {
   const without = Object.fromEntries(Object.entries(item).filter(([each]) => each !== name));
-  // What is absent is the empty comment, which is authenticated too.
+  // A missing comment counts as the empty comment, which the HMAC covers too.
   bad(`no ${name}`, without);
   bad(`${name} of another type`, { ...item, [name]: { N: '1' } });
   bad(`${name} as a list`, { ...item, [name]: { L: [] } });
@@ -199,7 +199,7 @@ bad('contents too short for a tag under a right hmac', {
   hmac: macOfForged(short),
 });
 
-// An original entry: its own attributes are text, and its HMAC covers the ciphertext alone.
+// An original entry: its own attributes are text, and its HMAC covers only the ciphertext.
 const originalKey = fixed('key of an original', 64);
 const counter = Buffer.from('00000000000000000000000000000001', 'hex');
 const ctr = createCipheriv('aes-256-ctr', originalKey.subarray(0, 32), counter);

@@ -38,7 +38,7 @@ const steps = [
 ];
 
 try {
-  // Nothing of the caller's AWS or credstash settings: what is shown here depends on this folder alone.
+  // Without the caller's AWS and credstash settings, so that the output depends only on this folder.
   const env = { PATH: process.env.PATH, HOME: folder, CREDSTASH_LOCAL: join(folder, 'vault') };
   process.stdout.write(`export CREDSTASH_LOCAL=${env.CREDSTASH_LOCAL}\n`);
   for (const { args, input, stdout, status = 0 } of steps) {

@@ -16,7 +16,7 @@ const file = join(root, 'docs/demo.svg');
 const command = join(root, 'dist/bin/credstash.cjs');
 const home = mkdtempSync(join(tmpdir(), 'credstash-demo-'));
 
-/** Each command line, and what is typed when it asks. */
+/** The command lines, each with the answer that is typed at its prompt. */
 const STEPS = [
   { line: 'credstash put db.password', typed: 's3cr3t' },
   { line: 'credstash get db.password' },
@@ -26,7 +26,7 @@ const STEPS = [
   { line: 'credstash get db.password' },
 ];
 
-/** What a command line prints on a terminal of 80 columns. @param {{ line: string, typed?: string }} step */
+/** Runs a command line on a terminal of 80 columns and returns its output. @param {{ line: string, typed?: string }} step */
 function record({ line, typed }) {
   const shell = `credstash() { '${process.execPath}' '${command}' "$@"; }; stty cols 80; ${line}`;
   const flags = ['--quiet', '--flush', '--echo', 'never', '--command', shell, '/dev/null'];

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { rolldown } from 'rolldown';
 
-// What is made of the tables of the commands: the manual in dist/man, and docs/reference/commands.md with --docs.
+// Writes the manual in dist/man from the definitions of the commands; with --docs also docs/reference/commands.md.
 const root = join(import.meta.dirname, '..');
 
 /** @param {{ docs?: boolean }} [options] whether the document is written too */

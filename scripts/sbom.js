@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 /*
  * Prints the software bill of materials (CycloneDX 1.5) of what users install: `npm run --silent sbom`. `npm sbom
- * --omit dev` would do, but it leaves out what development needs as well (yaml, tslib), so its whole list is taken and
- * what the lock file has for development alone is left out here.
+ * --omit dev` also drops packages that both users and development need (yaml, tslib). So this script takes the whole list
+ * and drops the packages that the lock file has only for development.
  */
 const root = join(import.meta.dirname, '..');
 /** @type {{ packages: Record<string, { version: string, dev?: boolean, devOptional?: boolean }> }} */

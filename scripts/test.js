@@ -15,7 +15,7 @@ const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${proces
 /** As many lines of each error. */
 const MAX_LINES = 15;
 /**
- * The failures of every step, which are told again at the end: of a long log often only the end is kept.
+ * The failures of every step, which are printed again at the end, because often only the end of a long log is kept.
  *
  * @type {string[]}
  */

