@@ -1,8 +1,8 @@
 import { formatHistory } from '../../format/tables.ts';
 import { formatListJson } from '../../format/list.ts';
 import { defineCommand } from '../command.ts';
-import { JSON_OPTION } from '../options/listing.ts';
-import { markHeading } from '../terminal/style.ts';
+import { LISTING_OPTIONS } from '../options/listing.ts';
+import { openListOutput } from '../files/output.ts';
 import { chooseBackend } from '../options/backend.ts';
 
 export const command = defineCommand({
@@ -11,7 +11,7 @@ export const command = defineCommand({
   summary: 'list the versions of a secret',
   description: 'List the versions of a secret, the newest first. Nothing is opened or verified.',
   arguments: [{ flags: '<name>', description: 'name of the secret' }],
-  options: JSON_OPTION,
+  options: LISTING_OPTIONS,
   examples: [
     { line: 'credstash history db.password', description: 'List the versions of a secret' },
     { line: 'credstash history db.password --json', description: 'List them as JSON' },
@@ -20,11 +20,11 @@ export const command = defineCommand({
   run: async ({ args: [name], options, io }) => {
     const { json } = options;
     const withBackend = chooseBackend(options, io);
+    const output = await openListOutput(io, options);
     await withBackend(async (credstash) => {
       const headers = await credstash.history(name, { progress: io.progress() });
-      const table = (): string =>
-        markHeading(formatHistory(headers, io.columns('stdout')), io.style('stdout'));
-      await io.write(json ? formatListJson(headers) : table());
+      if (json) await output.write(formatListJson(headers));
+      else await output.write(formatHistory(headers, output.columns), 'table');
     });
   },
 });

@@ -6,13 +6,13 @@ import { formatListJson, formatList } from '../../format/list.ts';
 import { didYouMean } from '../../util/near-name.ts';
 import { noteNothing } from '../advice/matches-nothing.ts';
 import { defineCommand } from '../command.ts';
-import { GLOB_ARGUMENT, JSON_OPTION } from '../options/listing.ts';
-import { markHeading } from '../terminal/style.ts';
+import { GLOB_ARGUMENT, LISTING_OPTIONS } from '../options/listing.ts';
+import { openListOutput } from '../files/output.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { defineOptions, type OptionValues } from '../options/define.ts';
 
 const LIST_OPTIONS = defineOptions({
-  ...JSON_OPTION,
+  ...LISTING_OPTIONS,
   long: {
     flags: '-l, --long',
     description: 'a table with a line for each secret: age, cipher, labels and more',
@@ -56,17 +56,17 @@ export const command = defineCommand({
     }
     const isWanted = toFilter(options);
     const withBackend = chooseBackend(options, io);
+    const output = await openListOutput(io, options);
     await withBackend(async (credstash) => {
       const headers = await credstash.list(glob, { progress: io.progress() });
       const secrets = new Map(
         [...groupByName(headers)].filter(([, versions]) => isWanted(versions)),
       );
       if (options.long) {
-        const table = formatSecretsTable(secrets, io.columns('stdout'));
-        await io.write(markHeading(table, io.style('stdout')));
+        await output.write(formatSecretsTable(secrets, output.columns), 'table');
       } else {
         const entries = [...secrets.values()].flat();
-        await io.write(options.json ? formatListJson(entries) : formatList(entries));
+        await output.write(options.json ? formatListJson(entries) : formatList(entries));
       }
       if (secrets.size === 0) noteNothing(io, await credstash.location(), glob);
     });

@@ -2,6 +2,7 @@ import { CredstashError } from '../../errors.ts';
 import { decodeUtf8 } from '../../util/utf8.ts';
 import { defineOptions, type OptionValues } from '../options/define.ts';
 import type { Io } from '../terminal/io.ts';
+import { markHeading } from '../terminal/style.ts';
 
 /** The options of a command that prints secrets. */
 export const OUTPUT_OPTIONS = defineOptions({
@@ -60,6 +61,35 @@ export async function openOutput(io: Io, options: OutputOptions): Promise<Output
       await io.write(all);
     },
   };
+}
+
+/** The destination of a list. */
+export interface ListOutput {
+  /** The width of the terminal; undefined for a file or a pipe. */
+  readonly columns: number | undefined;
+  readonly write: (text: string, style?: 'table') => Promise<void>;
+}
+
+/**
+ * Opens the output of a command that lists, and checks its file before the first request. A file gets what a pipe would get.
+ *
+ * @throws CredstashError USAGE if the file cannot be written
+ */
+export async function openListOutput(
+  io: Io,
+  { output: file }: Pick<OutputOptions, 'output'>,
+): Promise<ListOutput> {
+  if (file === undefined || file === '-') {
+    return {
+      get columns() {
+        return io.columns('stdout');
+      },
+      write: (text, style) =>
+        io.write(style === 'table' ? markHeading(text, io.style('stdout')) : text),
+    };
+  }
+  const { write } = await openOutput(io, { output: file });
+  return { columns: undefined, write: (text) => write(Buffer.from(text)) };
 }
 
 /** A control character that a terminal obeys: every one except TAB, LF and CR LF. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
@@ -168,6 +168,24 @@ describe('a value that cannot be', () => {
     expect(hintAtWriting('f', 'EACCES')).toBeUndefined();
     expect(hintAtWriting('-x/f', 'ENOENT')).toBe('create the folder: mkdir -p -- -x');
   });
+});
+
+test.each([
+  [['list']],
+  [['list', '-l']],
+  [['list', '--json']],
+  [['keys', 'db*']],
+  [['keys', '--json']],
+  [['history', 'db.password']],
+  [['history', 'db.password', '--json']],
+])('%j writes to a file with -o what it prints', async (args) => {
+  const printed = await inProcess(args, { env: local });
+  const written = await inProcess([...args, '-o', 'listed'], { env: local });
+  expect(printed.stdout).not.toHaveLength(0);
+  expect(written).toMatchObject({ status: 0, stderr: '' });
+  expect(written.stdout).toHaveLength(0);
+  expect(readFileSync('listed', 'utf8')).toBe(printed.stdout.toString());
+  expect(statSync('listed').mode & 0o777).toBe(0o600);
 });
 
 describe('on AWS', () => {
