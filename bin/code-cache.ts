@@ -171,7 +171,7 @@ function cacheFolder(): string | undefined {
     const paths = [dirname(base), base, dirname(dirname(cache)), dirname(cache), cache];
     const stats = paths.map((path) => ({ path, stat: statOf(path, path.startsWith(`${base}/`)) }));
     const existing = stats.filter(({ stat }) => stat !== undefined);
-    // The parent of the cache folder matters only if there is no cache folder yet, which will be made in it.
+    // The parent of the cache folder matters only if the cache folder does not exist yet: it will be made there.
     const checked = existing.length > 1 ? existing.slice(1) : existing;
     const fits = checked.every(
       ({ path, stat }) =>

@@ -34,7 +34,7 @@ function refuseLoss(this: unknown, key: string, value: unknown): unknown {
   return value;
 }
 
-/** @throws CredstashError USAGE for what is not JSON. Neither its words nor its cause quote the secret */
+/** Parses a secret. @throws CredstashError USAGE if it is not JSON. Neither message nor cause quotes the secret */
 export function fromJson(name: string, text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -1,6 +1,6 @@
 import { hasCode } from '../errors.ts';
 
-/** What `got` gives; undefined if there is no such secret, version or label. */
+/** Resolves as `got` does, but with undefined if the secret, version or label is missing. */
 export async function allowMissing<T>(got: Promise<T>): Promise<T | undefined> {
   try {
     return await got;

@@ -52,7 +52,7 @@ async function* eachUntilAborted<T>(
       yield result.value;
     }
   } finally {
-    // Not waited for: it comes after what is under way, which may never end.
+    // Do not wait for the return: it comes after the request under way, which may never end.
     iterator.return?.().catch(() => undefined);
   }
 }

@@ -65,7 +65,7 @@ export class SecretReader {
   }
 
   /**
-   * The secret's bytes; undefined if there is no such secret, version or label.
+   * The secret's bytes; undefined if the secret, version or label is missing.
    * @throws CredstashError as `get` does for everything else, such as a missing table
    */
   async getOptional(name: string, options: GetOptions = {}): Promise<Uint8Array | undefined> {
@@ -257,7 +257,7 @@ export class SecretReader {
     return this.#session.readRegionIndex;
   }
 
-  /** @internal The newest version of a secret, spelled as in the table; undefined if there is no such secret. */
+  /** @internal The newest version of a secret, spelled as in the table; undefined if the secret is missing. */
   async newestVersion(name: string, options: CallOptions = {}): Promise<string | undefined> {
     return this.#session.run(options, (backend) => operations.findNewestVersion(backend, name));
   }

@@ -47,7 +47,7 @@ export interface Example {
   readonly description: string;
 }
 
-/** What is the same for every command, whatever its options and arguments are. */
+/** The texts and marks that every command has, whatever its options and arguments are. */
 interface CommandTexts {
   readonly name: string;
   /** The group of the help; absent for a command that people do not type. */

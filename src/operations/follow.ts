@@ -18,7 +18,7 @@ export interface Watched<Sets> {
   readonly look: () => Promise<Seen>;
   /** Gets all secrets, or throws. */
   readonly fetch: () => Promise<Sets>;
-  /** The secrets of a set, to compare two sets, and to wipe one that nobody gets. */
+  /** Returns the secrets of a set, to compare two sets, and to wipe a set that no caller gets. */
   readonly secretsOf: (set: Sets) => Iterable<Secret>;
   /** Where the secrets are, for messages. */
   readonly location: () => string;

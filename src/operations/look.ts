@@ -173,7 +173,7 @@ function hasSame(seen: Seen, id: string, found: string | undefined): boolean {
   return other !== undefined && other.found === found;
 }
 
-/** Whether a get would give something that it did not give before. What is only missing is no change: a get would fail. */
+/** Returns whether a get would give something new. A missing secret is not a change: a get would fail. */
 export function hasChanged(before: Seen, now: Seen): boolean {
   return [...now].some(([id, { found }]) =>
     found === undefined ? !before.has(id) : !hasSame(before, id, found),

@@ -13,7 +13,7 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Combines two signals into one that is aborted as soon as either is; undefined if both are undefined. */
+/** Combines two signals: the result is aborted as soon as either is. Returns undefined if both are undefined. */
 export function combineSignals(
   one: AbortSignal | undefined,
   other: AbortSignal | undefined,

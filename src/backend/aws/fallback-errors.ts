@@ -1,4 +1,4 @@
-/** What is said of reads that a fallback region answers, or no region. */
+/** The messages about reads that a fallback region answers, or that no region answers. */
 import { CredstashError, type ErrorCode } from '../../errors.ts';
 
 /** Which region answered a read, and why not the first one. */

@@ -69,7 +69,7 @@ export const command = defineCommand({
     },
   ],
   run: async ({ args: [name, value, pairs], options, io }) => {
-    // With -P there is no VALUE to stand before the context; the original wanted one all the same.
+    // -P asks for the value, so a VALUE with a = is the first pair of the context. The original required a VALUE there.
     const asksOnly = options.prompt === true && value !== undefined;
     const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
     const { label, json } = options;

@@ -59,7 +59,7 @@ export function suggestEquals(words: readonly string[]): (error: unknown) => nev
   return (error) => {
     const word = words.find((each) => parseDuration(each) !== undefined);
     if (word === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
-    throw error.reworded(error.message, `the interval stands behind a =: --watch=${word}`);
+    throw error.reworded(error.message, `write the interval behind a =: --watch=${word}`);
   };
 }
 

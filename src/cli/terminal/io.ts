@@ -126,7 +126,7 @@ export class Io {
     return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
   }
 
-  /** The style of what is written to a stream: bold and colours on a terminal only. */
+  /** Returns the style of a stream's text: bold and colours on a terminal only. */
   style(name: 'stdout' | 'stderr'): Style {
     return chooseStyle(() => this.isTerminal(name));
   }

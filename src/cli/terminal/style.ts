@@ -30,7 +30,7 @@ const COLOURED: Style = {
 };
 
 /**
- * The style for what is written to a stream. NO_COLOR (https://no-color.org) and TERM=dumb turn colours off, FORCE_COLOR (as
+ * Returns the style of a stream's text. NO_COLOR (https://no-color.org) and TERM=dumb turn colours off, FORCE_COLOR (as
  * Node.js has it) on, and 0 off.
  *
  * @param isTerminal asked only if the environment does not decide

@@ -151,7 +151,7 @@ function getKeys(section: Section, name: string): Identity {
   );
 }
 
-/** Gets the credentials that the `credential_source` of the profile `name` stands for. */
+/** Gets the credentials that the `credential_source` of the profile `name` names. */
 async function getSourceCredentials(
   context: CredentialsContext,
   files: AwsFiles,

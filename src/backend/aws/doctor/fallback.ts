@@ -51,7 +51,7 @@ function describeTable(
   );
 }
 
-/** Checks that the table is there, and that it is a replica of the one in the first region. */
+/** Checks that the table exists, and that it is a replica of the first region's table. */
 async function checkReplica(
   first: Probed,
   there: Probed,
