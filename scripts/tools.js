@@ -64,39 +64,91 @@ export const TEST_TOOLS = {
 };
 
 const BUN = '1.4.5';
-/** By platform, architecture and, where a C library has to be told, its name. @type {Record<string, string>} */
-const BUN_DIGESTS = {
-  'linux-x64':
-    'sha512-IWX9BELoGHAUtMonkeSaNaZwXzRk+oDw6Mk+HBFXd3KHYIBNBsIGRupMZPcgNoDbJpLu6gAJjIoIVPZtt1aJ1g==',
-  'linux-aarch64':
-    'sha512-4BXmsSKnjOrlGWqZV4x/oWa7AVoR+B6lCXddMzOAXBIm3t50eslg9wb66gmtW1AamEQ1l1CDvmmruysEhqOWMg==',
-  'linux-x64-musl':
-    'sha512-10QoW/YfTgnURaGEaHpJCiXjLI2e5iTtfVDaA5JKcyUzaa1cq6cVUY9/Uq5XkYzvtRjHLRe9Oj/lTDIQcxy8HQ==',
-  'linux-aarch64-musl':
-    'sha512-XCNc+WvvMAdNNb+OWTogpy+N9wm62fkVeEVLb6how0RZhW5LPi6c7BlkeVCuWps7XjEl2saFpHFa20/1E+PAHg==',
-  'darwin-x64':
-    'sha512-qkLPMGHZM9NI6CeHTWwVezzmlo6cC4Ta7yUAjYIWXS366qQcOlcp75t2uZyiuVRBMPS0h9qE0tCcvCHGaFqjJg==',
-  'darwin-aarch64':
-    'sha512-4MIFXHmctH2EhAxLXm2/qxNtv17dFtLJylvaOCsrgq6KSqHTs6eW5YSrJjRbJxYUJaR901fsN8JfZOa+CsWpWQ==',
+/**
+ * The platforms that a single file is made for: Bun's name of each, and the digest of the package that has Bun for it. The
+ * release `linux-x64` runs on every x64 processor since 2008, because it looks for what the processor has when it starts; in
+ * Bun 1.4.5 it has the bytes of `linux-x64-baseline`, which is made for people who look for that name.
+ *
+ * @type {Record<string, { platform: string, integrity: string }>}
+ */
+export const TARGETS = {
+  'linux-x64': {
+    platform: 'linux-x64',
+    integrity:
+      'sha512-IWX9BELoGHAUtMonkeSaNaZwXzRk+oDw6Mk+HBFXd3KHYIBNBsIGRupMZPcgNoDbJpLu6gAJjIoIVPZtt1aJ1g==',
+  },
+  'linux-x64-baseline': {
+    platform: 'linux-x64-baseline',
+    integrity:
+      'sha512-s8yMwYcFnnrA178gji0gZbkE2WVDej/Ti1x770oPfihxyRxSMNhGhiAQNXV53aDeraZxksdvKV/RAdQBCd0qPA==',
+  },
+  'linux-x64-musl': {
+    platform: 'linux-x64-musl',
+    integrity:
+      'sha512-10QoW/YfTgnURaGEaHpJCiXjLI2e5iTtfVDaA5JKcyUzaa1cq6cVUY9/Uq5XkYzvtRjHLRe9Oj/lTDIQcxy8HQ==',
+  },
+  'linux-arm64': {
+    platform: 'linux-aarch64',
+    integrity:
+      'sha512-4BXmsSKnjOrlGWqZV4x/oWa7AVoR+B6lCXddMzOAXBIm3t50eslg9wb66gmtW1AamEQ1l1CDvmmruysEhqOWMg==',
+  },
+  'linux-arm64-musl': {
+    platform: 'linux-aarch64-musl',
+    integrity:
+      'sha512-XCNc+WvvMAdNNb+OWTogpy+N9wm62fkVeEVLb6how0RZhW5LPi6c7BlkeVCuWps7XjEl2saFpHFa20/1E+PAHg==',
+  },
+  'macos-x64': {
+    platform: 'darwin-x64',
+    integrity:
+      'sha512-qkLPMGHZM9NI6CeHTWwVezzmlo6cC4Ta7yUAjYIWXS366qQcOlcp75t2uZyiuVRBMPS0h9qE0tCcvCHGaFqjJg==',
+  },
+  'macos-arm64': {
+    platform: 'darwin-aarch64',
+    integrity:
+      'sha512-4MIFXHmctH2EhAxLXm2/qxNtv17dFtLJylvaOCsrgq6KSqHTs6eW5YSrJjRbJxYUJaR901fsN8JfZOa+CsWpWQ==',
+  },
+  'windows-x64': {
+    platform: 'windows-x64',
+    integrity:
+      'sha512-FNvply651vcE/GHgNWz6mZvhmkwBuu8Hw54oNzA+CQog+HW+542rXQmZqNHRkFxazD9L3xi+iTtvO3engAgJfw==',
+  },
 };
 
 /**
- * Bun for this machine, which the single file is made with and of. One release runs on every x64 processor since
- * 2008: it looks for what the processor has when it starts.
+ * The platform of this machine.
  *
- * @returns {Tool}
- * @throws Error if Bun has no build for this machine
+ * @returns {string} a name of TARGETS
+ * @throws Error if no single file is made for it
  */
-export function bun() {
+export function hostTarget() {
   const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
     process.report.getReport()
   );
   const musl = process.platform === 'linux' && header.glibcVersionRuntime === undefined;
-  const cpu = process.arch === 'arm64' ? 'aarch64' : process.arch;
-  const name = `${process.platform}-${cpu}${musl ? '-musl' : ''}`;
-  const integrity = BUN_DIGESTS[name];
-  if (integrity === undefined) throw new Error(`no single file can be made on ${name}`);
-  return { from: `@oven/bun-${name}@${BUN}`, integrity, part: 'package' };
+  /** @type {Partial<Record<NodeJS.Platform, string>>} */
+  const names = { darwin: 'macos', win32: 'windows' };
+  const system = names[process.platform] ?? process.platform;
+  const target = `${system}-${process.arch}${musl ? '-musl' : ''}`;
+  if (TARGETS[target] === undefined) throw new Error(`no single file can be made on ${target}`);
+  return target;
+}
+
+/**
+ * Bun, which single files are made with, and of.
+ *
+ * @param {string} target of TARGETS; this machine's platform unless given
+ * @returns {Tool}
+ */
+export function bun(target = hostTarget()) {
+  const found = TARGETS[target];
+  if (found === undefined) {
+    throw new Error(`no target ${target}; there are ${Object.keys(TARGETS).join(', ')}`);
+  }
+  return {
+    from: `@oven/bun-${found.platform}@${BUN}`,
+    integrity: found.integrity,
+    part: 'package',
+  };
 }
 
 /** The path of a tool, whether or not it has been fetched. @param {string} name */

@@ -27,7 +27,7 @@ beforeAll(async () => {
     mkdirSync(at(each), { recursive: true });
   for (const each of readdirSync(root)) {
     if (['node_modules', '.git', '.cache'].includes(each)) continue;
-    const keep = (path: string): boolean => !path.endsWith('/dist/standalone');
+    const keep = (path: string): boolean => !/\/dist\/(?:standalone|release)$/.test(path);
     cpSync(join(root, each), join(checkout, each), { recursive: true, filter: keep });
   }
   for (const name of installedPackages().keys()) {
