@@ -2,6 +2,7 @@ import type { Secret } from '../model/entry.ts';
 import { formatCsv } from './csv.ts';
 import { formatDocker } from './docker.ts';
 import { formatDotenv } from './dotenv.ts';
+import { formatFish } from './fish.ts';
 import { formatGithub } from './github.ts';
 import type { FormatOptions } from './pairs.ts';
 import { formatJson } from './json.ts';
@@ -20,6 +21,7 @@ export const SECRET_FORMATS: Readonly<
   csv: formatCsv,
   dotenv: formatDotenv,
   shell: formatShell,
+  fish: formatFish,
   docker: formatDocker,
   github: formatGithub,
   k8s: formatK8s,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { readGithubEnv, readMasks } from '../support/github.ts';
-import { programMissing } from '../support/needed.ts';
+import { describeUnless, programMissing } from '../support/needed.ts';
 import { failed, ok, type Place, type Running, stored, vault, vaultPlace } from './backends.ts';
 import { shell } from './shell.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -99,7 +99,7 @@ describe('-f shell', () => {
 
   test('one secret, and several by their names, are printed in every format', async () => {
     await cs(['put', 'b', 'x']);
-    const formats = ['json', 'yaml', 'csv', 'dotenv', 'shell', 'docker', 'k8s', 'tfvars'];
+    const formats = ['json', 'yaml', 'csv', 'dotenv', 'shell', 'fish', 'docker', 'k8s', 'tfvars'];
     for (const format of [...formats, 'properties']) {
       const one = await cs(['get', 'app.greeting', '-f', format]);
       const matching = await cs(['get', 'app.greeting*', '-f', format]);
@@ -178,6 +178,37 @@ describe('-f shell', () => {
   });
 });
 
+describeUnless(programMissing('fish', '-c', 'true'), '-f fish', () => {
+  test.each([
+    'credstash getall -f fish | source',
+    "set secrets (credstash get 'app.*' -f fish); and eval $secrets",
+    `credstash get 'app.*' -f fish -o ${file('vars.fish')}; and source ${file('vars.fish')}`,
+  ])('%s', async (line) => {
+    const { status, stdout, stderr } = await shell(
+      place,
+      `fish --no-config -c "function credstash; $credstash \\$argv; end; ${line.replace('$secrets', '\\$secrets')}; and exec env -0"`,
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const environment = stdout.split('\0');
+    expect(environment).toContain(`APP_DB_PASSWORD=${values['app.db-password']}`);
+    expect(environment).toContain(`APP_GREETING=${values['app.greeting']}`);
+    expect(environment).toContain(`APP_TLS_KEY=${values['app.tls.key']}`);
+  });
+
+  test('the hint of a variable that fish keeps for itself does not offer --allow-name', async () => {
+    await cs(['put', 'pwd', 'x']);
+    const refused = await cs(['get', 'pwd', '-f', 'fish']);
+    expect(refused).toMatchObject({ status: 2, stdout: '' });
+    expect(refused.stderr).toContain('pwd: PWD is a variable that fish keeps for itself\n');
+    expect(refused.stderr).toMatch(
+      /hint: with a prefix before every variable: credstash .*get pwd -f fish --prefix APP_\n$/,
+    );
+    expect(await cs(['get', 'pwd', '-f', 'fish', '--prefix', 'APP_'])).toEqual(
+      ok("set -gx APP_PWD 'x'\n"),
+    );
+  });
+});
+
 describe('-f docker', () => {
   test('names the secret that has a line break, and prints nothing', async () => {
     expect(await cs(['get', 'app.*', '-f', 'docker'])).toMatchObject({
@@ -237,7 +268,7 @@ describe('-f github', () => {
   test('a name that nothing matches is an error, and the file is left alone', async () => {
     writeFileSync(file('github'), 'FIRST=1');
     const env = { GITHUB_ENV: file('github') };
-    for (const format of ['github', 'shell', 'docker', 'k8s', 'tfvars', 'properties']) {
+    for (const format of ['github', 'shell', 'fish', 'docker', 'k8s', 'tfvars', 'properties']) {
       const options = format === 'github' ? ['--github-env'] : [];
       expect(await cs(['get', 'zzz*', '-f', format, ...options], { env })).toEqual(
         failed(3, 'no secret matches zzz*'),
@@ -365,7 +396,7 @@ test('-f properties keeps the names', async () => {
 
 test('bytes that are no text are named by each format that holds texts alone', async () => {
   await cs(['put', 'app.bytes', '-'], { input: Buffer.from([0xff]) });
-  for (const format of ['shell', 'docker', 'github', 'tfvars', 'properties']) {
+  for (const format of ['shell', 'fish', 'docker', 'github', 'tfvars', 'properties']) {
     expect(await cs(['get', 'app.*', '-f', format])).toMatchObject({
       status: 2,
       stdout: '',

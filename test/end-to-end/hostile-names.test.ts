@@ -152,6 +152,7 @@ describe('on a terminal', () => {
       ['getall', '--skip-undecryptable', '-f', 'github', '--raw-names'],
       ['getall', '--skip-undecryptable', '-f', 'tfvars', '--raw-names'],
       ['getall', '--skip-undecryptable', '-f', 'shell', '--raw-names'],
+      ['getall', '--skip-undecryptable', '-f', 'fish', '--raw-names'],
       ['getall', '--skip-undecryptable', '-f', 'dotenv', '--raw-names'],
       ['getall', '--log-level', 'debug'],
       ['exec', '*', '--', 'true'],

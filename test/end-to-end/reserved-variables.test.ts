@@ -196,7 +196,7 @@ describe('the other ways on that a hint names', () => {
 });
 
 describe('an export refuses reserved variables', () => {
-  test.each(['shell', 'docker', 'github'])('-f %s: nothing is printed', async (format) => {
+  test.each(['shell', 'fish', 'docker', 'github'])('-f %s: nothing is printed', async (format) => {
     await put({ path: 'canary', 'bash.env': 'canary', baud: 'canary', mailpath: 'canary' });
     const { status, stdout, stderr } = await cs(['getall', '-f', format]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

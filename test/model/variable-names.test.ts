@@ -6,6 +6,7 @@ import { buildEnvironment } from '../../src/cli/exec/environment.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { formatDocker } from '../../src/format/docker.ts';
 import { formatDotenv } from '../../src/format/dotenv.ts';
+import { formatFish } from '../../src/format/fish.ts';
 import { formatGithub } from '../../src/format/github.ts';
 import { formatShell } from '../../src/format/shell.ts';
 import {
@@ -83,7 +84,7 @@ describe.each(Object.entries(RESERVED))('variables of %s', (_, names) => {
   it.each(words(names))('%s is reserved for every command that makes variables', (variable) => {
     expect(describeReserved(variable)).toMatch(/^is a variable that [a-z, ]+$/);
     const one = secrets({ [variable]: 'zQ7' });
-    for (const format of [formatShell, formatDocker, formatGithub]) {
+    for (const format of [formatShell, formatFish, formatDocker, formatGithub]) {
       // What a format cannot hold anyway, it refuses before.
       expect(() => format(one, { rawNames: true })).toThrow(CredstashError);
     }
@@ -101,8 +102,8 @@ describe('a variable that people keep as a secret', () => {
     expect(refuseReserved(variable)).toBeUndefined();
     // The runner itself refuses some.
     const formats = /^(?:GITHUB|RUNNER)_/.test(variable)
-      ? [formatShell, formatDocker]
-      : [formatShell, formatDocker, formatGithub];
+      ? [formatShell, formatFish, formatDocker]
+      : [formatShell, formatFish, formatDocker, formatGithub];
     for (const format of formats) {
       expect(format(secrets({ [variable]: 'x' }))).toContain(variable);
     }

@@ -52,6 +52,7 @@ const formats: Topic = {
         ['csv', 'NAME,VALUE in each line (RFC 4180)'],
         ['dotenv', 'a .env file'],
         ['shell', 'eval "$(credstash getall -f shell)" in any POSIX shell'],
+        ['fish', 'credstash getall -f fish | source'],
         ['docker', 'docker run --env-file'],
         ['github', 'a step of GitHub Actions; with --github-env, masked'],
         ['k8s', 'kubectl apply -f -: the manifest of a Secret; --k8s-name NAME names it'],
@@ -59,7 +60,7 @@ const formats: Topic = {
         ['properties', 'java.util.Properties'],
       ],
     },
-    'dotenv, shell, docker and github name variables: db.password is DB_PASSWORD. --prefix puts a prefix before each, --raw-names keeps names unchanged.',
+    'dotenv, shell, fish, docker and github name variables: db.password is DB_PASSWORD. --prefix puts a prefix before each, --raw-names keeps names unchanged.',
     'json and yaml hold any bytes. The other formats refuse what they cannot hold, name the secret and print nothing.',
   ],
 };

@@ -55,8 +55,8 @@ export const SECRETS_OPTIONS = defineOptions({
 export type SecretsOptions = OptionValues<typeof VERSION_OPTIONS & typeof SECRETS_OPTIONS>;
 
 /** The formats that name variables, and those whose variables become the environment of a program. */
-const OF_VARIABLES = ['dotenv', 'shell', 'docker', 'github', 'tfvars'];
-const OF_ENVIRONMENTS = ['dotenv', 'shell', 'docker', 'github'];
+const OF_VARIABLES = ['dotenv', 'shell', 'fish', 'docker', 'github', 'tfvars'];
+const OF_ENVIRONMENTS = ['dotenv', 'shell', 'fish', 'docker', 'github'];
 
 /** The formats of the original. With them, a GLOB without matches prints `{}` or nothing. */
 const ORIGINAL_FORMATS = ['json', 'yaml', 'csv', 'dotenv'];

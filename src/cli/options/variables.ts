@@ -67,31 +67,37 @@ export function buildVariables<Built>(
     return build(options);
   } catch (error) {
     if (!(error instanceof CredstashError)) throw error;
-    const { message, failures } = error;
-    const refused = failures.flatMap(({ name, error }) =>
-      error instanceof ReservedVariable ? [{ name, variable: error.variable }] : [],
-    );
+    const refused = listReserved(error);
     if (refused.length === 0) throw error;
-    const works = (names: VariableOptions): boolean => {
+    const attempt = (names: VariableOptions): unknown => {
       try {
         build({ ...options, ...names });
-        return true;
-      } catch {
-        return false;
+        return undefined;
+      } catch (error) {
+        return error;
       }
     };
+    const works = (names: VariableOptions): boolean => attempt(names) === undefined;
     const { globs, label } = request;
-    const forEach = (word: (one: { name: string; variable: string }) => string): string =>
-      `${refused.slice(0, NAMED).map(word).join(' ')}${refused.length > NAMED ? ' …' : ''}`;
+    const forEach = (list: readonly Reserved[], word: (one: Reserved) => string): string =>
+      `${list.slice(0, NAMED).map(word).join(' ')}${list.length > NAMED ? ' …' : ''}`;
     const ways: string[] = [];
     if (globs !== undefined) {
       if (works({ fullNames: true })) ways.push('--full-names keeps whole names');
       const env = forEach(
+        refused,
         ({ name, variable }) => `--env ${quoteWord(`${variable}=${formatReference(name, label)}`)}`,
       );
       ways.push(`${env} is literal`);
     }
-    ways.push(`${forEach(({ variable }) => `--allow-name ${quoteWord(variable)}`)} allows it`);
+    // Some variables are refused even so, such as those that fish does not let a script set.
+    const allowName = [...(options.allowName ?? []), ...refused.map(({ variable }) => variable)];
+    const still = listReserved(attempt({ allowName })).map(({ variable }) => variable);
+    const allowed = refused.filter(({ variable }) => !still.includes(variable));
+    if (allowed.length > 0) {
+      const words = forEach(allowed, ({ variable }) => `--allow-name ${quoteWord(variable)}`);
+      ways.push(`${words} allows it`);
+    }
     const prefixes = [
       ...(globs ?? []).map((glob) => toVariableName(findLiteralPrefix(glob))),
       ...PREFIXES,
@@ -103,8 +109,21 @@ export function buildVariables<Built>(
         ? '--prefix PREFIX puts a prefix before every variable'
         : `with a prefix before every variable: ${line}`,
     );
-    throw error.reworded(message, ways.join('; '));
+    throw error.reworded(error.message, ways.join('; '));
   }
+}
+
+/** A secret whose variable is reserved. */
+interface Reserved {
+  readonly name: string;
+  readonly variable: string;
+}
+
+function listReserved(error: unknown): Reserved[] {
+  if (!(error instanceof CredstashError)) return [];
+  return error.failures.flatMap(({ name, error }) =>
+    error instanceof ReservedVariable ? [{ name, variable: error.variable }] : [],
+  );
 }
 
 /** Formats a secret's name as the value of --env. */
