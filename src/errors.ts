@@ -6,7 +6,7 @@ import { omitUndefined } from './util/omit-undefined.ts';
 
 /**
  * The exit status of the command for each code (docs/reference/errors.md). 1: unexpected. 2: usage or bad input. 3: a missing
- * secret, version or table. 4: a conflict. 5: integrity or trust. 6: credentials, access or key refused. 7: throttled or
+ * secret, version, field or table. 4: a conflict. 5: integrity or trust. 6: credentials, access or key refused. 7: throttled or
  * unreachable after retries, or out of time. As in a shell, 126 and 127: exec's command cannot be executed or is missing; 130:
  * Ctrl-C at a prompt.
  */
@@ -18,6 +18,7 @@ const EXIT_STATUS = {
   VERSION_NOT_NUMERIC: 2,
   SECRET_NOT_FOUND: 3,
   VERSION_NOT_FOUND: 3,
+  FIELD_NOT_FOUND: 3,
   TABLE_NOT_FOUND: 3,
   VAULT_NOT_FOUND: 3,
   VERSION_EXISTS: 4,

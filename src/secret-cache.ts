@@ -2,13 +2,14 @@ import { checkArguments } from './calls/arguments.ts';
 import { bindMethods } from './calls/bind-methods.ts';
 import type { CacheGetOptions, CacheOptions } from './calls/cache-options.ts';
 import { withDeadline } from './calls/deadline.ts';
-import { fromJson } from './calls/json.ts';
+import { fromJson, fromJsonField } from './calls/json.ts';
 import { KeptValues, KnownMissing, type Moment, now, since } from './calls/kept-values.ts';
 import { isBytes } from './calls/describe.ts';
 import { LONGEST_MS } from './calls/kinds.ts';
 import { allowMissing } from './calls/missing.ts';
 import { CredstashError, hasCode } from './errors.ts';
-import { cacheKey, checkGet, type Request, textFrom } from './operations/get.ts';
+import { parseField } from './model/field.ts';
+import { cacheKey, checkGet, type Request, takeField, textFrom } from './operations/get.ts';
 import type { GetOptions } from './operations/options.ts';
 import { recogniseOtherForm } from './util/form.ts';
 
@@ -94,16 +95,17 @@ export class SecretCache {
   }
 
   /**
-   * Gets the secret's bytes, as a copy.
+   * Gets the secret's bytes, or those of a field, as a copy. All fields of a secret share one request.
    *
    * @param options.signal ends the wait of this caller only, as `options.timeoutMs` does
    * @throws CredstashError as `get` of Credstash does; USAGE once the cache is closed
    */
   async get(name: string, options: CacheGetOptions = {}): Promise<Uint8Array> {
     checkArguments('cache.get', arguments);
-    return withDeadline(options.timeoutMs, options.signal, (signal) =>
+    const value = await withDeadline(options.timeoutMs, options.signal, (signal) =>
       this.#get(name, { ...options, signal }),
     );
+    return options.field === undefined ? value : takeField(name, value, options.field);
   }
 
   /** Gets the secret as text. @throws CredstashError as `get` does; USAGE if its bytes are not UTF-8 */
@@ -113,15 +115,20 @@ export class SecretCache {
   }
 
   /**
-   * Gets the value of a secret that is JSON. Nothing checks that it has the type `T`.
+   * Gets the value of a secret that is JSON, or of one of its fields. Nothing checks that it has the type `T`.
    * @throws CredstashError as `getText` does; USAGE if the secret is not JSON
    */
   async getJson<T = unknown>(name: string, options: CacheGetOptions = {}): Promise<T> {
     checkArguments('cache.getJson', arguments);
+    const { field, ...whole } = options;
+    if (field !== undefined) {
+      parseField(field);
+      return (await fromJsonField(name, await this.get(name, whole), field)) as T;
+    }
     return fromJson(name, await this.getText(name, options)) as T;
   }
 
-  /** Gets the secret's bytes; undefined if the secret, version or label does not exist. @throws CredstashError as `get` otherwise */
+  /** Gets the secret's bytes; undefined if the secret, version, label or field does not exist. @throws CredstashError as `get` otherwise */
   async getOptional(name: string, options: CacheGetOptions = {}): Promise<Uint8Array | undefined> {
     checkArguments('cache.getOptional', arguments);
     return allowMissing(this.get(name, options));
@@ -130,7 +137,7 @@ export class SecretCache {
   /**
    * Fetches the secret now, even if the cache has it. After it resolves, `get` returns a value at least as new as this call.
    *
-   * @param options the same as for `get`
+   * @param options the same as for `get`; the whole secret is fetched, also with a `field`
    * @throws CredstashError as `get` of Credstash does, also while AWS is down. The kept value then stays, as after a `get`.
    */
   async refresh(name: string, options: GetOptions = {}): Promise<void> {

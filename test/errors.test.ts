@@ -10,6 +10,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   VERSION_NOT_NUMERIC: 2,
   SECRET_NOT_FOUND: 3,
   VERSION_NOT_FOUND: 3,
+  FIELD_NOT_FOUND: 3,
   TABLE_NOT_FOUND: 3,
   VAULT_NOT_FOUND: 3,
   VERSION_EXISTS: 4,

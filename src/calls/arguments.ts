@@ -60,7 +60,7 @@ const PROGRESS: KindsOf<ProgressOptions> = { ...CALL, progress: callback };
 const OUTCOMES: KindsOf<OutcomeOptions<never>> = { onOutcome: callback };
 
 const WHICH = { version: text, exactVersion: flag, label: text, context: pairs };
-const GET: KindsOf<GetOptions> = { ...CALL, ...WHICH };
+const GET: KindsOf<GetOptions> = { ...CALL, ...WHICH, field: text };
 const PUT_UNLABELLED: KindsOf<Omit<PutOptions, 'label'>> = {
   ...CALL,
   version: text,
@@ -76,12 +76,12 @@ const PUT_UNLABELLED: KindsOf<Omit<PutOptions, 'label'>> = {
 const PUT: KindsOf<PutOptions> = { ...PUT_UNLABELLED, label: text };
 const PUT_ALL: KindsOf<PutAllOptions> = { ...PUT_UNLABELLED, ...PROGRESS, skipUnchanged: flag };
 const GET_ALL: KindsOf<GetAllOptions> = {
-  ...GET,
   ...PROGRESS,
+  ...WHICH,
   glob: either(text, list('a string or a list of strings', text)),
   skipUndecryptable: flag,
 };
-const REQUEST: KindsOf<SecretRequest> = { ...WHICH, name: text, place: text };
+const REQUEST: KindsOf<SecretRequest> = { ...WHICH, field: text, name: text, place: text };
 const GLOB_REQUEST: KindsOf<GlobRequest> = { ...WHICH, glob: text };
 const WATCH: KindsOf<WatchOptions> = {
   ...CALL,

@@ -34,6 +34,24 @@ function refuseLoss(this: unknown, key: string, value: unknown): unknown {
   return value;
 }
 
+/**
+ * Parses a field of a secret, and wipes the secret.
+ *
+ * @throws CredstashError FIELD_NOT_FOUND; USAGE if the secret is not JSON
+ */
+export async function fromJsonField(
+  name: string,
+  value: Uint8Array,
+  field: string,
+): Promise<unknown> {
+  try {
+    const { parseDocument, parseFieldValue } = await import('../model/json-document.ts');
+    return parseFieldValue(parseDocument(name, value), field);
+  } finally {
+    value.fill(0);
+  }
+}
+
 /** Parses a secret. @throws CredstashError USAGE if it is not JSON. Neither message nor cause quotes the secret */
 export function fromJson(name: string, text: string): unknown {
   try {

@@ -12,6 +12,7 @@ import type {
   WatchOptions,
   WatchRequest,
 } from '../operations/index.ts';
+import { parseField } from '../model/field.ts';
 import { WATCH_INTERVAL_MS } from '../model/defaults.ts';
 import type { Seen } from '../operations/look.ts';
 import type { Watched } from '../operations/follow.ts';
@@ -21,7 +22,7 @@ import { checkArguments } from './arguments.ts';
 import type { BackendSource } from '../backend/backend.ts';
 import { readInFirst } from './fallback-reads.ts';
 import { bindMethods } from './bind-methods.ts';
-import { fromJson } from './json.ts';
+import { fromJson, fromJsonField } from './json.ts';
 import { allowMissing } from './missing.ts';
 
 // Over 250 lines: the reading methods, with the documentation of the public API.
@@ -36,9 +37,9 @@ export class SecretReader {
   }
 
   /**
-   * The secret's bytes: of the newest version, or of the one asked for, padded or not.
+   * The secret's bytes: of the newest version, or of the one asked for, padded or not. With `field` the bytes of a field.
    *
-   * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND; INTEGRITY when the entry does not verify;
+   * @throws CredstashError SECRET_NOT_FOUND, VERSION_NOT_FOUND, FIELD_NOT_FOUND; INTEGRITY when the entry does not verify;
    *   WRONG_CONTEXT when the pairs are not those of the put
    */
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array> {
@@ -56,16 +57,21 @@ export class SecretReader {
   }
 
   /**
-   * The value of a secret that is JSON. Its type is the caller's word: nothing checks it.
+   * The value of a secret that is JSON, or of one of its fields. Its type is the caller's word: nothing checks it.
    * @throws CredstashError as `getText` does; USAGE if the secret is not JSON
    */
   async getJson<T = unknown>(name: string, options: GetOptions = {}): Promise<T> {
     checkArguments('getJson', arguments);
+    const { field, ...whole } = options;
+    if (field !== undefined) {
+      parseField(field);
+      return (await fromJsonField(name, await this.get(name, whole), field)) as T;
+    }
     return fromJson(name, await this.getText(name, options)) as T;
   }
 
   /**
-   * The secret's bytes; undefined if the secret, version or label is missing.
+   * The secret's bytes; undefined if the secret, version, label or field is missing.
    * @throws CredstashError as `get` does for everything else, such as a missing table
    */
   async getOptional(name: string, options: GetOptions = {}): Promise<Uint8Array | undefined> {

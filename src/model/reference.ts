@@ -1,5 +1,6 @@
 import { bindName, type Context, checkContext } from './context.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
+import { parseField } from './field.ts';
 import { checkName } from './name.ts';
 import { checkSelector } from './selector.ts';
 
@@ -10,6 +11,8 @@ export interface Reference {
   readonly version?: string;
   /** The version that has this label; never together with a version. */
   readonly label?: string;
+  /** The field of a secret that is JSON, as `parseField` takes it; absent: the whole secret. */
+  readonly field?: string;
   /** The reference's own pairs of the encryption context. */
   readonly context: Context;
 }
@@ -23,7 +26,7 @@ export interface PlacedReference extends Reference {
 export const SCHEME = 'credstash://';
 
 const HINT =
-  'a reference is credstash://NAME, credstash://NAME?version=V&KEY=VALUE or credstash://NAME?label=L&KEY=VALUE, with % and two digits for each byte that is special';
+  'a reference is credstash://NAME, credstash://NAME?version=V&KEY=VALUE or credstash://NAME?label=L&KEY=VALUE, each with #FIELD at its end for one field, and with % and two digits for each byte that is special';
 
 /** Whether `text` begins with `credstash://`. It may still be malformed. */
 export function isReference(text: string): boolean {
@@ -31,19 +34,22 @@ export function isReference(text: string): boolean {
 }
 
 /**
- * Parses `credstash://NAME[?version=V&KEY=VALUE…]`, or with `label=L` instead of the version. NAME, keys and values are
- * percent-decoded as UTF-8 (RFC 3986, section 2.1); `+` is a plus, and `*` a character of the name. White space, control
- * characters, `#`, `|`, `{` and `}` must be percent-encoded, so that a reference means the same in every file.
+ * Parses `credstash://NAME[?version=V&KEY=VALUE…][#FIELD]`, or with `label=L` instead of the version. NAME, keys, values and FIELD
+ * are percent-decoded as UTF-8 (RFC 3986, section 2.1); `+` is a plus, and `*` a character of the name. White space, control
+ * characters, `|`, `{` and `}` must be percent-encoded, so that a reference means the same in every file; so must a `#` that does
+ * not begin FIELD, and a `?` in FIELD.
  *
- * @throws CredstashError USAGE if the reference is malformed, a parameter is repeated, or its name, version, label or
+ * @throws CredstashError USAGE if the reference is malformed, a parameter is repeated, or its name, version, label, field or
  *   context is invalid. The message quotes nothing of it but the key of a parameter
  */
 export function parseReference(text: string): Reference {
   if (!isReference(text)) throw malformedReference(`it does not begin with ${SCHEME}`);
-  if (/[\s\p{Cc}#|{}]/u.test(text)) {
-    throw malformedReference('it has white space or one of # | { } that is not percent-encoded');
+  if (/[\s\p{Cc}|{}]/u.test(text)) {
+    throw malformedReference('it has white space or one of | { } that is not percent-encoded');
   }
-  const [path, query] = splitAtFirst(text.slice(SCHEME.length), '?');
+  const [address, fragment] = splitAtFirst(text.slice(SCHEME.length), '#');
+  const field = parseFragment(fragment);
+  const [path, query] = splitAtFirst(address, '?');
   const name = checkName(decodePercent(path));
   const parameters = new Map<string, string>();
   for (const parameter of query?.split('&') ?? []) {
@@ -66,8 +72,23 @@ export function parseReference(text: string): Reference {
     name,
     ...(version === undefined ? {} : { version }),
     ...(label === undefined ? {} : { label }),
+    ...(field === undefined ? {} : { field }),
     context,
   };
+}
+
+function parseFragment(fragment: string | undefined): string | undefined {
+  if (fragment === undefined) return undefined;
+  if (fragment.includes('#')) {
+    throw malformedReference('it has a second # that is not percent-encoded');
+  }
+  // As in any URI the parameters come first. Otherwise the version of NAME#FIELD?version=V would be lost.
+  if (fragment.includes('?')) {
+    throw malformedReference('its #FIELD has a ?, and the parameters come before the #');
+  }
+  const field = decodePercent(fragment);
+  parseField(field);
+  return field;
 }
 
 /**

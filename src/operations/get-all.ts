@@ -14,7 +14,7 @@ import { findEntry, openEntry } from './get.ts';
 import { hintForFailures, UNWRAPS_AT_ONCE } from './get-many.ts';
 import { type GetOptions, type Limit, limitTo } from './options.ts';
 
-export interface GetAllOptions extends GetOptions, ProgressOptions {
+export interface GetAllOptions extends Omit<GetOptions, 'field'>, ProgressOptions {
   /** One or several patterns of names, in which `*` matches any number of characters; default: all names. */
   readonly glob?: string | readonly string[] | undefined;
   /** Return the entries that open, and the others as `leftOut`. Default: an entry that does not open is an error. */

@@ -1,12 +1,13 @@
 import { type BackendSource, openBackend } from '../backend/backend.ts';
 import {
-  type CredstashError,
+  CredstashError,
   type ErrorCode,
   type Failure,
   concernsOneSecret,
   combineFailures,
 } from '../errors.ts';
 import { type Context, validateContext } from '../model/context.ts';
+import type { JsonDocument } from '../model/json-document.ts';
 import { isReference, parseReferences } from '../model/reference.ts';
 import { inParallel } from '../util/parallel.ts';
 import { type CallOptions, type ProgressOptions, withProgress } from '../util/progress.ts';
@@ -49,10 +50,11 @@ export async function getMany<W extends SecretRequest>(
   };
   const attempts = inParallel(limitTo(UNWRAPS_AT_ONCE, options), requests, attempt);
   for await (const _ of withProgress(attempts, options.progress, requests.size));
+  const taken = await takeFields(identified, got);
   const values: (W & { readonly value: Uint8Array })[] = [];
   const failures: Failure[] = [];
-  for (const { each, id } of identified) {
-    const value = got.get(id);
+  for (const [i, { each }] of identified.entries()) {
+    const value = taken[i];
     if (value instanceof Uint8Array) values.push({ ...each, value });
     else if (value) failures.push({ name: each.place ?? each.name, error: value });
   }
@@ -62,6 +64,48 @@ export async function getMany<W extends SecretRequest>(
     failures,
     hintForFailures(failures, 'give each the encryption context that it was put with'),
   );
+}
+
+/**
+ * Takes the field of each request that asks for one. A secret is parsed once for all of its fields, and wiped if nobody asks for
+ * it whole.
+ *
+ * @param got the secrets, or their errors, by the id of a request
+ * @returns the values or errors in the order of the requests
+ */
+async function takeFields(
+  identified: readonly { readonly each: SecretRequest; readonly id: string }[],
+  got: ReadonlyMap<string, Uint8Array | CredstashError>,
+): Promise<(Uint8Array | CredstashError | undefined)[]> {
+  if (identified.every(({ each }) => each.field === undefined)) {
+    return identified.map(({ id }) => got.get(id));
+  }
+  const { parseDocument, readField } = await import('../model/json-document.ts');
+  const documents = new Map<string, JsonDocument | CredstashError>();
+  const taken = identified.map(({ each: { name, field }, id }) => {
+    const secret = got.get(id);
+    if (!(secret instanceof Uint8Array) || field === undefined) return secret;
+    const document = documents.get(id) ?? catchError(() => parseDocument(name, secret));
+    documents.set(id, document);
+    if (document instanceof CredstashError) return document;
+    return catchError(() => readField(document, field));
+  });
+  const whole = new Set(
+    identified.flatMap(({ each, id }) => (each.field === undefined ? [id] : [])),
+  );
+  for (const [id, secret] of got) {
+    if (secret instanceof Uint8Array && !whole.has(id)) secret.fill(0);
+  }
+  return taken;
+}
+
+function catchError<T>(work: () => T): T | CredstashError {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof CredstashError) return error;
+    throw error;
+  }
 }
 
 /** Resolves the variables whose whole value is a reference: `Credstash.resolveReferences`. */
@@ -90,14 +134,15 @@ export function hintForFailures(
   const hints = [
     ...(has('WRONG_CONTEXT') ? [context] : []),
     ...(has('INTEGRITY') ? ['find out who wrote what does not verify'] : []),
-    ...hintsForUntrusted(failures),
+    ...hintsOf(failures, 'ENTRY_NOT_TRUSTED'),
+    ...hintsOf(failures, 'FIELD_NOT_FOUND'),
     ...more,
   ];
   return hints.length === 0 ? undefined : hints.join(', or ');
 }
 
-/** Takes the hint of the first entry that is not trusted. */
-function hintsForUntrusted(failures: readonly Failure[]): string[] {
-  const first = failures.find(({ error }) => error.code === 'ENTRY_NOT_TRUSTED');
+/** Takes the hint of the first failure of this code. */
+function hintsOf(failures: readonly Failure[], code: ErrorCode): string[] {
+  const first = failures.find(({ error }) => error.code === code);
   return first?.error.hint === undefined ? [] : [first.error.hint];
 }

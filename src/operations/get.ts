@@ -7,6 +7,7 @@ import { checkFormat } from '../model/trust.ts';
 import { decodeUtf8 } from '../util/utf8.ts';
 import { listSpellings } from '../model/version.ts';
 import { checkSelector, type VersionSelector } from '../model/selector.ts';
+import { parseField } from '../model/field.ts';
 import { checkName } from '../model/name.ts';
 import type { GetOptions, Target } from './options.ts';
 import { nameEntry, secretNotFound, versionNotFound } from './errors.ts';
@@ -18,7 +19,27 @@ export async function get(
   options: GetOptions = {},
 ): Promise<Uint8Array> {
   const request = checkGet(name, options);
-  return fetchSecret(await openBackend(source), request);
+  const value = await fetchSecret(await openBackend(source), request);
+  return options.field === undefined ? value : takeField(name, value, options.field);
+}
+
+/**
+ * Takes a field of a secret, and wipes the secret.
+ *
+ * @throws CredstashError FIELD_NOT_FOUND; USAGE if the secret is not JSON
+ */
+export async function takeField(
+  name: string,
+  value: Uint8Array,
+  field: string,
+): Promise<Uint8Array> {
+  try {
+    // Loaded on use: most secrets have no fields.
+    const { parseDocument, readField } = await import('../model/json-document.ts');
+    return readField(parseDocument(name, value), field);
+  } finally {
+    value.fill(0);
+  }
 }
 
 /** Reads and opens the entry of a checked request. */
@@ -44,6 +65,7 @@ export interface Request {
  */
 export function checkGet(name: string, options: GetOptions): Request {
   checkName(name);
+  if (options.field !== undefined) parseField(options.field);
   const which = checkSelector(options);
   const context = validateContext(options.context, 'open');
   // Checks the longer of both formats' contexts, because the entry's cipher is known only after the first request.
@@ -127,7 +149,7 @@ export function createContext({ formats }: Backend, entry: Entry, pairs: Context
   }
 }
 
-/** Makes a key that two requests share only if they give the same bytes. */
+/** Makes a key that two requests share only if they read the same secret. Their fields do not count. */
 export function cacheKey({ name, which, context }: Request): string {
   const { version = null, exactVersion = false, label = null } = which;
   return JSON.stringify([name, version, exactVersion, label, Object.entries(context).sort()]);

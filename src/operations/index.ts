@@ -6,7 +6,7 @@ export { checkChange } from './batch.ts';
 export type { CopyOptions, Overtaken } from './copy.ts';
 export { type DeleteOptions, type DeleteOutcome, type Deletion, deleteVersions } from './delete.ts';
 export type { DoctorOptions } from './doctor.ts';
-export { get, textFrom } from './get.ts';
+export { get, takeField, textFrom } from './get.ts';
 export { getAll, type GetAllOptions } from './get-all.ts';
 export { getMany, resolveReferences, type SecretRequest } from './get-many.ts';
 export { type Labelled, type LabelOptions, moveLabel, removeLabel } from './label.ts';

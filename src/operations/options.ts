@@ -3,6 +3,11 @@ import type { CallOptions, ProgressOptions } from '../util/progress.ts';
 import type { Context } from '../model/context.ts';
 
 export interface GetOptions extends CallOptions {
+  /**
+   * Only this field of a secret whose value is JSON: a top-level key, or a JSON Pointer (RFC 6901) if it begins with `/`. A string
+   * as it is; a number, a boolean, null, an object or an array as JSON.
+   */
+  readonly field?: string | undefined;
   /** Default: the newest version. */
   readonly version?: string | undefined;
   /** Take `version` exactly as in the table, not padded with zeros. */

@@ -11,7 +11,7 @@ import type { Limit } from './options.ts';
 import type { CallOptions } from '../util/progress.ts';
 
 /** A request for all secrets whose name matches a pattern. */
-export interface GlobRequest extends Omit<SecretRequest, 'name' | 'place'> {
+export interface GlobRequest extends Omit<SecretRequest, 'name' | 'place' | 'field'> {
   readonly glob: string;
 }
 

@@ -25,6 +25,13 @@ describe('a reference', () => {
     ['credstash://a%20b%2Fc%23%3f', { name: 'a b/c#?', context: {} }],
     ['credstash://%E5%90%8D前', { name: '名前', context: {} }],
     ['credstash://credstash://a', { name: 'credstash://a', context: {} }],
+    ['credstash://a#b', { name: 'a', field: 'b', context: {} }],
+    ['credstash://a%23b#c%23%3F%20=&', { name: 'a#b', field: 'c#? =&', context: {} }],
+    ['credstash://a?version=3#b', { name: 'a', version: '3', field: 'b', context: {} }],
+    ['credstash://a?label=l#%2Fb%7E1', { name: 'a', label: 'l', field: '/b~1', context: {} }],
+    ['credstash://a?k=v%23w#/b/0', { name: 'a', field: '/b/0', context: { k: 'v#w' } }],
+    ['credstash://a#/', { name: 'a', field: '/', context: {} }],
+    ['credstash://a#~', { name: 'a', field: '~', context: {} }],
     ['credstash://a?version=3', { name: 'a', version: '3', context: {} }],
     ['credstash://a?%76ersion=1%2B2', { name: 'a', version: '1+2', context: {} }],
     ['credstash://a?env=prod&b=x=y', { name: 'a', context: { env: 'prod', b: 'x=y' } }],
@@ -45,15 +52,24 @@ describe('a reference', () => {
     ['credstash:a', 'does not begin with credstash://'],
     ['credstash://', 'the name of a secret cannot be empty'],
     ['credstash://?version=1', 'the name of a secret cannot be empty'],
-    ['credstash://a#b', '# | { }'],
+    ['credstash://a#', 'field cannot be empty'],
+    ['credstash://#b', 'the name of a secret cannot be empty'],
+    ['credstash://a#b#c', 'second #'],
+    ['credstash://a#b?version=2', 'before the #'],
+    ['credstash://a#b c', 'white space'],
+    ['credstash://a#{b}', '| { }'],
+    ['credstash://a#%', 'hexadecimal'],
+    ['credstash://a#%ff', 'not UTF-8'],
+    ['credstash://a#/b~2', 'JSON Pointer'],
+    ['credstash://a#/b~', 'JSON Pointer'],
     ['credstash://a b', 'white space'],
     ['credstash://a\n', 'white space'],
     ['credstash://a\u00a0', 'white space'],
     ['credstash://a\0', 'white space'],
     ['credstash://a%00', 'without NUL'],
     ['credstash://\ud800', 'valid Unicode'],
-    ['credstash://a|json', '# | { }'],
-    ['credstash://{{env}}.a', '# | { }'],
+    ['credstash://a|json', '| { }'],
+    ['credstash://{{env}}.a', '| { }'],
     ['credstash://a%', 'hexadecimal'],
     ['credstash://a%2', 'hexadecimal'],
     ['credstash://a%zz', 'hexadecimal'],
@@ -101,11 +117,16 @@ describe('a reference', () => {
         storable,
         fc.option(storable, { nil: undefined }),
         fc.uniqueArray(fc.tuple(key, storable), { selector: ([each]) => each, maxLength: 4 }),
-        (name, version, pairs) => {
+        fc.option(
+          storable.filter((each) => !/^\/.*~(?![01])/s.test(each)),
+          { nil: undefined },
+        ),
+        (name, version, pairs, field) => {
           const parameters = [...(version === undefined ? [] : [['version', version]]), ...pairs];
           const query = parameters.map((pair) => pair.map(encodeURIComponent).join('=')).join('&');
-          const text = `credstash://${encodeURIComponent(name)}${query === '' ? '' : `?${query}`}`;
+          const text = `credstash://${encodeURIComponent(name)}${query === '' ? '' : `?${query}`}${field === undefined ? '' : `#${encodeURIComponent(field)}`}`;
           const reference = parseReference(text);
+          expect(reference.field).toBe(field);
           expect(reference.name).toBe(name);
           expect(reference.version).toBe(version);
           expect(Object.entries(reference.context).sort()).toEqual(

@@ -1,6 +1,7 @@
 import { type Context, parseContext } from '../../model/context.ts';
 import type { Credstash } from '../../credstash.ts';
 import type { Secret } from '../../model/entry.ts';
+import { parseField } from '../../model/field.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
@@ -19,9 +20,13 @@ const GET_OPTIONS = defineOptions({
   json: { flags: '--json', description: 'the same as -f json' },
   noline: { flags: '-n, --noline', description: 'no newline after the secret' },
   ...VERSION_OPTIONS,
+  field: {
+    flags: '--field <field>',
+    description: 'one field of a JSON secret: a key, or a JSON Pointer',
+  },
   default: {
     flags: '--default <value>',
-    description: 'print this when there is no such secret; any other failure stays one',
+    description: 'print this if there is no such secret or field',
   },
   ...SECRETS_OPTIONS,
 });
@@ -49,10 +54,13 @@ export const command = defineCommand({
   options: GET_OPTIONS,
   examples: [
     { line: 'credstash get db.password', description: 'Print the newest version' },
-    { line: 'credstash get db.password -v 3', description: 'Print version 3' },
     {
       line: 'credstash get -n tls.key env=prod -o server.key',
       description: 'Write one to a file, under its encryption context',
+    },
+    {
+      line: 'credstash get app.config --field db.password',
+      description: 'Print one field of a JSON object',
     },
     {
       line: "credstash get 'app.*' -f dotenv",
@@ -86,7 +94,15 @@ async function parseRequest(
   words: readonly string[],
   options: GetOptions,
 ): Promise<Request> {
-  const { json: asJson, format, default: fallback, skipUndecryptable } = options;
+  const { json: asJson, format, default: fallback, skipUndecryptable, field } = options;
+  if (field !== undefined) {
+    parseField(field);
+    if (asJson || format !== undefined || name.includes('*')) {
+      throw new CredstashError('USAGE', '--field is for one secret, without a format', {
+        hint: 'leave out -f, --json and the *, or leave out --field',
+      });
+    }
+  }
   if (!asJson && format === undefined) {
     const context = await parsePairs(words, name);
     if (!name.includes('*')) return { kind: 'secret', name, context };
@@ -191,17 +207,19 @@ async function getSeveral(
   return credstash.getMany(names.map((name) => ({ name, version, label, context })));
 }
 
-/** A secret, or the VALUE of --default if it does not exist. */
+/** A secret or its field, or the VALUE of --default if it does not exist. */
 async function getOrDefault(
   credstash: Credstash,
   name: string,
   context: Context,
-  { version, label, default: fallback }: GetOptions,
+  { version, label, field, default: fallback }: GetOptions,
 ): Promise<Uint8Array> {
   try {
-    return await credstash.get(name, { context, version, label });
+    return await credstash.get(name, { context, version, label, field });
   } catch (error) {
-    if (fallback === undefined || !hasCode(error, 'SECRET_NOT_FOUND')) throw error;
+    if (fallback === undefined || !hasCode(error, 'SECRET_NOT_FOUND', 'FIELD_NOT_FOUND')) {
+      throw error;
+    }
     return Buffer.from(fallback, 'utf8');
   }
 }

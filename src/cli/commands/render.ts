@@ -8,10 +8,12 @@ import { readInput } from '../files/input.ts';
 
 const TEMPLATE_HELP = `Each {{ credstash://NAME }} in TEMPLATE becomes that secret, unchanged.
   {{ credstash://NAME?version=V&KEY=VALUE }}  that version, its own context
+  {{ credstash://NAME#FIELD }}                one field of a secret that is JSON
   {{ credstash://NAME | json }}               as a JSON text, in its quotes
   {{ credstash://NAME | shell }}              as one word of a shell, in quotes
   {{ credstash://NAME | base64 }}             in base64
-Percent-encode special characters in a NAME, KEY or VALUE. Other braces stay.`;
+Percent-encode special characters in a NAME, KEY, VALUE or FIELD. Other braces
+stay.`;
 
 export const command = defineCommand({
   name: 'render',

@@ -17,9 +17,11 @@ const references: Topic = {
         ['credstash://NAME?version=V', 'the version V'],
         ['credstash://NAME?label=L', 'the version that has the label L'],
         ['credstash://NAME?KEY=VALUE', 'under this encryption context; add more pairs with &'],
+        ['credstash://NAME#FIELD', 'one field of a secret that is JSON'],
+        ['credstash://NAME#/A/0/B', 'a nested field, as a JSON Pointer (RFC 6901)'],
       ],
     },
-    'Percent-encode % ? & = # | { } and white space in a NAME, KEY or VALUE.',
+    '#FIELD comes last. Percent-encode % ? & = # | { } and white space in a NAME, KEY, VALUE or FIELD: a # in a name is %23.',
     {
       title: 'In a template',
       rows: [
@@ -74,7 +76,7 @@ const exitStatus: Topic = {
         ['0', 'everything was done'],
         ['1', 'unexpected; a full disk'],
         ['2', 'usage or bad input'],
-        ['3', 'no such secret, version, table or vault'],
+        ['3', 'no such secret, version, field, table or vault'],
         ['4', 'the version exists, or somebody changed it meanwhile'],
         ['5', 'integrity: the entry does not verify, or is not trusted'],
         ['6', 'credentials, permissions or the key; a wrong encryption context'],

@@ -35,12 +35,12 @@ export const SECRETS_OPTIONS = defineOptions({
   },
   rawNames: {
     flags: '--raw-names',
-    description: 'names as they are, where the format would turn them into variables',
+    description: 'keep names where the format would make variables',
   },
   ...VARIABLE_OPTIONS,
   githubEnv: {
     flags: '--github-env',
-    description: 'with -f github: append to the file GITHUB_ENV, print only the masks',
+    description: 'with -f github: append to GITHUB_ENV, print the masks',
   },
   k8sName: {
     flags: '--k8s-name <name>',
@@ -48,7 +48,7 @@ export const SECRETS_OPTIONS = defineOptions({
   },
   skipUndecryptable: {
     flags: '--skip-undecryptable',
-    description: 'leave out secrets that do not open, and list them on stderr',
+    description: 'leave out secrets that do not open; list on stderr',
   },
 });
 
