@@ -331,7 +331,7 @@ async function fill(client, table, { secrets, versions, bytes }, folder) {
       // The benchmark opens only the newest version.
       const sealed =
         version === versions
-          ? seal(header, dataKey, secret)
+          ? await seal(header, dataKey, secret)
           : { contents: Buffer.alloc(bytes + 28, 2), hmac: Buffer.alloc(32, 3) };
       requests.push({ PutRequest: { Item: encodeItem({ ...header, key, ...sealed }) } });
     }

@@ -9,7 +9,7 @@ import {
 import { checkChange, type Limit, type PutAllOptions } from './operations/index.ts';
 import { Deadline, withDeadline } from './calls/deadline.ts';
 import { type FallbackOptions, FallbackReads } from './calls/fallback-reads.ts';
-import { allowManyListeners, raceSignal, untilAborted } from './calls/race-signal.ts';
+import { allowManyListeners, raceKeys, raceSignal, untilAborted } from './calls/race-signal.ts';
 import { type CallOptions, combineSignals } from './util/progress.ts';
 import { omitUndefined } from './util/omit-undefined.ts';
 import type { LazyBackend, Backend } from './backend/backend.ts';
@@ -309,7 +309,7 @@ export class Session {
         if (!signal) return { ...(await open()), formats };
         const { keys, entries } = await untilAborted(open(), signal);
         return {
-          keys: raceSignal(keys.withSignal(signal), signal),
+          keys: raceKeys(keys.withSignal(signal), signal),
           entries: raceSignal(entries.withSignal(signal), signal),
           formats,
         };

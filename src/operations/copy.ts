@@ -185,7 +185,7 @@ async function unwrapVerified(
     createContext(to, entry, pairs);
     const { open } = await FORMATS[entry.cipher].load();
     dataKey = await from.keys.unwrap(entry.key, context);
-    open(entry, dataKey).fill(0);
+    (await open(entry, dataKey)).fill(0);
     return { context, dataKey };
   } catch (error) {
     dataKey?.fill(0);

@@ -115,7 +115,8 @@ export async function openEntry(
     // Load the cipher while Decrypt is in flight.
     const loading = FORMATS[entry.cipher].load();
     dataKey = await backend.keys.unwrap(entry.key, createContext(backend, entry, context));
-    return (await loading).open(entry, dataKey);
+    const { open } = await loading;
+    return await open(entry, dataKey);
   } catch (error) {
     throw nameEntry(entry, error);
   } finally {

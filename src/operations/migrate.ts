@@ -126,7 +126,8 @@ export async function sealEntry(
     throw nameEntry(original, error);
   }
   try {
-    return { ...header, key: dataKey.wrapped, ...seal(header, dataKey.plaintext, value) };
+    const sealed = await seal(header, dataKey.plaintext, value);
+    return { ...header, key: dataKey.wrapped, ...sealed };
   } finally {
     dataKey.plaintext.fill(0);
   }

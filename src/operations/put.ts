@@ -173,7 +173,7 @@ export async function sealAndCreate(
     const { seal } = await loading;
     for (;;) {
       const header = { ...template, version };
-      const sealed = seal(header, dataKey.plaintext, value);
+      const sealed = await seal(header, dataKey.plaintext, value);
       try {
         await backend.entries.create({
           ...header,

@@ -1,4 +1,4 @@
-import { ctr } from '@noble/ciphers/aes.js';
+import { ctr } from '@noble/ciphers/webcrypto.js';
 import type { EntryHeader } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import {
@@ -8,6 +8,8 @@ import {
   computeHmac,
   splitDataKey,
 } from './data-key.ts';
+
+export { warmUp } from './warm-up.ts';
 
 /*
  * The format of the original credstash (docs/reference/entry-format.md). Its HMAC covers only the ciphertext: name, version,
@@ -26,13 +28,13 @@ const COUNTER = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
  * @throws CredstashError INTEGRITY if the data key is not 64 bytes long, or if the ciphertext happens to begin with
  *   `CURRENT_PREFIX` (a chance of 2^-88 with random data keys; a retry with another data key succeeds)
  */
-export function seal(
+export async function seal(
   header: EntryHeader,
   dataKey: Uint8Array,
   plaintext: Uint8Array,
-): { contents: Uint8Array; hmac: Uint8Array } {
+): Promise<{ contents: Uint8Array; hmac: Uint8Array }> {
   const { aesKey, hmacKey } = splitDataKey(dataKey);
-  const contents = ctr(aesKey, COUNTER).encrypt(plaintext);
+  const contents = await ctr(aesKey, COUNTER).encrypt(plaintext);
   if (hasCurrentPrefix(contents)) {
     throw new CredstashError('INTEGRITY', 'no reader would take what this data key makes of it', {
       hint: 'try again: it takes another data key',
@@ -45,14 +47,14 @@ export function seal(
  * Opens an original entry. The HMAC is compared first, in constant time; nothing is decrypted unless it matches.
  *
  * @param dataKey 64 bytes; the caller wipes it
- * @returns the plaintext
+ * @returns the plaintext, which the caller may wipe
  * @throws CredstashError INTEGRITY if the HMAC is wrong, if the data key is not 64 bytes long, or if the contents begin with
  *   `CURRENT_PREFIX`, because the HMAC may then be copied from a current entry
  */
-export function open(
+export async function open(
   entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },
   dataKey: Uint8Array,
-): Uint8Array {
+): Promise<Uint8Array> {
   const { aesKey, hmacKey } = splitDataKey(dataKey);
   if (
     !constantTimeEqual(computeHmac(entry.digest ?? 'SHA256', hmacKey, [entry.contents]), entry.hmac)

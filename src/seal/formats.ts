@@ -7,18 +7,20 @@ export interface Seal {
     header: EntryHeader,
     dataKey: Uint8Array,
     plaintext: Uint8Array,
-  ) => { contents: Uint8Array; hmac: Uint8Array };
+  ) => Promise<{ contents: Uint8Array; hmac: Uint8Array }>;
   readonly open: (
     entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },
     dataKey: Uint8Array,
-  ) => Uint8Array;
+  ) => Promise<Uint8Array>;
+  /** Prepares WebCrypto for the first `seal` or `open`. Returns at once, and never throws. */
+  readonly warmUp: () => void;
 }
 
 /** A format of entries: its cipher, and the encryption context of its data keys. */
 export interface Format {
   /**
-   * Loads the cipher, which takes milliseconds because AES computes its tables. Call it just before the request for the
-   * data key: loading starts once that request is sent, and overlaps with the wait for its answer.
+   * Loads the cipher and warms WebCrypto up, which takes milliseconds. Call it just before the request for the data key: loading
+   * starts once that request is sent, and overlaps with the wait for its answer.
    */
   load(): Promise<Seal>;
   /**
@@ -36,7 +38,9 @@ function loadOnceSent(load: () => Promise<Seal>): () => Promise<Seal> {
   let loading: Promise<Seal> | undefined;
   const later = async (): Promise<Seal> => {
     for (const _ of [1, 2]) await new Promise((resolve) => setImmediate(resolve));
-    return load();
+    const seal = await load();
+    seal.warmUp();
+    return seal;
   };
   return () => {
     if (loading) return loading;

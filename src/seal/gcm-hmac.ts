@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { gcm } from '@noble/ciphers/aes.js';
+import { gcm } from '@noble/ciphers/webcrypto.js';
 import type { EntryHeader } from '../model/entry.ts';
 import { encodeLengthPrefixed } from '../util/utf8.ts';
 import {
@@ -9,6 +9,8 @@ import {
   computeHmac,
   splitDataKey,
 } from './data-key.ts';
+
+export { warmUp } from './warm-up.ts';
 
 /*
  * The current format, specified in docs/reference/entry-format.md. GCM does not commit to its key: an attacker can make one
@@ -44,15 +46,15 @@ export function encodeHeader(entry: EntryHeader): Uint8Array {
  * @returns contents = nonce ‖ ciphertext ‖ tag, and the raw HMAC
  * @throws CredstashError INTEGRITY if the data key is not 64 bytes long
  */
-export function seal(
+export async function seal(
   header: EntryHeader,
   dataKey: Uint8Array,
   plaintext: Uint8Array,
   nonce: Uint8Array = randomBytes(NONCE_BYTES),
-): { contents: Uint8Array; hmac: Uint8Array } {
+): Promise<{ contents: Uint8Array; hmac: Uint8Array }> {
   const { aesKey, hmacKey } = splitDataKey(dataKey);
   const aad = encodeHeader(header);
-  const contents = Buffer.concat([nonce, gcm(aesKey, nonce, aad).encrypt(plaintext)]);
+  const contents = Buffer.concat([nonce, await gcm(aesKey, nonce, aad).encrypt(plaintext)]);
   return { contents, hmac: computeEntryHmac(header, hmacKey, aad, contents) };
 }
 
@@ -60,13 +62,13 @@ export function seal(
  * Opens an entry. The HMAC is compared first, in constant time; nothing is decrypted unless it matches.
  *
  * @param dataKey 64 bytes; the caller wipes it
- * @returns the plaintext
+ * @returns the plaintext, which the caller may wipe
  * @throws CredstashError INTEGRITY if the HMAC or the tag is wrong, or if the data key is not 64 bytes long
  */
-export function open(
+export async function open(
   entry: EntryHeader & { contents: Uint8Array; hmac: Uint8Array },
   dataKey: Uint8Array,
-): Uint8Array {
+): Promise<Uint8Array> {
   const { aesKey, hmacKey } = splitDataKey(dataKey);
   const aad = encodeHeader(entry);
   if (!constantTimeEqual(computeEntryHmac(entry, hmacKey, aad, entry.contents), entry.hmac))
@@ -74,7 +76,7 @@ export function open(
   if (entry.contents.length < NONCE_BYTES + TAG_BYTES) throw verificationFailed();
   const nonce = entry.contents.subarray(0, NONCE_BYTES);
   try {
-    return gcm(aesKey, nonce, aad).decrypt(entry.contents.subarray(NONCE_BYTES));
+    return await gcm(aesKey, nonce, aad).decrypt(entry.contents.subarray(NONCE_BYTES));
   } catch {
     // Not kept as the cause: the cipher's own error would only help an attacker.
     throw verificationFailed();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { gcm } from '@noble/ciphers/aes.js';
+import { gcm } from '@noble/ciphers/webcrypto.js';
 import { type Context, encodeContext } from '../model/context.ts';
 import { DATA_KEY_BYTES } from '../model/data-key.ts';
 
@@ -13,10 +13,14 @@ const TAG_BYTES = 16;
  *
  * A wrong context then fails as it does on KMS. Random nonces allow 2^32 puts under one master key (NIST SP 800-38D, 8.3).
  */
-export function wrapKey(masterKey: Uint8Array, dataKey: Uint8Array, context: Context): Uint8Array {
+export async function wrapKey(
+  masterKey: Uint8Array,
+  dataKey: Uint8Array,
+  context: Context,
+): Promise<Uint8Array> {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = gcm(masterKey, nonce, encodeContext(context));
-  return Buffer.concat([nonce, cipher.encrypt(dataKey)]);
+  return Buffer.concat([nonce, await cipher.encrypt(dataKey)]);
 }
 
 /**
@@ -25,15 +29,16 @@ export function wrapKey(masterKey: Uint8Array, dataKey: Uint8Array, context: Con
  * @returns 64 bytes, which the caller wipes; undefined if the key was wrapped under another master key or context, or is
  *   damaged: the tag does not tell which
  */
-export function unwrapKey(
+export async function unwrapKey(
   masterKey: Uint8Array,
   wrapped: Uint8Array,
   context: Context,
-): Uint8Array | undefined {
+): Promise<Uint8Array | undefined> {
   if (wrapped.length !== NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES) return undefined;
   const nonce = wrapped.subarray(0, NONCE_BYTES);
   try {
-    return gcm(masterKey, nonce, encodeContext(context)).decrypt(wrapped.subarray(NONCE_BYTES));
+    const cipher = gcm(masterKey, nonce, encodeContext(context));
+    return await cipher.decrypt(wrapped.subarray(NONCE_BYTES));
   } catch {
     return undefined;
   }

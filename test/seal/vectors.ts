@@ -57,7 +57,10 @@ export function fromJson(item: JsonItem): Record<string, unknown> {
 }
 
 /** Parses and opens an item, as a get does once it has the data key. */
-export function openItem(item: Record<string, unknown>, dataKey: Uint8Array): Uint8Array {
+export async function openItem(
+  item: Record<string, unknown>,
+  dataKey: Uint8Array,
+): Promise<Uint8Array> {
   const entry = parseItem(item);
   return SEALS[entry.cipher].open(entry, dataKey);
 }

@@ -86,7 +86,7 @@ async function* checkStoredEntry(
     const opened = await attempt(async () => {
       try {
         const { open } = await FORMATS[entry.cipher].load();
-        open(entry, dataKey).fill(0);
+        (await open(entry, dataKey)).fill(0);
       } finally {
         dataKey.fill(0);
       }

@@ -265,11 +265,11 @@ export class LocalEntryStore implements EntryStore {
 }
 
 /**
- * Runs a synchronous call, and turns its result or error into a promise.
+ * Runs a call, and turns its result or error into a promise.
  *
  * @param signal if it is aborted already, the call is not made, and the promise rejects with the signal's reason
  */
-export function runAsPromise<T>(call: () => T, signal?: AbortSignal): Promise<T> {
+export function runAsPromise<T>(call: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve) => {
     signal?.throwIfAborted();
     resolve(call());

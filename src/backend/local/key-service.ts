@@ -33,10 +33,10 @@ export class LocalKeyService implements KeyService {
 
   async generate(context: Context): Promise<DataKey> {
     await this.#proveKey(context);
-    return this.#run(() => {
+    return this.#run(async () => {
       const plaintext = randomBytes(DATA_KEY_BYTES);
       try {
-        return { plaintext, wrapped: this.#wrap(plaintext, context) };
+        return { plaintext, wrapped: await this.#wrap(plaintext, context) };
       } catch (error) {
         plaintext.fill(0);
         throw error;
@@ -55,26 +55,26 @@ export class LocalKeyService implements KeyService {
 
   async rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
     await this.#proveKey(context);
-    return this.#run(() => {
-      const plaintext = this.#unwrap(wrapped, context);
+    return this.#run(async () => {
+      const plaintext = await this.#unwrap(wrapped, context);
       try {
-        return this.#wrap(plaintext, context);
+        return await this.#wrap(plaintext, context);
       } finally {
         plaintext.fill(0);
       }
     });
   }
 
-  #run<T>(work: () => T): Promise<T> {
+  #run<T>(work: () => T | Promise<T>): Promise<T> {
     return runAsPromise(work, this.#signal);
   }
 
-  #wrap(plaintext: Uint8Array, context: Context): Uint8Array {
+  #wrap(plaintext: Uint8Array, context: Context): Promise<Uint8Array> {
     return wrapKey(this.#vault.masterKey(), plaintext, context);
   }
 
-  #unwrap(wrapped: Uint8Array, context: Context): Uint8Array {
-    const dataKey = unwrapKey(this.#vault.masterKey(), wrapped, context);
+  async #unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
+    const dataKey = await unwrapKey(this.#vault.masterKey(), wrapped, context);
     if (dataKey) return dataKey;
     throw wrongContext(`the vault ${this.#vault.folder}`, context);
   }
@@ -111,7 +111,8 @@ export async function unwrapStored(
   for await (const found of new LocalEntryStore(vault, signal).scan()) {
     for (const each of [noPairs, pairs]) {
       const wrapped = readWrappedKey(found, each);
-      const dataKey = wrapped && unwrapKey(vault.masterKey(), wrapped.entry.key, wrapped.context);
+      const dataKey =
+        wrapped && (await unwrapKey(vault.masterKey(), wrapped.entry.key, wrapped.context));
       if (dataKey) return { entry: wrapped.entry, dataKey };
     }
   }

@@ -24,9 +24,9 @@ export class MemoryKeyService implements KeyService {
   }
 
   generate(context: Context): Promise<DataKey> {
-    return this.#run(() => {
+    return this.#run(async () => {
       const plaintext = randomBytes(DATA_KEY_BYTES);
-      return { plaintext, wrapped: wrapKey(this.#masterKey, plaintext, context) };
+      return { plaintext, wrapped: await wrapKey(this.#masterKey, plaintext, context) };
     });
   }
 
@@ -39,23 +39,23 @@ export class MemoryKeyService implements KeyService {
   }
 
   rewrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
-    return this.#run(() => {
-      const plaintext = this.#unwrap(wrapped, context);
+    return this.#run(async () => {
+      const plaintext = await this.#unwrap(wrapped, context);
       try {
-        return wrapKey(this.#masterKey, plaintext, context);
+        return await wrapKey(this.#masterKey, plaintext, context);
       } finally {
         plaintext.fill(0);
       }
     });
   }
 
-  #unwrap(wrapped: Uint8Array, context: Context): Uint8Array {
-    const dataKey = unwrapKey(this.#masterKey, wrapped, context);
+  async #unwrap(wrapped: Uint8Array, context: Context): Promise<Uint8Array> {
+    const dataKey = await unwrapKey(this.#masterKey, wrapped, context);
     if (dataKey) return dataKey;
     throw wrongContext('the key in memory', context);
   }
 
-  #run<T>(work: () => T): Promise<T> {
+  #run<T>(work: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve) => {
       this.#signal?.throwIfAborted();
       resolve(work());
