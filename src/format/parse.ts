@@ -1,7 +1,12 @@
 import type { Secret } from '../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
 import { decodeUtf8, utf8 } from '../util/utf8.ts';
+import { parseDotenv } from './parse-dotenv.ts';
+import { refuseInput } from './refuse-input.ts';
 import { isPlainText } from './yaml.ts';
+
+/** The formats of secrets that a file can have. */
+export type InputFormat = 'dotenv' | 'json' | 'yaml';
 
 /** The bytes of a value, or why it is invalid. */
 type Value = Uint8Array | string;
@@ -9,17 +14,18 @@ type Value = Uint8Array | string;
 const HINT = 'a value is a text in quotes, or in base64: {"base64": "…"} in JSON, !!binary in YAML';
 
 /**
- * Parses the secrets of a flat JSON object or YAML mapping, as `json` and `yaml` write them: each value is a text, or bytes
- * in base64. Input that begins with `{` is parsed only as JSON: YAML would fold a line break in quotes to a space.
+ * Parses secrets as `json`, `yaml` and `dotenv` write them: a flat JSON object or YAML mapping, in which each value is a text,
+ * or bytes in base64; or the variables of a dotenv file.
  *
  * @param input UTF-8, with or without a byte order mark
+ * @param format default: JSON if the input begins with `{`, because YAML would fold a line break in quotes to a space; else YAML
  * @throws CredstashError USAGE; TOO_LARGE for over 16 M characters of YAML. No message quotes the input, except names
  */
-export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
+export async function parseSecrets(input: Uint8Array, format?: InputFormat): Promise<Secret[]> {
   const text = decodeUtf8(input)?.replace(/^\ufeff/, '');
   if (text === undefined) throw refuseInput('is not UTF-8');
   if (text.trim() === '') throw refuseInput('is empty');
-  const read = /^\s*\{/.test(text) ? parseJson(text) : await parseYaml(text);
+  const read = await parsePairs(text, format);
   const secrets: Secret[] = [];
   const failures: Failure[] = [];
   for (const [name, value] of read) {
@@ -30,10 +36,29 @@ export async function parseSecrets(input: Uint8Array): Promise<Secret[]> {
   throw combineFailures(`${failures.length} of the values cannot be stored`, failures, HINT);
 }
 
-function refuseInput(why: string): CredstashError {
-  return new CredstashError('USAGE', `the input ${why}`, {
-    hint: 'it is a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}',
-  });
+async function parsePairs(
+  text: string,
+  format: InputFormat | undefined,
+): Promise<[name: string, value: Value][]> {
+  if (format === 'dotenv') {
+    return parseDotenv(text).map(([name, value]) => [name, encodeText(value)]);
+  }
+  const isObject = /^\s*\{/.test(text);
+  if (format === 'json' && !isObject) {
+    throw refuseInput('is not a JSON object', 'write the names and texts as {"db.user": "app"}');
+  }
+  // YAML contains JSON, so a file of YAML may also have the base64 of JSON.
+  const isJson = isObject && (format !== 'yaml' || isValidJson(text));
+  return isJson ? parseJson(text) : parseYaml(text);
+}
+
+function isValidJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function parseJson(text: string): [name: string, value: Value][] {

@@ -161,5 +161,6 @@ async function readValue(
   const whenEmpty = allowEmpty
     ? 'allowed'
     : { hint: 'to store an empty secret on purpose, add --allow-empty' };
-  return readArgument(io, value ?? '-', MAX_ITEM_BYTES, whenEmpty);
+  const fileHint = 'put --literal stores a value that begins with @ unchanged';
+  return readArgument(io, value ?? '-', MAX_ITEM_BYTES, whenEmpty, fileHint);
 }

@@ -1,14 +1,20 @@
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseContext } from '../../model/context.ts';
 import { type Failure, combineFailures, concernsOneSecret, CredstashError } from '../../errors.ts';
 import { commandLine } from '../../util/shell-word.ts';
+import type { InputFormat } from '../../format/parse.ts';
 import { escapeUnseen } from '../../format/visible.ts';
+import type { Secret } from '../../model/entry.ts';
+import { checkName } from '../../model/name.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { readArgument } from '../files/input.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
 import { printFirstWarnings, warnOfOvertaken } from '../advice/overtaken.ts';
 import { SEAL_OPTIONS, toPutOptions } from '../options/seal.ts';
+
+const FORMATS = ['dotenv', 'json', 'yaml'] as const satisfies readonly InputFormat[];
 
 /** Of what is read at once; under V8's longest text, about 512 MB. */
 const MAX_INPUT_BYTES = 256 * 1024 * 1024;
@@ -19,21 +25,52 @@ const INPUT_HELP = `SECRETS is one of
   other text  the text itself: it shows in the process list of this machine and
               stays in the shell's history, so prefer one of the above
 It is a JSON object or a YAML mapping of names to texts, as getall prints it; a
-value that is not text is {"base64": "…"} or !!binary.`;
+value that is not text is {"base64": "…"} or !!binary. Or it is a dotenv file,
+of which each variable is a secret.
+
+Without --from, the ending of FILE's name says which: .json, .yaml, .yml, .env,
+also .env.production. Otherwise it is JSON if it begins with {, else YAML.`;
 
 /** How a file looks whose @ was forgotten. */
-const FILE_NAME = /^[^\s{}:"'@-][^\s{}"']*\.(?:json|ya?ml)$/i;
+const FILE_NAME = /^(?![\s{}:"'@-])[^\s{}"']*\.(?:json|ya?ml|env)$/i;
 
-/** Adds the hint for the name of a file without the @ before it. */
-function adviseOnFile(error: unknown, argument: string): unknown {
+/** The format that the name of a file says; undefined for stdin, for secrets on the command line, and for other names. */
+function guessFormat(argument: string): InputFormat | undefined {
+  if (!argument.startsWith('@')) return undefined;
+  const name = basename(argument.slice(1)).toLowerCase();
+  if (name.endsWith('.json')) return 'json';
+  if (/\.ya?ml$/.test(name)) return 'yaml';
+  return /\.env$|^\.env\./.test(name) ? 'dotenv' : undefined;
+}
+
+/** Adds the hint for a format that was guessed, or for the name of a file without the @ before it. */
+function adviseOnFile(error: unknown, argument: string, guessed: InputFormat | undefined): unknown {
+  if (!(error instanceof CredstashError)) return error;
+  if (guessed !== undefined) {
+    const others = FORMATS.filter((each) => each !== guessed).map((each) => `--from ${each}`);
+    const why = `the name of the file says ${guessed}; ${others.join(' or ')} reads it otherwise`;
+    return error.reworded(error.message, [error.hint ?? [], why].flat().join('; '));
+  }
   const isFile = existsSync(argument);
-  if (!(error instanceof CredstashError) || !(isFile || FILE_NAME.test(argument))) return error;
+  if (!(isFile || FILE_NAME.test(argument))) return error;
   // Text that is not the name of a file may be a secret.
   const word = isFile ? commandLine([`@${argument}`]) : '@FILE';
   return error.reworded(
     error.message,
     `write @ before the name of a file: credstash putall ${word}`,
   );
+}
+
+/** @throws CredstashError USAGE for an empty prefix, which a variable that is not set leaves */
+function checkNamePrefix(prefix: string): string {
+  if (prefix !== '') return checkName(prefix);
+  throw new CredstashError('USAGE', 'the value of --name-prefix is empty', {
+    hint: 'leave out --name-prefix to store the names unchanged',
+  });
+}
+
+function addPrefix(secrets: readonly Secret[], prefix: string): Secret[] {
+  return secrets.map(({ name, value }) => ({ name: `${prefix}${checkName(name)}`, value }));
 }
 
 const EMPTY_HINT =
@@ -52,6 +89,16 @@ export const command = defineCommand({
     },
   ],
   options: {
+    from: {
+      flags: '--from <format>',
+      description: 'format of SECRETS (default: as the name of FILE ends)',
+      choices: FORMATS,
+    },
+    namePrefix: {
+      flags: '--name-prefix <prefix>',
+      description: 'put PREFIX before every name, such as prod.api.',
+      parse: checkNamePrefix,
+    },
     skipUnchanged: {
       flags: '--skip-unchanged',
       description: 'skip secrets that are stored already with the same value',
@@ -65,6 +112,10 @@ export const command = defineCommand({
       description: 'Store what changed in a file of names and values',
     },
     {
+      line: 'credstash putall @.env --name-prefix prod.api.',
+      description: 'Store the variables of a dotenv file, such as prod.api.DB_USER',
+    },
+    {
       line: 'credstash getall env=dev | credstash putall - env=test',
       description: 'Store all secrets under another encryption context',
     },
@@ -75,9 +126,12 @@ export const command = defineCommand({
     const withBackend = chooseBackend(options, io, { create: true });
     const { parseSecrets } = await import('../../format/parse.ts');
     const input = await readArgument(io, argument, MAX_INPUT_BYTES, { hint: EMPTY_HINT });
-    const secrets = await parseSecrets(input).catch((error: unknown) => {
-      throw adviseOnFile(error, argument);
+    const guessed = options.from === undefined ? guessFormat(argument) : undefined;
+    const parsed = await parseSecrets(input, options.from ?? guessed).catch((error: unknown) => {
+      throw adviseOnFile(error, argument, guessed);
     });
+    const { namePrefix } = options;
+    const secrets = namePrefix === undefined ? parsed : addPrefix(parsed, namePrefix);
     await withBackend(async (credstash, changes) => {
       const failures: Failure[] = [];
       const stored: string[] = [];

@@ -9,11 +9,14 @@ import { readErrorCode } from '../../util/errno.ts';
 /** The treatment of an empty input: allowed, or refused with a hint. */
 export type WhenEmpty = 'allowed' | { readonly hint: string };
 
+const READABLE_FILE = 'name a file that you can read, or - for stdin';
+
 /**
  * Reads the value of an argument: stdin for `-`, a file for `@FILE`, otherwise the argument itself.
  *
  * @param limit the most bytes
  * @param whenEmpty the treatment of an empty stdin or file. A failed command in a pipe leaves an empty stdin.
+ * @param fileHint the hint for a file that cannot be read
  * @throws CredstashError TOO_LARGE for more than `limit` bytes; USAGE for a file or a stdin that cannot be read, or is empty
  */
 export async function readArgument(
@@ -21,6 +24,7 @@ export async function readArgument(
   argument: string,
   limit: number,
   whenEmpty: WhenEmpty,
+  fileHint = READABLE_FILE,
 ): Promise<Uint8Array> {
   if (argument === '-') {
     return refuseEmpty(await io.readAll(limit), emptyStdin(io), whenEmpty);
@@ -28,8 +32,7 @@ export async function readArgument(
   if (argument.startsWith('@')) {
     // The message does not quote the path, which is a secret if the user forgot --literal.
     const label = 'the file named after @';
-    const hint = 'put --literal stores a value that begins with @ unchanged';
-    const bytes = await readFile(io, argument.slice(1), limit, label, hint);
+    const bytes = await readFile(io, argument.slice(1), limit, label, fileHint);
     return refuseEmpty(bytes, `${label} is empty`, whenEmpty);
   }
   return Buffer.from(argument, 'utf8');
@@ -57,9 +60,7 @@ export async function readInput(io: Io, path: string, limit: number): Promise<Ui
       ? refuseEmpty(bytes, emptyStdin(io), { hint: 'name the file, or redirect it to stdin' })
       : bytes;
   }
-  const hint = path.startsWith('@')
-    ? 'it is named without @'
-    : 'name a file that you can read, or - for stdin';
+  const hint = path.startsWith('@') ? 'it is named without @' : READABLE_FILE;
   return readFile(io, path, limit, path, hint);
 }
 

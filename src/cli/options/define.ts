@@ -26,7 +26,9 @@ type OptionValue<Spec extends OptionSpec> = Spec extends { readonly repeatable: 
     : Spec['flags'] extends `${string}...${string}`
       ? readonly string[] | true
       : Spec['flags'] extends `${string}${'<' | '['}${string}`
-        ? string
+        ? Spec extends { readonly choices: readonly (infer Choice)[] }
+          ? Choice
+          : string
         : true;
 
 /** Whether an option has a value even if it is not given. */

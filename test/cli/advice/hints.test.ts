@@ -95,6 +95,7 @@ describe('a mistyped command line', () => {
     [['exec', 'app.a', 'app.b', '--', 'true'], QUOTE],
     [['putall', 'secrets.json'], 'credstash putall @secrets.json'],
     [['putall', 'other.yaml'], 'credstash putall @FILE'],
+    [['putall', '.env'], 'credstash putall @FILE'],
     [['--local', 'stash', 'list'], '--local=stash'],
     [['--local', './new', 'list'], '--local=./new'],
     [['get', '--local', 'stash', 'x'], '--local=stash'],
