@@ -1,6 +1,6 @@
 import type { Secret } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
-import { type FormatOptions, toVariables } from './pairs.ts';
+import { type FormatOptions, stripPrefix, toVariables } from './pairs.ts';
 import { formatScalar } from './yaml.ts';
 
 /** The limit of a name and of a key: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
@@ -10,7 +10,8 @@ const MAX_NAME_LENGTH = 253;
 const MAX_SECRET_BYTES = 1_048_576;
 
 /**
- * Formats the manifest of a Kubernetes Secret, in YAML. Its keys are the names of the secrets. Its values are in base64, so
+ * Formats the manifest of a Kubernetes Secret, in YAML. Its keys are the names of the secrets, without
+ * `options.strippedPrefix`. Its values are in base64, so
  * that a secret can have any bytes.
  *
  * @param options.k8sName the name of the Secret; default: `credstash`
@@ -22,6 +23,7 @@ export function formatK8s(secrets: readonly Secret[], options: FormatOptions = {
     'k8s',
     secrets.map(({ name, value }) => [name, value] as const),
     {
+      rename: (name) => stripPrefix(name, options.strippedPrefix),
       refuse: (key) =>
         key.length <= MAX_NAME_LENGTH && /^(?!\.$|\.\.)[-._a-zA-Z0-9]+$/.test(key)
           ? undefined

@@ -10,6 +10,8 @@ export interface FormatOptions {
   readonly rawNames?: boolean;
   /** Whether the output goes to a terminal. */
   readonly onTerminal?: boolean;
+  /** What the format takes off the beginning of each name, before it names the variable. Every name begins with it. */
+  readonly strippedPrefix?: string;
   /** The prefix of each variable. */
   readonly prefix?: string;
   /** Reserved variables that may be set (src/model/variable-names.ts). */
@@ -53,8 +55,17 @@ export function toTextPairs(
 export function createVariableNamer({
   rawNames,
   prefix = '',
+  strippedPrefix,
 }: FormatOptions): (name: string) => string {
-  return (name) => (rawNames ? `${prefix}${name}` : toVariableName(name, prefix));
+  return (name) => {
+    const rest = stripPrefix(name, strippedPrefix);
+    return rawNames ? `${prefix}${rest}` : toVariableName(rest, prefix);
+  };
+}
+
+/** The name without `strippedPrefix`, with which it begins. */
+export function stripPrefix(name: string, strippedPrefix = ''): string {
+  return name.slice(strippedPrefix.length);
 }
 
 /**
@@ -80,9 +91,11 @@ export function toVariables<Value>(
     const other = taken.get(variable);
     taken.set(variable, name);
     const why =
-      other === undefined
-        ? refuse(variable, value)
-        : `its variable would be ${variable}, as that of ${other}`;
+      variable === '' && name !== ''
+        ? 'nothing of its name is left for its variable'
+        : other === undefined
+          ? refuse(variable, value)
+          : `its variable would be ${variable}, as that of ${other}`;
     if (why !== undefined) {
       failures.push({ name, error: why instanceof Error ? why : new CredstashError('USAGE', why) });
     }

@@ -1,6 +1,6 @@
 import type { Secret } from '../model/entry.ts';
 import { utf8 } from '../util/utf8.ts';
-import { type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
+import { type FormatOptions, stripPrefix, toTextPairs, toVariables } from './pairs.ts';
 import { formatJson } from './json.ts';
 
 /** Names that Terraform reserves: https://developer.hashicorp.com/terraform/language/block/variable */
@@ -25,7 +25,7 @@ const RESERVED = [
 export function formatTfvars(secrets: readonly Secret[], options: FormatOptions = {}): string {
   const pairs = toVariables('tfvars', toTextPairs('tfvars', secrets), {
     rename: (name) => {
-      const prefixed = `${options.prefix ?? ''}${name}`;
+      const prefixed = `${options.prefix ?? ''}${stripPrefix(name, options.strippedPrefix)}`;
       return options.rawNames ? prefixed : toTerraformName(prefixed);
     },
     refuse: (variable, value) => {

@@ -394,6 +394,108 @@ test('-f properties keeps the names', async () => {
   );
 });
 
+describe('--strip-prefix', () => {
+  const strip = (format: string, ...options: string[]): ReturnType<typeof cs> =>
+    cs(['get', 'app.*', '-f', format, '--strip-prefix', ...options]);
+
+  beforeEach(async () => {
+    await cs(['delete', 'app.tls.key']);
+    await cs(['delete', 'app.db-password']);
+    await cs(['put', 'app.2fa', 'x']);
+  });
+
+  test.each([
+    ['dotenv', "_2FA='x'\nGREETING=' grüße 🔑 '\n"],
+    ['shell', "if :\nthen\nexport _2FA='x'\nexport GREETING=' grüße 🔑 '\nfi\n"],
+    ['fish', "set -gx _2FA 'x';\nset -gx GREETING ' grüße 🔑 '\n"],
+    ['docker', '_2FA=x\nGREETING= grüße 🔑 \n'],
+    ['tfvars', '{\n    "_2fa": "x",\n    "greeting": " gr\\u00fc\\u00dfe \\ud83d\\udd11 "\n}\n'],
+    ['properties', '2fa=x\ngreeting=\\ gr\\u00fc\\u00dfe \\ud83d\\udd11 \n'],
+  ])('-f %s', async (format, printed) => {
+    expect(await strip(format)).toEqual(ok(printed));
+  });
+
+  test('-f github and -f k8s', async () => {
+    const file = join(folder, 'stripped');
+    writeFileSync(file, '');
+    const args = ['get', 'app.*', '-f', 'github', '--strip-prefix', '--github-env'];
+    expect(await cs(args, { env: { GITHUB_ENV: file } })).toMatchObject({ status: 0, stderr: '' });
+    expect([...readGithubEnv(readFileSync(file, 'utf8')).keys()]).toEqual(['_2FA', 'GREETING']);
+    const { stdout } = await strip('k8s');
+    const { data } = parseYaml(stdout) as { data: object };
+    expect(Object.keys(data)).toEqual(['2fa', 'greeting']);
+  });
+
+  test('names the variables that exec sets', async () => {
+    await cs(['put', 'app.x.y', 'z']);
+    for (const glob of ['app.*', 'app*', 'a*.*', '*', '*y']) {
+      const { stdout } = await cs(['exec', glob, '--pristine', '--', 'env', '-0']);
+      const { stdout: exported } = await cs(['get', glob, '-f', 'docker', '--strip-prefix']);
+      const set = stdout.split('\0').filter((pair) => !/^(?:PATH|HOME|TERM)=|^$/.test(pair));
+      expect(exported.split('\n').filter(Boolean).sort(), glob).toEqual(set.sort());
+    }
+  });
+
+  test('comes before --prefix and --raw-names', async () => {
+    expect(await strip('docker', '--prefix', 'X_')).toEqual(ok('X_2FA=x\nX_GREETING= grüße 🔑 \n'));
+    expect(await strip('docker', '--raw-names')).toEqual(ok('2fa=x\ngreeting= grüße 🔑 \n'));
+  });
+
+  test('two secrets of one variable, and one of which nothing is left, are errors', async () => {
+    await cs(['put', 'app.GREETING', 'z']);
+    await cs(['put', 'app.', 'z']);
+    for (const format of ['dotenv', 'shell', 'fish', 'docker', 'github', 'tfvars', 'k8s']) {
+      const { status, stdout, stderr } = await strip(format);
+      expect({ status, stdout }, format).toEqual({ status: 2, stdout: '' });
+      expect(stderr).toContain('app.: nothing of its name is left for its variable\n');
+      if (format === 'k8s' || format === 'tfvars') continue;
+      expect(stderr).toContain('its variable would be GREETING, as that of app.GREETING\n');
+    }
+    expect(await strip('properties')).toMatchObject({ status: 2, stdout: '' });
+    await cs(['delete', 'app.GREETING']);
+    const { stdout } = await strip('docker', '--prefix', 'X_');
+    expect(stdout).toContain('X_=z\n');
+  });
+
+  test('a reserved variable: the hint has ways that work, and dotenv and k8s warn', async () => {
+    await cs(['put', 'app.path', 'z']);
+    const refused = await strip('shell');
+    expect(refused).toMatchObject({ status: 2, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /hint: names stay whole without --strip-prefix; --allow-name PATH allows it; with a prefix before every variable: credstash .*get 'app\.\*' -f shell --strip-prefix --prefix APP_\n$/,
+    );
+    expect((await cs(['get', 'app.*', '-f', 'shell'])).stdout).toContain("APP_PATH='z'");
+    expect((await strip('shell', '--allow-name', 'PATH')).stdout).toContain("export PATH='z'");
+    expect((await strip('shell', '--prefix', 'APP_')).stdout).toContain("export APP_PATH='z'");
+    expect((await strip('dotenv')).stderr).toMatch(/^credstash: warning: [^\n]*: PATH\n$/);
+    await cs(['put', 'app.PATH', 'z']);
+    expect((await strip('k8s')).stderr).toMatch(/^credstash: warning: [^\n]*: PATH\n$/);
+  });
+
+  test('is refused where it would do nothing, before there is a vault to read', async () => {
+    const { cs } = vaultPlace(file('no-vault'));
+    for (const format of ['json', 'yaml', 'csv']) {
+      expect(await cs(['get', 'app.*', '-f', format, '--strip-prefix'])).toEqual(
+        failed(2, '--strip-prefix is for secrets as variables', '-f properties'),
+      );
+    }
+    for (const args of [['app.*'], ['app.*', '--json'], ['app.x']]) {
+      expect(await cs(['get', ...args, '--strip-prefix'])).toEqual(
+        failed(2, '--strip-prefix is for secrets as variables'),
+      );
+    }
+    const hint = "credstash get 'PREFIX*' -f dotenv --strip-prefix";
+    for (const names of [['app.x'], ['app.x', 'app.y']]) {
+      expect(await cs(['get', ...names, '-f', 'dotenv', '--strip-prefix'])).toEqual(
+        failed(2, '--strip-prefix is for a name with *', hint),
+      );
+    }
+    expect(await cs(['getall', '-f', 'dotenv', '--strip-prefix'])).toEqual(
+      failed(2, 'getall has no GLOB', "credstash get 'PREFIX*' -f FORMAT --strip-prefix"),
+    );
+  });
+});
+
 test('bytes that are no text are named by each format that holds texts alone', async () => {
   await cs(['put', 'app.bytes', '-'], { input: Buffer.from([0xff]) });
   for (const format of ['shell', 'fish', 'docker', 'github', 'tfvars', 'properties']) {

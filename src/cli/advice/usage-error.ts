@@ -87,6 +87,11 @@ function explainUnknownOption(
       hint: `${near === undefined ? '' : `${near} `}put -- before the command to run: credstash exec GLOB -- COMMAND [ARG…]`,
     });
   }
+  if (name === 'getall' && option === '--strip-prefix') {
+    return new CredstashError('USAGE', 'getall has no GLOB whose prefix could be left out', {
+      hint: "name it: credstash get 'PREFIX*' -f FORMAT --strip-prefix",
+    });
+  }
   return new CredstashError('USAGE', `unknown option '${option}'`, {
     hint: near === undefined ? help : `${near} ${help}`,
   });

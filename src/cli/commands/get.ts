@@ -13,6 +13,7 @@ import {
   printMatching,
   printSecrets,
   SECRETS_OPTIONS,
+  STRIP_OPTION,
   VERSION_OPTIONS,
 } from '../options/secrets.ts';
 
@@ -29,6 +30,7 @@ const GET_OPTIONS = defineOptions({
     description: 'print this if there is no such secret or field',
   },
   ...SECRETS_OPTIONS,
+  ...STRIP_OPTION,
 });
 
 type GetOptions = OptionValues<typeof GET_OPTIONS>;
@@ -63,8 +65,8 @@ export const command = defineCommand({
       description: 'Print one field of a JSON object',
     },
     {
-      line: "credstash get 'app.*' -f dotenv",
-      description: 'Print all whose name begins with app. as variables',
+      line: "credstash get 'app.*' -f dotenv --strip-prefix",
+      description: 'Print all whose name begins with app. as variables, without APP_',
     },
   ],
   isReader: true,
@@ -94,7 +96,14 @@ async function parseRequest(
   words: readonly string[],
   options: GetOptions,
 ): Promise<Request> {
-  const { json: asJson, format, default: fallback, skipUndecryptable, field } = options;
+  const {
+    json: asJson,
+    format,
+    default: fallback,
+    skipUndecryptable,
+    stripPrefix,
+    field,
+  } = options;
   if (field !== undefined) {
     parseField(field);
     if (asJson || format !== undefined || name.includes('*')) {
@@ -135,6 +144,11 @@ async function parseRequest(
   if (isGlob) return { kind: 'matching', glob: first, context };
   if (skipUndecryptable) {
     throw new CredstashError('USAGE', '--skip-undecryptable is for a name with *, and for getall');
+  }
+  if (stripPrefix) {
+    throw new CredstashError('USAGE', '--strip-prefix is for a name with *', {
+      hint: `it leaves out the part before the *: credstash get 'PREFIX*' -f ${format ?? 'FORMAT'} --strip-prefix`,
+    });
   }
   return { kind: 'several', names, context };
 }

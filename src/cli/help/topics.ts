@@ -62,7 +62,7 @@ const formats: Topic = {
         ['properties', 'java.util.Properties'],
       ],
     },
-    'dotenv, shell, fish, docker and github name variables: db.password is DB_PASSWORD. --prefix puts a prefix before each, --raw-names keeps names unchanged.',
+    "dotenv, shell, fish, docker and github name variables: db.password is DB_PASSWORD. --prefix puts a prefix before each, --raw-names keeps names unchanged. get GLOB --strip-prefix leaves GLOB's prefix out, as exec does.",
     'json and yaml hold any bytes. The other formats refuse what they cannot hold, name the secret and print nothing.',
   ],
 };

@@ -6,7 +6,8 @@ import { createGithubExport } from '../../format/github.ts';
 import { SECRET_FORMATS } from '../../format/index.ts';
 import { checkK8sName } from '../../format/k8s.ts';
 import { toVariableName } from '../../format/env-name.ts';
-import { createVariableNamer } from '../../format/pairs.ts';
+import { createVariableNamer, type FormatOptions, stripPrefix } from '../../format/pairs.ts';
+import { findLiteralPrefix } from '../../model/glob.ts';
 import { describeReserved } from '../../model/variable-names.ts';
 import type { Grammar } from '../argparse.ts';
 import { OUTPUT_OPTIONS, type Output, outputPath } from '../files/output.ts';
@@ -15,6 +16,14 @@ import { matchesNothing, noteNothing } from '../advice/matches-nothing.ts';
 import { suggestNaming } from '../advice/scan-denied.ts';
 import { defineOptions, type OptionValues } from './define.ts';
 import { buildVariables, VARIABLE_OPTIONS } from './variables.ts';
+
+/** The option of the command that prints the secrets that match a GLOB. */
+export const STRIP_OPTION = defineOptions({
+  stripPrefix: {
+    flags: '--strip-prefix',
+    description: 'leave out of names what is before the *, as exec does',
+  },
+});
 
 /** The options that choose a version, of the commands that print secrets. */
 export const VERSION_OPTIONS = defineOptions({
@@ -52,11 +61,15 @@ export const SECRETS_OPTIONS = defineOptions({
   },
 });
 
-export type SecretsOptions = OptionValues<typeof VERSION_OPTIONS & typeof SECRETS_OPTIONS>;
+export type SecretsOptions = OptionValues<
+  typeof VERSION_OPTIONS & typeof SECRETS_OPTIONS & typeof STRIP_OPTION
+>;
 
 /** The formats that name variables, and those whose variables become the environment of a program. */
 const OF_VARIABLES = ['dotenv', 'shell', 'fish', 'docker', 'github', 'tfvars'];
 const OF_ENVIRONMENTS = ['dotenv', 'shell', 'fish', 'docker', 'github'];
+/** The formats whose names `--strip-prefix` shortens. json, yaml and csv keep the names, which `putall` reads. */
+const OF_SHORT_NAMES = [...OF_VARIABLES, 'k8s', 'properties'];
 
 /** The formats of the original. With them, a GLOB without matches prints `{}` or nothing. */
 const ORIGINAL_FORMATS = ['json', 'yaml', 'csv', 'dotenv'];
@@ -67,9 +80,12 @@ const ORIGINAL_FORMATS = ['json', 'yaml', 'csv', 'dotenv'];
  * @throws CredstashError USAGE
  */
 export async function checkFormat(options: SecretsOptions): Promise<void> {
-  const { format = 'json', githubEnv, k8sName, prefix, allowName } = options;
+  const { format = 'json', githubEnv, k8sName, prefix, stripPrefix, allowName } = options;
   if (prefix !== undefined && !OF_VARIABLES.includes(format)) {
     throw onlyFor('--prefix', OF_VARIABLES);
+  }
+  if (stripPrefix && !OF_SHORT_NAMES.includes(format)) {
+    throw onlyFor('--strip-prefix', OF_SHORT_NAMES);
   }
   if (allowName !== undefined && !OF_ENVIRONMENTS.includes(format)) {
     throw onlyFor('--allow-name', OF_ENVIRONMENTS);
@@ -172,20 +188,25 @@ export async function printSecrets(
   await formatSecrets(secrets, printer, options, end)();
 }
 
-/** Formats secrets. @returns a function that prints them */
+/** Formats secrets. @param options.glob the GLOB that they match, for `--strip-prefix` @returns a function that prints them */
 function formatSecrets(
   secrets: readonly Secret[],
   { io, output, grammar }: Printer,
-  options: SecretsOptions,
+  options: SecretsOptions & Pick<GetAllOptions, 'glob'>,
   end: string,
 ): () => Promise<void> {
   const format = options.githubEnv ? createGithubExport : SECRET_FORMATS[options.format ?? 'json'];
   // Only csv needs this, because the other formats always escape or refuse names that a terminal obeys.
   const onTerminal = options.format === 'csv' && output.isTerminal;
-  const formatted = buildVariables(grammar, options, {}, (names) =>
-    format?.(secrets, { ...options, ...names, onTerminal }),
+  const strippedGlob = options.stripPrefix ? String(options.glob) : undefined;
+  const strippedPrefix = strippedGlob === undefined ? '' : findLiteralPrefix(strippedGlob);
+  const formatted = buildVariables(grammar, options, { strippedGlob }, (names) =>
+    format?.(secrets, {
+      ...{ ...options, ...names, onTerminal },
+      strippedPrefix: names.fullNames ? '' : strippedPrefix,
+    }),
   );
-  warnOfReserved(secrets, options, io);
+  warnOfReserved(secrets, { ...options, strippedPrefix }, io);
   return async () => {
     if (typeof formatted === 'object') {
       // Mask the values before the job gets them, so that its log never shows one.
@@ -203,10 +224,17 @@ const NAMED = 10;
  * Warns of reserved variables in the formats dotenv and k8s, which do not refuse them: dotenv keeps every name, as the original
  * does, and the keys of a Kubernetes Secret are variables only in a pod with `envFrom`.
  */
-function warnOfReserved(secrets: readonly Secret[], options: SecretsOptions, io: Io): void {
+function warnOfReserved(
+  secrets: readonly Secret[],
+  options: SecretsOptions & FormatOptions,
+  io: Io,
+): void {
   const { format, allowName = [] } = options;
   if (format !== 'dotenv' && format !== 'k8s') return;
-  const nameOf = format === 'k8s' ? (name: string) => name : createVariableNamer(options);
+  const nameOf =
+    format === 'k8s'
+      ? (name: string) => stripPrefix(name, options.strippedPrefix)
+      : createVariableNamer(options);
   const found = secrets
     .map(({ name }) => nameOf(name))
     .filter((variable) => {

@@ -25,7 +25,7 @@ export const VARIABLE_OPTIONS = defineOptions({
 });
 
 export interface VariableOptions extends OptionValues<typeof VARIABLE_OPTIONS> {
-  /** Only of exec. */
+  /** Whether variables have the secrets' whole names: exec's --full-names, or an export without --strip-prefix. */
   readonly fullNames?: true;
 }
 
@@ -47,6 +47,8 @@ const NAMED = 3;
 interface Request {
   /** The GLOBs of exec, which also has --env and --full-names; undefined for an export. */
   readonly globs?: readonly string[];
+  /** The GLOB whose prefix an export takes off the names. */
+  readonly strippedGlob?: string | undefined;
   /** The value of exec's --label. */
   readonly label?: string | undefined;
 }
@@ -78,7 +80,7 @@ export function buildVariables<Built>(
       }
     };
     const works = (names: VariableOptions): boolean => attempt(names) === undefined;
-    const { globs, label } = request;
+    const { globs, strippedGlob, label } = request;
     const forEach = (list: readonly Reserved[], word: (one: Reserved) => string): string =>
       `${list.slice(0, NAMED).map(word).join(' ')}${list.length > NAMED ? ' …' : ''}`;
     const ways: string[] = [];
@@ -89,6 +91,8 @@ export function buildVariables<Built>(
         ({ name, variable }) => `--env ${quoteWord(`${variable}=${formatReference(name, label)}`)}`,
       );
       ways.push(`${env} is literal`);
+    } else if (strippedGlob !== undefined && works({ fullNames: true })) {
+      ways.push('names stay whole without --strip-prefix');
     }
     // Some variables are refused even so, such as those that fish does not let a script set.
     const allowName = [...(options.allowName ?? []), ...refused.map(({ variable }) => variable)];
@@ -99,7 +103,9 @@ export function buildVariables<Built>(
       ways.push(`${words} allows it`);
     }
     const prefixes = [
-      ...(globs ?? []).map((glob) => toVariableName(findLiteralPrefix(glob))),
+      ...(globs ?? (strippedGlob === undefined ? [] : [strippedGlob])).map((glob) =>
+        toVariableName(findLiteralPrefix(glob)),
+      ),
       ...PREFIXES,
     ];
     const prefix = prefixes.find((each) => each !== '' && works({ prefix: each }));
