@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runFollowing } from '../../src/cli/exec/follow.ts';
 import { findProgram, toProgram } from '../../src/cli/exec/find-program.ts';
 import { fetchRequested, parseExecRequest } from '../../src/cli/exec/request.ts';
-import { watchEnvironments } from '../../src/cli/exec/watch.ts';
+import { prepareStart } from '../../src/cli/exec/start.ts';
+import { watchStarts } from '../../src/cli/exec/watch.ts';
 import { Io } from '../../src/cli/terminal/io.ts';
 import { Credstash } from '../../src/credstash.ts';
 import { createTable, type Dynamo, startDynalite } from '../support/dynamo.ts';
@@ -91,26 +92,27 @@ test(
     const report = (): void => {
       tally.add('failures told');
     };
-    const environments = watchEnvironments(
+    const starts = watchStarts(
       watched,
       {
         ...{ request, label: undefined, interval: INTERVAL, report, signal: stop.signal },
         fetch: () => fetchRequested(watched, request, {}),
-        build: ({ secrets }) => ({
-          ...base,
-          ...Object.fromEntries(
-            secrets.map(({ name, value }) => [
-              name.replace('app.', '').toUpperCase(),
-              Buffer.from(value).toString(),
-            ]),
-          ),
-        }),
+        build: (got) =>
+          prepareStart(undefined, got, () => ({
+            ...base,
+            ...Object.fromEntries(
+              got.secrets.map(({ name, value }) => [
+                name.replace('app.', '').toUpperCase(),
+                Buffer.from(value).toString(),
+              ]),
+            ),
+          })),
       },
       io,
     );
     const status = runFollowing(
       {
-        ...{ environments, graceMs: 5000, isQuiet: true, report },
+        ...{ starts, graceMs: 5000, isQuiet: true, report },
         findProgram: () => toProgram(findProgram('sh', base.PATH), ['sh', '-c', script]),
       },
       io,

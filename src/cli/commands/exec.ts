@@ -1,7 +1,7 @@
 import type { Credstash } from '../../credstash.ts';
 import { CredstashError } from '../../errors.ts';
-import type { Environment } from '../exec/environment.ts';
-import type { Got } from '../exec/watch.ts';
+import type { Got, Start } from '../exec/start.ts';
+import type { PrivateFolder } from '../files/private-folder.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { findProgram, toProgram } from '../exec/find-program.ts';
@@ -11,22 +11,19 @@ import { buildVariables, VARIABLE_OPTIONS } from '../options/variables.ts';
 
 const EXEC_HELP = `The variable is the secret's name without the part of GLOB before its first *,
 in upper case: 'prod.api.*' gives prod.api.db-password as DB_PASSWORD. A GLOB
-with * sets no variable that decides which code runs, or who runs it, such as
-PATH, LD_PRELOAD or USER: see --prefix and --allow-name.
-
-Without GLOB and --env, exec resolves each variable of the environment that
-begins with credstash:// (credstash help references). Use --resolve=NAME where
-others can write variables, as in a CI job: it resolves NAME and no other.
+sets no variable that decides which code runs, or as whom, such as PATH.
+Without GLOB, --env and --file, exec resolves each variable that begins with
+credstash:// (credstash help references). Where others can write variables, as
+in a CI job, use --resolve=NAME.
 
 COMMAND is run with all of the secrets or not at all, and without a shell. The
-exit status is COMMAND's own (credstash help exit-status).`;
+exit status is COMMAND's own. Files are removed when it ends.`;
 
 export const command = defineCommand({
   name: 'exec',
   group: 'run',
   summary: 'run a command with secrets in its environment',
-  description:
-    'Run COMMAND with the secrets whose name matches in its environment, or with the references there resolved.',
+  description: 'Run COMMAND with secrets, or with the references of its environment resolved.',
   usage: '[glob...] [KEY=VALUE...] [options] -- COMMAND [ARG...]',
   arguments: [
     {
@@ -39,6 +36,11 @@ export const command = defineCommand({
     env: {
       flags: '--env <name=reference>',
       description: 'one secret, as the variable NAME; can be repeated',
+      repeatable: true,
+    },
+    file: {
+      flags: '--file <name=reference>',
+      description: 'one secret in a file, its path as NAME; repeatable',
       repeatable: true,
     },
     resolve: {
@@ -90,8 +92,8 @@ export const command = defineCommand({
       description: 'Run a server with several secrets',
     },
     {
-      line: 'credstash exec --env PGPASSWORD=db.password -- psql',
-      description: 'Name the variable of a secret',
+      line: 'credstash exec --env PGUSER=db.user --file PGPASSFILE=db.pgpass -- psql',
+      description: 'Name the variable of a secret, and of a secret in a file',
     },
     {
       line: 'DB=credstash://db.password credstash exec -- ./server',
@@ -129,11 +131,25 @@ export const command = defineCommand({
     // In the PATH that this process has: no secret decides which program is run.
     const find = (): string => findProgram(name, process.env['PATH'], args);
     const file = find();
+    const asksForAny = request.globs.length + request.named.length + request.inherited.length > 0;
+    let folder: PrivateFolder | undefined;
+    if (options.file) {
+      const { PrivateFolder } = await import('../files/private-folder.ts');
+      folder = await PrivateFolder.create((message) => {
+        io.note(`credstash: warning: ${message}`);
+      });
+    }
+    const { prepareStart } = await import('../exec/start.ts');
     const asked = { globs: request.globs, label: options.label };
-    const build = ({ secrets, resolved }: Got): Environment => {
+    const build = (got: Got): Start => {
+      const { secrets, resolved } = got;
       try {
-        return buildVariables(grammar, options, asked, (names) =>
-          buildEnvironment(base, secrets, { ...names, resolved, override: options.override }),
+        return prepareStart(folder, got, (pathOf) =>
+          buildVariables(grammar, options, asked, (names) =>
+            buildEnvironment(base, secrets, {
+              ...{ ...names, resolved, pathOf, override: options.override },
+            }),
+          ),
         );
       } finally {
         for (const { value } of [...secrets, ...resolved]) value.fill(0);
@@ -143,46 +159,52 @@ export const command = defineCommand({
       fetchRequested(backend, request, { ...options, progress: io.progress('secrets got') }).catch(
         suggestNaming('--env NAME=SECRET, or references in the environment'),
       );
-    const asksForAny = request.globs.length + request.named.length + request.inherited.length > 0;
-    if (times && asksForAny) {
-      const [{ suggestEquals, watchEnvironments }, { runFollowing }] = await Promise.all([
-        import('../exec/watch.ts'),
-        import('../exec/follow.ts'),
-      ]);
-      await withBackend(async (backend) => {
-        const stop = new AbortController();
-        const environments = watchEnvironments(
-          backend,
-          {
-            ...{ request, build, label: options.label, interval: times.interval },
-            fetch: () => fetchFrom(backend),
-            ...{ report: output.report, signal: stop.signal },
-          },
-          io,
-        );
-        const followed = {
-          ...{ environments, graceMs: times.graceMs, isQuiet: options.quiet ?? false },
-          findProgram: () => toProgram(find(), [name, ...args]),
-          report: output.report,
-        };
-        try {
-          output.status = await runFollowing(followed, io);
-        } finally {
-          stop.abort();
-        }
-      }).catch(suggestEquals(words));
-      return;
+    try {
+      if (times && asksForAny) {
+        const [{ suggestEquals, watchStarts }, { runFollowing }] = await Promise.all([
+          import('../exec/watch.ts'),
+          import('../exec/follow.ts'),
+        ]);
+        await withBackend(async (backend) => {
+          const stop = new AbortController();
+          const starts = watchStarts(
+            backend,
+            {
+              ...{ request, build, label: options.label, interval: times.interval },
+              fetch: () => fetchFrom(backend),
+              ...{ report: output.report, signal: stop.signal },
+            },
+            io,
+          );
+          const followed = {
+            ...{ starts, graceMs: times.graceMs, isQuiet: options.quiet ?? false },
+            findProgram: () => toProgram(find(), [name, ...args]),
+            report: output.report,
+          };
+          try {
+            output.status = await runFollowing(followed, io);
+          } finally {
+            stop.abort();
+          }
+        }).catch(suggestEquals(words));
+        return;
+      }
+      if (times) {
+        io.note('credstash: warning: no secret is asked for, so there is nothing to watch');
+      }
+      let environment = base;
+      if (asksForAny) {
+        await withBackend(async (backend) => {
+          ({ environment } = build(await fetchFrom(backend)));
+        });
+      }
+      // The time is over before COMMAND is started, or it may take any.
+      io.deadline?.signal.throwIfAborted();
+      io.deadline?.stop();
+      const program = toProgram(file, [name, ...args]);
+      output.status = await runProgram(program, environment, io, { stays: folder !== undefined });
+    } finally {
+      folder?.remove();
     }
-    if (times) io.note('credstash: warning: no secret is asked for, so there is nothing to watch');
-    let environment = base;
-    if (asksForAny) {
-      await withBackend(async (backend) => {
-        environment = build(await fetchFrom(backend));
-      });
-    }
-    // The time is over before COMMAND is started, or it may take any.
-    io.deadline?.signal.throwIfAborted();
-    io.deadline?.stop();
-    output.status = await runProgram(toProgram(file, [name, ...args]), environment, io);
   },
 });

@@ -15,6 +15,8 @@ export interface Assignment extends Secret {
   readonly variable?: string;
   /** Otherwise the GLOB that the secret matched, from which the variable is derived; default: the secret's name. */
   readonly glob?: string;
+  /** Whether the variable holds the path of a file with the secret. The user has named such a variable. */
+  readonly isFile?: true;
 }
 
 /** The variables that `--pristine` keeps. */
@@ -127,6 +129,8 @@ export function buildEnvironment(
     readonly resolved?: readonly Assignment[];
     readonly override: boolean;
     readonly allowName?: readonly string[];
+    /** Makes the path of the file of a variable. The file need not exist yet. */
+    readonly pathOf?: (variable: string) => string;
   } & NameOptions,
 ): Environment {
   const environment = Object.assign(Object.create(null) as Record<string, string>, base);
@@ -141,7 +145,7 @@ export function buildEnvironment(
     const { variable, name, value } = each;
     const other = taken.get(variable);
     if (other && isSame(other, each)) continue;
-    const text = decodeUtf8(value);
+    const text = each.isFile ? options.pathOf?.(variable) : decodeUtf8(value);
     const error = other
       ? new CredstashError('USAGE', `its variable would be ${variable}, as that of ${other.name}`)
       : (refuseVariable(variable, text) ?? refuseReservedOfGlob(variable, each, options.allowName));
@@ -160,7 +164,7 @@ export function buildEnvironment(
 }
 
 const HINT =
-  'name a variable with --env NAME=SECRET; write a secret that none can hold to a file with get -o FILE';
+  'name a variable with --env NAME=SECRET; a secret that none can hold goes into a file: --file NAME=SECRET';
 
 /** Names the variable as --full-names would, if a GLOB matched the secret. */
 function wholeName({ name, glob, variable }: Assignment & { readonly variable: string }): string {
@@ -168,7 +172,11 @@ function wholeName({ name, glob, variable }: Assignment & { readonly variable: s
 }
 
 function isSame(one: Assignment, other: Assignment): boolean {
-  return one.name === other.name && Buffer.compare(one.value, other.value) === 0;
+  return (
+    one.name === other.name &&
+    one.isFile === other.isFile &&
+    Buffer.compare(one.value, other.value) === 0
+  );
 }
 
 function nameVariable<Each extends Assignment>(

@@ -204,7 +204,7 @@ export function notStarted(file: string, error: unknown): CredstashError {
     return new CredstashError(
       'TOO_LARGE',
       'the environment and the arguments are together larger than the system takes',
-      { hint: 'take fewer secrets, or write large ones to files with get -o' },
+      { hint: 'take fewer secrets, or give large ones as files: --file NAME=SECRET' },
     );
   }
   if (code === 'ENOENT') {

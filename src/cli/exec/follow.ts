@@ -3,8 +3,9 @@ import { sleep } from '../../util/sleep.ts';
 import type { Io } from '../terminal/io.ts';
 import { type Child, ChildHost } from './child.ts';
 import type { Environment } from './environment.ts';
+import type { Start } from './start.ts';
 import type { Program } from './find-program.ts';
-import { countOrphans } from './orphans.ts';
+import { watchOrphans } from './orphans.ts';
 import { fitsExecve } from './run.ts';
 
 /** How many changed variables a line names. */
@@ -13,8 +14,8 @@ const NAMED = 5;
 export interface Followed {
   /** Finds COMMAND, again before each start: a new release may have replaced it. @throws CredstashError */
   readonly findProgram: () => Program;
-  /** The environments to run COMMAND with. The first one starts it, each later one restarts it. */
-  readonly environments: AsyncIterator<Environment, unknown, undefined>;
+  /** What to run COMMAND with. The first one starts it, each later one restarts it. */
+  readonly starts: AsyncIterator<Start, unknown, undefined>;
   /** How long COMMAND has to end after SIGTERM, in milliseconds, before SIGKILL. */
   readonly graceMs: number;
   /** Prints an error while COMMAND goes on. */
@@ -24,35 +25,39 @@ export interface Followed {
 }
 
 /**
- * Runs a program as a child, and restarts it with each new environment. A program that ends by itself ends this.
+ * Runs a program as a child, and restarts it with each new environment and its files. A program that ends by itself ends this.
  *
  * @returns the program's exit status, as `runProgram` does
  * @throws CredstashError what the first environment throws; COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOO_LARGE when the
  *   program cannot be started
  */
 export async function runFollowing(
-  { findProgram, environments, graceMs, report, isQuiet }: Followed,
+  { findProgram, starts, graceMs, report, isQuiet }: Followed,
   io: Io,
 ): Promise<number> {
-  const first = await environments.next();
+  const first = await starts.next();
   if (first.done) return 0;
-  let environment = first.value;
+  let current = first.value;
   io.release();
   const host = await ChildHost.open();
   let child: Child | undefined;
   const orphans = watchOrphans(() => child?.pid, io);
   try {
-    child = host.start(findProgram(), environment);
+    child = host.start(findProgram(), current.environment);
     for (;;) {
-      const next = await takeNext(environments, child, report);
+      const next = await takeNext(starts, child, report);
       if (!next) return host.finish(await child.ended);
-      const changed = listChanged(environment, next);
-      if (changed.length === 0) continue;
+      const changed = listChanged(current.compared, next.compared);
+      if (changed.length === 0) {
+        next.discard();
+        continue;
+      }
       let program: Program;
       try {
         program = findProgram();
-        checkFits(program, next);
+        checkFits(program, next.environment);
       } catch (error) {
+        next.discard();
         report(error);
         continue;
       }
@@ -64,8 +69,9 @@ export async function runFollowing(
       if (!stopped || host.lastEnding !== before) return host.finish(await child.ended);
       host.restoreTerminal();
       io.release();
-      child = host.start(program, next);
-      environment = next;
+      current.discard();
+      current = next;
+      child = host.start(program, current.environment);
     }
   } finally {
     clearInterval(orphans);
@@ -73,14 +79,14 @@ export async function runFollowing(
   }
 }
 
-/** The next environment; undefined if the program ended first. */
+/** What to restart the program with; undefined if the program ended first. */
 async function takeNext(
-  environments: Followed['environments'],
+  starts: Followed['starts'],
   { ended }: Child,
   report: Followed['report'],
-): Promise<Environment | undefined> {
+): Promise<Start | undefined> {
   let isOver = false;
-  const next = environments.next().then(
+  const next = starts.next().then(
     (result) => (result.done ? undefined : result.value),
     (error: unknown) => {
       // The program must not end with what follows its secrets.
@@ -116,7 +122,7 @@ function checkFits(program: Program, environment: Environment): void {
   throw new CredstashError(
     'TOO_LARGE',
     'the new environment and the arguments are together larger than the system takes',
-    { hint: 'take fewer secrets, or write large ones to files with get -o' },
+    { hint: 'take fewer secrets, or give large ones as files: --file NAME=SECRET' },
   );
 }
 
@@ -145,23 +151,4 @@ async function stop(child: Child, graceMs: number): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** How often PID 1 looks for ended processes that it cannot wait for, in milliseconds. */
-const ORPHANS_MS = 5000;
-
-/** Warns once if ended processes stay, because Node.js does not wait for processes that others started. */
-function watchOrphans(own: () => number | undefined, io: Io): NodeJS.Timeout | undefined {
-  if (process.pid !== 1) return undefined;
-  const timer = setInterval(() => {
-    if (countOrphans(own()) === 0) return;
-    clearInterval(timer);
-    io.note(
-      'credstash: warning: COMMAND leaves ended processes behind, which credstash cannot remove as PID 1',
-    );
-    io.note(
-      'credstash: hint: give the container an init: --init of docker, initProcessEnabled of ECS, or shareProcessNamespace of Kubernetes',
-    );
-  }, ORPHANS_MS).unref();
-  return timer;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Io } from '../terminal/io.ts';
 import { readStat } from './signals.ts';
 
 /**
@@ -15,4 +16,23 @@ export function countOrphans(own: number | undefined): number {
   } catch {
     return 0;
   }
+}
+
+/** How often PID 1 looks for ended processes that it cannot wait for, in milliseconds. */
+const ORPHANS_MS = 5000;
+
+/** Warns once if ended processes stay, because Node.js does not wait for processes that others started. */
+export function watchOrphans(own: () => number | undefined, io: Io): NodeJS.Timeout | undefined {
+  if (process.pid !== 1) return undefined;
+  const timer = setInterval(() => {
+    if (countOrphans(own()) === 0) return;
+    clearInterval(timer);
+    io.note(
+      'credstash: warning: COMMAND leaves ended processes behind, which credstash cannot remove as PID 1',
+    );
+    io.note(
+      'credstash: hint: give the container an init: --init of docker, initProcessEnabled of ECS, or shareProcessNamespace of Kubernetes',
+    );
+  }, ORPHANS_MS).unref();
+  return timer;
 }

@@ -18,13 +18,15 @@ import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
 export interface ExecRequestOptions {
   /** The arguments NAME=REFERENCE. */
   readonly env?: readonly string[];
+  /** The arguments NAME=REFERENCE of secrets in files. */
+  readonly file?: readonly string[];
   /** For each GLOB and name, take the version that has this label. */
   readonly label?: string;
   /** The variables of the environment whose references are resolved, or `EVERY_REFERENCE`. */
   readonly resolve?: readonly string[];
 }
 
-type Named = SecretRequest & { readonly variable?: string };
+type Named = SecretRequest & { readonly variable?: string; readonly isFile?: true };
 
 /** The secrets to get, checked before the first request. */
 export interface ExecRequest {
@@ -65,7 +67,8 @@ export function parseExecRequest(
   );
   const label = options.label === undefined ? undefined : checkLabel(options.label);
   const names = words.filter((word) => !word.includes('=')).map(checkGlob);
-  const asksForNothing = names.length === 0 && (options.env ?? []).length === 0;
+  const { env = [], file = [] } = options;
+  const asksForNothing = names.length === 0 && env.length === 0 && file.length === 0;
   const toNamed = (texts: readonly (readonly [string, string])[]): Named[] =>
     parseReferences(texts, context).map((each) => ({ ...each, variable: each.place }));
   return {
@@ -73,7 +76,8 @@ export function parseExecRequest(
     globs: names.filter((name) => name.includes('*')),
     named: [
       ...names.filter((name) => !name.includes('*')).map((name) => ({ name, context, label })),
-      ...toNamed((options.env ?? []).map(parseEnv)),
+      ...toNamed(env.map((argument) => parsePair('--env', argument))),
+      ...toNamed(file.map(parseFile)).map((each) => ({ ...each, isFile: true as const })),
     ],
     inherited: toNamed(
       chooseReferences(base, options.resolve ?? (asksForNothing ? [EVERY_REFERENCE] : [])),
@@ -81,11 +85,20 @@ export function parseExecRequest(
   };
 }
 
+/** As `parsePair`, of a variable that can also be the name of a file. */
+function parseFile(argument: string): [variable: string, reference: string] {
+  const pair = parsePair('--file', argument);
+  if (/^[A-Za-z_][A-Za-z0-9_]{0,199}$/.test(pair[0])) return pair;
+  throw new CredstashError('USAGE', 'the NAME of --file cannot be a variable and a file', {
+    hint: 'write letters, digits and _, and no digit first, such as --file TLS_KEY=tls.key',
+  });
+}
+
 /** NAME=REFERENCE, with or without the scheme. */
-function parseEnv(argument: string): [variable: string, reference: string] {
+function parsePair(option: string, argument: string): [variable: string, reference: string] {
   const equals = argument.indexOf('=');
   if (equals <= 0) {
-    throw new CredstashError('USAGE', `--env ${argument} is not of the form NAME=REFERENCE`);
+    throw new CredstashError('USAGE', `${option} ${argument} is not of the form NAME=REFERENCE`);
   }
   const text = argument.slice(equals + 1);
   return [argument.slice(0, equals), isReference(text) ? text : `${SCHEME}${text}`];

@@ -4,6 +4,7 @@ import { byteLength } from '../../util/utf8.ts';
 import type { Io } from '../terminal/io.ts';
 import { ChildHost } from './child.ts';
 import type { Program } from './find-program.ts';
+import { watchOrphans } from './orphans.ts';
 import { restoreDefault } from './signals.ts';
 
 /** Exists in Node.js 22.15 and later and in Bun, but not on Windows. */
@@ -14,6 +15,7 @@ type Execve = (file: string, argv: readonly string[], environment: Environment) 
  * streams, process group and terminal of this process, and forwards signals to it. A signal that ends the child ends this
  * process too.
  *
+ * @param options.stays whether this process runs the program as a child in any case, because it has to clean up afterwards
  * @returns the program's exit status; 128 plus the number of the signal that ended it, if this process cannot end by that signal
  * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, or TOO_LARGE if it cannot be started
  */
@@ -21,12 +23,14 @@ export async function runProgram(
   program: Program,
   environment: Environment,
   io: Io,
+  { stays = false } = {},
 ): Promise<number> {
   const { execve } = process as { execve?: Execve };
   io.release();
   // If execve fails, Node.js aborts, and may dump its memory: call it only if it is known to succeed.
   if (
     execve &&
+    !stays &&
     process.platform === 'linux' &&
     program.isCertain &&
     fitsExecve(program, environment)
@@ -42,7 +46,7 @@ export async function runProgram(
       // Bun throws an error where Node.js aborts. A child process reports the reason.
     }
   }
-  return runChild(program, environment);
+  return runChild(program, environment, io);
 }
 
 /** Whether the arguments and the environment fit execve (execve(2), "Limits on size of arguments and environment"). */
@@ -64,11 +68,15 @@ function readStackLimit(): number {
   }
 }
 
-async function runChild(program: Program, environment: Environment): Promise<number> {
+async function runChild(program: Program, environment: Environment, io: Io): Promise<number> {
   const host = await ChildHost.open();
+  let orphans: NodeJS.Timeout | undefined;
   try {
-    return host.finish(await host.start(program, environment).ended);
+    const child = host.start(program, environment);
+    orphans = watchOrphans(() => child.pid, io);
+    return host.finish(await child.ended);
   } finally {
+    clearInterval(orphans);
     host.close();
   }
 }

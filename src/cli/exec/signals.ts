@@ -60,8 +60,12 @@ export function onEndingSignal(listener: (signal: NodeJS.Signals) => void): () =
     ((mask >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
   const signals = [
     ...COMMON.filter((signal) => !has(ignored, signal)),
-    // Runtimes use some signals themselves: JavaScriptCore SIGPWR, V8's profiler SIGPROF.
-    ...UNCOMMON.filter((signal) => signal in constants.signals && !has(caught | ignored, signal)),
+    // Runtimes use some signals themselves, without a listener: JavaScriptCore SIGPWR, V8's profiler SIGPROF.
+    ...UNCOMMON.filter(
+      (signal) =>
+        signal in constants.signals &&
+        (process.listenerCount(signal) > 0 || !has(caught | ignored, signal)),
+    ),
   ];
   const undo = signals.map((signal) => {
     const others = process.listeners(signal);

@@ -4,8 +4,9 @@ import { formatDuration, parseDuration } from '../../model/age.ts';
 import { SHORTEST_WATCH_INTERVAL_MS, WATCH_INTERVAL_MS } from '../../model/defaults.ts';
 import type { WatchRequest } from '../../operations/index.ts';
 import type { Io } from '../terminal/io.ts';
-import type { Assignment, Environment } from './environment.ts';
+import type { Assignment } from './environment.ts';
 import type { ExecRequest } from './request.ts';
+import type { Got, Start } from './start.ts';
 
 /** How long COMMAND has to end, in milliseconds, unless --grace says otherwise. */
 const GRACE_MS = 10_000;
@@ -63,37 +64,31 @@ export function suggestEquals(words: readonly string[]): (error: unknown) => nev
   };
 }
 
-/** What a request gets: the secrets, and those of the references in the environment. */
-export interface Got {
-  readonly secrets: readonly Assignment[];
-  readonly resolved: readonly Assignment[];
-}
-
-/** What makes the environments of COMMAND. */
-export interface EnvironmentSource {
+/** How the secrets of COMMAND are got. */
+export interface StartSource {
   readonly request: ExecRequest;
   readonly label: string | undefined;
   readonly interval: number;
   /** Gets every secret. @throws CredstashError */
   readonly fetch: () => Promise<Got>;
-  /** Makes an environment, and wipes the secrets. @throws CredstashError */
-  readonly build: (got: Got) => Environment;
+  /** Makes an environment and files, and wipes the secrets. @throws CredstashError */
+  readonly build: (got: Got) => Start;
   readonly report: (error: unknown) => void;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Yields the environment of COMMAND, and a new one after each change of a secret. From the first one on, COMMAND has the terminal.
+ * Yields the environment of COMMAND with its files, and a new one after each change of a secret. From the first one on, COMMAND has the terminal.
  * A failure after that is printed, and COMMAND goes on with what it has.
  *
  * @throws CredstashError what the first get or the first environment throws
  */
-export async function* watchEnvironments(
+export async function* watchStarts(
   credstash: Credstash,
-  { request, label, interval, fetch, build, report, signal }: EnvironmentSource,
+  { request, label, interval, fetch, build, report, signal }: StartSource,
   io: Io,
-): AsyncGenerator<Environment> {
+): AsyncGenerator<Start> {
   const { context, globs, named, inherited } = request;
   const wanted: WatchRequest[] = [
     ...inherited,
@@ -108,9 +103,11 @@ export async function* watchEnvironments(
   const sets = credstash.follow(wanted, { interval, signal, onError }, { fetch, secretsOf });
   let isFirst = true;
   for await (const got of sets) {
-    let environment: Environment;
+    let start: Start;
     try {
-      environment = build(got);
+      // COMMAND has ended, and the folder of its files with it.
+      if (signal.aborted) break;
+      start = build(got);
     } catch (error) {
       if (isFirst) throw error;
       onError(error);
@@ -124,6 +121,6 @@ export async function* watchEnvironments(
       io.isLent = true;
       isFirst = false;
     }
-    yield environment;
+    yield start;
   }
 }

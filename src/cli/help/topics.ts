@@ -37,6 +37,7 @@ const references: Topic = {
         ['exec -- COMMAND', 'resolves every reference of the environment'],
         ['exec --resolve=NAME …', 'resolves the variable NAME and no other'],
         ['exec --env NAME=SECRET …', 'sets NAME; credstash:// may be left out'],
+        ['exec --file NAME=SECRET …', 'writes it to a file, and sets NAME to the path'],
       ],
     },
   ],

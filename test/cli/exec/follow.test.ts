@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Environment } from '../../../src/cli/exec/environment.ts';
 import { findProgram, toProgram } from '../../../src/cli/exec/find-program.ts';
 import { runFollowing } from '../../../src/cli/exec/follow.ts';
+import type { Start } from '../../../src/cli/exec/start.ts';
 import { parseWatchTimes } from '../../../src/cli/exec/watch.ts';
 import { Io } from '../../../src/cli/terminal/io.ts';
 import { CredstashError, hasCode } from '../../../src/errors.ts';
@@ -19,7 +20,7 @@ afterAll(() => {
 let counter = 0;
 
 /** Environments as a test gives them. */
-class Environments implements AsyncIterator<Environment, unknown, undefined> {
+class Environments implements AsyncIterator<Start, unknown, undefined> {
   readonly #given: (Environment | Error)[] = [];
   #wake: () => void = () => undefined;
 
@@ -28,7 +29,7 @@ class Environments implements AsyncIterator<Environment, unknown, undefined> {
     this.#wake();
   }
 
-  async next(): Promise<IteratorResult<Environment, unknown>> {
+  async next(): Promise<IteratorResult<Start, unknown>> {
     while (this.#given.length === 0) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -36,7 +37,8 @@ class Environments implements AsyncIterator<Environment, unknown, undefined> {
     }
     const value = this.#given.shift() as Environment | Error;
     if (value instanceof Error) throw value;
-    return { done: false, value };
+    const discard = (): void => undefined;
+    return { done: false, value: { environment: value, compared: value, discard } };
   }
 }
 
@@ -67,7 +69,7 @@ function start(script: string, graceMs = 5000): Started {
   const argv = ['sh', '-c', script];
   const status = runFollowing(
     {
-      environments,
+      starts: environments,
       graceMs,
       isQuiet: false,
       report: (error) => errors.push(error),
