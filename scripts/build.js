@@ -17,7 +17,8 @@ for (const { output, ...input } of await bundles()) {
 }
 chmodSync('dist/bin/credstash.cjs', 0o755);
 
-execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.lib.json'], {
+// The script itself: on Windows what npm puts into .bin needs a shell.
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.lib.json'], {
   stdio: 'inherit',
 });
 

@@ -13,7 +13,7 @@ const v1 = '0000000000000000001';
 const v2 = '0000000000000000002';
 
 const steps = [
-  { args: ['setup'], stdout: `The vault ${folder}/vault has been created\n` },
+  { args: ['setup'], stdout: `The vault ${join(folder, 'vault')} has been created\n` },
   {
     args: ['put', 'db.password', '-', '-c', 'first'],
     input: 'correct horse',
