@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { findCommit } from './scripts/commit.js';
 
 /*
  * The command as bundles in CommonJS, which starts faster than ESM here: a launcher, what it runs, and a thread of completion.
@@ -43,19 +44,39 @@ export default { readFile };`
       : undefined,
 };
 
+/**
+ * Writes the commit into the command, for `doctor`.
+ *
+ * @type {{ name: string, load: (id: string) => string | undefined }}
+ */
+export const stampCommit = {
+  name: 'stamp-commit',
+  load: (id) =>
+    id.endsWith('/src/cli/commit.ts')
+      ? `export const COMMIT = ${JSON.stringify(findCommit())};`
+      : undefined,
+};
+
 /** @param {string | Record<string, string>} input */
 const bundle = (input) => ({
   input,
   platform: /** @type {const} */ ('node'),
   // The embedded store's native driver cannot be bundled, and is needed only where node:sqlite is missing.
   external: ['libsql'],
+  // No path of a module, which would be that of this machine if node_modules is a link.
+  experimental: { attachDebugInfo: /** @type {const} */ ('none') },
   // Nobody imports the command.
   preserveEntrySignatures: /** @type {const} */ (false),
   // Such as of a module that is loaded lazily in one place and at once in another: each start would then load it.
   onLog: (/** @type {string} */ level, /** @type {{ message: string }} */ { message }) => {
     if (level === 'warn') throw new Error(message);
   },
-  resolve: { mainFields: ['module', 'main'], conditionNames: ['module', 'import', 'node'] },
+  resolve: {
+    mainFields: ['module', 'main'],
+    conditionNames: ['module', 'import', 'node'],
+    // The order of modules depends on their paths, which must not be those that a link of node_modules leads to.
+    symlinks: false,
+  },
 });
 
 /**
@@ -66,7 +87,7 @@ const bundle = (input) => ({
  */
 export const program = (input) => ({
   ...bundle(input),
-  plugins: [noPrograms, readFileAlone],
+  plugins: [noPrograms, readFileAlone, stampCommit],
   // Node.js loads all of its web streams when one asks for the class. No answer of node:http is one.
   transform: { define: { ReadableStream: 'undefined' } },
 });

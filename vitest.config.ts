@@ -1,6 +1,9 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { stampCommit } from './rolldown.config.js';
 
 export default defineConfig({
+  // doctor names the commit in the tests' own process as it does in the built command.
+  plugins: [stampCommit],
   test: {
     include: ['test/**/*.test.ts'],
     // Of the single file, which scripts/test-standalone.js makes and names.

@@ -14,6 +14,7 @@ import { bun, fetchTool, hostTarget, TARGETS, toolPath } from './tools.js';
 const ENTRIES = ['dist/bin/command.cjs', 'dist/bin/watchdog.cjs'];
 
 process.chdir(join(import.meta.dirname, '..'));
+process.umask(0o022);
 fetchTool('bun', bun());
 
 const given = process.argv.slice(2);
@@ -51,6 +52,9 @@ function buildFile(output, target) {
         ...['--compile-executable-path', executable(runtime, target)],
         // Bun has node:sqlite. The file looks for no other module on the machine that it runs on.
         ...['--external', 'libsql', '--reject-unresolved'],
+        // Bun writes the folder of the build for these two. Nothing uses them here: Bun has node:sqlite, and the watchdog's
+        // name is relative.
+        ...['--define', '__filename="/credstash"', '--define', '__dirname="/"'],
         // The folder that a command is run in must have no say in what it does: no environment from .env, no code from
         // bunfig.toml, no aliases of modules.
         ...['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'],

@@ -8,13 +8,28 @@ import { writeReference } from './reference.js';
 // The command, and the library in both forms with their types.
 const root = join(import.meta.dirname, '..');
 process.chdir(root);
+// The modes of what is written here are in the packages: they must not depend on whose build it is.
+process.umask(0o022);
 rmSync('dist', { recursive: true, force: true });
 
+/** The modules of each folder, from which the licenses and the bill of materials are made. @type {Record<string, Set<string>>} */
+const modules = {};
 for (const { output, ...input } of await bundles()) {
   const bundle = await rolldown(input);
-  await bundle.write(output);
+  const written = await bundle.write(output);
   await bundle.close();
+  const known = (modules[output.dir ?? ''] ??= new Set());
+  for (const chunk of written.output) {
+    if (chunk.type !== 'chunk') continue;
+    for (const [id, { renderedLength }] of Object.entries(chunk.modules)) {
+      // node_modules may be a link, which leads out of this folder.
+      if (renderedLength > 0)
+        known.add(id.replace(/^.*(?=node_modules\/)|^\0/, '').replace(`${root}/`, ''));
+    }
+  }
 }
+const bundled = Object.entries(modules).map(([dir, ids]) => [dir, [...ids].sort()]);
+writeFileSync('dist/bundled.json', JSON.stringify(Object.fromEntries(bundled), null, 1));
 chmodSync('dist/bin/credstash.cjs', 0o755);
 
 // The script itself: on Windows what npm puts into .bin needs a shell.

@@ -24,7 +24,7 @@ testPages('how-to', {
     aws: 'dynalite',
     before: 'credstash setup --create-key && credstash put app.db.password',
     notRun: {
-      'ok       runtime        credstash 0.1.0 on Node.js 22.13.0, linux x64':
+      'ok       runtime        credstash 0.1.0 on Node.js 22.13.0, linux x64, commit 5d41402abc4b2a76b9719d911017c592ae4f1f2b':
         'an example of what it prints on AWS',
     },
   },

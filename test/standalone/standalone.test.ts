@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -247,4 +256,19 @@ describe('what stands in a folder or in the environment', () => {
     const other = await run(['-e', 'console.log(40 + 2)'], { env: { BUN_BE_BUN: '1' } });
     expect(other.stdout.toString()).toBe('42\n');
   });
+});
+
+test('made in another folder, it has the same bytes', () => {
+  const root = join(import.meta.dirname, '../..');
+  const copy = join(folder, 'made/elsewhere');
+  for (const part of ['dist/bin', 'scripts', 'package.json']) {
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
+  symlinkSync(join(root, '.cache'), join(copy, '.cache'));
+  const script = ['-c', 'umask 077; exec "$0" scripts/build-standalone.js', process.execPath];
+  execFileSync('sh', script, { cwd: copy, stdio: 'pipe' });
+  const made = readFileSync(join(copy, 'dist/standalone/credstash'));
+  expect(made.includes(copy)).toBe(false);
+  // Buffer.compare would print 100 MB.
+  expect(made.equals(readFileSync(command))).toBe(true);
 });

@@ -29,12 +29,12 @@ export const RUNTIMES: typeof NODES = [
   })(),
 ];
 
-/** What npm publishes. @returns the path of the tarball, in `folder` */
-export function pack(folder: string): string {
+/** What npm publishes of a project. @returns the path of the tarball, in `folder` */
+export function pack(folder: string, project = root): string {
   execFileSync(
     'npm',
     ['pack', '--ignore-scripts', '--silent', '--offline', '--pack-destination', folder],
-    { cwd: root },
+    { cwd: project },
   );
   const name = readdirSync(folder).find((each) => each.endsWith('.tgz'));
   return join(folder, name ?? '');

@@ -8,6 +8,7 @@ import { chooseBackend, type WithBackend } from '../options/backend.ts';
 import type { Io } from '../terminal/io.ts';
 import type { Style } from '../terminal/style.ts';
 import type { GlobalOptions } from '../options/global.ts';
+import { COMMIT } from '../commit.ts';
 import { JSON_OPTION } from '../options/listing.ts';
 import { KEY_OPTION } from '../options/seal.ts';
 import { findRuntimeDanger } from '../options/runtime.ts';
@@ -78,8 +79,9 @@ export const command = defineCommand({
 function runtimeStep(): Step {
   const { bun, node } = process.versions;
   const engine = bun === undefined ? `Node.js ${node}` : `Bun ${bun}`;
-  const found = `credstash ${manifest.version} on ${engine}, ${process.platform} ${process.arch}`;
-  return okStep('runtime', found);
+  const { platform, arch } = process;
+  const build = `credstash ${manifest.version} on ${engine}, ${platform} ${arch}`;
+  return okStep('runtime', `${build}, commit ${COMMIT ?? 'unknown'}`);
 }
 
 /** Tells the settings and chooses a backend; undefined where a setting cannot be. */
