@@ -1,5 +1,13 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify, stripVTControlCharacters } from 'node:util';
@@ -65,7 +73,35 @@ await Promise.all([
   })(),
 ]);
 
-const folder = mkdtempSync(join(tmpdir(), 'credstash-test-'));
+/** What the tests may need of a folder in memory, in bytes. */
+const SHARED_MEMORY_BYTES = 4 * 2 ** 30;
+
+/**
+ * Creates a folder for temporary files: in memory, where that is large enough and programs may run there, because the
+ * tests make and remove thousands of folders and vaults.
+ */
+function createTemporaryFolder() {
+  const memory = '/dev/shm';
+  /** @type {string | undefined} */
+  let folder;
+  try {
+    const { bavail, bsize } = statfsSync(memory);
+    if (bavail * bsize >= SHARED_MEMORY_BYTES) {
+      folder = mkdtempSync(join(memory, 'credstash-test-'));
+      const program = join(folder, 'program');
+      writeFileSync(program, '#!/bin/sh\n');
+      chmodSync(program, 0o700);
+      if (spawnSync(program).status === 0) return folder;
+    }
+  } catch {
+    // There is no such folder on macOS.
+  }
+  if (folder !== undefined) rmSync(folder, { recursive: true });
+  return mkdtempSync(join(tmpdir(), 'credstash-test-'));
+}
+
+const folder = createTemporaryFolder();
+env.TMPDIR = folder;
 /**
  * Runs tests and collects what failed.
  *
@@ -148,7 +184,7 @@ if (existsSync(toolPath('bun'))) {
   failed += 1;
 }
 
-rmSync(folder, { recursive: true, force: true });
+rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;
