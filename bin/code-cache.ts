@@ -78,8 +78,9 @@ function requireFrom(path: string): Require {
 
 function compile(path: string): Script {
   const bytes = readFileSync(path);
-  // The wrapper is on the first line of the source, so that stacks show the lines of the file.
-  const source = `(function (exports, require, module, __filename, __dirname) { ${bytes.toString()}\n})`;
+  // The wrapper is on the first line of the source, so that stacks show the lines of the file. The build writes ASCII only.
+  const text = bytes.toString('latin1');
+  const source = `(function (exports, require, module, __filename, __dirname) { ${text}\n})`;
   if (folder === undefined) return new Script(source, { filename: path });
   const file = join(folder, `${basename(path)}.cache`);
   const cachedData = readCached(file, bytes);

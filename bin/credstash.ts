@@ -9,9 +9,13 @@ try {
   load(join(import.meta.dirname, 'command.cjs'));
 } catch (error) {
   const hint = findFaultHint(error);
-  if (hint === undefined) throw error;
-  const { code } = error as { code: string };
-  const message = `the files of credstash itself cannot be read (${code})`;
-  writeSync(2, `credstash: error: ${message}\ncredstash: hint: ${hint}\n`);
+  const { code, stack } = error as { code?: unknown; stack?: string };
+  const message = `the files of credstash itself cannot be read (${String(code)})`;
+  // Node.js would print the line of source that throws, and a file of the bundle is one line.
+  const text =
+    hint === undefined
+      ? (stack ?? String(error))
+      : `credstash: error: ${message}\ncredstash: hint: ${hint}`;
+  writeSync(2, `${text}\n`);
   process.exitCode = 1;
 }

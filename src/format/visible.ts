@@ -1,12 +1,4 @@
 /**
- * Characters that a terminal may obey, or shows as nothing or as a blank: Unicode's category Other (control, format, private
- * use, unassigned, an unpaired surrogate), default ignorable characters, separators except the space, and the few letters
- * and symbols that are blank.
- */
-const UNSEEN =
-  /\p{C}|\p{Default_Ignorable_Code_Point}|(?! )\p{Z}|[\u2800\u{13441}\u{13442}\u{1d159}]/gu;
-
-/**
  * Commands that a runner obeys in the output of a job: `::` at the start of a line, and `##[` and `##vso[` anywhere in it
  * (github.com/actions/runner, ActionCommand.cs; learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands).
  */
@@ -17,7 +9,12 @@ const COMMANDS = /(?<=^ *):(?=:)|#(?=#\w*\[)/g;
  * text, or stay unseen. Names and comments come from a table that others may write to.
  */
 export function escapeUnseen(text: string): string {
-  return text.replace(UNSEEN, escapeUnits).replace(COMMANDS, escapeUnits);
+  // Characters that a terminal may obey, or shows as nothing or as a blank: Unicode's category Other (control, format, private
+  // use, unassigned, an unpaired surrogate), default ignorable characters, separators except the space, and the few letters
+  // and symbols that are blank. V8 makes the sets when it meets the expression, so it is not met at each start.
+  const unseen =
+    /\p{C}|\p{Default_Ignorable_Code_Point}|(?! )\p{Z}|[\u2800\u{13441}\u{13442}\u{1d159}]/gu;
+  return text.replace(unseen, escapeUnits).replace(COMMANDS, escapeUnits);
 }
 
 /** By UTF-16 unit, so that a character above U+FFFF is a pair of escapes (RFC 8259, section 7). */

@@ -174,8 +174,9 @@ test('one of another module, or of another source, is not taken', async () => {
   for (const each of readdirSync(bin, { recursive: true, encoding: 'utf8' })) {
     if (!each.endsWith('.cjs')) continue;
     const source = readFileSync(join(bin, each), 'utf8');
-    if (source.includes(`"${before}"`)) {
-      writeFileSync(join(bin, each), source.replace(`"${before}"`, `"${after}"`));
+    const literal = `=\`${before}\``;
+    if (source.includes(literal)) {
+      writeFileSync(join(bin, each), source.replace(literal, literal.replace(before, after)));
     }
   }
   expect(after).not.toBe(before);

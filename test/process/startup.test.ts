@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builtCommand, run } from '../support/run.ts';
@@ -19,9 +19,8 @@ const chunks = join(dirname(builtCommand), 'chunks');
 function withImports(path: string, seen: string[] = []): string[] {
   if (seen.includes(path)) return seen;
   seen.push(path);
-  for (const [, id = ''] of readFileSync(path, 'utf8').matchAll(
-    /^const \w+ = require\("(\..+?)"\);$/gm,
-  )) {
+  // A module that is loaded later is required by a function: `()=>require(…)`.
+  for (const [, id = ''] of readFileSync(path, 'utf8').matchAll(/(?<!=>)require\("(\..+?)"\)/g)) {
     withImports(join(dirname(path), id), seen);
   }
   return seen;
@@ -141,7 +140,7 @@ describe('what is heavy is loaded only where it is used', () => {
     const source = [...executable, ...ofCommands]
       .map((each) => readFileSync(each, 'utf8'))
       .join('');
-    for (const text of ['aws4_request', 'AWS_ACCESS_KEY_ID"', 'journal_mode']) {
+    for (const text of ['aws4_request', 'AWS_ACCESS_KEY_ID`', 'journal_mode']) {
       expect(chunksWith(text), text).not.toEqual([]);
       expect(source, text).not.toContain(text);
     }
@@ -175,6 +174,8 @@ describe('what is heavy is loaded only where it is used', () => {
     const got = await loads(['get', 'a'], aws);
     expect(got).toMatchObject({ status: 0 });
     expect(got.files).toEqual(expect.arrayContaining(kms));
+    // The tables of the other commands.
+    expect(got.files.filter((each) => each.startsWith('commands-'))).toEqual([]);
     expect(got.builtin.filter((each) => each.includes('/'))).toEqual([]);
     for (const { files } of [inVault, inTable, got, await loads(['doctor'], local)]) {
       expect(files.filter((each) => doctor.includes(each) || sts.includes(each))).toEqual([]);
@@ -185,6 +186,38 @@ describe('what is heavy is loaded only where it is used', () => {
     expect(looked.files).toEqual(expect.arrayContaining(doctor));
     expect(looked.files.filter((each) => embedded.includes(each))).toEqual([]);
   });
+});
+
+test('the bundle has no white space that a start would read, and its stacks have names', async () => {
+  for (const each of [...executable, ...readdirSync(chunks).map((name) => join(chunks, name))]) {
+    // Indentation of a statement. The texts of the bundle have none such.
+    expect(
+      readFileSync(each, 'utf8').match(/^ +(?:const|if|return|throw) .*[;{]$/m),
+      each,
+    ).toBeNull();
+  }
+  const { stderr } = asText(
+    await run([...local.args, '--log-level', 'debug', 'get', 'nothing'], {
+      env: local.env,
+      executable: builtCommand,
+    }),
+  );
+  const frames = [...stderr.matchAll(/^credstash: debug: {5}at (.+)$/gm)].map(([, at]) => at);
+  expect(frames).toContainEqual(
+    expect.stringMatching(/^async Grammar\.parseAsync \(.+:\d+:\d+\)$/),
+  );
+  expect(frames).toContainEqual(expect.stringMatching(/^async Object\.main \(.+:\d+:\d+\)$/));
+});
+
+test('an installation that lacks a file fails with a stack, and prints no source', async () => {
+  const bin = join(folder, 'broken');
+  mkdirSync(bin);
+  const executable = join(bin, 'credstash.cjs');
+  copyFileSync(builtCommand, executable);
+  const { status, stderr } = asText(await run(['--version'], { executable }));
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^Error: ENOENT: .*command\.cjs'\n {4}at /);
+  expect(Math.max(...stderr.split('\n').map((each) => each.length))).toBeLessThan(400);
 });
 
 test('no warning of Node.js or of the SDK reaches stderr', async () => {

@@ -57,7 +57,7 @@ export async function openOutput(io: Io, options: OutputOptions): Promise<Output
     },
     write: async (bytes, end = '') => {
       const all = end === '' ? bytes : Buffer.concat([bytes, Buffer.from(end)]);
-      if (!options.force && isBinary(all) && io.isTerminal('stdout')) throw binaryOnTerminal();
+      if (!options.force && io.isTerminal('stdout') && isBinary(all)) throw binaryOnTerminal();
       await io.write(all);
     },
   };
@@ -92,12 +92,10 @@ export async function openListOutput(
   return { columns: undefined, write: (text) => write(Buffer.from(text)) };
 }
 
-/** A control character that a terminal obeys: every one except TAB, LF and CR LF. */
-const CONTROL = /(?![\t\n])(?!\r\n)\p{Cc}/u;
-
 function isBinary(bytes: Uint8Array): boolean {
   const text = decodeUtf8(bytes);
-  return text === undefined || CONTROL.test(text);
+  // A terminal obeys every control character except TAB, LF and CR LF.
+  return text === undefined || /(?![\t\n])(?!\r\n)\p{Cc}/u.test(text);
 }
 
 function binaryOnTerminal(): CredstashError {
