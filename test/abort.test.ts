@@ -24,6 +24,7 @@ const METHODS: Readonly<
   Record<string, (credstash: Credstash, signal: AbortSignal) => Promise<unknown>>
 > = {
   put: (credstash, signal) => credstash.put('new', value, { signal }),
+  'put --if-missing': (credstash, signal) => credstash.put('n', value, { ifMissing: true, signal }),
   'put -a': (credstash, signal) => credstash.put('n', value, { autoversion: true, signal }),
   get: (credstash, signal) => credstash.get('n', { signal }),
   'get of a version': (credstash, signal) => credstash.get('n', { version: '1', signal }),

@@ -61,7 +61,7 @@ const OUTCOMES: KindsOf<OutcomeOptions<never>> = { onOutcome: callback };
 
 const WHICH = { version: text, exactVersion: flag, label: text, context: pairs };
 const GET: KindsOf<GetOptions> = { ...CALL, ...WHICH, field: text };
-const PUT_UNLABELLED: KindsOf<Omit<PutOptions, 'label'>> = {
+const PUT_UNLABELLED: KindsOf<Omit<PutOptions, 'label' | 'ifMissing'>> = {
   ...CALL,
   version: text,
   exactVersion: flag,
@@ -73,7 +73,7 @@ const PUT_UNLABELLED: KindsOf<Omit<PutOptions, 'label'>> = {
   hmacAsText: flag,
   onWarning: callback,
 };
-const PUT: KindsOf<PutOptions> = { ...PUT_UNLABELLED, label: text };
+const PUT: KindsOf<PutOptions> = { ...PUT_UNLABELLED, label: text, ifMissing: flag };
 const PUT_ALL: KindsOf<PutAllOptions> = { ...PUT_UNLABELLED, ...PROGRESS, skipUnchanged: flag };
 const GET_ALL: KindsOf<GetAllOptions> = {
   ...PROGRESS,

@@ -16,6 +16,7 @@ const DEFAULT_VALUES = new Map([
   ['--local', '1'],
   // EVERY_REFERENCE of src/cli/exec/environment.ts, which is loaded later.
   ['--resolve', '*'],
+  ['--generate', '32'],
   // The default of src/cli/exec/watch.ts.
   ['--watch', ''],
 ]);

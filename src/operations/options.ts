@@ -25,6 +25,8 @@ export interface PutOptions extends CallOptions {
   readonly exactVersion?: boolean | undefined;
   /** Store the version after the newest, whatever `version` says. */
   readonly autoversion?: boolean | undefined;
+  /** Store version 1 only if the secret has no version at all. Not with `version`, `autoversion` or `label`. */
+  readonly ifMissing?: boolean | undefined;
   /** A label to move to the new version once it is stored. Its readers get the old version or the new one, never none. */
   readonly label?: string | undefined;
   /** The user's pairs of the encryption context. A reader of the secret must give the same pairs. */

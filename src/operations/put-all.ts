@@ -12,7 +12,7 @@ import { planPut, sealAndCreate } from './put.ts';
 /** How many secrets are stored at once. Each takes two requests, and writes cost more than reads. */
 const PUTS_AT_ONCE = 16;
 
-export interface PutAllOptions extends Omit<PutOptions, 'label'>, ProgressOptions {
+export interface PutAllOptions extends Omit<PutOptions, 'label' | 'ifMissing'>, ProgressOptions {
   /** Skip a secret whose newest version, or the one that `version` names, already has the same bytes. */
   readonly skipUnchanged?: boolean | undefined;
 }

@@ -19,11 +19,15 @@ import { type AllowedFormats, checkCipher } from '../model/trust.ts';
 import { isStorable } from '../util/utf8.ts';
 import type { PutOptions } from './options.ts';
 
+// Over 250 lines: the checks before a put, and its steps, are read together.
+
 /** Reserved in an item for the wrapped data key, whose length only the key service knows. KMS needs under 300 bytes. */
 const WRAPPED_KEY_BYTES = 512;
 
-/** What a put stored. */
+/** What a put stored; with `ifMissing`, or what existed. */
 export interface Stored extends EntryHeader {
+  /** With `ifMissing`: the secret existed, nothing has been stored, and this is the header of its newest version. */
+  readonly existed?: true;
   /** With `label`, the versions that had it before. */
   readonly before?: readonly string[];
 }
@@ -37,11 +41,43 @@ export async function put(
 ): Promise<Stored> {
   const { label } = options;
   if (label !== undefined) checkLabel(label);
+  if (options.ifMissing) checkIfMissing(options);
   const planned = planPut(name, value.length, options, source.formats);
   const backend = await openToWrite(source);
+  if (options.ifMissing) return createIfMissing(backend, planned, value, options);
   const header = await sealAndCreate(backend, planned, value, options);
   if (label === undefined) return header;
   return { ...header, before: await moveLabelToStored(backend, header, label) };
+}
+
+function checkIfMissing({ version, autoversion, label }: PutOptions): void {
+  if (version === undefined && !autoversion && label === undefined) return;
+  throw new CredstashError('USAGE', 'a put of a missing secret stores version 1 and no label', {
+    hint: 'leave out `version`, `autoversion` and `label`, or `ifMissing`',
+  });
+}
+
+/** Stores version 1, unless the secret has a version. Of two writers at once one stores it, and both succeed. */
+async function createIfMissing(
+  backend: Backend,
+  plan: Plan,
+  value: Uint8Array,
+  options: PutOptions,
+): Promise<Stored> {
+  const findExisting = async (): Promise<Stored | undefined> => {
+    const newest = await backend.entries.newestHeader(plan.header.name);
+    return newest && { ...newest, existed: true };
+  };
+  const existing = await findExisting();
+  if (existing) return existing;
+  try {
+    return await sealAndCreate(backend, plan, value, options);
+  } catch (error) {
+    if (!hasCode(error, 'VERSION_EXISTS')) throw error;
+    const stored = await findExisting();
+    if (!stored) throw error;
+    return stored;
+  }
 }
 
 /** A checked put: the header of its entry, and the context of its data key. */

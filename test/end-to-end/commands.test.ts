@@ -326,6 +326,16 @@ describe.each(backends)('$name', ({ start }) => {
       expect(await items()).toHaveLength(300);
     });
 
+    test('eight put --generate --if-missing at once store one version, and all succeed', async () => {
+      const { cs, items } = await running.place();
+      const line = ['put', 'made.once', '--generate', '--if-missing', '--json'];
+      const all = await Promise.all(Array.from({ length: 8 }, () => cs(line)));
+      for (const ended of all) expect(ended).toMatchObject({ status: 0, stderr: '' });
+      const told = all.map(({ stdout }) => JSON.parse(stdout) as { stored: boolean });
+      expect(told.filter(({ stored }) => stored)).toHaveLength(1);
+      expect(await items()).toHaveLength(1);
+    });
+
     test('of 399,000 bytes each, over many pages', async () => {
       const { cs } = await running.place();
       const large = Object.fromEntries(

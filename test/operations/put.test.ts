@@ -62,6 +62,46 @@ describe('put', () => {
     expect(backend.calls).toEqual([]);
   });
 
+  it.each([{ version: '2' }, { autoversion: true }, { label: 'live' }])(
+    'refuses ifMissing with %j before any request',
+    async (options) => {
+      const put = credstash.put('n', bytes('s'), { ...options, ifMissing: true });
+      await expect(put).rejects.toMatchObject({ code: 'USAGE' });
+      expect(backend.calls).toEqual([]);
+    },
+  );
+
+  it('stores version 1 with ifMissing, and nothing if any version exists', async () => {
+    const options = { ifMissing: true };
+    const stored = await credstash.put('n', bytes('one'), options);
+    expect(stored).toMatchObject({ name: 'n', version: v(1) });
+    expect(stored).not.toHaveProperty('existed');
+    await credstash.put('n', bytes('two'), { version: '7', context: { env: 'prod' } });
+    await credstash.delete('n', { version: '1' });
+    await backend.tamper('n', v(7), { hmac: bytes('x'.repeat(32)) });
+    backend.calls = [];
+    expect(await credstash.put('n', bytes('three'), options)).toMatchObject({
+      ...{ name: 'n', version: v(7), existed: true },
+    });
+    expect(backend.calls).toEqual(['newest header']);
+    await credstash.delete('n');
+    expect(await credstash.put('n', bytes('four'), options)).toMatchObject({ version: v(1) });
+    expect(text(await credstash.get('n'))).toBe('four');
+  });
+
+  it('succeeds with ifMissing if another writer was first meanwhile', async () => {
+    const create = backend.entries.create.bind(backend.entries);
+    vi.spyOn(backend.entries, 'create').mockImplementationOnce(async (entry) => {
+      await credstash.put('n', bytes('first'));
+      return create(entry);
+    });
+    expect(await credstash.put('n', bytes('late'), { ifMissing: true })).toMatchObject({
+      ...{ version: v(1), existed: true },
+    });
+    expect(text(await credstash.get('n'))).toBe('first');
+    expect(await credstash.history('n')).toHaveLength(1);
+  });
+
   it.each(['AES-256-GCM', 'AES-256-CTR'])(
     'takes the largest value that fits and no byte more (%s) [rule 7]',
     async (cipher) => {

@@ -159,6 +159,18 @@ describe('a put that asks', () => {
     expect(await cs(['get', 'taken'])).toEqual(ok('next\n'));
   });
 
+  test('with --if-missing asks only if the secret is missing', async () => {
+    const { waitFor, send, done } = terminal(['put', 'missing', '--if-missing']);
+    await waitFor('missing: ');
+    send('typed\r');
+    expect(await done).toMatchObject({ status: 0 });
+    const again = await terminal(['put', 'missing', '--if-missing']).done;
+    expect(again).toMatchObject({
+      ...{ status: 0, output: 'missing exists already: nothing has been stored\r\n' },
+    });
+    expect(await cs(['get', 'missing'])).toEqual(ok('typed\n'));
+  });
+
   test('with stdin piped too, when -P asks on /dev/tty', async () => {
     const script = (command: string): string => `printf piped | ${command}`;
     const { status, output } = await terminal(['put', 'taken', '-P'], { script }).done;

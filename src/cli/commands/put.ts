@@ -3,6 +3,7 @@ import { MAX_ITEM_BYTES } from '../../model/item.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { escapeUnseen, formatVisibleJson } from '../../format/visible.ts';
 import type { Credstash } from '../../credstash.ts';
+import type { Stored } from '../../operations/put.ts';
 import { checkLabel } from '../../model/label.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
@@ -11,6 +12,7 @@ import type { Io } from '../terminal/io.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
 import { warnOfOvertaken } from '../advice/overtaken.ts';
 import { samePlaceCommand } from '../advice/same-place.ts';
+import { checkIfMissing, checkSource, generateSecret, LIKE_A_PAIR } from '../options/generate.ts';
 import { SEAL_OPTIONS, sealFlags, toPutOptions } from '../options/seal.ts';
 import { formatMove, addMoveHint } from './label.ts';
 
@@ -39,16 +41,29 @@ export const command = defineCommand({
   options: {
     prompt: {
       flags: '-P, --prompt',
-      description: 'ask for the value on the terminal; the context may follow NAME at once',
+      description: 'ask for the value; the context may follow NAME',
     },
     literal: { flags: '--literal', description: 'store VALUE unchanged, also - and @…' },
     allowEmpty: {
       flags: '--allow-empty',
       description: 'store an empty secret if stdin or FILE is empty',
     },
+    generate: {
+      flags: '--generate [length]',
+      description: 'store LENGTH random characters (default: 32)',
+    },
+    charset: {
+      flags: '--charset <set>',
+      description: 'characters of --generate, such as abc123, or a set (default: alnum)',
+      shown: ['alnum', 'hex', 'base64url'],
+    },
+    ifMissing: {
+      flags: '--if-missing',
+      description: 'store nothing, and succeed, if the secret exists',
+    },
     label: {
       flags: '--label <label>',
-      description: 'move LABEL to the version that is stored, for those who read by it',
+      description: 'move LABEL to the version that is stored',
     },
     json: { flags: '--json', description: 'print the name and the version as a JSON object' },
     ...SEAL_OPTIONS,
@@ -67,39 +82,59 @@ export const command = defineCommand({
       line: 'credstash put tls.key @server.key env=prod',
       description: 'Store a file under an encryption context',
     },
+    {
+      line: 'credstash put --generate --if-missing db.password',
+      description: 'Make a password once, and never print it',
+    },
   ],
   run: async ({ args: [name, value, pairs], options, io }) => {
-    // -P asks for the value, so a VALUE with a = is the first pair of the context. The original required a VALUE there.
-    const asksOnly = options.prompt === true && value !== undefined;
-    const context = parseContext(asksOnly && value.includes('=') ? [value, ...pairs] : pairs);
     const { label, json } = options;
+    checkSource(options, value);
+    if (options.ifMissing) checkIfMissing(options);
+    // -P and --generate give the value, so a VALUE with a = is the first pair of the context. The original required a VALUE after -P.
+    const needsNone = options.prompt === true || options.generate !== undefined;
+    const isPair = needsNone && value !== undefined && value.includes('=');
+    const context = parseContext(isPair ? [value, ...pairs] : pairs);
     if (label !== undefined) checkLabel(label);
-    const seal = { ...toPutOptions(options, context, io), label };
+    const seal = { ...toPutOptions(options, context, io), label, ifMissing: options.ifMissing };
     // A setting that cannot be is told before anybody is asked.
     const withBackend = chooseBackend(options, io, { create: true });
-    const asks = options.prompt === true || (value === undefined && io.interactive);
-    const given = asks ? undefined : await readValue(io, value, options);
+    const asks = options.prompt === true || (!needsNone && value === undefined && io.interactive);
+    const { secret: made, weakness } = await generateSecret(options);
+    // Stdin is read also if the secret exists: the program that writes it would fail otherwise.
+    const given = made ?? (asks ? undefined : await readValue(io, value, options));
     await withBackend(async (credstash) => {
-      const secret = given ?? (await askValue(io, credstash, name, seal));
-      const { version, before = [] } = await credstash
-        .put(name, secret, seal)
-        .catch((error: unknown) => {
+      const existing =
+        asks && options.ifMissing && io.canAsk ? await findNewest(credstash, name) : undefined;
+      const put = async (): Promise<Stored> => {
+        const secret = given ?? (await askValue(io, credstash, name, seal));
+        return credstash.put(name, secret, seal).catch((error: unknown) => {
           throw addMoveHint(error, options, label ?? '');
         });
-      const moved = label === undefined ? '' : formatMove(name, label, version, before);
-      await io.write(
-        json
-          ? formatVisibleJson(
-              { name, version, ...(label === undefined ? {} : { label, before }) },
-              0,
-            )
-          : `${escapeUnseen(name)} has been stored${await describePlace(io, credstash)}\n${moved}`,
-      );
+      };
+      const { version, before = [], existed = false } = existing ?? (await put());
+      if (json) {
+        const members = {
+          ...{ name, version },
+          ...(label === undefined ? {} : { label, before }),
+          ...(options.ifMissing ? { stored: !existed } : {}),
+        };
+        await io.write(formatVisibleJson(members, 0));
+      } else if (existed) {
+        await io.write(`${escapeUnseen(name)} exists already: nothing has been stored\n`);
+      } else {
+        const moved = label === undefined ? '' : formatMove(name, label, version, before);
+        const place = await describePlace(io, credstash);
+        await io.write(`${escapeUnseen(name)} has been stored${place}\n${moved}`);
+      }
+      if (existed) return;
+      if (weakness !== undefined) io.note(`credstash: warning: ${weakness}`);
       for (const remark of nameRemarks(name)) io.note(`credstash: warning: ${remark}`);
-      if (value === '' && !asks) {
+      if (value === '' && !needsNone) {
         io.note(`credstash: warning: the value is empty: ${name} is an empty secret`);
       }
-      const isText = value !== undefined && !asks && !options.literal && !/^(-$|@)/.test(value);
+      const isText =
+        value !== undefined && !needsNone && !options.literal && !/^(-$|@)/.test(value);
       if (isText && pairs.length === 0 && LIKE_A_PAIR.test(value) && io.interactive) {
         const retry = samePlaceCommand(
           options,
@@ -116,17 +151,25 @@ export const command = defineCommand({
       if (seal.version !== undefined && !seal.autoversion) {
         await warnOfOvertaken(io, credstash, [name], version);
       }
-    });
+    }).finally(() => made?.fill(0));
   },
 });
+
+/** Finds the newest version before somebody is asked for a value; undefined also if the writer may not look. */
+async function findNewest(credstash: Credstash, name: string): Promise<Stored | undefined> {
+  try {
+    const newest = (await credstash.history(name))[0];
+    return newest && { ...newest, existed: true };
+  } catch (error) {
+    if (hasCode(error, 'SECRET_NOT_FOUND', 'ACCESS_DENIED')) return undefined;
+    throw error;
+  }
+}
 
 /** Where it is stored, for a person. Scripts compare what is printed elsewhere. */
 async function describePlace(io: Io, credstash: Credstash): Promise<string> {
   return io.isTerminal('stdout') ? ` in ${await credstash.location()}` : '';
 }
-
-/** A pair of an encryption context, in all likelihood: base64, which may end in `=`, is none. */
-const LIKE_A_PAIR = /^[\p{L}_][\p{L}\p{N}_.:-]*=(?!=*$)/u;
 
 /** Asks for the value, unless the version exists already: nobody should type a secret for nothing. */
 async function askValue(
