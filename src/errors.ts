@@ -13,6 +13,7 @@ import { omitUndefined } from './util/omit-undefined.ts';
 const EXIT_STATUS = {
   UNEXPECTED: 1,
   IO: 1,
+  EDITOR_FAILED: 1,
   USAGE: 2,
   TOO_LARGE: 2,
   VERSION_NOT_NUMERIC: 2,

@@ -5,6 +5,7 @@ import { CredstashError, type ErrorCode, hasCode } from '../src/errors.ts';
 const statuses: Readonly<Record<ErrorCode, number>> = {
   UNEXPECTED: 1,
   IO: 1,
+  EDITOR_FAILED: 1,
   USAGE: 2,
   TOO_LARGE: 2,
   VERSION_NOT_NUMERIC: 2,

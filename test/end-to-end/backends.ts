@@ -123,7 +123,7 @@ let busy = false;
  */
 export const runHere: Runner = async (args, options) => {
   const { input, env: _, ...others } = options;
-  const isOfOne = args.some((arg) => ['exec', 'completion', '__complete'].includes(arg));
+  const isOfOne = args.some((arg) => ['exec', 'edit', 'completion', '__complete'].includes(arg));
   const isPlain = Object.keys(others).length === 0 && input !== silence;
   if (busy || !isPlain || isOther || isOfOne) {
     return run(args, options);

@@ -5,7 +5,7 @@ import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { createTable } from '../support/dynamo.ts';
 import { ACCOUNT, allows, asked, contextKeys, type PolicyDocument } from '../support/iam.ts';
 import type { KmsServer } from '../support/kms-server.ts';
-import { pty } from '../support/run.ts';
+import { pty, type RunOptions } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { awsError, type Meddle, type Recorder, startRecorder } from '../support/recorder.ts';
 import { tableExtras } from '../support/table-extras.ts';
@@ -99,6 +99,7 @@ const CASES: Readonly<Record<string, Case>> = {
       [['putall', '--skip-unchanged', '{"a": "other"}'], 4],
     ],
   },
+  edit: { before: two, lines: [[['edit', 'a']], [['edit', 'a', '-v', '1']]] },
   rollback: { before: two, lines: [[['rollback', 'a']], [['rollback', 'a', '-v', '2']]] },
   'rollback --label L': {
     before: labelled,
@@ -185,7 +186,7 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
   };
 
   interface Table {
-    readonly cs: (args: readonly string[]) => Promise<Ended>;
+    readonly cs: (args: readonly string[], options?: RunOptions) => Promise<Ended>;
     readonly policies: (...roles: readonly string[]) => Promise<PolicyDocument[]>;
     readonly run: (lines: readonly Line[]) => Promise<Ended[]>;
   }
@@ -201,7 +202,10 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
       );
     const run: Table['run'] = async (lines) => {
       const ended: Ended[] = [];
-      for (const [args] of lines) ended.push(await cs(words(args)));
+      for (const [args] of lines) {
+        const env = { EDITOR: 'sh -c \'date +%N >"$1"\' sh', XDG_RUNTIME_DIR: folder };
+        ended.push(await cs(words(args), args[0] === 'edit' ? { env } : {}));
+      }
       return ended;
     };
     const policies: Table['policies'] = async (...roles) => {

@@ -16,6 +16,7 @@ export interface Output {
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   put: () => import('./put.ts'),
   get: () => import('./get.ts'),
+  edit: () => import('./edit.ts'),
   list: () => import('./list.ts'),
   keys: () => import('./keys.ts'),
   delete: () => import('./delete.ts'),

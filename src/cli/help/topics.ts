@@ -75,7 +75,7 @@ const exitStatus: Topic = {
       title: 'Exit statuses',
       rows: [
         ['0', 'everything was done'],
-        ['1', 'unexpected; a full disk'],
+        ['1', 'unexpected; a full disk; the editor failed'],
         ['2', 'usage or bad input'],
         ['3', 'no such secret, version, field, table or vault'],
         ['4', 'the version exists, or somebody changed it meanwhile'],
