@@ -91,7 +91,10 @@ const WAYS: readonly Way[] = [
     pattern: /\bimage["']?: +["']?([\w$][^\s"',]*)/g,
     allowed: isKnownImage,
   },
-  { pattern: /\buses: +["']?([^\s"']+)/g, allowed: (name) => ACTIONS.test(name) },
+  {
+    pattern: /\buses: +["']?([^\s"']+)/g,
+    allowed: (name) => ACTIONS.test(name) || PATH.test(name),
+  },
 ];
 
 /** Of a document; in our sources a line of SQL begins so. */

@@ -33,10 +33,13 @@ export { TextDocument } from 'vscode-languageserver-textdocument';`,
   });
   const parser = (await import(pathToFileURL(outfile).href)) as Parser;
   removeFolder(folder);
+  let count = 0;
   return async (text, language) => {
     const name = language === 'workflow' ? '.github/workflows/x.yml' : 'action.yml';
     const id = `github-actions-${language}`;
-    const document = parser.TextDocument.create(`file:///${name}`, id, 1, text);
+    // It remembers what it found by the address.
+    const address = `file:///${(count += 1)}/${name}`;
+    const document = parser.TextDocument.create(address, id, 1, text);
     const found = await parser.validate(document);
     return found.map(
       ({ range, message }) => `line ${range.start.line + 1}: ${JSON.stringify(message)}`,
