@@ -92,6 +92,7 @@ function fillFolder(folder, target) {
   }
   const documents = 'usr/share/doc/credstash';
   write(`${documents}/copyright`, copyright());
+  write(`${documents}/THIRD-PARTY-NOTICES.gz`, compress(readFileSync('THIRD-PARTY-NOTICES')));
   write(`${documents}/changelog.gz`, compress(Buffer.from(changelog())));
   write('usr/share/lintian/overrides/credstash', readFileSync('scripts/deb/lintian-overrides'));
 }

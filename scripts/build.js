@@ -22,9 +22,7 @@ for (const { output, ...input } of await bundles()) {
   for (const chunk of written.output) {
     if (chunk.type !== 'chunk') continue;
     for (const [id, { renderedLength }] of Object.entries(chunk.modules)) {
-      // node_modules may be a link, which leads out of this folder.
-      if (renderedLength > 0)
-        known.add(id.replace(/^.*(?=node_modules\/)|^\0/, '').replace(`${root}/`, ''));
+      if (renderedLength > 0) known.add(id.replace(/^\0/, '').replace(`${root}/`, ''));
     }
   }
 }

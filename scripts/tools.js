@@ -63,7 +63,7 @@ export const TEST_TOOLS = {
   },
 };
 
-const BUN = '1.4.5';
+export const BUN = '1.4.5';
 /**
  * The platforms that a single file is made for: Bun's name of each, and the digest of the package that has Bun for it. The
  * release `linux-x64` runs on every x64 processor since 2008, because it looks for what the processor has when it starts; in
