@@ -66,7 +66,8 @@ describe('part 1', () => {
       ])
       .map(([, id = '']) => id.replace(/^node:/, ''))
       .filter((id) => !id.startsWith('.') && !builtinModules.includes(id));
-    expect(loaded).toEqual([]);
+    // The words of an error of the SDK, which tells people to load it.
+    expect(new Set(loaded)).toEqual(new Set(['@aws-sdk/signature-v4-crt']));
   });
 });
 
