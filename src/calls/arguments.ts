@@ -208,6 +208,7 @@ const INTERNAL = [
   'outage',
   'shareCredentials',
   'staysInFallback',
+  'known',
 ];
 
 const CACHE: KindsOf<CacheOptions> = {
@@ -279,7 +280,7 @@ const SIGNATURES = {
   getOptional: { name, ...options('getOptional', GET) },
   getMany: {
     wanted: list('a list of objects, each with the name of a secret', request),
-    ...options('getMany', PROGRESS),
+    ...options('getMany', { ...PROGRESS, known: object }),
   },
   resolveReferences: {
     variables: record('an object of variables', variable),

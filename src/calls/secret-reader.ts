@@ -6,6 +6,7 @@ import * as operations from '../operations/index.ts';
 import type {
   GetAllOptions,
   GetOptions,
+  KnownSecrets,
   PutOptions,
   SecretRequest,
   WatchedSecret,
@@ -81,7 +82,8 @@ export class SecretReader {
 
   /**
    * Several secrets, in the order in which they are wanted. Everything is checked before the first request; what is
-   * wanted more than once is read and unwrapped once, and is then the same array. It is all of them or none.
+   * wanted more than once is read and unwrapped once, also for several fields, and is then the same array. It is all of them or
+   * none.
    *
    * @param wanted what else of yours an object has goes along to the result
    * @returns each of `wanted`, with the secret's bytes as its `value`
@@ -90,7 +92,10 @@ export class SecretReader {
    */
   async getMany<W extends SecretRequest>(
     wanted: readonly W[],
-    options: ProgressOptions = {},
+    options: ProgressOptions & {
+      /** @internal Secrets that need not be read again. */
+      readonly known?: KnownSecrets | undefined;
+    } = {},
   ): Promise<(W & { readonly value: Uint8Array })[]> {
     checkArguments('getMany', arguments);
     return this.#session.read(options, (backend, limited) =>

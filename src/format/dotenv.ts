@@ -1,4 +1,5 @@
 import type { Secret } from '../model/entry.ts';
+import { refuseReserved } from '../model/variable-names.ts';
 import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
 
 /**
@@ -16,7 +17,8 @@ export function formatDotenv(secrets: readonly Secret[], options: FormatOptions 
       if (!/^(?!__proto__$)[\w.-]+$/.test(variable)) {
         return 'dotenv takes no such name for a variable';
       }
-      return quote(value) === undefined ? 'no quotes of dotenv can hold its value' : undefined;
+      if (quote(value) === undefined) return 'no quotes of dotenv can hold its value';
+      return options.refuseReserved ? refuseReserved(variable, options.allowName) : undefined;
     },
   })
     .map(([variable, value]) => `${variable}=${quote(value) ?? ''}\n`)

@@ -16,6 +16,8 @@ export interface FormatOptions {
   readonly prefix?: string;
   /** Reserved variables that may be set (src/model/variable-names.ts). */
   readonly allowName?: readonly string[];
+  /** Refuse reserved variables also in dotenv, which otherwise keeps every name, as the original does. */
+  readonly refuseReserved?: boolean;
   /** The name of the Kubernetes Secret. */
   readonly k8sName?: string;
 }

@@ -38,6 +38,19 @@ export function parseField(field: string): FieldPath {
   };
 }
 
+/**
+ * Formats the field of a key as `parseField` takes it.
+ *
+ * @param parent the field of the object that has the key; default: the document itself
+ */
+export function formatField(key: string, parent?: string): string {
+  if (parent === undefined && key !== '' && !key.startsWith('/')) return key;
+  const above = parent === undefined ? [] : parseField(parent).steps;
+  return [...above, key]
+    .map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    .join('');
+}
+
 /** The number of an array's element, or undefined for a step that can be none, such as `01` and `-` (RFC 6901, section 4). */
 export function parseIndex(step: string): number | undefined {
   return /^(?:0|[1-9][0-9]*)$/.test(step) ? Number(step) : undefined;

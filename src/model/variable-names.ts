@@ -194,10 +194,13 @@ export function describeReserved(variable: string): string | undefined {
 /** The error of a secret whose variable is reserved. */
 export class ReservedVariable extends CredstashError {
   readonly variable: string;
+  /** The secret and its field, if the variable is called after a field. */
+  readonly source: { readonly name: string; readonly field: string } | undefined;
 
-  constructor(variable: string, says: string) {
+  constructor(variable: string, says: string, source?: ReservedVariable['source']) {
     super('USAGE', `${variable} ${says}`);
     this.variable = variable;
+    this.source = source;
   }
 }
 
@@ -205,11 +208,13 @@ export class ReservedVariable extends CredstashError {
  * Makes the error of a pattern that would set a reserved variable; undefined if the variable is not reserved.
  *
  * @param allowed names that the user allows all the same
+ * @param source the secret and its field, if the variable is called after a field
  */
 export function refuseReserved(
   variable: string,
   allowed: readonly string[] = [],
+  source?: ReservedVariable['source'],
 ): ReservedVariable | undefined {
   const says = allowed.includes(variable) ? undefined : describeReserved(variable);
-  return says === undefined ? undefined : new ReservedVariable(variable, says);
+  return says === undefined ? undefined : new ReservedVariable(variable, says, source);
 }

@@ -7,6 +7,7 @@ import {
   combineFailures,
 } from '../errors.ts';
 import { type Context, validateContext } from '../model/context.ts';
+import type { Secret } from '../model/entry.ts';
 import type { JsonDocument } from '../model/json-document.ts';
 import { isReference, parseReferences } from '../model/reference.ts';
 import { inParallel } from '../util/parallel.ts';
@@ -24,21 +25,30 @@ export interface SecretRequest extends Omit<GetOptions, keyof CallOptions> {
   readonly place?: string | undefined;
 }
 
+/** Secrets that the caller has read already: the newest versions, or those with a label. */
+export interface KnownSecrets extends Pick<GetOptions, 'label' | 'context'> {
+  readonly secrets: readonly Secret[];
+}
+
 /** Reads and opens several secrets, all of them or none: `Credstash.getMany`. */
 export async function getMany<W extends SecretRequest>(
   source: BackendSource,
   wanted: readonly W[],
-  options: ProgressOptions & Limit = {},
+  options: ProgressOptions & Limit & { readonly known?: KnownSecrets | undefined } = {},
 ): Promise<(W & { readonly value: Uint8Array })[]> {
+  const { known } = options;
+  const got = new Map<string, Uint8Array | CredstashError>(
+    known?.secrets.map(({ name, value }) => [cacheKey(checkGet(name, known)), value]),
+  );
+  const own = new Set(got.values());
   const requests = new Map<string, Request>();
   const identified = wanted.map((each) => {
     const request = checkGet(each.name, each);
     const id = cacheKey(request);
-    requests.set(id, request);
+    if (!got.has(id)) requests.set(id, request);
     return { each, id };
   });
   const backend = await openBackend(source);
-  const got = new Map<string, Uint8Array | CredstashError>();
   const attempt = async ([id, request]: [string, Request]): Promise<void> => {
     try {
       got.set(id, await fetchSecret(backend, request));
@@ -50,7 +60,7 @@ export async function getMany<W extends SecretRequest>(
   };
   const attempts = inParallel(limitTo(UNWRAPS_AT_ONCE, options), requests, attempt);
   for await (const _ of withProgress(attempts, options.progress, requests.size));
-  const taken = await takeFields(identified, got);
+  const taken = await takeFields(identified, got, own);
   const values: (W & { readonly value: Uint8Array })[] = [];
   const failures: Failure[] = [];
   for (const [i, { each }] of identified.entries()) {
@@ -71,11 +81,13 @@ export async function getMany<W extends SecretRequest>(
  * it whole.
  *
  * @param got the secrets, or their errors, by the id of a request
+ * @param known the secrets that the caller had
  * @returns the values or errors in the order of the requests
  */
 async function takeFields(
   identified: readonly { readonly each: SecretRequest; readonly id: string }[],
   got: ReadonlyMap<string, Uint8Array | CredstashError>,
+  known: ReadonlySet<Uint8Array | CredstashError>,
 ): Promise<(Uint8Array | CredstashError | undefined)[]> {
   if (identified.every(({ each }) => each.field === undefined)) {
     return identified.map(({ id }) => got.get(id));
@@ -94,7 +106,7 @@ async function takeFields(
     identified.flatMap(({ each, id }) => (each.field === undefined ? [id] : [])),
   );
   for (const [id, secret] of got) {
-    if (secret instanceof Uint8Array && !whole.has(id)) secret.fill(0);
+    if (secret instanceof Uint8Array && !whole.has(id) && !known.has(secret)) secret.fill(0);
   }
   return taken;
 }

@@ -8,7 +8,7 @@ export { type DeleteOptions, type DeleteOutcome, type Deletion, deleteVersions }
 export type { DoctorOptions } from './doctor.ts';
 export { get, takeField, textFrom } from './get.ts';
 export { getAll, type GetAllOptions } from './get-all.ts';
-export { getMany, resolveReferences, type SecretRequest } from './get-many.ts';
+export { getMany, type KnownSecrets, resolveReferences, type SecretRequest } from './get-many.ts';
 export { type Labelled, type LabelOptions, moveLabel, removeLabel } from './label.ts';
 export { findNewestVersion, list, listHistory, listNames, streamHeaders } from './list.ts';
 export type { MigrateOptions } from './migrate.ts';

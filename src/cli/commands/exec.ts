@@ -9,12 +9,12 @@ import { runProgram } from '../exec/run.ts';
 import { suggestNaming } from '../advice/scan-denied.ts';
 import { buildVariables, VARIABLE_OPTIONS } from '../options/variables.ts';
 
-const EXEC_HELP = `The variable is the secret's name without the part of GLOB before its first *,
-in upper case: 'prod.api.*' gives prod.api.db-password as DB_PASSWORD. A GLOB
-sets no variable that decides which code runs, or as whom, such as PATH.
-Without GLOB, --env and --file, exec resolves each variable that begins with
-credstash:// (credstash help references). Where others can write variables, as
-in a CI job, use --resolve=NAME.
+const EXEC_HELP = `The variable is the secret's name in upper case, without the part of GLOB before
+its first *: 'prod.api.*' gives prod.api.db-password as DB_PASSWORD. Neither a
+GLOB nor --fields sets a variable that decides which code runs, such as PATH.
+Without GLOB, --env, --file and --fields, exec resolves each variable that
+begins with credstash:// (credstash help references). In a CI job, where others
+can write variables, use --resolve=NAME.
 
 COMMAND is run with all of the secrets or not at all, and without a shell. The
 exit status is COMMAND's own. Files are removed when it ends.`;
@@ -43,6 +43,15 @@ export const command = defineCommand({
       description: 'one secret in a file, its path as NAME; repeatable',
       repeatable: true,
     },
+    fields: {
+      flags: '--fields <name>',
+      description: 'each key of a JSON object as a variable; repeatable',
+      repeatable: true,
+    },
+    jsonValues: {
+      flags: '--json-values',
+      description: 'with --fields: objects, arrays and null as JSON',
+    },
     resolve: {
       flags: '--resolve [name]',
       description:
@@ -51,7 +60,7 @@ export const command = defineCommand({
     },
     label: {
       flags: '--label <label>',
-      description: 'of each GLOB, the version that has this label',
+      description: 'the version of each GLOB and --fields with this label',
     },
     fullNames: {
       flags: '--full-names',
@@ -78,14 +87,14 @@ export const command = defineCommand({
     },
     grace: {
       flags: '--grace <duration>',
-      description: 'with --watch: the time between SIGTERM and SIGKILL of a restart (default: 10s)',
+      description: 'with --watch: from SIGTERM to SIGKILL (default: 10s)',
     },
   },
   notes: EXEC_HELP,
   examples: [
     {
-      line: 'credstash exec db -- sh -c \'echo "$DB"\'',
-      description: 'Run a shell with the secret db as DB',
+      line: 'credstash exec --fields app.config -- ./server',
+      description: 'Run a server with each key of a JSON object as a variable',
     },
     {
       line: "credstash exec 'prod.api.*' -- ./server --port 80",
@@ -131,7 +140,8 @@ export const command = defineCommand({
     // In the PATH that this process has: no secret decides which program is run.
     const find = (): string => findProgram(name, process.env['PATH'], args);
     const file = find();
-    const asksForAny = request.globs.length + request.named.length + request.inherited.length > 0;
+    const { globs, named, inherited, spread } = request;
+    const asksForAny = globs.length + named.length + inherited.length + spread.length > 0;
     let folder: PrivateFolder | undefined;
     if (options.file) {
       const { PrivateFolder } = await import('../files/private-folder.ts');

@@ -7,6 +7,7 @@ import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { openOutput } from '../files/output.ts';
 import { defineOptions, type OptionValues } from '../options/define.ts';
+import { checkFieldsOptions, chooseFields, FIELDS_OPTIONS } from '../options/printed-fields.ts';
 import {
   checkFormat,
   type Printer,
@@ -31,6 +32,7 @@ const GET_OPTIONS = defineOptions({
   },
   ...SECRETS_OPTIONS,
   ...STRIP_OPTION,
+  ...FIELDS_OPTIONS,
 });
 
 type GetOptions = OptionValues<typeof GET_OPTIONS>;
@@ -104,15 +106,16 @@ async function parseRequest(
     stripPrefix,
     field,
   } = options;
+  checkFieldsOptions(options);
   if (field !== undefined) {
     parseField(field);
-    if (asJson || format !== undefined || name.includes('*')) {
+    if (asJson || format !== undefined || options.fields || name.includes('*')) {
       throw new CredstashError('USAGE', '--field is for one secret, without a format', {
         hint: 'leave out -f, --json and the *, or leave out --field',
       });
     }
   }
-  if (!asJson && format === undefined) {
+  if (!asJson && format === undefined && !options.fields) {
     const context = await parsePairs(words, name);
     if (!name.includes('*')) return { kind: 'secret', name, context };
     if (fallback === undefined) return { kind: 'matching', glob: name, context };
@@ -140,6 +143,11 @@ async function parseRequest(
   }
   if (fallback !== undefined && (isGlob || names.length > 1 || asJson)) {
     throw new CredstashError('USAGE', '--default is for one secret, without --json');
+  }
+  if (options.fields && (isGlob || names.length > 1)) {
+    throw new CredstashError('USAGE', '--fields is for one secret', {
+      hint: 'exec --fields NAME can be repeated',
+    });
   }
   if (isGlob) return { kind: 'matching', glob: first, context };
   if (skipUndecryptable) {
@@ -191,7 +199,7 @@ async function print(
       await printSecrets(
         await getSeveral(credstash, request.names, context, options),
         printer,
-        options,
+        { ...options, fieldsOf: chooseFields(request.names, options) },
         // The other formats end in a line break of their own.
         (options.format ?? 'json') === 'json' ? line : '',
       );

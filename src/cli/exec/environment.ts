@@ -17,6 +17,10 @@ export interface Assignment extends Secret {
   readonly glob?: string;
   /** Whether the variable holds the path of a file with the secret. The user has named such a variable. */
   readonly isFile?: true;
+  /** The field of a reference, or one that `--fields` takes. */
+  readonly field?: string | undefined;
+  /** The key of a field that `--fields` takes, from which the variable is derived. */
+  readonly key?: string;
 }
 
 /** The variables that `--pristine` keeps. */
@@ -111,6 +115,11 @@ export function variableOf(name: string, glob: string, options: NameOptions = {}
   );
 }
 
+/** Derives the variable of a secret's field: its key, in the form of an environment variable. */
+function variableOfField(name: string, key: string, options: NameOptions): string {
+  return toVariableName(options.fullNames ? `${name}.${key}` : key, options.prefix);
+}
+
 /**
  * Builds the environment of a program: the inherited variables and the secrets.
  *
@@ -142,14 +151,18 @@ export function buildEnvironment(
     .map((each) => nameVariable(each, options))
     .filter(({ variable }) => options.override || !(variable in base));
   for (const each of [...resolved, ...wanted]) {
-    const { variable, name, value } = each;
+    const { variable, value } = each;
     const other = taken.get(variable);
     if (other && isSame(other, each)) continue;
     const text = each.isFile ? options.pathOf?.(variable) : decodeUtf8(value);
     const error = other
-      ? new CredstashError('USAGE', `its variable would be ${variable}, as that of ${other.name}`)
-      : (refuseVariable(variable, text) ?? refuseReservedOfGlob(variable, each, options.allowName));
-    if (error) failures.push({ name, error });
+      ? new CredstashError(
+          'USAGE',
+          `its variable would be ${variable}, as that of ${describe(other)}`,
+        )
+      : (refuseVariable(variable, text) ??
+        refuseReservedOfPattern(variable, each, options.allowName));
+    if (error) failures.push({ name: describe(each), error });
     if (other && wholeName(other) !== wholeName(each))
       hint = `--full-names keeps whole names; ${HINT}`;
     taken.set(variable, each);
@@ -167,32 +180,50 @@ const HINT =
   'name a variable with --env NAME=SECRET; a secret that none can hold goes into a file: --file NAME=SECRET';
 
 /** Names the variable as --full-names would, if a GLOB matched the secret. */
-function wholeName({ name, glob, variable }: Assignment & { readonly variable: string }): string {
+function wholeName({
+  name,
+  glob,
+  variable,
+  key,
+}: Assignment & { readonly variable: string }): string {
+  if (key !== undefined) return variableOfField(name, key, { fullNames: true });
   return glob?.includes('*') ? variableOf(name, glob, { fullNames: true }) : variable;
 }
 
 function isSame(one: Assignment, other: Assignment): boolean {
   return (
-    one.name === other.name &&
+    describe(one) === describe(other) &&
     one.isFile === other.isFile &&
     Buffer.compare(one.value, other.value) === 0
   );
+}
+
+/** How messages name a secret or its field. */
+function describe({ name, field }: Assignment): string {
+  return field === undefined ? name : `${name}#${field}`;
 }
 
 function nameVariable<Each extends Assignment>(
   each: Each,
   options: NameOptions,
 ): Each & { readonly variable: string } {
-  const { variable, name, glob = name } = each;
-  return { ...each, variable: variable ?? variableOf(name, glob, options) };
+  const { variable, name, glob = name, key } = each;
+  if (variable !== undefined) return { ...each, variable };
+  const derived =
+    key === undefined ? variableOf(name, glob, options) : variableOfField(name, key, options);
+  return { ...each, variable: derived };
 }
 
-/** Explains why a GLOB may not set a reserved variable. A name without * may, because the user has chosen it. */
-function refuseReservedOfGlob(
+/**
+ * Explains why a GLOB or --fields may not set a reserved variable: who writes secrets chooses its name. A name without * may,
+ * because the user has chosen it.
+ */
+function refuseReservedOfPattern(
   variable: string,
-  { glob }: Assignment,
+  { name, glob, key, field = '' }: Assignment,
   allowed: readonly string[] | undefined,
 ): CredstashError | undefined {
+  if (key !== undefined) return refuseReserved(variable, allowed, { name, field });
   return glob?.includes('*') ? refuseReserved(variable, allowed) : undefined;
 }
 

@@ -12,7 +12,15 @@ import type { ProgressOptions } from '../../util/progress.ts';
 import type { SecretRequest } from '../../operations/get-many.ts';
 import { checkLabel } from '../../model/label.ts';
 import { matchesGlob, checkGlob } from '../../model/glob.ts';
-import { isReference, parseReferences, SCHEME } from '../../model/reference.ts';
+import { formatField } from '../../model/field.ts';
+import { checkName } from '../../model/name.ts';
+import {
+  addSharedContext,
+  isReference,
+  parseReference,
+  parseReferences,
+  SCHEME,
+} from '../../model/reference.ts';
 
 /** The options of exec that choose secrets. */
 export interface ExecRequestOptions {
@@ -20,6 +28,10 @@ export interface ExecRequestOptions {
   readonly env?: readonly string[];
   /** The arguments NAME=REFERENCE of secrets in files. */
   readonly file?: readonly string[];
+  /** Names of secrets, or references: each top-level key of their JSON is a variable. */
+  readonly fields?: readonly string[];
+  /** With `fields`: give objects, arrays and null as JSON. */
+  readonly jsonValues?: boolean;
   /** For each GLOB and name, take the version that has this label. */
   readonly label?: string;
   /** The variables of the environment whose references are resolved, or `EVERY_REFERENCE`. */
@@ -35,6 +47,8 @@ export interface ExecRequest {
   readonly named: readonly Named[];
   /** The secrets of the references in the environment. */
   readonly inherited: readonly Named[];
+  /** The secrets whose fields are taken. */
+  readonly spread: readonly SecretRequest[];
 }
 
 /**
@@ -68,7 +82,11 @@ export function parseExecRequest(
   const label = options.label === undefined ? undefined : checkLabel(options.label);
   const names = words.filter((word) => !word.includes('=')).map(checkGlob);
   const { env = [], file = [] } = options;
-  const asksForNothing = names.length === 0 && env.length === 0 && file.length === 0;
+  const spread = (options.fields ?? []).map((text) => parseFieldsOf(text, context, label));
+  if (options.jsonValues && spread.length === 0) {
+    throw new CredstashError('USAGE', '--json-values is for --fields');
+  }
+  const asksForNothing = names.length + env.length + file.length + spread.length === 0;
   const toNamed = (texts: readonly (readonly [string, string])[]): Named[] =>
     parseReferences(texts, context).map((each) => ({ ...each, variable: each.place }));
   return {
@@ -82,6 +100,7 @@ export function parseExecRequest(
     inherited: toNamed(
       chooseReferences(base, options.resolve ?? (asksForNothing ? [EVERY_REFERENCE] : [])),
     ),
+    spread,
   };
 }
 
@@ -91,6 +110,15 @@ function parseFile(argument: string): [variable: string, reference: string] {
   if (/^[A-Za-z_][A-Za-z0-9_]{0,199}$/.test(pair[0])) return pair;
   throw new CredstashError('USAGE', 'the NAME of --file cannot be a variable and a file', {
     hint: 'write letters, digits and _, and no digit first, such as --file TLS_KEY=tls.key',
+  });
+}
+
+/** Parses the value of --fields: a secret's name, or a reference if it begins with `credstash://`. @throws CredstashError USAGE */
+function parseFieldsOf(text: string, context: Context, label: string | undefined): SecretRequest {
+  if (isReference(text)) return addSharedContext(parseReference(text), context);
+  if (!text.includes('*')) return { name: checkName(text), context, label };
+  throw new CredstashError('USAGE', '--fields takes the name of one secret, without *', {
+    hint: `repeat it for each secret; a * in a name is possible in a reference: --fields ${SCHEME}NAME`,
   });
 }
 
@@ -112,18 +140,33 @@ function parsePair(option: string, argument: string): [variable: string, referen
  */
 export async function fetchRequested(
   credstash: Credstash,
-  { context, globs, named, inherited }: ExecRequest,
+  request: ExecRequest,
   options: ExecRequestOptions & ProgressOptions,
 ): Promise<{ readonly secrets: Assignment[]; readonly resolved: Assignment[] }> {
+  const { context, globs, named, inherited, spread } = request;
+  const { label, progress } = options;
   const region = credstash.readRegionIndex;
-  const fetched = await credstash.getMany([...inherited, ...named], {
-    progress: options.progress,
-  });
-  const secrets: Assignment[] = fetched.slice(inherited.length);
-  if (globs.length > 0) {
-    const { secrets: found, fallback } = await credstash
-      .getAll({ glob: globs, context, label: options.label, progress: options.progress })
-      .catch(throwWithEnvHint);
+  const all =
+    globs.length === 0
+      ? undefined
+      : await credstash.getAll({ glob: globs, context, label, progress }).catch(throwWithEnvHint);
+  // What a GLOB has read is not read again.
+  const known = all && { secrets: all.secrets, label, context };
+  const fetched = await credstash.getMany([...inherited, ...named, ...spread], { progress, known });
+  const first = inherited.length + named.length;
+  const secrets: Assignment[] = fetched.slice(inherited.length, first);
+  if (spread.length > 0) {
+    const { listFields } = await import('../options/fields.ts');
+    const kept = new Set([...fetched.slice(0, first), ...(all?.secrets ?? [])].map(valueOf));
+    for (const { name, value, field } of fetched.slice(first)) {
+      for (const { key, value: own } of listFields({ name, value }, options.jsonValues)) {
+        secrets.push({ name, key, field: formatField(key, field), value: own });
+      }
+    }
+    for (const { value } of fetched.slice(first)) if (!kept.has(value)) value.fill(0);
+  }
+  if (all) {
+    const { secrets: found, fallback } = all;
     for (const glob of globs) {
       const matching = found.filter(({ name }) => matchesGlob(glob, name));
       if (matching.length === 0) {
@@ -136,9 +179,13 @@ export async function fetchRequested(
   // A region had an outage in between. COMMAND must not run with secrets of two regions.
   if (credstash.readRegionIndex !== region && globs.length > 0 && fetched.length > 0) {
     for (const { value } of [...fetched, ...secrets]) value.fill(0);
-    return fetchRequested(credstash, { context, globs, named, inherited }, options);
+    return fetchRequested(credstash, request, options);
   }
   return { secrets, resolved: fetched.slice(0, inherited.length) };
+}
+
+function valueOf({ value }: { readonly value: Uint8Array }): Uint8Array {
+  return value;
 }
 
 /** Replaces the hint of `getAll`, which names --skip-undecryptable. exec does not have it, because it needs all of its secrets. */

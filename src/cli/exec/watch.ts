@@ -4,7 +4,7 @@ import { formatDuration, parseDuration } from '../../model/age.ts';
 import { SHORTEST_WATCH_INTERVAL_MS, WATCH_INTERVAL_MS } from '../../model/defaults.ts';
 import type { WatchRequest } from '../../operations/index.ts';
 import type { Io } from '../terminal/io.ts';
-import type { Assignment } from './environment.ts';
+import type { Secret } from '../../model/entry.ts';
 import type { ExecRequest } from './request.ts';
 import type { Got, Start } from './start.ts';
 
@@ -89,17 +89,23 @@ export async function* watchStarts(
   { request, label, interval, fetch, build, report, signal }: StartSource,
   io: Io,
 ): AsyncGenerator<Start> {
-  const { context, globs, named, inherited } = request;
+  const { context, globs, named, inherited, spread } = request;
   const wanted: WatchRequest[] = [
     ...inherited,
     ...named,
+    ...spread,
     ...globs.map((glob) => ({ glob, context, label })),
   ];
   const onError = (error: unknown): void => {
     report(error);
     io.note('credstash: warning: COMMAND goes on with the secrets that it has');
   };
-  const secretsOf = ({ secrets, resolved }: Got): Assignment[] => [...resolved, ...secrets];
+  // With its key: a field that has another key and the same value is a change.
+  const secretsOf = ({ secrets, resolved }: Got): Secret[] =>
+    [...resolved, ...secrets].map(({ name, key, value }) => ({
+      name: JSON.stringify([name, key]),
+      value,
+    }));
   const sets = credstash.follow(wanted, { interval, signal, onError }, { fetch, secretsOf });
   let isFirst = true;
   for await (const got of sets) {

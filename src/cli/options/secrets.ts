@@ -6,6 +6,7 @@ import { createGithubExport } from '../../format/github.ts';
 import { SECRET_FORMATS } from '../../format/index.ts';
 import { checkK8sName } from '../../format/k8s.ts';
 import { findLiteralPrefix } from '../../model/glob.ts';
+import type { FormatOptions } from '../../format/pairs.ts';
 import type { Grammar } from '../argparse.ts';
 import { OUTPUT_OPTIONS, type Output, outputPath } from '../files/output.ts';
 import type { Io } from '../terminal/io.ts';
@@ -63,11 +64,24 @@ export type SecretsOptions = OptionValues<
   typeof VERSION_OPTIONS & typeof SECRETS_OPTIONS & typeof STRIP_OPTION
 >;
 
+/** The options for the fields of a secret. */
+interface FieldsOptions {
+  /** Whether the only secret is printed as its fields: any secret, or one that is a JSON object. */
+  readonly fieldsOf?: 'any' | 'object' | undefined;
+  /** Whether fields that are objects, arrays or null are printed too, as JSON. */
+  readonly jsonValues?: boolean;
+}
+
 /** The formats that name variables, and those whose variables become the environment of a program. */
 const OF_VARIABLES = ['dotenv', 'shell', 'fish', 'docker', 'github', 'tfvars'];
 const OF_ENVIRONMENTS = ['dotenv', 'shell', 'fish', 'docker', 'github'];
 /** The formats whose names `--strip-prefix` shortens. json, yaml and csv keep the names, which `putall` reads. */
 const OF_SHORT_NAMES = [...OF_VARIABLES, 'k8s', 'properties'];
+
+/** The formats in which a secret that is a JSON object is its fields. The others hold a JSON text as one value. */
+export const FIELD_FORMATS = Object.keys(SECRET_FORMATS).filter(
+  (format) => !['json', 'yaml', 'csv'].includes(format),
+);
 
 /** The formats of the original. With them, a GLOB without matches prints `{}` or nothing. */
 const ORIGINAL_FORMATS = ['json', 'yaml', 'csv', 'dotenv'];
@@ -172,7 +186,7 @@ export async function printMatching(
 }
 
 /**
- * Prints secrets in the chosen format.
+ * Prints secrets, or the fields of one, in the chosen format.
  *
  * @param end written to stdout after the secrets
  * @throws CredstashError USAGE if the format cannot represent them; the errors of `Output.write`
@@ -180,9 +194,19 @@ export async function printMatching(
 export async function printSecrets(
   secrets: readonly Secret[],
   printer: Printer,
-  options: SecretsOptions,
+  options: SecretsOptions & FieldsOptions = {},
   end = '',
 ): Promise<void> {
+  const { fieldsOf, jsonValues } = options;
+  const [secret] = secrets;
+  if (fieldsOf && secret) {
+    const { hasFields, listFields } = await import('./fields.ts');
+    if (fieldsOf === 'any' || hasFields(secret.value)) {
+      const fields = listFields(secret, jsonValues).map(({ key, value }) => ({ name: key, value }));
+      await formatSecrets(fields, printer, { ...options, refuseReserved: true }, end)();
+      return;
+    }
+  }
   await formatSecrets(secrets, printer, options, end)();
 }
 
@@ -190,7 +214,7 @@ export async function printSecrets(
 function formatSecrets(
   secrets: readonly Secret[],
   { io, output, grammar }: Printer,
-  options: SecretsOptions & Pick<GetAllOptions, 'glob'>,
+  options: SecretsOptions & Pick<GetAllOptions, 'glob'> & Pick<FormatOptions, 'refuseReserved'>,
   end: string,
 ): () => Promise<void> {
   const format = options.githubEnv ? createGithubExport : SECRET_FORMATS[options.format ?? 'json'];

@@ -88,7 +88,8 @@ export function buildVariables<Built>(
       if (works({ fullNames: true })) ways.push('--full-names keeps whole names');
       const env = forEach(
         refused,
-        ({ name, variable }) => `--env ${quoteWord(`${variable}=${formatReference(name, label)}`)}`,
+        ({ name, field, variable }) =>
+          `--env ${quoteWord(`${variable}=${formatReference(name, label, field)}`)}`,
       );
       ways.push(`${env} is literal`);
     } else if (strippedGlob !== undefined && works({ fullNames: true })) {
@@ -122,22 +123,31 @@ export function buildVariables<Built>(
 /** A secret whose variable is reserved. */
 interface Reserved {
   readonly name: string;
+  /** Its field, if the variable is called after one. */
+  readonly field: string | undefined;
   readonly variable: string;
 }
 
 function listReserved(error: unknown): Reserved[] {
   if (!(error instanceof CredstashError)) return [];
   return error.failures.flatMap(({ name, error }) =>
-    error instanceof ReservedVariable ? [{ name, variable: error.variable }] : [],
+    error instanceof ReservedVariable
+      ? [{ name, variable: error.variable, field: undefined, ...error.source }]
+      : [],
   );
 }
 
-/** Formats a secret's name as the value of --env. */
-function formatReference(name: string, label: string | undefined): string {
+/** Formats a secret's name, and its field, as the value of --env. */
+function formatReference(
+  name: string,
+  label: string | undefined,
+  field: string | undefined,
+): string {
   const special = /[%?&=#|{}\s\p{Cc}]/gu;
   const encoded = name.replace(special, encodeURIComponent);
   const query = label === undefined ? '' : `?label=${label.replace(special, encodeURIComponent)}`;
-  return `${isReference(encoded) ? SCHEME : ''}${encoded}${query}`;
+  const fragment = field === undefined ? '' : `#${field.replace(special, encodeURIComponent)}`;
+  return `${isReference(encoded) ? SCHEME : ''}${encoded}${query}${fragment}`;
 }
 
 /**
@@ -157,7 +167,8 @@ function lineWithPrefix(command: Grammar, prefix: string): string | undefined {
     const option = awaits(own[i - 1])?.long ?? /^--[^=]+(?==)/.exec(word)?.[0];
     if (option === '--prefix' || awaits(word)?.long === '--prefix') return [];
     if (option === '--default') return ['…'];
-    if (option === '--env') return [quoteWord(word.replace(/\?[^]*/, '?…'))];
+    if (option === '--env' || option === '--fields')
+      return [quoteWord(word.replace(/\?[^]*/, '?…'))];
     return [option === undefined ? showOperand(word) : quoteWord(word)];
   });
   const [name, ...args] = command.commandLine;
