@@ -38,6 +38,8 @@ export interface PageOptions {
   readonly aws?: 'dynalite' | 'DynamoDB Local';
   /** Programs that the page runs and that this machine may not have; each accepts everything and prints nothing. */
   readonly standIns?: readonly string[];
+  /** Programs that the page runs, each as a script of sh. */
+  readonly programs?: Readonly<Record<string, string>>;
   /** What the reader has done before: commands of the shell. */
   readonly before?: string;
   /** Blocks that are not run, by their first line, and why. */
@@ -120,7 +122,7 @@ async function startAws(
 /** @throws AssertionError if a command fails, or prints something other than the page says */
 async function runPage(
   document: string,
-  { before = ':', standIns = [], notRun = {} }: PageOptions,
+  { before = ':', standIns = [], programs = {}, notRun = {} }: PageOptions,
   { folder, env }: Surroundings,
 ): Promise<void> {
   const work = mkdtempSync(join(folder, 'page-'));
@@ -144,6 +146,7 @@ async function runPage(
     writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   };
   for (const name of standIns) program(name, '[ -p /dev/stdin ] && cat >/dev/null; exit 0');
+  for (const [name, text] of Object.entries(programs)) program(name, text);
   const words = box.command.map((word) => `'${word}'`).join(' ');
   const typed = join(out, 'typed');
   writeFileSync(typed, 's3cr3t');
