@@ -175,6 +175,8 @@ if (existsSync(toolPath('bun'))) {
     'tls',
     'exec',
     'exec-terminal',
+    'exec-file',
+    'edit',
     'surroundings',
   ].map((file) => `test/process/${file}.test.ts`);
   count(testStep('the single file', ['node', 'scripts/test-standalone.js', ...files]).ok);
