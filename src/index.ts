@@ -32,6 +32,8 @@ export type {
   DeleteOutcome,
   Deletion,
   DoctorOptions,
+  FindOptions,
+  FoundValue,
   GetAllOptions,
   GetOptions,
   GlobRequest,

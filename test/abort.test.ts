@@ -39,6 +39,7 @@ const METHODS: Readonly<
   render: (credstash, signal) =>
     credstash.render(Buffer.from('{{ credstash://n }} ${credstash:n}'), { signal }),
   getAll: (credstash, signal) => credstash.getAll({ signal }),
+  find: (credstash, signal) => credstash.find('x', { signal }),
   putAll: (credstash, signal) => credstash.putAll([{ name: 'new', value }], { signal }),
   'putAll of what is unchanged': (credstash, signal) =>
     credstash.putAll([{ name: 'n', value }], { skipUnchanged: true, signal }),

@@ -8,6 +8,7 @@ import type {
   CopyOptions,
   DeleteOptions,
   DoctorOptions,
+  FindOptions,
   GetAllOptions,
   GetOptions,
   GlobRequest,
@@ -87,6 +88,14 @@ const WATCH: KindsOf<WatchOptions> = {
   ...CALL,
   interval: milliseconds(SHORTEST_WATCH_INTERVAL_MS),
   onError: callback,
+};
+const FIND: KindsOf<FindOptions> = {
+  ...PROGRESS,
+  glob: text,
+  context: pairs,
+  allVersions: flag,
+  ignoreFinalNewline: flag,
+  skipUndecryptable: flag,
 };
 const DELETE: KindsOf<DeleteOptions> = {
   ...PROGRESS,
@@ -288,6 +297,7 @@ const SIGNATURES = {
   },
   render: { template: bytes, ...options('render', { ...PROGRESS, context: pairs }) },
   getAll: options('getAll', GET_ALL),
+  find: { value: secret, ...options('find', FIND) },
   putAll: {
     secrets: list('a list of objects, each with name and value', stored),
     ...options('putAll', { ...PUT_ALL, ...OUTCOMES }),

@@ -4,6 +4,8 @@ import type { Context } from '../model/context.ts';
 import type { EntryHeader, Secret } from '../model/entry.ts';
 import * as operations from '../operations/index.ts';
 import type {
+  FindOptions,
+  FoundValue,
   GetAllOptions,
   GetOptions,
   KnownSecrets,
@@ -24,6 +26,7 @@ import type { BackendSource } from '../backend/backend.ts';
 import { readInFirst } from './fallback-reads.ts';
 import { bindMethods } from './bind-methods.ts';
 import { fromJson, fromJsonField } from './json.ts';
+import { toBytes } from './secret-bytes.ts';
 import { allowMissing } from './missing.ts';
 
 // Over 250 lines: the reading methods, with the documentation of the public API.
@@ -161,6 +164,29 @@ export class SecretReader {
       const unknown = leftOut.map(({ name, error }) => ({ name, error: toUnknown(error) }));
       return { secrets, leftOut: unknown, fallback: answer };
     });
+  }
+
+  /**
+   * The entries that hold exactly `value`, by name and then by version: those of the newest version of each secret, or of every
+   * version. Values are compared in constant time, and wiped once they are compared. A glob without `*` queries that one name.
+   *
+   * @returns the headers of the entries; with `skipUndecryptable` what was left out, and why; and if another region answered, which
+   *   one
+   * @throws CredstashError SECRET_NOT_FOUND for a name that does not exist; as `getAll` does
+   */
+  async find(
+    value: Uint8Array | string,
+    options: FindOptions = {},
+  ): Promise<{ found: FoundValue[]; leftOut: readonly Failure[]; fallback?: FallbackAnswer }> {
+    checkArguments('find', arguments);
+    const bytes = toBytes(value);
+    return this.#session
+      .read(options, async (backend, limited, answer) => {
+        const { find } = await import('../operations/find.ts');
+        const { found, leftOut } = await find(backend, bytes, limited);
+        return { found, leftOut, ...(answer === undefined ? {} : { fallback: answer }) };
+      })
+      .finally(() => bytes.fill(0));
   }
 
   /**

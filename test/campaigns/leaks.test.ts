@@ -270,6 +270,9 @@ const commands: Case[] = [
   [['-a', 'put', 'bad', canary], 2],
   [['get', 'text', canary], 2],
   [['list', 'a', canary], 2],
+  [['find', 'text', canary], 2],
+  [['find', canary], 3, { input: 'x' }],
+  [['find'], undefined, { input: canary }],
   [['delete', 'a', canary], 2],
   [['setup', canary], 2],
   [['store', 'bad', canary], 2],
@@ -996,7 +999,7 @@ test('nothing of the environment or of its files is in a help or a usage error',
   ]) {
     env[name] = ofEnvironment;
   }
-  const names = ['setup', 'put', 'putall', 'get', 'getall', 'render', 'list', 'keys', 'delete']
+  const names = ['setup', 'put', 'putall', 'get', 'getall', 'render', 'list', 'keys', 'find', 'delete']
     // What comes after the first put.
     .concat([
       'history',

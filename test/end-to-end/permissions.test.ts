@@ -33,7 +33,7 @@ const ROWS = DOCUMENT.replace(/^[^]*\n## Which command needs which\n/, '')
   });
 
 /** How a command line of the table ends, and what stands on its stdout. */
-type Line = [args: string[], status?: number, says?: string];
+type Line = [args: string[], status?: number, says?: string, input?: string];
 
 interface Case {
   /** What is there before, as nobody in particular. */
@@ -64,6 +64,14 @@ const CASES: Readonly<Record<string, Case>> = {
   render: { before: two, lines: [[['render', template]]] },
   list: { before: two, lines: [[['list']], [['list', '-l']]] },
   keys: { before: two, lines: [[['keys']]] },
+  'find GLOB': {
+    before: two,
+    lines: [
+      [['find', 'a*'], 0, 'a\n', 'two'],
+      [['find', '--all-versions'], 0, 'a', 'one'],
+    ],
+  },
+  'find NAME': { before: two, lines: [[['find', 'a'], 0, 'a\n', 'two']] },
   history: { before: two, lines: [[['history', 'a']]] },
   'put NAME': { lines: [[['put', 'a', 'one']], [['put', 'a', 'two'], 4]] },
   'put NAME -v V': {
@@ -202,9 +210,14 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
       );
     const run: Table['run'] = async (lines) => {
       const ended: Ended[] = [];
-      for (const [args] of lines) {
+      for (const [args, , , input] of lines) {
         const env = { EDITOR: 'sh -c \'date +%N >"$1"\' sh', XDG_RUNTIME_DIR: folder };
-        ended.push(await cs(words(args), args[0] === 'edit' ? { env } : {}));
+        ended.push(
+          await cs(words(args), {
+            ...(args[0] === 'edit' ? { env } : {}),
+            ...(input === undefined ? {} : { input }),
+          }),
+        );
       }
       return ended;
     };

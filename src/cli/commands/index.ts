@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   edit: () => import('./edit.ts'),
   list: () => import('./list.ts'),
   keys: () => import('./keys.ts'),
+  find: () => import('./find.ts'),
   delete: () => import('./delete.ts'),
   putall: () => import('./putall.ts'),
   getall: () => import('./getall.ts'),

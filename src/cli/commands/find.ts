@@ -1,0 +1,150 @@
+import { parseContext } from '../../model/context.ts';
+import { MAX_ITEM_BYTES } from '../../model/item.ts';
+import { CredstashError, hasCode, serviceMessages } from '../../errors.ts';
+import { checkGlob } from '../../model/glob.ts';
+import { escapeUnseen } from '../../format/visible.ts';
+import { formatList, formatListJson } from '../../format/list.ts';
+import { suggestNaming } from '../advice/scan-denied.ts';
+import { defineCommand } from '../command.ts';
+import { readArgument } from '../files/input.ts';
+import { openListOutput } from '../files/output.ts';
+import { chooseBackend } from '../options/backend.ts';
+import { LISTING_OPTIONS } from '../options/listing.ts';
+import type { Io } from '../terminal/io.ts';
+
+const FIND_HELP = `The value comes from stdin, or is asked for on a terminal and not shown. It is
+never an argument. If stdin ends in a line break, as that of echo does, find
+also lists the secrets that hold the value without it, and says so.
+
+The exit status is 0 if a secret holds the value, and 3 if none does. Secrets
+that do not open are errors, after the list: they may hold it too.`;
+
+export const command = defineCommand({
+  name: 'find',
+  group: 'secrets',
+  summary: 'find the secrets that hold a value',
+  description: 'List the secrets whose newest version holds exactly a value: after a leak.',
+  arguments: [
+    {
+      flags: '[glob]',
+      description: 'names to look at, * for any run of characters; quote it from the shell',
+    },
+    {
+      flags: '[context...]',
+      description: 'encryption context as KEY=VALUE, the same as the puts gave',
+    },
+  ],
+  options: {
+    allVersions: {
+      flags: '--all-versions',
+      description: 'look at every version, and list the versions',
+    },
+    allowEmpty: { flags: '--allow-empty', description: 'find empty secrets if stdin is empty' },
+    skipUndecryptable: {
+      flags: '--skip-undecryptable',
+      description: 'leave out secrets that do not open; list on stderr',
+    },
+    ...LISTING_OPTIONS,
+  },
+  notes: FIND_HELP,
+  examples: [
+    { line: 'credstash find', description: 'Ask for a value, and list the secrets that hold it' },
+    {
+      line: "credstash find 'app.*' --all-versions <leaked.txt",
+      description: 'Look for the content of a file in every version of some secrets',
+    },
+  ],
+  isReader: true,
+  run: async ({ args: [first, rest], options, io }) => {
+    const { glob, context } = parseWords(first === undefined ? [] : [first, ...rest]);
+    const withBackend = chooseBackend(options, io);
+    const output = await openListOutput(io, options);
+    const value = await readValue(io, options.allowEmpty === true);
+    await withBackend(async (credstash) => {
+      const { found, leftOut, fallback } = await credstash
+        .find(value, {
+          ...{ glob, context, allVersions: options.allVersions },
+          ...{ ignoreFinalNewline: true, skipUndecryptable: true },
+          progress: io.progress('entries opened'),
+        })
+        .catch(hideName)
+        .catch(suggestNaming('credstash find NAME'))
+        .finally(() => value.fill(0));
+      const names = [...new Set(found.map(({ name }) => name))];
+      await output.write(
+        options.json
+          ? formatListJson(found)
+          : options.allVersions
+            ? formatList(found)
+            : names.map((name) => `${escapeUnseen(name)}\n`).join(''),
+      );
+      const shorter = found.filter(({ withoutNewline }) => withoutNewline).length;
+      if (shorter > 0) {
+        io.note(
+          `credstash: note: ${shorter} of ${found.length} found hold the value without the line break at the end of stdin`,
+        );
+      }
+      const location = await credstash.location();
+      if (leftOut.length > 0 && !options.skipUndecryptable) {
+        throw (await import('../../operations/find.ts')).cannotLook(leftOut, location);
+      }
+      for (const { name, error } of leftOut) {
+        io.note(`credstash: warning: ${name} is left out: ${error.message}`);
+      }
+      for (const words of serviceMessages(leftOut.map(({ error }) => error))) {
+        io.note(`credstash: service says: ${words}`);
+      }
+      if (found.length > 0) return;
+      const message = `no secret in ${location} holds the value`;
+      if (!fallback) throw new CredstashError('SECRET_NOT_FOUND', message);
+      throw new CredstashError(
+        'UNREACHABLE',
+        `no secret in ${fallback.region} holds the value; ${fallback.unreachable.map(({ region }) => region).join(' and ')} could not be reached, so that nobody knows whether one does there`,
+      );
+    });
+  },
+});
+
+/** Parses one GLOB, and pairs of the encryption context. @throws CredstashError USAGE, quoting no word: it may be the value */
+function parseWords(words: readonly string[]): {
+  readonly glob: string | undefined;
+  readonly context: ReturnType<typeof parseContext>;
+} {
+  const globs = words.filter((word) => !word.includes('='));
+  const context = parseContext(
+    words.filter((word) => word.includes('=')),
+    'open',
+  );
+  if (globs.length > 1) {
+    throw new CredstashError('USAGE', 'find takes one GLOB, and the value is no argument', {
+      hint: "give the value on stdin: credstash find 'GLOB' <FILE",
+    });
+  }
+  const [glob] = globs;
+  return { glob: glob === undefined ? undefined : checkGlob(glob), context };
+}
+
+async function readValue(io: Io, allowEmpty: boolean): Promise<Uint8Array> {
+  if (io.interactive) {
+    return io.askHidden(
+      'value to find: ',
+      new CredstashError('USAGE', 'there is no terminal to ask on', {
+        hint: 'give the value on stdin',
+      }),
+    );
+  }
+  return readArgument(
+    io,
+    '-',
+    MAX_ITEM_BYTES,
+    allowEmpty ? 'allowed' : { hint: 'to find empty secrets on purpose, add --allow-empty' },
+  );
+}
+
+/** Rewords the error of a missing name: the word may be the value, which somebody took for an argument. */
+function hideName(error: unknown): never {
+  if (!hasCode(error, 'SECRET_NOT_FOUND')) throw error;
+  throw new CredstashError('SECRET_NOT_FOUND', 'no secret has the name that was given', {
+    hint: 'the argument is a name or a pattern; give the value on stdin, and list the names with credstash keys',
+  });
+}

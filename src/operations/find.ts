@@ -1,0 +1,180 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Backend, type BackendSource, openBackend } from '../backend/backend.ts';
+import type { Found } from '../backend/entry-store.ts';
+import {
+  type CredstashError,
+  combineFailures,
+  concernsOneSecret,
+  type Failure,
+} from '../errors.ts';
+import { type Context, validateContext } from '../model/context.ts';
+import type { Entry, EntryHeader } from '../model/entry.ts';
+import { checkGlob, findLiteralPrefixes, matchesGlob } from '../model/glob.ts';
+import { inParallel } from '../util/parallel.ts';
+import { type ProgressOptions, withProgress } from '../util/progress.ts';
+import { compareUtf8 } from '../util/utf8.ts';
+import { sortByVersion } from './batch.ts';
+import { secretNotFound } from './errors.ts';
+import { openEntry } from './get.ts';
+import { hintForFailures, UNWRAPS_AT_ONCE } from './get-many.ts';
+import { type Limit, limitTo } from './options.ts';
+
+export interface FindOptions extends ProgressOptions {
+  /** A pattern of names, in which `*` matches any number of characters, or one name; default: all names. */
+  readonly glob?: string | undefined;
+  /** The pairs that the secrets were put with. */
+  readonly context?: Context | undefined;
+  /** Look at every version, and not only at the newest of each secret. */
+  readonly allVersions?: boolean | undefined;
+  /** If the value ends in a line break, also find the secrets that hold it without that line break. */
+  readonly ignoreFinalNewline?: boolean | undefined;
+  /** Return what was found, and the entries that do not open as `leftOut`. Default: an entry that does not open is an error. */
+  readonly skipUndecryptable?: boolean | undefined;
+}
+
+/** The header of an entry that holds the value. */
+export interface FoundValue extends EntryHeader {
+  /** Set if the entry holds the value without the line break at its end. */
+  readonly withoutNewline?: true;
+}
+
+/** An entry to open. `read` may make a request. */
+type Candidate = EntryHeader & { readonly read: () => Entry | Promise<Entry | undefined> };
+
+/** Finds the entries that hold a value: `Credstash.find`. Each value is wiped as soon as it is compared. */
+export async function find(
+  source: BackendSource,
+  value: Uint8Array,
+  options: FindOptions & Limit = {},
+): Promise<{ found: FoundValue[]; leftOut: readonly Failure[] }> {
+  const glob = checkGlob(options.glob ?? '*');
+  const context = validateContext(options.context, 'open');
+  const backend = await openBackend(source);
+  backend.keys.warmUp();
+  const compare = createComparer(value, options.ignoreFinalNewline === true);
+  const found: FoundValue[] = [];
+  const leftOut: Failure[] = [];
+  const look = async (candidate: Candidate): Promise<void> => {
+    try {
+      const entry = await candidate.read();
+      // Somebody deleted it meanwhile.
+      if (!entry) return;
+      const match = compare(await openEntry(backend, entry, context));
+      if (match === undefined) return;
+      const { read: _, ...header } = candidate;
+      found.push(match === 'exact' ? header : { ...header, withoutNewline: true });
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!concernsOneSecret(error)) throw error;
+      leftOut.push({ name: candidate.name, error });
+    }
+  };
+  const limit = limitTo(UNWRAPS_AT_ONCE, options);
+  let total = 0;
+  for await (const batch of batchCandidates(backend, glob, options)) {
+    const looks = inParallel(limit, batch, look);
+    // With all versions, only the count of a batch is known, and the progress of the read shows.
+    for await (const _ of withProgress(looks, options.progress, batch.length));
+    total += batch.length;
+  }
+  if (total === 0 && !glob.includes('*')) throw secretNotFound(backend, glob);
+  leftOut.sort((a, b) => compareUtf8(a.name, b.name));
+  if (leftOut.length > 0 && options.skipUndecryptable !== true) {
+    throw cannotLook(leftOut, backend.entries.location);
+  }
+  return { found: sortByVersion(found), leftOut };
+}
+
+/** The error of entries that do not open, so that nobody knows whether they hold the value. */
+export function cannotLook(leftOut: readonly Failure[], location: string): CredstashError {
+  return combineFailures(
+    `${leftOut.length} of the entries in ${location} cannot be opened, so nobody knows whether they hold the value`,
+    leftOut,
+    hintForFailures(
+      leftOut,
+      'give the encryption context that they share',
+      'leave out what does not open with `skipUndecryptable`',
+    ),
+  );
+}
+
+/**
+ * Makes a function that compares bytes with `value`, and wipes them. It compares digests under a random key in constant time, so
+ * that the time says nothing about the bytes or their number that match.
+ */
+function createComparer(
+  value: Uint8Array,
+  ignoreFinalNewline: boolean,
+): (bytes: Uint8Array) => 'exact' | 'withoutNewline' | undefined {
+  const key = randomBytes(32);
+  const digest = (bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest();
+  const exact = digest(value);
+  const shorter = ignoreFinalNewline ? withoutFinalNewline(value) : undefined;
+  const short = shorter && digest(shorter);
+  return (bytes) => {
+    const own = digest(bytes);
+    bytes.fill(0);
+    const isExact = timingSafeEqual(own, exact);
+    const isShort = short !== undefined && timingSafeEqual(own, short);
+    return isExact ? 'exact' : isShort ? 'withoutNewline' : undefined;
+  };
+}
+
+/** The bytes without the LF or CR LF at their end; undefined if they do not end so, or nothing would be left. */
+function withoutFinalNewline(value: Uint8Array): Uint8Array | undefined {
+  if (value.at(-1) !== 0x0a) return undefined;
+  const end = value.length - (value.at(-2) === 0x0d ? 2 : 1);
+  return end === 0 ? undefined : value.subarray(0, end);
+}
+
+/**
+ * Yields the entries to open. Of one name, they are queried, which a role for some names may do. Otherwise the table is read once:
+ * for the newest versions to its end, and for all versions batch by batch, so that memory holds no more than a batch.
+ */
+async function* batchCandidates(
+  { entries }: Backend,
+  glob: string,
+  { allVersions, progress }: FindOptions,
+): AsyncGenerator<readonly Candidate[]> {
+  if (!glob.includes('*')) {
+    if (allVersions) {
+      const headers: EntryHeader[] = [];
+      for await (const header of entries.headers(glob)) headers.push(header);
+      yield headers.map((header) => ({
+        ...header,
+        read: () => entries.get(header.name, header.version),
+      }));
+      return;
+    }
+    const header = await entries.newestHeader(glob);
+    if (header) yield [{ ...header, read: () => entries.latest(glob) }];
+    return;
+  }
+  const scanned = withProgress(entries.scan(findLiteralPrefixes([glob])), progress);
+  if (!allVersions) {
+    yield [...(await chooseNewest(scanned, glob)).values()];
+    return;
+  }
+  let batch: Found[] = [];
+  for await (const found of scanned) {
+    if (!matchesGlob(glob, found.name)) continue;
+    batch.push(found);
+    if (batch.length < UNWRAPS_AT_ONCE) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
+}
+
+async function chooseNewest(
+  scanned: AsyncIterable<Found>,
+  glob: string,
+): Promise<Map<string, Found>> {
+  const newest = new Map<string, Found>();
+  for await (const found of scanned) {
+    if (!matchesGlob(glob, found.name)) continue;
+    const before = newest.get(found.name);
+    if (!before || compareUtf8(before.version, found.version) < 0) newest.set(found.name, found);
+  }
+  return newest;
+}
