@@ -999,7 +999,18 @@ test('nothing of the environment or of its files is in a help or a usage error',
   ]) {
     env[name] = ofEnvironment;
   }
-  const names = ['setup', 'put', 'putall', 'get', 'getall', 'render', 'list', 'keys', 'find', 'delete']
+  const names = [
+    'setup',
+    'put',
+    'putall',
+    'get',
+    'getall',
+    'render',
+    'list',
+    'keys',
+    'find',
+    'delete',
+  ]
     // What comes after the first put.
     .concat([
       'history',
