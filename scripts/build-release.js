@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 /*
  * Everything that a release offers to download, in dist/release: the single files, the Debian packages, the npm package, the
- * bill of materials, and SHA256SUMS. The bundle must be built.
+ * bill of materials, SHA256SUMS, and the Homebrew formula of these. The bundle must be built.
  */
 process.chdir(join(import.meta.dirname, '..'));
 const folder = 'dist/release';
@@ -37,3 +37,4 @@ const sums = readdirSync(folder)
   });
 writeFileSync(`${folder}/SHA256SUMS`, sums.join(''));
 process.stdout.write(sums.join(''));
+process.stdout.write(run('build-formula.js'));
