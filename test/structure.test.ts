@@ -84,7 +84,7 @@ it('no file is long, and one that is longer than most says why', () => {
 it('each folder of unit tests has its counterpart in src/', () => {
   /** What tests several rooms at once, or is no test. */
   const others =
-    /^(campaigns|contract|end-to-end|golden|process|standalone|support|testdata|vectors)(\/|$)/;
+    /^(campaigns|contract|end-to-end|golden|process|release|standalone|support|testdata|vectors)(\/|$)/;
   const folders = readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true })
     .filter((each) => each.isDirectory())
     .map((each) => relative(join(root, 'test'), join(each.parentPath, each.name)))
