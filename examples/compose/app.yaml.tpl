@@ -1,0 +1,2 @@
+database:
+  password: {{ credstash://prod.api.db-password | json }}
