@@ -24,6 +24,7 @@ import type {
   MigrateOptions,
   PruneOptions,
   PutAllOptions,
+  PutFieldOptions,
   PutOptions,
   PutOutcome,
   RewriteOptions,
@@ -129,6 +130,30 @@ export class Credstash extends SecretReader {
   async putJson(name: string, value: unknown, options: PutOptions = {}): Promise<Stored> {
     checkArguments('putJson', arguments);
     return this.put(name, toJson(value), options);
+  }
+
+  /**
+   * Sets a field of a secret that is JSON, in its newest version, to a text, and stores the next version. All else of the document
+   * stays. A missing secret is created. Two writers of different fields at once both win. It needs the rights to read, too.
+   * @throws CredstashError as `get` and `put` do; USAGE if the document has a key twice, or a number that JSON.parse rounds
+   */
+  async putField(
+    name: string,
+    field: string,
+    value: Uint8Array | string,
+    options: PutFieldOptions = {},
+  ): Promise<Stored> {
+    checkArguments('putField', arguments);
+    const bytes = toBytes(value);
+    return this.#changes
+      .putField(name, { set: { field, value: bytes } }, options)
+      .finally(() => bytes.fill(0));
+  }
+
+  /** Removes a field, as `putField` sets it. @throws CredstashError as `putField` does; FIELD_NOT_FOUND */
+  async removeField(name: string, field: string, options: PutFieldOptions = {}): Promise<Stored> {
+    checkArguments('removeField', arguments);
+    return this.#changes.putField(name, { unset: [field] }, options);
   }
 
   /**

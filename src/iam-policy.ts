@@ -34,6 +34,8 @@ export interface PolicyPlace {
 }
 
 export interface PolicyOptions {
+  /** Of a writer: also the right to read, which a change of one field needs. */
+  readonly fields?: boolean | undefined;
   /** Only secrets whose name matches, with `*` for any run of characters. */
   readonly name?: string | undefined;
   /**
@@ -91,6 +93,9 @@ export function policyOf(role: Role, place: PolicyPlace, options: PolicyOptions 
   if (account !== '*' && !/^\d{12}$/.test(account)) {
     throw new CredstashError('USAGE', 'the account is not a number of 12 digits');
   }
+  if (options.fields && role !== 'writer') {
+    throw new CredstashError('USAGE', 'only a writer can be given the right to change fields');
+  }
   const names = options.name === undefined ? undefined : namePattern(options.name);
   const context = checkContext(Object.entries(options.context ?? {}));
   const table = tableOf(place, account);
@@ -110,10 +115,15 @@ export function policyOf(role: Role, place: PolicyPlace, options: PolicyOptions 
     Version: '2012-10-17',
     Statement: [
       allow('Entries', dynamodb(itemsOf(role, names)), table, leadingKeys(names)),
-      allow('DataKeys', kms(DATA_KEYS[role]), key.arn, {
-        ...key.condition,
-        ...contextCondition(names, context, key.condition),
-      }),
+      allow(
+        'DataKeys',
+        kms([...DATA_KEYS[role], ...(options.fields ? ['Decrypt'] : [])]),
+        key.arn,
+        {
+          ...key.condition,
+          ...contextCondition(names, context, key.condition),
+        },
+      ),
       // What doctor looks at.
       ...(role === 'admin' && names === undefined
         ? [

@@ -6,7 +6,7 @@ import {
   describeTrust,
   type TrustNames,
 } from './model/trust.ts';
-import { checkChange, type Limit, type PutAllOptions } from './operations/index.ts';
+import { checkChange, type Limit } from './operations/index.ts';
 import { Deadline, withDeadline } from './calls/deadline.ts';
 import { type FallbackOptions, FallbackReads } from './calls/fallback-reads.ts';
 import { allowManyListeners, raceKeys, raceSignal, untilAborted } from './calls/race-signal.ts';
@@ -323,7 +323,7 @@ export class Session {
   }
 
   /** The options of a call that seals, with the defaults of the instance. */
-  withSealDefaults<T extends PutOptions | PutAllOptions>(options: T): T {
+  withSealDefaults<T extends Pick<PutOptions, 'cipher' | 'digest'>>(options: T): T {
     const { cipher, digest } = this.#defaults;
     return { cipher, digest, ...omitUndefined(options) };
   }

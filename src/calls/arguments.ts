@@ -16,6 +16,7 @@ import type {
   MigrateOptions,
   PruneOptions,
   PutAllOptions,
+  PutFieldOptions,
   PutOptions,
   RewriteOptions,
   RollbackOptions,
@@ -73,6 +74,16 @@ const PUT_UNLABELLED: KindsOf<Omit<PutOptions, 'label' | 'ifMissing'>> = {
   cipher: text,
   hmacAsText: flag,
   onWarning: callback,
+};
+const PUT_FIELD: KindsOf<PutFieldOptions> = {
+  ...CALL,
+  context: pairs,
+  comment: text,
+  digest: text,
+  cipher: text,
+  hmacAsText: flag,
+  onWarning: callback,
+  label: text,
 };
 const PUT: KindsOf<PutOptions> = { ...PUT_UNLABELLED, label: text, ifMissing: flag };
 const PUT_ALL: KindsOf<PutAllOptions> = { ...PUT_UNLABELLED, ...PROGRESS, skipUnchanged: flag };
@@ -147,7 +158,7 @@ const DOCTOR: KindsOf<DoctorOptions> = {
   prefix: text,
   cipher: text,
 };
-const POLICY: KindsOf<PolicyOptions> = { name: text, context: pairs, account: text };
+const POLICY: KindsOf<PolicyOptions> = { fields: flag, name: text, context: pairs, account: text };
 const ROLES = { reader: 0, writer: 0, admin: 0, setup: 0 } satisfies Record<Role, 0>;
 
 const DEFAULTS: KindsOf<CallDefaults> = {
@@ -282,6 +293,8 @@ const SIGNATURES = {
     ...options('Credstash.over', DEFAULTS),
   },
   put: { name, value: secret, ...options('put', PUT) },
+  putField: { name, field: text, value: secret, ...options('putField', PUT_FIELD) },
+  removeField: { name, field: text, ...options('removeField', PUT_FIELD) },
   putJson: { name, value: checkedLater, ...options('putJson', PUT) },
   get: { name, ...options('get', GET) },
   getText: { name, ...options('getText', GET) },

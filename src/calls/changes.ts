@@ -5,11 +5,14 @@ import type {
   CopyOptions,
   DeleteOptions,
   DeleteOutcome,
+  FieldChange,
   MigrateOptions,
   PruneOptions,
   PutAllOptions,
+  PutFieldOptions,
   PutOutcome,
   RewriteOptions,
+  Stored,
 } from '../operations/index.ts';
 import type { Session } from '../session.ts';
 
@@ -26,6 +29,14 @@ export class Changes {
 
   constructor(session: Session) {
     this.session = session;
+  }
+
+  /** Changes fields of one secret. */
+  async putField(name: string, change: FieldChange, options: PutFieldOptions): Promise<Stored> {
+    return this.session.store(this.session.withSealDefaults(options), async (backend, limited) => {
+      const { putField } = await import('../operations/put-field.ts');
+      return putField(backend, name, change, limited);
+    });
   }
 
   putAll(secrets: readonly Secret[], options: PutAllOptions): AsyncGenerator<PutOutcome> {

@@ -24,6 +24,7 @@ export type {
 } from './options.ts';
 export type { PruneOptions } from './prune.ts';
 export { expectNoVersion, put, type Stored } from './put.ts';
+export type { FieldChange, PutFieldOptions } from './put-field.ts';
 export { putAll, type PutAllOptions, type PutOutcome } from './put-all.ts';
 export { render } from './render.ts';
 export { rollback, type RollbackOptions, type RolledBack } from './rollback.ts';

@@ -8,6 +8,7 @@ export const FLAGS: Readonly<Record<string, string>> = {
   createKey: '--create-key',
   deletionProtection: '--deletion-protection',
   dryRun: '--dry-run',
+  fields: '--fields',
   format: '-f',
   ifMissing: '--if-missing',
   keep: '--keep',

@@ -34,6 +34,10 @@ export const command = defineCommand({
       description: 'only secrets with exactly this encryption context; can be repeated',
       repeatable: true,
     },
+    fields: {
+      flags: '--fields',
+      description: 'of a writer: may change fields (put --field), so it can read secrets',
+    },
     account: {
       flags: '--account <id>',
       description: "number of the account of the table and the key (default: the caller's)",
@@ -53,7 +57,7 @@ export const command = defineCommand({
   ],
   isReader: true,
   run: async ({ args: [role], options, io }) => {
-    const { name, account } = options;
+    const { name, account, fields } = options;
     const context = parseContext(options.context ?? []);
     if (resolveSettings(options).backend === 'local') {
       throw new CredstashError('USAGE', 'a policy is for AWS, and the local vault is chosen', {
@@ -64,7 +68,7 @@ export const command = defineCommand({
       options,
       io,
     )(async (credstash) => {
-      const policy = await credstash.policy(role, { name, context, account });
+      const policy = await credstash.policy(role, { name, context, account, fields });
       await io.write(formatVisibleJson(policy, 2));
       if (name !== undefined && role !== 'writer') {
         io.note(

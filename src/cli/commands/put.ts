@@ -3,6 +3,7 @@ import { MAX_ITEM_BYTES } from '../../model/item.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { escapeUnseen, formatVisibleJson } from '../../format/visible.ts';
 import type { Credstash } from '../../credstash.ts';
+import { checkFieldChange } from '../options/field-change.ts';
 import type { Stored } from '../../operations/put.ts';
 import { checkLabel } from '../../model/label.ts';
 import { defineCommand } from '../command.ts';
@@ -20,8 +21,7 @@ const VALUE_HELP = `VALUE is one of
   -           the bytes of stdin, unchanged
   @FILE       the bytes of FILE, unchanged
   left out    asked for on a terminal and not shown, else stdin
-  other text  the text itself: it shows in the process list of this machine and
-              stays in the shell's history, so prefer one of the above
+  other text  the text itself: the process list and the shell's history show it
 Put -- before a VALUE that begins with - and has no space in it. --literal
 stores a VALUE that begins with @ unchanged.`;
 
@@ -46,7 +46,7 @@ export const command = defineCommand({
     literal: { flags: '--literal', description: 'store VALUE unchanged, also - and @…' },
     allowEmpty: {
       flags: '--allow-empty',
-      description: 'store an empty secret if stdin or FILE is empty',
+      description: 'store an empty secret of stdin or FILE',
     },
     generate: {
       flags: '--generate [length]',
@@ -54,12 +54,21 @@ export const command = defineCommand({
     },
     charset: {
       flags: '--charset <set>',
-      description: 'characters of --generate, such as abc123, or a set (default: alnum)',
+      description: 'characters of --generate, or a set (default: alnum)',
       shown: ['alnum', 'hex', 'base64url'],
     },
     ifMissing: {
       flags: '--if-missing',
       description: 'store nothing, and succeed, if the secret exists',
+    },
+    field: {
+      flags: '--field <field>',
+      description: 'set one field of a JSON secret, in its next version',
+    },
+    unset: {
+      flags: '--unset <field>',
+      description: 'remove a field; can be repeated',
+      repeatable: true,
     },
     label: {
       flags: '--label <label>',
@@ -75,8 +84,8 @@ export const command = defineCommand({
       description: 'Ask for the value, and store it as version 1',
     },
     {
-      line: 'credstash put -a db.password - <password.txt',
-      description: 'Store the bytes of stdin as the next version',
+      line: 'credstash put app.config --field db.password - <password.txt',
+      description: 'Set one field of a JSON object to the text of stdin',
     },
     {
       line: 'credstash put tls.key @server.key env=prod',
@@ -90,9 +99,12 @@ export const command = defineCommand({
   run: async ({ args: [name, value, pairs], options, io }) => {
     const { label, json } = options;
     checkSource(options, value);
+    const { field, unset } = options;
+    if (field !== undefined || unset !== undefined) checkFieldChange(options, value);
     if (options.ifMissing) checkIfMissing(options);
     // -P and --generate give the value, so a VALUE with a = is the first pair of the context. The original required a VALUE after -P.
-    const needsNone = options.prompt === true || options.generate !== undefined;
+    const needsNone =
+      options.prompt === true || options.generate !== undefined || unset !== undefined;
     const isPair = needsNone && value !== undefined && value.includes('=');
     const context = parseContext(isPair ? [value, ...pairs] : pairs);
     if (label !== undefined) checkLabel(label);
@@ -102,13 +114,20 @@ export const command = defineCommand({
     const asks = options.prompt === true || (!needsNone && value === undefined && io.interactive);
     const { secret: made, weakness } = await generateSecret(options);
     // Stdin is read also if the secret exists: the program that writes it would fail otherwise.
-    const given = made ?? (asks ? undefined : await readValue(io, value, options));
-    await withBackend(async (credstash) => {
+    const given =
+      made ?? (unset ? new Uint8Array() : asks ? undefined : await readValue(io, value, options));
+    await withBackend(async (credstash, changes) => {
       const existing =
         asks && options.ifMissing && io.canAsk ? await findNewest(credstash, name) : undefined;
       const put = async (): Promise<Stored> => {
-        const secret = given ?? (await askValue(io, credstash, name, seal));
-        return credstash.put(name, secret, seal).catch((error: unknown) => {
+        const next = field === undefined ? seal : { ...seal, autoversion: true };
+        const secret = given ?? (await askValue(io, credstash, name, next));
+        const set = field === undefined ? undefined : { field, value: secret };
+        const putting =
+          set || unset
+            ? changes.putField(name, { set, unset }, seal)
+            : credstash.put(name, secret, seal);
+        return putting.catch((error: unknown) => {
           throw addMoveHint(error, options, label ?? '');
         });
       };

@@ -1,0 +1,30 @@
+import { CredstashError } from '../../errors.ts';
+import { parseField } from '../../model/field.ts';
+
+/** Checks --field and --unset. @throws CredstashError USAGE */
+export function checkFieldChange(
+  options: {
+    readonly [Name in 'field' | 'version' | 'generate']?: string;
+  } & { readonly unset?: readonly string[] } & {
+    readonly [Name in 'ifMissing' | 'prompt' | 'literal' | 'allowEmpty']?: true;
+  },
+  value: string | undefined,
+): void {
+  const { field, unset } = options;
+  for (const each of [...(field === undefined ? [] : [field]), ...(unset ?? [])]) parseField(each);
+  if (field !== undefined && unset) {
+    throw new CredstashError('USAGE', '--field sets a field and --unset removes one', {
+      hint: 'run put once for each',
+    });
+  }
+  if (options.version !== undefined || options.ifMissing) {
+    throw new CredstashError('USAGE', 'a field is changed in the version after the newest', {
+      hint: 'leave out -v and --if-missing',
+    });
+  }
+  if (!unset) return;
+  const { prompt, literal, allowEmpty, generate } = options;
+  const isValue = value !== undefined && !value.includes('=');
+  if (!isValue && !prompt && !literal && !allowEmpty && generate === undefined) return;
+  throw new CredstashError('USAGE', '--unset takes no VALUE');
+}
