@@ -7,12 +7,9 @@ import { openMemory } from '../src/backend/memory/index.ts';
 import { Credstash } from '../src/credstash.ts';
 import type { Secret } from '../src/model/entry.ts';
 import { parseItem } from '../src/model/item.ts';
-import { formatCsv } from '../src/format/csv.ts';
-import { formatDotenv } from '../src/format/dotenv.ts';
-import { formatJson } from '../src/format/json.ts';
 import { formatList } from '../src/format/list.ts';
-import { formatYaml } from '../src/format/yaml.ts';
 import { fromJson, originals } from './seal/vectors.ts';
+import { formatCsv, formatDotenv, formatJson, formatYaml } from './support/formats.ts';
 
 /*
  * What 1.17.1 prints for a table that it wrote (test/golden/make.py) is what our operations and formats make of that table.

@@ -1,4 +1,4 @@
-import type { Secret } from '../model/entry.ts';
+import { type Secret, wipeSecrets } from '../model/entry.ts';
 import { utf8 } from '../util/utf8.ts';
 
 /** A secret to store; a text is stored as its UTF-8 bytes. */
@@ -30,5 +30,5 @@ export async function* wipeAtEnd<T>(
   outcomes: AsyncIterable<T>,
 ): AsyncGenerator<T> {
   yield* outcomes;
-  for (const { value } of secrets) value.fill(0);
+  wipeSecrets(secrets);
 }

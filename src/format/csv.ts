@@ -1,5 +1,6 @@
 import type { Secret } from '../model/entry.ts';
-import { type FormatOptions, toTextPairs } from './pairs.ts';
+import { checkTexts, type FormatOptions, toText } from './pairs.ts';
+import { toPieces } from './pieces.ts';
 import { escapeUnseen } from './visible.ts';
 
 /**
@@ -9,11 +10,15 @@ import { escapeUnseen } from './visible.ts';
  * @param options.onTerminal escape characters in names that could drive a terminal
  * @throws CredstashError USAGE, naming each secret that is not UTF-8
  */
-export function formatCsv(secrets: readonly Secret[], { onTerminal }: FormatOptions = {}): string {
-  return toTextPairs('csv', secrets)
-    .map(([name, value]) => [onTerminal ? escapeUnseen(name) : name, value].map(quoteField))
-    .map((fields) => `${fields.join(',')}\n`)
-    .join('');
+export function formatCsv(
+  secrets: readonly Secret[],
+  { onTerminal }: FormatOptions = {},
+): Iterable<string> {
+  checkTexts('csv', secrets);
+  return toPieces(secrets, ({ name, value }) => {
+    const fields = [onTerminal ? escapeUnseen(name) : name, toText(value)];
+    return `${fields.map(quoteField).join(',')}\n`;
+  });
 }
 
 function quoteField(text: string): string {

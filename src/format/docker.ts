@@ -4,10 +4,11 @@ import { refuseReserved } from '../model/variable-names.ts';
 import {
   createVariableNamer,
   type FormatOptions,
-  toTextPairs,
+  toText,
+  toTextVariables,
   UNSEEN_NAME,
-  toVariables,
 } from './pairs.ts';
+import { toPieces } from './pieces.ts';
 import { escapeUnseen } from './visible.ts';
 
 /** The client's reader takes lines of fewer bytes than this (Go, bufio.MaxScanTokenSize). */
@@ -21,8 +22,11 @@ const LINE_BYTES = 65_536;
  * @param options.allowName reserved variables that are exported all the same
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
-export function formatDocker(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  return toVariables('docker', toTextPairs('docker', secrets), {
+export function formatDocker(
+  secrets: readonly Secret[],
+  options: FormatOptions = {},
+): Iterable<string> {
+  const variables = toTextVariables('docker', secrets, {
     rename: createVariableNamer(options),
     refuse: (variable, value) => {
       if (!/^[^\s=#][^\s=]*$/.test(variable)) return 'docker takes no such name for a variable';
@@ -34,9 +38,8 @@ export function formatDocker(secrets: readonly Secret[], options: FormatOptions 
       }
       return refuseReserved(variable, options.allowName);
     },
-  })
-    .map(([variable, value]) => formatLine(variable, value))
-    .join('');
+  });
+  return toPieces(variables, ({ name, value }) => formatLine(name, toText(value)));
 }
 
 function formatLine(variable: string, value: string): string {

@@ -1,6 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
+import { createVariableNamer, type FormatOptions, toText, toTextVariables } from './pairs.ts';
+import { toPieces } from './pieces.ts';
 
 /**
  * `NAME='value'` lines that the npm package dotenv reads back as the same values. Quotes other than `'` stand where
@@ -9,8 +10,11 @@ import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } fro
  * @param options.rawNames names as they are, instead of those that an environment takes
  * @throws CredstashError USAGE, naming each secret that this format cannot hold, or whose name is another's too
  */
-export function formatDotenv(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  return toVariables('dotenv', toTextPairs('dotenv', secrets), {
+export function formatDotenv(
+  secrets: readonly Secret[],
+  options: FormatOptions = {},
+): Iterable<string> {
+  const variables = toTextVariables('dotenv', secrets, {
     rename: createVariableNamer(options),
     refuse: (variable, value) => {
       // __proto__ is lost in the object that dotenv fills.
@@ -20,9 +24,8 @@ export function formatDotenv(secrets: readonly Secret[], options: FormatOptions 
       if (quote(value) === undefined) return 'no quotes of dotenv can hold its value';
       return options.refuseReserved ? refuseReserved(variable, options.allowName) : undefined;
     },
-  })
-    .map(([variable, value]) => `${variable}=${quote(value) ?? ''}\n`)
-    .join('');
+  });
+  return toPieces(variables, ({ name, value }) => `${name}=${quote(toText(value)) ?? ''}\n`);
 }
 
 /*

@@ -1,6 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { refuseReserved, ReservedVariable } from '../model/variable-names.ts';
-import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
+import { createVariableNamer, type FormatOptions, toText, toTextVariables } from './pairs.ts';
+import { toPieces } from './pieces.ts';
 
 /**
  * The variables that fish does not let a script set, or sets itself after each command. They are refused also with
@@ -22,8 +23,11 @@ const OF_FISH = new Set(
  * @param options.allowName reserved variables to export nevertheless
  * @throws CredstashError USAGE, naming each secret that this format cannot represent, or whose variable another secret has too
  */
-export function formatFish(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  const commands = toVariables('fish', toTextPairs('fish', secrets), {
+export function formatFish(
+  secrets: readonly Secret[],
+  options: FormatOptions = {},
+): Iterable<string> {
+  const variables = toTextVariables('fish', secrets, {
     rename: createVariableNamer(options),
     refuse: (variable, value) => {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
@@ -38,8 +42,13 @@ export function formatFish(secrets: readonly Secret[], options: FormatOptions = 
       }
       return refuseReserved(variable, options.allowName);
     },
-  }).map(([variable, value]) => `set -gx ${variable} ${quote(value)}`);
-  return commands.length === 0 ? '' : `${commands.join(';\n')}\n`;
+  });
+  if (variables.length === 0) return [];
+  return toPieces(
+    variables,
+    ({ name, value }, i) => `${i === 0 ? '' : ';\n'}set -gx ${name} ${quote(toText(value))}`,
+    { after: '\n' },
+  );
 }
 
 function quote(value: string): string {

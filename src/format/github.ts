@@ -3,18 +3,19 @@ import { refuseReserved } from '../model/variable-names.ts';
 import {
   createVariableNamer,
   type FormatOptions,
-  toTextPairs,
+  toText,
+  toTextVariables,
   UNSEEN_NAME,
-  toVariables,
 } from './pairs.ts';
+import { joinPieces, toPieces } from './pieces.ts';
 import { escapeUnseen } from './visible.ts';
 
 /** The output for a job of GitHub Actions: `masks` for its log, on stdout, and `environment` for the file GITHUB_ENV. */
 export interface GithubExport {
   /** `::add-mask::` commands, after which the log shows `***` for each value. */
-  readonly masks: string;
+  readonly masks: Iterable<string>;
   /** A variable each, as `NAME<<DELIMITER`, the value, and the delimiter again. */
-  readonly environment: string;
+  readonly environment: Iterable<string>;
 }
 
 /**
@@ -29,22 +30,48 @@ export function createGithubExport(
   secrets: readonly Secret[],
   options: FormatOptions = {},
 ): GithubExport {
-  const pairs = toVariables('github', toTextPairs('github', secrets), {
+  const variables = toTextVariables('github', secrets, {
     rename: createVariableNamer(options),
     refuse: (variable, value) =>
       explainRefusal(variable, value) ?? refuseReserved(variable, options.allowName),
   });
-  const masked = new Set(pairs.flatMap(([, value]) => listMasked(value)));
   return {
-    masks: [...masked].map((text) => `::add-mask::${escapeData(text)}\n`).join(''),
-    environment: pairs.map(([variable, value]) => formatHeredoc(variable, value)).join(''),
+    masks: {
+      *[Symbol.iterator]() {
+        const masked = new Set<string>();
+        for (const { value } of variables) yield formatMasks(toText(value), masked);
+      },
+    },
+    environment: toPieces(variables, ({ name, value }) => formatHeredoc(name, toText(value))),
   };
 }
 
+/**
+ * The longest text that is masked once for all values that have it, in UTF-16 units. A longer one is masked for each of them: to
+ * remember it would keep it in memory, and the runner takes a mask twice.
+ */
+const MAX_REMEMBERED = 100;
+
+/** Formats the masks of a value. @param masked the short texts of the values before it, to which this one's are added */
+function formatMasks(value: string, masked: Set<string>): string {
+  const texts = new Set(listMasked(value));
+  return [...texts]
+    .map((text) => {
+      if (masked.has(text)) return '';
+      // A copy, because a part of a text keeps all of it in memory.
+      if (text.length <= MAX_REMEMBERED) masked.add(Buffer.from(text).toString());
+      return `::add-mask::${escapeData(text)}\n`;
+    })
+    .join('');
+}
+
 /** Formats the masks, followed by the variables. */
-export function formatGithub(secrets: readonly Secret[], options?: FormatOptions): string {
+export function formatGithub(
+  secrets: readonly Secret[],
+  options?: FormatOptions,
+): Iterable<string> {
   const { masks, environment } = createGithubExport(secrets, options);
-  return masks + environment;
+  return joinPieces(masks, environment);
 }
 
 function explainRefusal(variable: string, value: string): string | undefined {

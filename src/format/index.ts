@@ -12,10 +12,15 @@ import { formatShell } from './shell.ts';
 import { formatTfvars } from './tfvars.ts';
 import { formatYaml } from './yaml.ts';
 
-/** The formats that secrets, in the order of their names, are printed in. */
-export const SECRET_FORMATS: Readonly<
-  Record<string, (secrets: readonly Secret[], options?: FormatOptions) => string>
-> = {
+/**
+ * Formats secrets, in the order of their names. Checks all of them first, and then gives the output in pieces (`toPieces`).
+ *
+ * @throws CredstashError USAGE, TOO_LARGE, before the first piece
+ */
+type SecretFormat = (secrets: readonly Secret[], options?: FormatOptions) => Iterable<string>;
+
+/** The formats that secrets are printed in. */
+export const SECRET_FORMATS: Readonly<Record<string, SecretFormat>> = {
   json: formatJson,
   yaml: formatYaml,
   csv: formatCsv,

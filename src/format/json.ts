@@ -1,17 +1,20 @@
 import type { Secret } from '../model/entry.ts';
 import { decodeUtf8 } from '../util/utf8.ts';
+import { toPieces } from './pieces.ts';
 import { escapeUnseen } from './visible.ts';
 
 /**
  * Formats a JSON object of the secrets, byte for byte as the original prints it: an indent of 4, and only ASCII. Commands to
  * the runner of a job in a name are escaped too. A secret that is not UTF-8 is `{"base64": "…"}` (RFC 4648, section 4).
  */
-export function formatJson(secrets: readonly Secret[]): string {
-  if (secrets.length === 0) return '{}';
-  const rows = secrets.map(
-    ({ name, value }) => `    ${escapeUnseen(quoteAscii(name))}: ${formatValue(value)}`,
+export function formatJson(secrets: readonly Secret[]): Iterable<string> {
+  if (secrets.length === 0) return ['{}'];
+  return toPieces(
+    secrets,
+    ({ name, value }, i) =>
+      `${i === 0 ? '' : ',\n'}    ${escapeUnseen(quoteAscii(name))}: ${formatValue(value)}`,
+    { before: '{\n', after: '\n}' },
   );
-  return `{\n${rows.join(',\n')}\n}`;
 }
 
 function formatValue(value: Uint8Array): string {

@@ -1,6 +1,7 @@
 import type { Secret } from '../model/entry.ts';
 import { CredstashError } from '../errors.ts';
 import { type FormatOptions, stripPrefix, toVariables } from './pairs.ts';
+import { toPieces } from './pieces.ts';
 import { formatScalar } from './yaml.ts';
 
 /** The limit of a name and of a key: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
@@ -18,18 +19,17 @@ const MAX_SECRET_BYTES = 1_048_576;
  * @throws CredstashError USAGE for an invalid name of the Secret, or naming each secret whose name cannot be a key; TOO_LARGE
  *   over 1 MiB
  */
-export function formatK8s(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  const data = toVariables(
-    'k8s',
-    secrets.map(({ name, value }) => [name, value] as const),
-    {
-      rename: (name) => stripPrefix(name, options.strippedPrefix),
-      refuse: (key) =>
-        key.length <= MAX_NAME_LENGTH && /^(?!\.$|\.\.)[-._a-zA-Z0-9]+$/.test(key)
-          ? undefined
-          : `a key of Kubernetes has up to ${MAX_NAME_LENGTH} of A-Z a-z 0-9 - _ . and does not begin with ..`,
-    },
-  );
+export function formatK8s(
+  secrets: readonly Secret[],
+  options: FormatOptions = {},
+): Iterable<string> {
+  const data = toVariables('k8s', secrets, {
+    rename: (name) => stripPrefix(name, options.strippedPrefix),
+    refuse: (key) =>
+      key.length <= MAX_NAME_LENGTH && /^(?!\.$|\.\.)[-._a-zA-Z0-9]+$/.test(key)
+        ? undefined
+        : `a key of Kubernetes has up to ${MAX_NAME_LENGTH} of A-Z a-z 0-9 - _ . and does not begin with ..`,
+  });
   const size = secrets.reduce((sum, { value }) => sum + value.length, 0);
   if (size > MAX_SECRET_BYTES) {
     throw new CredstashError(
@@ -38,16 +38,19 @@ export function formatK8s(secrets: readonly Secret[], options: FormatOptions = {
       { hint: 'choose fewer with `get("GLOB", { format: "k8s" })`' },
     );
   }
-  const lines = data.map(
-    ([key, value]) =>
-      `  ${formatScalar(key)}: ${formatScalar(Buffer.from(value).toString('base64'))}\n`,
-  );
-  return `apiVersion: v1
+  const before = `apiVersion: v1
 kind: Secret
 metadata:
   name: ${formatScalar(checkK8sName(options.k8sName ?? 'credstash'))}
 type: Opaque
-data:${lines.length === 0 ? ' {}\n' : `\n${lines.join('')}`}`;
+data:${data.length === 0 ? ' {}' : ''}
+`;
+  return toPieces(
+    data,
+    ({ name, value }) =>
+      `  ${formatScalar(name)}: ${formatScalar(Buffer.from(value).toString('base64'))}\n`,
+    { before },
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { quote } from '../model/advice.ts';
 import type { Secret } from '../model/entry.ts';
 import { CredstashError, type Failure, combineFailures } from '../errors.ts';
@@ -27,30 +28,25 @@ export const UNSEEN_NAME =
   'its name has invisible or control characters, or a command to the runner of a job';
 
 /**
- * Decodes the values, for a format that holds only text.
+ * Checks the values, for a format that holds only text.
  *
  * @throws CredstashError USAGE, naming each secret that is not UTF-8
  */
-export function toTextPairs(
-  format: string,
-  secrets: readonly Secret[],
-): [name: string, value: string][] {
-  const pairs: [string, string][] = [];
-  const failures = [];
-  for (const { name, value } of secrets) {
-    const text = decodeUtf8(value);
-    if (text === undefined) {
-      failures.push({ name, error: new CredstashError('USAGE', 'it is not UTF-8 text') });
-    } else {
-      pairs.push([name, text]);
-    }
-  }
-  if (failures.length === 0) return pairs;
+export function checkTexts(format: string, secrets: readonly Secret[]): void {
+  const failures = secrets
+    .filter(({ value }) => !isUtf8(value))
+    .map(({ name }) => ({ name, error: new CredstashError('USAGE', 'it is not UTF-8 text') }));
+  if (failures.length === 0) return;
   throw combineFailures(
     `${format} cannot hold ${failures.length} of the secrets`,
     failures,
     'json and yaml can; or get such a secret with `output: "FILE"`',
   );
+}
+
+/** Decodes a value that `checkTexts` has checked. */
+export function toText(value: Uint8Array): string {
+  return decodeUtf8(value) ?? '';
 }
 
 /** Creates the function that names a secret's variable in a format for environments. */
@@ -70,25 +66,46 @@ export function stripPrefix(name: string, strippedPrefix = ''): string {
   return name.slice(strippedPrefix.length);
 }
 
+/** The rules of a format that names variables. */
+interface VariableRules<Value> {
+  /** Makes the variable of a name. */
+  readonly rename: (name: string) => string;
+  /** Returns why the format cannot hold a variable or value, as text or error; undefined if it can. */
+  readonly refuse: (variable: string, value: Value) => string | CredstashError | undefined;
+}
+
 /**
- * Renames pairs to a format's variables, and refuses those that the format cannot hold.
+ * Renames secrets to a format's variables, and refuses those that the format cannot hold, for a format that holds only text.
  *
- * @param rules.rename makes the variable of a name; default: the name itself
- * @param rules.refuse returns why the format cannot hold a variable or value, as text or error; undefined if it can
+ * @returns the secrets, whose names are variables now
+ * @throws CredstashError USAGE, naming each secret that is not UTF-8; as `toVariables` does
+ */
+export function toTextVariables(
+  format: string,
+  secrets: readonly Secret[],
+  { rename, refuse }: VariableRules<string>,
+): Secret[] {
+  checkTexts(format, secrets);
+  return toVariables(format, secrets, {
+    rename,
+    refuse: (variable, value) => refuse(variable, toText(value)),
+  });
+}
+
+/**
+ * Renames secrets to a format's variables, and refuses those that the format cannot hold.
+ *
+ * @returns the secrets, whose names are variables now
  * @throws CredstashError USAGE, naming each secret that is refused, or whose variable another secret has too
  */
-export function toVariables<Value>(
+export function toVariables(
   format: string,
-  pairs: readonly (readonly [name: string, value: Value])[],
-  rules: {
-    readonly rename?: ((name: string) => string) | undefined;
-    readonly refuse: (variable: string, value: Value) => string | CredstashError | undefined;
-  },
-): [variable: string, value: Value][] {
-  const { rename = (name: string): string => name, refuse } = rules;
+  secrets: readonly Secret[],
+  { rename, refuse }: VariableRules<Uint8Array>,
+): Secret[] {
   const failures: Failure[] = [];
   const taken = new Map<string, string>();
-  const renamed = pairs.map(([name, value]): [string, Value] => {
+  const renamed = secrets.map(({ name, value }): Secret => {
     const variable = rename(name);
     const other = taken.get(variable);
     taken.set(variable, name);
@@ -101,7 +118,7 @@ export function toVariables<Value>(
     if (why !== undefined) {
       failures.push({ name, error: why instanceof Error ? why : new CredstashError('USAGE', why) });
     }
-    return [variable, value];
+    return { name: variable, value };
   });
   if (failures.length === 0) return renamed;
   throw combineFailures(

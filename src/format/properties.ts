@@ -1,5 +1,6 @@
 import type { Secret } from '../model/entry.ts';
-import { type FormatOptions, stripPrefix, toTextPairs, toVariables } from './pairs.ts';
+import { type FormatOptions, stripPrefix, toText, toTextVariables } from './pairs.ts';
+import { toPieces } from './pieces.ts';
 
 /**
  * Formats `name=value` lines that `java.util.Properties` reads back as the same texts. The output is ASCII, which readers of
@@ -7,18 +8,20 @@ import { type FormatOptions, stripPrefix, toTextPairs, toVariables } from './pai
  *
  * @throws CredstashError USAGE, naming each secret that is not UTF-8, or of whose name nothing is left
  */
-export function formatProperties(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  return toVariables('properties', toTextPairs('properties', secrets), {
+export function formatProperties(
+  secrets: readonly Secret[],
+  options: FormatOptions = {},
+): Iterable<string> {
+  const renamed = toTextVariables('properties', secrets, {
     rename: (name) => stripPrefix(name, options.strippedPrefix),
     refuse: () => undefined,
-  })
-    .map(([name, value]) => {
-      // A name ends at the first of these characters, a line that begins with # or ! is a comment, and leading blanks of a
-      // value are skipped.
-      const key = escapeText(name).replace(/[ =:#!]/g, '\\$&');
-      return `${key}=${escapeText(value).replace(/^ /, '\\ ')}\n`;
-    })
-    .join('');
+  });
+  return toPieces(renamed, ({ name, value }) => {
+    // A name ends at the first of these characters, a line that begins with # or ! is a comment, and leading blanks of a
+    // value are skipped.
+    const key = escapeText(name).replace(/[ =:#!]/g, '\\$&');
+    return `${key}=${escapeText(toText(value)).replace(/^ /, '\\ ')}\n`;
+  });
 }
 
 const SHORT: Readonly<Record<string, string>> = {

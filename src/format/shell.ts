@@ -1,7 +1,8 @@
 import type { Secret } from '../model/entry.ts';
 import { shellWord } from '../util/shell-word.ts';
 import { refuseReserved } from '../model/variable-names.ts';
-import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } from './pairs.ts';
+import { createVariableNamer, type FormatOptions, toText, toTextVariables } from './pairs.ts';
+import { toPieces } from './pieces.ts';
 
 /**
  * Formats `export NAME='value'` lines that sh, dash, bash, zsh and ksh evaluate to the same values. Nothing has a meaning
@@ -15,8 +16,11 @@ import { createVariableNamer, type FormatOptions, toTextPairs, toVariables } fro
  * @param options.allowName reserved variables to export nevertheless
  * @throws CredstashError USAGE, naming each secret that this format cannot represent, or whose variable another secret has too
  */
-export function formatShell(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  const lines = toVariables('shell', toTextPairs('shell', secrets), {
+export function formatShell(
+  secrets: readonly Secret[],
+  options: FormatOptions = {},
+): Iterable<string> {
+  const variables = toTextVariables('shell', secrets, {
     rename: createVariableNamer(options),
     refuse: (variable, value) => {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
@@ -26,6 +30,10 @@ export function formatShell(secrets: readonly Secret[], options: FormatOptions =
       if (value.includes('\0')) return 'its value has a NUL, which no shell can hold';
       return refuseReserved(variable, options.allowName);
     },
-  }).map(([variable, value]) => `export ${variable}=${shellWord(value)}\n`);
-  return lines.length === 0 ? '' : `if :\nthen\n${lines.join('')}fi\n`;
+  });
+  if (variables.length === 0) return [];
+  return toPieces(variables, ({ name, value }) => `export ${name}=${shellWord(toText(value))}\n`, {
+    before: 'if :\nthen\n',
+    after: 'fi\n',
+  });
 }

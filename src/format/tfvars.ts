@@ -1,7 +1,7 @@
 import type { Secret } from '../model/entry.ts';
-import { utf8 } from '../util/utf8.ts';
-import { type FormatOptions, stripPrefix, toTextPairs, toVariables } from './pairs.ts';
+import { type FormatOptions, stripPrefix, toTextVariables } from './pairs.ts';
 import { formatJson } from './json.ts';
+import { joinPieces } from './pieces.ts';
 
 /** Names that Terraform reserves: https://developer.hashicorp.com/terraform/language/block/variable */
 const RESERVED = [
@@ -22,8 +22,11 @@ const RESERVED = [
  * @param options.rawNames whether to keep names unchanged, instead of replacing invalid characters by `_`
  * @throws CredstashError USAGE, naming each secret that this format cannot represent, or whose variable another secret has too
  */
-export function formatTfvars(secrets: readonly Secret[], options: FormatOptions = {}): string {
-  const pairs = toVariables('tfvars', toTextPairs('tfvars', secrets), {
+export function formatTfvars(
+  secrets: readonly Secret[],
+  options: FormatOptions = {},
+): Iterable<string> {
+  const variables = toTextVariables('tfvars', secrets, {
     rename: (name) => {
       const prefixed = `${options.prefix ?? ''}${stripPrefix(name, options.strippedPrefix)}`;
       return options.rawNames ? prefixed : toTerraformName(prefixed);
@@ -40,7 +43,7 @@ export function formatTfvars(secrets: readonly Secret[], options: FormatOptions 
         : 'Terraform would change its value, which is not in the normal form NFC of Unicode';
     },
   });
-  return `${formatJson(pairs.map(([name, value]) => ({ name, value: utf8(value) })))}\n`;
+  return joinPieces(formatJson(variables), ['\n']);
 }
 
 function toTerraformName(name: string): string {

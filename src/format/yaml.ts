@@ -1,27 +1,25 @@
 import type { Secret } from '../model/entry.ts';
 import { decodeUtf8 } from '../util/utf8.ts';
+import { toPieces } from './pieces.ts';
 import { escapeUnseen } from './visible.ts';
 
 /**
  * Formats a YAML block mapping of the secrets. Parsers of YAML 1.1 and 1.2 read it back as the same texts. Each value is one
  * line. A secret that is not UTF-8 is `!!binary`.
  */
-export function formatYaml(secrets: readonly Secret[]): string {
-  if (secrets.length === 0) return '{}\n';
-  return secrets
-    .map(({ name, value }) => {
-      // Escape commands to the runner of a job in a name; `formatScalar` escapes the other unseen characters.
-      const key =
-        escapeUnseen(name) === name ? formatScalar(name) : escapeUnseen(quoteDouble(name));
-      const text = decodeUtf8(value);
-      const node =
-        text === undefined
-          ? `!!binary "${Buffer.from(value).toString('base64')}"`
-          : formatScalar(text);
-      // A parser may give up on a key after 1024 characters (YAML 1.2.2, 7.4.2). PyYAML writes up to 128.
-      return key.length > 128 ? `? ${key}\n: ${node}\n` : `${key}: ${node}\n`;
-    })
-    .join('');
+export function formatYaml(secrets: readonly Secret[]): Iterable<string> {
+  if (secrets.length === 0) return ['{}\n'];
+  return toPieces(secrets, ({ name, value }) => {
+    // Escape commands to the runner of a job in a name; `formatScalar` escapes the other unseen characters.
+    const key = escapeUnseen(name) === name ? formatScalar(name) : escapeUnseen(quoteDouble(name));
+    const text = decodeUtf8(value);
+    const node =
+      text === undefined
+        ? `!!binary "${Buffer.from(value).toString('base64')}"`
+        : formatScalar(text);
+    // A parser may give up on a key after 1024 characters (YAML 1.2.2, 7.4.2). PyYAML writes up to 128.
+    return key.length > 128 ? `? ${key}\n: ${node}\n` : `${key}: ${node}\n`;
+  });
 }
 
 /** Formats a text in the plainest style that every parser reads as that text. */

@@ -10,6 +10,11 @@ export interface Secret {
   readonly value: Uint8Array;
 }
 
+/** Zeroes the bytes of secrets. */
+export function wipeSecrets(secrets: Iterable<Secret>): void {
+  for (const { value } of secrets) value.fill(0);
+}
+
 /** The part of an entry that a listing shows. It is not verified: only opening the entry verifies it. */
 export interface EntryHeader {
   readonly name: string;

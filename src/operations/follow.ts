@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { CredstashError } from '../errors.ts';
-import type { Secret } from '../model/entry.ts';
+import { type Secret, wipeSecrets } from '../model/entry.ts';
 import { sleep } from '../util/sleep.ts';
 import { hasChanged, isSameSight, listMissing, type Seen } from './look.ts';
 
@@ -179,5 +179,5 @@ function describeError(error: unknown): string {
 }
 
 function wipe<Sets>({ secretsOf }: Watched<Sets>, set: Sets): void {
-  for (const { value } of secretsOf(set)) value.fill(0);
+  wipeSecrets(secretsOf(set));
 }

@@ -12,6 +12,7 @@ import { compareUtf8 } from '../util/utf8.ts';
 import { versionNotFound } from './errors.ts';
 import { findEntry, openEntry } from './get.ts';
 import { hintForFailures, UNWRAPS_AT_ONCE } from './get-many.ts';
+import { OpenedValues } from './opened-values.ts';
 import { type GetOptions, type Limit, limitTo } from './options.ts';
 
 export interface GetAllOptions extends Omit<GetOptions, 'field'>, ProgressOptions {
@@ -37,28 +38,34 @@ export async function getAll(
   const backend = await openBackend(source);
   backend.keys.warmUp();
   const chosen = await selectEntries(backend, globs, which, progress);
+  const { length } = chosen;
+  const values = new OpenedValues();
   const secrets: Secret[] = [];
   const leftOut: Failure[] = [];
   const open = async ([name, found]: Choice): Promise<Secret | Failure> => {
     try {
-      return {
-        name,
-        value: await openEntry(backend, await readSelected(backend, name, found, which), context),
-      };
+      const entry = await readSelected(backend, name, found, which);
+      return { name, value: values.add(await openEntry(backend, entry, context)) };
     } catch (error) {
       options.signal?.throwIfAborted();
       if (concernsOneSecret(error)) return { name, error };
       throw error;
     }
   };
-  const opened = inParallel(limitTo(UNWRAPS_AT_ONCE, options), chosen, open);
-  for await (const each of withProgress(opened, progress, chosen.length)) {
-    if ('error' in each) leftOut.push(each);
-    else secrets.push(each);
+  try {
+    const opened = inParallel(limitTo(UNWRAPS_AT_ONCE, options), takeEach(chosen), open);
+    for await (const each of withProgress(opened, progress, length)) {
+      if ('error' in each) leftOut.push(each);
+      else secrets.push(each);
+    }
+  } catch (error) {
+    values.drop();
+    throw error;
   }
   if (leftOut.length === 0 || skipUndecryptable) return { secrets, leftOut };
+  values.drop();
   throw combineFailures(
-    `${leftOut.length} of ${chosen.length} secrets in ${backend.entries.location} cannot be opened, so none is given`,
+    `${leftOut.length} of ${length} secrets in ${backend.entries.location} cannot be opened, so none is given`,
     leftOut,
     hintForFailures(
       leftOut,
@@ -66,6 +73,12 @@ export async function getAll(
       'leave out what does not open with `skipUndecryptable`',
     ),
   );
+}
+
+/** Takes the items out of the array, the first one first: a sealed entry is not needed any more once it is open. */
+function* takeEach<T>(items: T[]): Generator<T> {
+  items.reverse();
+  while (items.length > 0) yield items.pop() as T;
 }
 
 /**

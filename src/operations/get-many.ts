@@ -13,6 +13,7 @@ import { isReference, parseReferences } from '../model/reference.ts';
 import { inParallel } from '../util/parallel.ts';
 import { type CallOptions, type ProgressOptions, withProgress } from '../util/progress.ts';
 import { cacheKey, checkGet, fetchSecret, type Request } from './get.ts';
+import { OpenedValues } from './opened-values.ts';
 import { type GetOptions, type Limit, limitTo } from './options.ts';
 
 /** How many data keys are unwrapped at once. Each takes a connection, and the agents allow 50. */
@@ -49,9 +50,10 @@ export async function getMany<W extends SecretRequest>(
     return { each, id };
   });
   const backend = await openBackend(source);
+  const opened = new OpenedValues();
   const attempt = async ([id, request]: [string, Request]): Promise<void> => {
     try {
-      got.set(id, await fetchSecret(backend, request));
+      got.set(id, opened.add(await fetchSecret(backend, request)));
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!concernsOneSecret(error)) throw error;
@@ -59,7 +61,12 @@ export async function getMany<W extends SecretRequest>(
     }
   };
   const attempts = inParallel(limitTo(UNWRAPS_AT_ONCE, options), requests, attempt);
-  for await (const _ of withProgress(attempts, options.progress, requests.size));
+  try {
+    for await (const _ of withProgress(attempts, options.progress, requests.size));
+  } catch (error) {
+    opened.drop();
+    throw error;
+  }
   const taken = await takeFields(identified, got, own);
   const values: (W & { readonly value: Uint8Array })[] = [];
   const failures: Failure[] = [];
@@ -69,6 +76,9 @@ export async function getMany<W extends SecretRequest>(
     else if (value) failures.push({ name: each.place ?? each.name, error: value });
   }
   if (failures.length === 0) return values;
+  opened.drop();
+  // The fields too, but not what the caller had.
+  for (const { value } of values) if (!own.has(value)) value.fill(0);
   throw combineFailures(
     `${failures.length} of ${wanted.length} secrets cannot be got from ${backend.entries.location}, so none is given`,
     failures,

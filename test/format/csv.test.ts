@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatCsv } from '../../src/format/csv.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import { anyText, examples, pairsOf, refusal, secrets, textFrom } from './secrets.ts';
 import { seed } from '../support/seed.ts';
+import { formatCsv } from '../support/formats.ts';
 
 const text = fc
   .oneof(textFrom('",;\'\n\r\t #=\\aé😀\u2028\ufeff'), anyText)

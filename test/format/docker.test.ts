@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatDocker } from '../../src/format/docker.ts';
 import { escapeUnseen } from '../../src/format/visible.ts';
 import { describeReserved } from '../../src/model/variable-names.ts';
 import { dockerEnvironment, dockerMissing } from '../support/docker.ts';
 import { describeUnless } from '../support/needed.ts';
 import { seed } from '../support/seed.ts';
 import { anyText, examples, numbered, refusal, secrets, textFrom } from './secrets.ts';
+import { formatDocker } from '../support/formats.ts';
 
 /**
  * What docker takes from an env-file: lines without what blanks they begin with, of which comments and empty ones

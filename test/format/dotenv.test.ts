@@ -1,9 +1,9 @@
 import { parse } from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatDotenv } from '../../src/format/dotenv.ts';
 import { toVariableName } from '../../src/format/env-name.ts';
 import { anyText, refusal, secrets, textFrom } from './secrets.ts';
+import { formatDotenv } from '../support/formats.ts';
 
 /** The text is read back as the same values by both parsers of the npm package dotenv. */
 function trip(values: Readonly<Record<string, string>>, options?: { rawNames: boolean }): void {

@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatFish } from '../../src/format/fish.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { seed } from '../support/seed.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { anyText, examples, numbered, refusal, secrets, textFrom } from './secrets.ts';
+import { formatFish } from '../support/formats.ts';
 
 const folder = temporaryFolder();
 

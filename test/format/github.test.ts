@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { formatGithub, createGithubExport } from '../../src/format/github.ts';
 import { escapeUnseen } from '../../src/format/visible.ts';
 import { describeReserved } from '../../src/model/variable-names.ts';
 import { readGithubEnv, readMasks } from '../support/github.ts';
 import { anyText, numbered, refusal, secrets, textFrom } from './secrets.ts';
+import { createGithubExport, formatGithub } from '../support/formats.ts';
 
 const meaningful = textFrom(
   '%\r\n ={}<é😀a0AD52',

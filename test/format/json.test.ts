@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatJson } from '../../src/format/json.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import { anyText, binary, examples, pairsOf, secrets, textFrom } from './secrets.ts';
 import { seed } from '../support/seed.ts';
+import { formatJson } from '../support/formats.ts';
 
 /** What a value is in JSON. */
 const plain = (value: string | Buffer): unknown =>

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { checkK8sName, formatK8s } from '../../src/format/k8s.ts';
+import { checkK8sName } from '../../src/format/k8s.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import { seed } from '../support/seed.ts';
 import { anyText, binary, examples, pairsOf, refusal, secrets, textFrom } from './secrets.ts';
+import { formatK8s } from '../support/formats.ts';
 
 const key = fc.oneof(
   textFrom('aZ019-_.eE', 'yes', 'null', '0x', '1e').filter(

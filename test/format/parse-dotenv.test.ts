@@ -2,11 +2,11 @@ import { parse } from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CredstashError } from '../../src/errors.ts';
-import { formatDotenv } from '../../src/format/dotenv.ts';
 import { toVariableName } from '../../src/format/env-name.ts';
 import { parseDotenv } from '../../src/format/parse-dotenv.ts';
 import { parseSecrets } from '../../src/format/parse.ts';
 import { anyText, pairsOf, refusal, secrets, textFrom } from './secrets.ts';
+import { formatDotenv } from '../support/formats.ts';
 
 /** What the npm package dotenv reads, and the same by its other parser. */
 function parseWithDotenv(text: string): Record<string, string> {

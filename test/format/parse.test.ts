@@ -1,9 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Secret } from '../../src/model/entry.ts';
-import { formatJson } from '../../src/format/json.ts';
 import { parseSecrets } from '../../src/format/parse.ts';
-import { formatYaml } from '../../src/format/yaml.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import {
   anyText,
@@ -16,6 +14,7 @@ import {
   textFrom,
 } from './secrets.ts';
 import { seed } from '../support/seed.ts';
+import { formatJson, formatYaml } from '../support/formats.ts';
 
 /** What is read, in the order and the kind of bytes of `secrets`. */
 async function read(input: string | Uint8Array): Promise<Secret[]> {

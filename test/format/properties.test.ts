@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatProperties } from '../../src/format/properties.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { seed } from '../support/seed.ts';
 import { anyText, examples, pairsOf, refusal, secrets, textFrom } from './secrets.ts';
+import { formatProperties } from '../support/formats.ts';
 
 /** What java.util.Properties reads. */
 function read(files: readonly string[]): Map<string, string>[] {

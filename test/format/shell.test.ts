@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatShell } from '../../src/format/shell.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { seed } from '../support/seed.ts';
 import { anyText, examples, numbered, refusal, secrets, textFrom } from './secrets.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { formatShell } from '../support/formats.ts';
 
 /** By its path, for a shell whose PATH is what is tested. */
 const env = execFileSync('sh', ['-c', 'command -v env'], { encoding: 'utf8' }).trim();

@@ -11,12 +11,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { formatShell } from '../../src/format/shell.ts';
 import { describeReserved } from '../../src/model/variable-names.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { pty } from '../support/pty.ts';
 import { secrets } from './secrets.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { formatShell } from '../support/formats.ts';
 
 /*
  * What `-f shell` prints runs nothing, neither when it is evaluated nor later: not at a prompt, in a trace, at mail, nor in

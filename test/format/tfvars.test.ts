@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatTfvars } from '../../src/format/tfvars.ts';
 import { anyText, numbered, refusal, secrets, textFrom } from './secrets.ts';
+import { formatTfvars } from '../support/formats.ts';
 
 const meaningful = textFrom('"\\/\n\r\t\0${}%~é秘😀\u2028a', '${', '%{', '$${');
 const held = fc.oneof(meaningful, anyText).map((text) => text.normalize('NFC'));

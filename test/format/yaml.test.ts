@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { formatYaml } from '../../src/format/yaml.ts';
 import { describeWithPython, python } from '../support/python.ts';
 import { anyText, binary, examples, isOtherType, numbered, secrets, textFrom } from './secrets.ts';
 import { seed } from '../support/seed.ts';
+import { formatYaml } from '../support/formats.ts';
 
 /** What the npm package yaml reads. A Map, so that a name that it takes for another type is seen. */
 function read(document: string, version: '1.1' | '1.2'): [unknown, unknown][] {

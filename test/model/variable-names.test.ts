@@ -4,11 +4,6 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildEnvironment } from '../../src/cli/exec/environment.ts';
 import { CredstashError } from '../../src/errors.ts';
-import { formatDocker } from '../../src/format/docker.ts';
-import { formatDotenv } from '../../src/format/dotenv.ts';
-import { formatFish } from '../../src/format/fish.ts';
-import { formatGithub } from '../../src/format/github.ts';
-import { formatShell } from '../../src/format/shell.ts';
 import {
   describeReserved,
   ReservedVariable,
@@ -16,6 +11,13 @@ import {
 } from '../../src/model/variable-names.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { secrets } from '../format/secrets.ts';
+import {
+  formatDocker,
+  formatDotenv,
+  formatFish,
+  formatGithub,
+  formatShell,
+} from '../support/formats.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 

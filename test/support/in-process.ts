@@ -21,7 +21,8 @@ export interface InProcessOptions {
 function sink(chunks: Buffer[]): Writable {
   return new Writable({
     write: (chunk: Buffer, _, done) => {
-      chunks.push(chunk);
+      // A copy: the command wipes what it has written.
+      chunks.push(Buffer.from(chunk));
       done();
     },
   });

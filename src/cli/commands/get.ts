@@ -189,12 +189,15 @@ async function print(
   const { context } = request;
   const line = options.noline ? '' : '\n';
   switch (request.kind) {
-    case 'secret':
-      await printer.output.write(
-        await getOrDefault(credstash, request.name, context, options),
-        line,
-      );
+    case 'secret': {
+      const value = await getOrDefault(credstash, request.name, context, options);
+      try {
+        await printer.output.write(value, line);
+      } finally {
+        value.fill(0);
+      }
       return;
+    }
     case 'several':
       await printSecrets(
         await getSeveral(credstash, request.names, context, options),

@@ -28,10 +28,13 @@ const IF_FOLDER_IS_CLOSED =
  * a device or a link would remove it, which nobody wants with `-o /dev/stdout`.
  *
  * @param ifMounted the hint for a file that is a mount point
- * @returns a function that writes a secret to the file, as `write` below
+ * @returns a function that writes an output to the file, as `write` below
  * @throws CredstashError USAGE if the file cannot be written
  */
-export function openOutputFile(path: string, ifMounted = IF_MOUNTED): (bytes: Uint8Array) => void {
+export function openOutputFile(
+  path: string,
+  ifMounted = IF_MOUNTED,
+): (parts: Iterable<Uint8Array>) => void {
   if (path === '') throw new CredstashError('USAGE', 'the name of the output file is empty');
   let found;
   try {
@@ -45,18 +48,18 @@ export function openOutputFile(path: string, ifMounted = IF_MOUNTED): (bytes: Ui
       hint: '-o - writes to stdout',
     });
   }
-  return (bytes) => {
-    write(path, bytes, ifMounted);
+  return (parts) => {
+    write(path, parts, ifMounted);
   };
 }
 
 /**
- * Writes a secret to a file that only its owner can read. The bytes go to a new file in the same folder, which is renamed once
+ * Writes the parts of an output to a file that only its owner can read. They go to a new file in the same folder, which is renamed once
  * it is on the disk. So a failure leaves an existing file unchanged.
  *
  * @throws CredstashError USAGE if no file can be created in the folder; IO if the write fails, such as on a full disk
  */
-function write(path: string, bytes: Uint8Array, ifMounted: string): void {
+function write(path: string, parts: Iterable<Uint8Array>, ifMounted: string): void {
   const draft = join(dirname(path), `.credstash-${randomBytes(8).toString('hex')}.tmp`);
   let fd: number;
   try {
@@ -66,7 +69,7 @@ function write(path: string, bytes: Uint8Array, ifMounted: string): void {
   }
   try {
     try {
-      writeFileSync(fd, bytes);
+      for (const part of parts) writeFileSync(fd, part);
       fsyncSync(fd);
     } finally {
       closeSync(fd);

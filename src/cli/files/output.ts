@@ -1,8 +1,10 @@
 import { CredstashError } from '../../errors.ts';
+import { joinPieces } from '../../format/pieces.ts';
 import { decodeUtf8 } from '../../util/utf8.ts';
 import { defineOptions, type OptionValues } from '../options/define.ts';
 import type { Io } from '../terminal/io.ts';
 import { markHeading } from '../terminal/style.ts';
+import { toChunks, wipeEach } from './chunks.ts';
 
 /** The options of a command that prints secrets. */
 export const OUTPUT_OPTIONS = defineOptions({
@@ -20,12 +22,13 @@ export interface Output {
   /** Computed on use, because looking loads a slow module of Node.js. */
   readonly isTerminal: boolean;
   /**
-   * Writes `bytes` to the file, or `bytes` and `end` to stdout.
+   * Writes `data` to the file, or `data` and `end` to stdout. The caller wipes bytes; what is made of pieces is wiped here.
    *
+   * @param data bytes, or pieces of a text, which can be iterated again
    * @throws CredstashError USAGE if binary bytes would go to a terminal, or if no file can be created in the folder; IO if the
    *   write fails, such as on a full disk
    */
-  readonly write: (bytes: Uint8Array, end?: string) => Promise<void>;
+  readonly write: (data: Uint8Array | Iterable<string>, end?: string) => Promise<void>;
 }
 
 /** The file of `-o`; undefined for stdout, also for `-`. */
@@ -45,8 +48,8 @@ export async function openOutput(io: Io, options: OutputOptions): Promise<Output
     const write = (await import('./output-file.ts')).openOutputFile(file);
     return {
       isTerminal: false,
-      write: (bytes) => {
-        write(bytes);
+      write: (data) => {
+        write(data instanceof Uint8Array ? [data] : wipeEach(toChunks(data)));
         return Promise.resolve();
       },
     };
@@ -55,10 +58,23 @@ export async function openOutput(io: Io, options: OutputOptions): Promise<Output
     get isTerminal() {
       return io.isTerminal('stdout');
     },
-    write: async (bytes, end = '') => {
-      const all = end === '' ? bytes : Buffer.concat([bytes, Buffer.from(end)]);
-      if (!options.force && io.isTerminal('stdout') && isBinary(all)) throw binaryOnTerminal();
-      await io.write(all);
+    write: async (data, end = '') => {
+      const isGuarded = !options.force && io.isTerminal('stdout');
+      if (!(data instanceof Uint8Array)) {
+        const pieces = joinPieces(data, [end]);
+        // All pieces are looked at before the first one is printed.
+        if (isGuarded && hasControl(pieces)) throw binaryOnTerminal();
+        for (const chunk of wipeEach(toChunks(pieces))) await io.write(chunk);
+        return;
+      }
+      // One write, so that a reader never sees a secret without its line break.
+      const all = end === '' ? data : Buffer.concat([data, Buffer.from(end)]);
+      try {
+        if (isGuarded && isBinary(all)) throw binaryOnTerminal();
+        await io.write(all);
+      } finally {
+        if (all !== data) all.fill(0);
+      }
     },
   };
 }
@@ -94,8 +110,13 @@ export async function openListOutput(
 
 function isBinary(bytes: Uint8Array): boolean {
   const text = decodeUtf8(bytes);
+  return text === undefined || hasControl([text]);
+}
+
+function hasControl(pieces: Iterable<string>): boolean {
   // A terminal obeys every control character except TAB, LF and CR LF.
-  return text === undefined || /(?![\t\n])(?!\r\n)\p{Cc}/u.test(text);
+  for (const piece of pieces) if (/(?![\t\n])(?!\r\n)\p{Cc}/u.test(piece)) return true;
+  return false;
 }
 
 function binaryOnTerminal(): CredstashError {

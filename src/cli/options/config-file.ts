@@ -76,6 +76,6 @@ export async function saveKmsRegion(region: string): Promise<void> {
   openOutputFile(
     existsSync(path) ? realpathSync(path) : path,
     `the file is a mount point, which nothing can replace: add "kms-region": "${region}" to it with an editor`,
-  )(Buffer.from(text));
+  )([Buffer.from(text)]);
   forgetConfig();
 }

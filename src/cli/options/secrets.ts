@@ -1,6 +1,6 @@
 import type { Credstash } from '../../credstash.ts';
 import { CredstashError, serviceMessages } from '../../errors.ts';
-import type { Secret } from '../../model/entry.ts';
+import { type Secret, wipeSecrets } from '../../model/entry.ts';
 import type { GetAllOptions } from '../../operations/get-all.ts';
 import { createGithubExport } from '../../format/github.ts';
 import { SECRET_FORMATS } from '../../format/index.ts';
@@ -138,7 +138,7 @@ export interface Printer {
 }
 
 /**
- * Prints the matching secrets, and reports on stderr which were left out.
+ * Prints the matching secrets, wipes them, and reports on stderr which were left out.
  *
  * @param end written to stdout after the secrets
  * @throws CredstashError SECRET_NOT_FOUND if nothing matches a GLOB, except for the original's formats; the errors of
@@ -172,21 +172,25 @@ export async function printMatching(
   ) {
     throw matchesNothing(String(glob), fallback);
   }
-  const print = formatSecrets(secrets, printer, options, end);
-  for (const { name, error } of leftOut) {
-    io.note(`credstash: warning: ${name} is left out: ${error.message}`);
+  try {
+    const print = formatSecrets(secrets, printer, options, end);
+    for (const { name, error } of leftOut) {
+      io.note(`credstash: warning: ${name} is left out: ${error.message}`);
+    }
+    for (const words of serviceMessages(leftOut.map(({ error }) => error))) {
+      io.note(`credstash: service says: ${words}`);
+    }
+    await print();
+  } finally {
+    wipeSecrets(secrets);
   }
-  for (const words of serviceMessages(leftOut.map(({ error }) => error))) {
-    io.note(`credstash: service says: ${words}`);
-  }
-  await print();
   if (secrets.length + leftOut.length === 0) {
     noteNothing(io, await credstash.location(), glob === undefined ? undefined : String(glob));
   }
 }
 
 /**
- * Prints secrets, or the fields of one, in the chosen format.
+ * Prints secrets, or the fields of one, in the chosen format, and wipes them.
  *
  * @param end written to stdout after the secrets
  * @throws CredstashError USAGE if the format cannot represent them; the errors of `Output.write`
@@ -199,15 +203,24 @@ export async function printSecrets(
 ): Promise<void> {
   const { fieldsOf, jsonValues } = options;
   const [secret] = secrets;
-  if (fieldsOf && secret) {
-    const { hasFields, listFields } = await import('./fields.ts');
-    if (fieldsOf === 'any' || hasFields(secret.value)) {
-      const fields = listFields(secret, jsonValues).map(({ key, value }) => ({ name: key, value }));
-      await formatSecrets(fields, printer, { ...options, refuseReserved: true }, end)();
-      return;
+  let printed = secrets;
+  try {
+    if (fieldsOf && secret) {
+      const { hasFields, listFields } = await import('./fields.ts');
+      if (fieldsOf === 'any' || hasFields(secret.value)) {
+        const fields = listFields(secret, jsonValues);
+        printed = fields.map(({ key, value }) => ({ name: key, value }));
+      }
     }
+    await formatSecrets(
+      printed,
+      printer,
+      { ...options, refuseReserved: printed !== secrets },
+      end,
+    )();
+  } finally {
+    wipeSecrets([...secrets, ...printed]);
   }
-  await formatSecrets(secrets, printer, options, end)();
 }
 
 /** Formats secrets. @param options.glob the GLOB that they match, for `--strip-prefix` @returns a function that prints them */
@@ -230,11 +243,11 @@ function formatSecrets(
   );
   warnOfReserved(secrets, { ...options, strippedPrefix }, io);
   return async () => {
-    if (typeof formatted === 'object') {
+    if (formatted && 'masks' in formatted) {
       // Mask the values before the job gets them, so that its log never shows one.
-      await output.write(Buffer.from(formatted.masks));
+      await output.write(formatted.masks);
       (await import('../files/github-env.ts')).appendToGithubEnv(formatted.environment);
-    }
-    await output.write(Buffer.from(typeof formatted === 'string' ? formatted : ''), end);
+      await output.write([], end);
+    } else await output.write(formatted ?? [], end);
   };
 }

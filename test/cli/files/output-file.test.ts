@@ -28,7 +28,7 @@ const bytes = Buffer.from([0, 255, 10, 128]);
 
 describe('a file of -o', () => {
   it('has exactly the bytes, and only its owner can read it', () => {
-    openOutputFile(path)(bytes);
+    openOutputFile(path)([bytes]);
     expect(readFileSync(path)).toEqual(bytes);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(['out']);
@@ -38,20 +38,20 @@ describe('a file of -o', () => {
     writeFileSync(path, 'before');
     const write = openOutputFile(path);
     expect(readFileSync(path, 'utf8')).toBe('before');
-    write(bytes);
+    write([bytes]);
     expect(readFileSync(path)).toEqual(bytes);
   });
 
   it('is a new file in the place of one that others could read, or have under another name', () => {
     writeFileSync(path, 'before', { mode: 0o644 });
     linkSync(path, join(folder, 'other'));
-    openOutputFile(path)(bytes);
+    openOutputFile(path)([bytes]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readFileSync(join(folder, 'other'), 'utf8')).toBe('before');
   });
 
   it('may be empty', () => {
-    openOutputFile(path)(Buffer.alloc(0));
+    openOutputFile(path)([Buffer.alloc(0)]);
     expect(statSync(path).size).toBe(0);
   });
 });
@@ -101,7 +101,7 @@ it('on a failure nothing is left, and the file is as it was', () => {
   rmSync(path);
   mkdirSync(join(path, 'inside'), { recursive: true });
   expect(() => {
-    write(bytes);
+    write([bytes]);
   }).toThrow(`the output ${path} cannot be written (EISDIR)`);
   expect(readdirSync(folder)).toEqual(['out']);
   expect(readdirSync(path)).toEqual(['inside']);
@@ -113,6 +113,6 @@ it('a folder that goes away meanwhile is an error that names the output', () => 
   const write = openOutputFile(join(inner, 'out'));
   rmSync(inner, { recursive: true });
   expect(() => {
-    write(bytes);
+    write([bytes]);
   }).toThrow(`the output ${join(inner, 'out')} cannot be written (ENOENT)`);
 });
