@@ -152,15 +152,8 @@ export async function printMatching(
 ): Promise<void> {
   const { io } = printer;
   const progress = io.progress('secrets opened');
-  const {
-    glob,
-    format = 'json',
-    version,
-    exactVersion,
-    label,
-    context,
-    skipUndecryptable,
-  } = options;
+  const { glob, format = 'json' } = options;
+  const { version, exactVersion, label, context, skipUndecryptable } = options;
   const { secrets, leftOut, fallback } = await credstash
     .getAll({ glob, version, exactVersion, label, context, skipUndecryptable, progress })
     .catch(suggestNaming('credstash get NAME NAME -f FORMAT'));
@@ -208,8 +201,7 @@ export async function printSecrets(
     if (fieldsOf && secret) {
       const { hasFields, listFields } = await import('./fields.ts');
       if (fieldsOf === 'any' || hasFields(secret.value)) {
-        const fields = listFields(secret, jsonValues);
-        printed = fields.map(({ key, value }) => ({ name: key, value }));
+        printed = listFields(secret, jsonValues).map(({ key, value }) => ({ name: key, value }));
       }
     }
     await formatSecrets(
@@ -245,9 +237,8 @@ function formatSecrets(
   return async () => {
     if (formatted && 'masks' in formatted) {
       // Mask the values before the job gets them, so that its log never shows one.
-      await output.write(formatted.masks);
+      await output.write(formatted.masks, end);
       (await import('../files/github-env.ts')).appendToGithubEnv(formatted.environment);
-      await output.write([], end);
     } else await output.write(formatted ?? [], end);
   };
 }
