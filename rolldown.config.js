@@ -134,6 +134,8 @@ const CHUNKS = {
   commands: ['src/cli/commands/'],
   help: ['src/cli/help/index.ts', 'src/cli/advice/usage-error.ts', 'src/cli/advice/line.ts'],
   credstash: ['src/credstash.ts', 'src/backend/entry-store.ts', 'src/backend/key-service.ts'],
+  // Loaded before the SDK.
+  connect: ['src/backend/aws/early-connections.ts'],
   aws: ['src/backend/aws/index.ts'],
   seal: ['src/seal/gcm-hmac.ts', 'src/seal/ctr-hmac.ts'],
   kms: ['src/backend/aws/key-service.ts'],

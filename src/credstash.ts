@@ -5,6 +5,13 @@ import { checkArguments } from './calls/arguments.ts';
 import type { CacheOptions } from './calls/cache-options.ts';
 import { Changes } from './calls/changes.ts';
 import { toJson } from './calls/json.ts';
+import {
+  checkFolder,
+  type Opened,
+  openInMemory,
+  openOwn,
+  openVault,
+} from './calls/open-backends.ts';
 import { untilAborted } from './calls/race-signal.ts';
 import { collectOutcomes, type OutcomeOptions } from './calls/outcomes.ts';
 import { type SecretToPut, toBytes, toSecret, wipeAtEnd } from './calls/secret-bytes.ts';
@@ -33,17 +40,7 @@ import type {
   Stored,
 } from './operations/index.ts';
 import { SecretCache } from './secret-cache.ts';
-import {
-  type CallDefaults,
-  checkFolder,
-  type CredstashOptions,
-  type LocalOptions,
-  type Opened,
-  openInMemory,
-  openOwn,
-  openVault,
-  Session,
-} from './session.ts';
+import { type CallDefaults, type CredstashOptions, type LocalOptions, Session } from './session.ts';
 import { recogniseOtherForm } from './util/form.ts';
 import type { CallOptions } from './util/progress.ts';
 

@@ -1,4 +1,3 @@
-import { isAbsolute } from 'node:path';
 import {
   type AllowedFormats,
   checkFormats,
@@ -12,14 +11,11 @@ import { type FallbackOptions, FallbackReads } from './calls/fallback-reads.ts';
 import { allowManyListeners, raceKeys, raceSignal, untilAborted } from './calls/race-signal.ts';
 import { type CallOptions, combineSignals } from './util/progress.ts';
 import { omitUndefined } from './util/omit-undefined.ts';
-import type { LazyBackend, Backend } from './backend/backend.ts';
+import type { LazyBackend, Backend, Needs } from './backend/backend.ts';
 import type { FallbackAnswer } from './backend/aws/fallback.ts';
-import type { AwsSettings } from './backend/aws/index.ts';
-import type { CheckOptions, Checks, FallbackChecks } from './backend/diagnosis.ts';
-import type { SetupOptions } from './backend/setup.ts';
+import type { AwsSettings } from './backend/aws/settings.ts';
+import { type Opened, openTable } from './calls/open-backends.ts';
 import { CredstashError } from './errors.ts';
-import type { PolicyPlace } from './iam-policy.ts';
-import { DEFAULT_KEY, DEFAULT_TABLE } from './model/defaults.ts';
 import { copyContext } from './model/context.ts';
 import type { Cipher } from './model/entry.ts';
 import { checkFallbackRegions } from './model/region.ts';
@@ -57,20 +53,7 @@ export interface LocalOptions extends CallDefaults {
   readonly busyMs?: number | undefined;
 }
 
-/** An open backend. */
-export interface Opened extends Backend {
-  /** The table and key that a policy names; undefined for a vault. */
-  readonly place: PolicyPlace | undefined;
-  /** Creates the table or the vault. Resolves to whether this call created it. */
-  readonly setup: (options: SetupOptions) => Promise<boolean>;
-  /** Checks the backend, for doctor. */
-  readonly check: (options: CheckOptions) => Checks;
-  /** The regions to fall back to. */
-  readonly fallbacks?: readonly FallbackChecks[];
-  readonly close: () => void;
-}
-
-type OpenBackend = () => Promise<Pick<Backend, 'keys' | 'entries'>>;
+type OpenBackend = (needs: Needs | undefined) => Promise<Pick<Backend, 'keys' | 'entries'>>;
 
 /** The property of a `Credstash` that holds its session. Both forms of the library share it, because `copy` takes either. */
 const SESSION = Symbol.for('credstash-cli.session');
@@ -82,7 +65,7 @@ const SESSION = Symbol.for('credstash-cli.session');
 export class Session {
   /** Which entries are opened, for a person; undefined if all are. */
   readonly trust: string | undefined;
-  readonly #open: () => Promise<Opened>;
+  readonly #open: (needs?: Needs) => Promise<Opened>;
   readonly #defaults: Pick<CallDefaults, 'cipher' | 'digest' | 'maxConcurrency'>;
   readonly #formats: AllowedFormats | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -106,7 +89,8 @@ export class Session {
     this.#formats = checkFormats(options.formats, trustNames?.formats);
     this.trust = describeTrust(openOther ? null : trusted, this.#formats);
     // The list as it was checked: the caller may change its own array later.
-    this.#open = openOther ?? (() => openTable({ ...options, trustedKeys: trusted?.arns }));
+    this.#open =
+      openOther ?? ((needs) => openTable({ ...options, trustedKeys: trusted?.arns }, needs));
     const fallbackRegions = checkFallbackRegions(options.fallbackRegions);
     if (fallbackRegions.length > 0) {
       if (openOther) throw new CredstashError('USAGE', 'regions are of AWS, and a vault has none');
@@ -143,8 +127,8 @@ export class Session {
     this.#changes += 1;
   }
 
-  open(): Promise<Opened> {
-    return (this.#opened ??= this.#open().catch((error: unknown) => {
+  open(needs?: Needs): Promise<Opened> {
+    return (this.#opened ??= this.#open(needs).catch((error: unknown) => {
       // The next call tries again.
       this.#opened = undefined;
       throw error;
@@ -298,16 +282,16 @@ export class Session {
 
   #backendUnder(
     signal: AbortSignal | undefined,
-    open: OpenBackend = () => this.#openBackend(),
+    open: OpenBackend = (needs) => this.#openBackend(needs),
   ): LazyBackend {
     const formats = this.#formats;
     allowManyListeners(signal);
     return {
       formats,
-      open: async () => {
+      open: async (needs) => {
         signal?.throwIfAborted();
-        if (!signal) return { ...(await open()), formats };
-        const { keys, entries } = await untilAborted(open(), signal);
+        if (!signal) return { ...(await open(needs)), formats };
+        const { keys, entries } = await untilAborted(open(needs), signal);
         return {
           keys: raceKeys(keys.withSignal(signal), signal),
           entries: raceSignal(entries.withSignal(signal), signal),
@@ -317,8 +301,8 @@ export class Session {
     };
   }
 
-  async #openBackend(): Promise<Pick<Backend, 'keys' | 'entries'>> {
-    const { keys, entries } = await this.open();
+  async #openBackend(needs: Needs | undefined): Promise<Pick<Backend, 'keys' | 'entries'>> {
+    const { keys, entries } = await this.open(needs);
     return { keys, entries };
   }
 
@@ -327,70 +311,4 @@ export class Session {
     const { cipher, digest } = this.#defaults;
     return { cipher, digest, ...omitUndefined(options) };
   }
-}
-
-async function openTable(options: CredstashOptions): Promise<Opened> {
-  const { openAws } = await import('./backend/aws/index.ts');
-  return openAws({ table: DEFAULT_TABLE, key: DEFAULT_KEY, ...options });
-}
-
-/** Checks that a vault's folder is absolute, because a relative path changes with the current folder. @throws CredstashError USAGE */
-export function checkFolder(folder: string): void {
-  if (isAbsolute(folder) && !folder.includes('\0')) return;
-  throw new CredstashError('USAGE', 'Credstash.local: folder must be an absolute path', {
-    hint: "path.resolve(folder) makes one, and path.join(os.homedir(), '…') names one of the user's",
-  });
-}
-
-export async function openVault(
-  folder: string,
-  { create = true, busyMs }: LocalOptions,
-): Promise<Opened> {
-  const { openLocal } = await import('./backend/local/index.ts');
-  const { keys, entries, vault } = openLocal(folder, { create, busyMs });
-  return {
-    keys,
-    entries,
-    place: undefined,
-    setup: async ({ done }) => {
-      const created = vault.setup();
-      await done?.({ what: 'vault', changed: created });
-      return created;
-    },
-    check: async function* (options) {
-      const { checkVault } = await import('./backend/local/doctor.ts');
-      return yield* checkVault(vault, options);
-    },
-    close: () => {
-      vault.close();
-    },
-  };
-}
-
-/** Opens a new backend in memory on each call. It needs no setup. */
-export async function openInMemory(): Promise<Opened> {
-  const { openMemory } = await import('./backend/memory/index.ts');
-  const { keys, entries, close } = openMemory();
-  return { ...openOwn({ keys, entries }), setup: () => Promise.resolve(false), close };
-}
-
-/** Wraps the caller's own backend, which the caller must close. */
-export function openOwn({ keys, entries }: Pick<Backend, 'keys' | 'entries'>): Opened {
-  return {
-    keys,
-    entries,
-    place: undefined,
-    setup: () => {
-      throw new CredstashError(
-        'USAGE',
-        'setup is for AWS and for a vault, not for a backend of your own',
-      );
-    },
-    // eslint-disable-next-line @typescript-eslint/require-await
-    check: async function* () {
-      yield* [];
-      return { keys: true, entries: true };
-    },
-    close: () => undefined,
-  };
 }

@@ -35,7 +35,7 @@ export async function getAll(
   const globs = (typeof glob === 'string' ? [glob] : glob).map(checkGlob);
   const context = validateContext(options.context, 'open');
   const which = checkSelector(options);
-  const backend = await openBackend(source);
+  const backend = await openBackend(source, { needsKeys: true });
   backend.keys.warmUp();
   const chosen = await selectEntries(backend, globs, which, progress);
   const { length } = chosen;

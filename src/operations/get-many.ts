@@ -49,7 +49,7 @@ export async function getMany<W extends SecretRequest>(
     if (!got.has(id)) requests.set(id, request);
     return { each, id };
   });
-  const backend = await openBackend(source);
+  const backend = await openBackend(source, { needsKeys: true });
   const opened = new OpenedValues();
   const attempt = async ([id, request]: [string, Request]): Promise<void> => {
     try {

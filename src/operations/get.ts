@@ -19,7 +19,7 @@ export async function get(
   options: GetOptions = {},
 ): Promise<Uint8Array> {
   const request = checkGet(name, options);
-  const value = await fetchSecret(await openBackend(source), request);
+  const value = await fetchSecret(await openBackend(source, { needsKeys: true }), request);
   return options.field === undefined ? value : takeField(name, value, options.field);
 }
 

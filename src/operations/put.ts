@@ -43,7 +43,7 @@ export async function put(
   if (label !== undefined) checkLabel(label);
   if (options.ifMissing) checkIfMissing(options);
   const planned = planPut(name, value.length, options, source.formats);
-  const backend = await openToWrite(source);
+  const backend = await openToWrite(source, { needsKeys: true });
   if (options.ifMissing) return createIfMissing(backend, planned, value, options);
   const header = await sealAndCreate(backend, planned, value, options);
   if (label === undefined) return header;

@@ -401,7 +401,7 @@ describe('right uses that look odd', () => {
       }
     }
     const ours = new Ours({}, async () => {
-      const { openInMemory } = await import('../../src/session.ts');
+      const { openInMemory } = await import('../../src/calls/open-backends.ts');
       return openInMemory();
     });
     /* eslint-disable @typescript-eslint/unbound-method -- what this is about */

@@ -3,7 +3,7 @@ import type { Backend } from '../../src/backend/backend.ts';
 import { openMemory } from '../../src/backend/memory/index.ts';
 import { Credstash } from '../../src/credstash.ts';
 import { CredstashError, type Outcome } from '../../src/errors.ts';
-import { openOwn } from '../../src/session.ts';
+import { openOwn } from '../../src/calls/open-backends.ts';
 
 let backend: Backend;
 let credstash: Credstash;

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -134,6 +134,41 @@ test('KMS is loaded while the table is read, and AES while KMS answers, over HTT
   await recorder.close();
 });
 
+test.each([['get', 'db'], ['getall'], ['put', 'next', 'x', '-a'], ['list']])(
+  '%s: both services are connected to before the SDK is loaded, if they are asked',
+  async (...args) => {
+    const order = join(folder, `order-${args[0]}`);
+    const hook = join(folder, 'order.cjs');
+    writeFileSync(
+      hook,
+      `const { appendFileSync } = require('node:fs');
+      const tls = require('node:tls');
+      const vm = require('node:vm');
+      const { basename } = require('node:path');
+      const { connect } = tls;
+      const write = (text) => appendFileSync(process.env.ORDER, text + ' ');
+      tls.connect = (...given) => {
+        write('connect');
+        return connect(...given);
+      };
+      vm.Script = class extends vm.Script {
+        constructor(source, options) {
+          super(source, options);
+          if (basename(options.filename).startsWith('aws-')) write('SDK');
+        }
+      };`,
+    );
+    const env = {
+      ...{ AWS_CA_BUNDLE: certificate.path, ORDER: order },
+      NODE_OPTIONS: `--require ${hook}`,
+    };
+    // The single file has its modules inside.
+    expect(await place.cs(args, { env, executable: builtCommand })).toMatchObject({ status: 0 });
+    const expected = args[0] === 'list' ? /^SDK connect $/ : /^connect connect SDK /;
+    expect(readFileSync(order, 'utf8')).toMatch(expected);
+  },
+);
+
 test('a put opens one connection to each', async () => {
   expect(await cs('put', 'one', 'x')).toEqual(stored('one'));
   expect(met).toEqual({ DynamoDB: 1, KMS: 1 });
@@ -157,6 +192,18 @@ test('bad input, and no credentials, connect to nobody', async () => {
     AWS_SECRET_ACCESS_KEY: '',
   };
   expect(await place.cs(['get', 'db'], { env: none })).toEqual(failed(6, 'no AWS credentials'));
+  for (const [name, value] of [
+    ['AWS_MAX_ATTEMPTS', 'many'],
+    ['AWS_REGION', 'a/b'],
+    ['AWS_ENDPOINT_URL_STS', 'none'],
+  ] as const) {
+    const env = { AWS_CA_BUNDLE: certificate.path, [name]: value };
+    expect(await place.cs(['get', 'db'], { env }), name).toMatchObject({ status: 2 });
+  }
+  const trusted = { CREDSTASH_TRUSTED_KEYS: 'arn:aws:kms:us-east-1:123456789012:key/a' };
+  const put = ['put', 'bad', 'x', '-k', 'arn:aws:kms:us-east-1:123456789012:key/b'];
+  const env = { AWS_CA_BUNDLE: certificate.path, ...trusted };
+  expect(await place.cs(put, { env })).toEqual(failed(6, 'trusted'));
   await sleep(100);
   expect(met).toEqual({ DynamoDB: 0, KMS: 0 });
 });

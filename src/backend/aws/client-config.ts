@@ -10,6 +10,7 @@ import {
   type Endpoints,
   findClientSettings,
 } from './client-settings.ts';
+import type { EarlyAgents } from './early-connections.ts';
 import { guardProvider } from './credentials/provider.ts';
 import { translate } from './errors.ts';
 import { rememberFailedHost } from './failed-host.ts';
@@ -73,15 +74,17 @@ export const QUIET = {
  * Makes the configuration that all clients share, and finds the endpoint of each service. The credentials come from the
  * environment or from the sources in credentials/. If `settings.roleArn` is set, they assume that role.
  *
+ * @param agents made of the same settings; default: new ones
  * @throws CredstashError USAGE for an invalid setting; NO_CREDENTIALS if a program gives the credentials and nobody can be
  *   prompted
  */
 export async function createClientConfig(
   settings: AwsSettings,
   region: string,
+  agents?: EarlyAgents,
 ): Promise<{ readonly shared: ClientConfig; readonly endpoints: Endpoints }> {
   const { endpoints, settings: clientSettings } = findClientSettings(settings);
-  const shared = await createSharedConfig(settings, region, endpoints, clientSettings);
+  const shared = await createSharedConfig(settings, region, endpoints, clientSettings, agents);
   return { shared, endpoints };
 }
 
@@ -91,6 +94,7 @@ export async function createSharedConfig(
   region: string,
   endpoints: Endpoints,
   clientSettings: ClientSettings,
+  agents?: EarlyAgents,
 ): Promise<ClientConfig> {
   const mfaCodeProvider = settings.mfaCode;
   const profile = findProfileName(settings);
@@ -111,7 +115,7 @@ export async function createSharedConfig(
       connectionTimeout: outage?.silenceMs ?? 3000,
       requestTimeout: outage?.silenceMs ?? 8000,
       throwOnRequestTimeout: true as const,
-      ...createAgents(settings),
+      ...(agents ?? createAgents(settings)),
     },
   };
   // As in boto and the AWS command, keys in the environment override a profile that the environment names. The SDK does the

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KMSClient } from '@aws-sdk/client-kms';
+import type { PolicyPlace } from '../../iam-policy.ts';
 import { checkNewAlias } from '../../model/key-id.ts';
 import { checkTrustedKeys } from '../../model/trust.ts';
 import type { CheckOptions, Checks, FallbackChecks } from '../diagnosis.ts';
@@ -8,6 +9,7 @@ import type { KeyService } from '../key-service.ts';
 import type { SetupOptions } from '../setup.ts';
 import { createClientConfig, createServiceConfig, limitRetries } from './client-config.ts';
 import { AwsEntryStore } from './entry-store.ts';
+import type { EarlyAgents } from './early-connections.ts';
 import { isThrottling } from './errors.ts';
 import type { Probed } from './doctor/fallback.ts';
 import { onFailedAttempt, rememberFailedHost } from './failed-host.ts';
@@ -20,8 +22,6 @@ import type { AwsSettings } from './settings.ts';
 import { Table } from './table.ts';
 import { ThrottleRetry } from './throttle-retry.ts';
 
-export type { AwsSettings };
-
 /** Loaded with the first data key. */
 interface KmsModule {
   readonly kms: KMSClient;
@@ -29,18 +29,17 @@ interface KmsModule {
   readonly preconnect: () => Promise<void>;
 }
 
-/** Opens the table and the key of `settings`. Reads AWS's configuration files, but sends no request before the first use. */
-export async function openAws(settings: AwsSettings): Promise<{
+/**
+ * Opens the table and the key of `settings`. Reads AWS's configuration files, but sends no request before the first use.
+ * @param agents that have opened connections for these settings
+ */
+export async function openAws(
+  settings: AwsSettings,
+  agents?: EarlyAgents,
+): Promise<{
   keys: KeyService;
   entries: EntryStore;
-  /** The table and key that an IAM policy must name. */
-  place: {
-    readonly table: string;
-    readonly key: string;
-    readonly region: string;
-    readonly kmsRegion: string;
-    readonly fallbackRegions: readonly string[] | undefined;
-  };
+  place: PolicyPlace;
   setup: (options: SetupOptions) => Promise<boolean>;
   check: (options: CheckOptions) => Checks;
   /** The regions to fall back to, without the region itself. */
@@ -55,7 +54,7 @@ export async function openAws(settings: AwsSettings): Promise<{
   const origins = await findRegions(settings);
   const region = checkRegions(origins);
   const isDefault = findDefaultedServices(origins);
-  const { shared: config, endpoints } = await createClientConfig(settings, region.dynamodb);
+  const { shared: config, endpoints } = await createClientConfig(settings, region.dynamodb, agents);
   const own = settings.clientOptions ?? {};
   const { outage, shareCredentials } = settings;
   const retry = new ThrottleRetry({
@@ -111,6 +110,8 @@ export async function openAws(settings: AwsSettings): Promise<{
   if (!settings.clients?.dynamodb) {
     close.push(() => {
       dynamodb.destroy();
+      // A client that has sent no request does not close its agents.
+      agents?.httpsAgent.destroy();
     });
   }
 

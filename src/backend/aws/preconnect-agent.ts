@@ -1,7 +1,12 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import {
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 
 /**
  * An HTTPS agent that can open a connection before its first request: the handshake with one service then overlaps with the
@@ -16,6 +21,8 @@ export class PreconnectAgent extends HttpsAgent {
   /** Connections that no request has taken yet, by `host:port`. */
   readonly #early = new Map<string, TLSSocket>();
   readonly #onConnected: () => void;
+  /** The trusted certificates, which all connections share: parsing a file of 140 takes 10 ms. */
+  #context: SecureContext | undefined;
 
   constructor(options: AgentOptions) {
     super(options);
@@ -45,6 +52,7 @@ export class PreconnectAgent extends HttpsAgent {
     try {
       const socket = connectTls({
         ...this.options,
+        secureContext: this.#shareContext(),
         socket: tcp,
         host,
         port,
@@ -59,10 +67,12 @@ export class PreconnectAgent extends HttpsAgent {
   }
 
   override createConnection(...args: Parameters<HttpsAgent['createConnection']>): Socket {
-    const { host = '', port = '' } = args[0] as { host?: string; port?: number | string };
+    const [options, ...rest] = args;
+    const { host = '', port = '' } = options as { host?: string; port?: number | string };
     const early = this.#takeEarly(`${host}:${port}`);
     if (early?.authorized) this.#onConnected();
-    const socket = early ?? (super.createConnection(...args) as Socket);
+    const shared = { ...options, secureContext: this.#shareContext() };
+    const socket = early ?? (super.createConnection(shared, ...rest) as Socket);
     return socket.once('secureConnect', this.#onConnected);
   }
 
@@ -70,6 +80,10 @@ export class PreconnectAgent extends HttpsAgent {
     for (const socket of this.#early.values()) socket.destroy();
     this.httpAgent.destroy();
     super.destroy();
+  }
+
+  #shareContext(): SecureContext {
+    return (this.#context ??= createSecureContext(this.options));
   }
 
   #hasConnection(origin: string): boolean {

@@ -1,6 +1,6 @@
 import { DEFAULT_KEY, DEFAULT_TABLE } from '../../model/defaults.ts';
 import { isAbsolute, join, resolve } from 'node:path';
-import type { AwsSettings } from '../../backend/aws/index.ts';
+import type { AwsSettings } from '../../backend/aws/settings.ts';
 import { CredstashError } from '../../errors.ts';
 import { checkFallbackRegions } from '../../model/region.ts';
 import { checkCipher } from '../../model/trust.ts';

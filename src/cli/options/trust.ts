@@ -1,4 +1,4 @@
-import type { AwsSettings } from '../../backend/aws/index.ts';
+import type { AwsSettings } from '../../backend/aws/settings.ts';
 import { CredstashError } from '../../errors.ts';
 import type { CallDefaults } from '../../session.ts';
 import {
