@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -54,9 +55,17 @@ function files(): string[] {
     .sort();
 }
 
+/** Builds the package under a umask. @returns its digest */
+function build(umask: string): string {
+  const script = `umask ${umask}; exec "$0" scripts/build-deb.js ${architecture}`;
+  execFileSync('sh', ['-c', script, process.execPath], { cwd: project });
+  return createHash('sha256').update(readFileSync(deb)).digest('hex');
+}
+
 describeUnless(missing, 'the Debian package', () => {
+  let digest: string;
   beforeAll(() => {
-    execFileSync(process.execPath, ['scripts/build-deb.js', architecture], { cwd: project });
+    digest = build('022');
     for (const folder of ['proc', 'dev', 'root', 'var/lib/dpkg/info', 'var/lib/dpkg/updates']) {
       mkdirSync(join(root, folder), { recursive: true });
     }
@@ -98,6 +107,10 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(files()).toEqual(before);
     expect(readdirSync(join(root, 'var/lib/dpkg/info')).join()).not.toContain('credstash');
     expect(readFileSync(join(root, 'var/lib/dpkg/status'), 'utf8')).not.toContain('credstash');
+  });
+
+  test('has the same bytes each time, whatever the umask', () => {
+    expect(build('077')).toBe(digest);
   });
 
   test('has the man pages, the completions of each shell and the licences, owned by root', () => {
