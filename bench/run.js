@@ -357,6 +357,10 @@ new Database(${JSON.stringify(join(folder, 'vault/vault.db'))}).prepare('SELECT 
 
   // A process that starts with 50 secrets: at once, and one by one.
   once({ ...node(['-t', 'table-50', 'putall', '-'], aws), input: secrets(50, 64) });
+  once({
+    ...node(['-t', 'table-50', 'put', 'app', '-'], aws),
+    input: secrets(50, 64).replaceAll('app.', ''),
+  });
   const oneByOne = Array.from(
     { length: 50 },
     (_, i) =>
@@ -370,6 +374,33 @@ new Database(${JSON.stringify(join(folder, 'vault/vault.db'))}).prepare('SELECT 
         {
           ...node(['-t', 'table-50', 'exec', 'app.*', '--', 'true'], slow),
           name: 'credstash exec',
+        },
+        {
+          name: 'credstash exec --fields, one secret with 50 fields',
+          command: [
+            process.execPath,
+            built,
+            '-t',
+            'table-50',
+            'exec',
+            '--fields',
+            'app',
+            '--',
+            'true',
+          ],
+          env: slow,
+        },
+        {
+          name: 'credstash exec --env, 50 secrets by name',
+          command: [
+            ...[process.execPath, built, '-t', 'table-50', 'exec'],
+            ...Array.from({ length: 50 }, (_, i) => [
+              '--env',
+              `S${i}=app.secret-${String(i).padStart(5, '0')}`,
+            ]).flat(),
+            ...['--', 'true'],
+          ],
+          env: slow,
         },
         {
           name: '50 times credstash get, in sh',

@@ -20,7 +20,6 @@ import { checkRegion, moveArn } from './model/region.ts';
 export const ROLES = ['reader', 'writer', 'admin', 'setup'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** What a policy is about. */
 export interface PolicyPlace {
   /** A name or an ARN. */
   readonly table: string;
@@ -63,7 +62,6 @@ export interface Policy {
   readonly Statement: readonly Statement[];
 }
 
-/** A role that is about secrets. */
 type SecretsRole = Exclude<Role, 'setup'>;
 
 const ITEMS: Readonly<Record<SecretsRole, readonly string[]>> = {
@@ -165,7 +163,6 @@ function fallbackStatements(
   ];
 }
 
-/** The error of an alias or an id in an admin's policy. */
 function keyArnMissing(key: string, region: string): CredstashError {
   return new CredstashError('USAGE', `the policy of an admin needs the ARN of a key, not ${key}`, {
     hint: `give with \`key\` what this prints: aws kms describe-key --key-id ${key} --query KeyMetadata.Arn --output text --region ${region}`,

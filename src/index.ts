@@ -43,6 +43,7 @@ export type {
   Overtaken,
   PruneOptions,
   PutAllOptions,
+  PutFieldOptions,
   PutOptions,
   PutOutcome,
   RewriteOptions,

@@ -32,6 +32,8 @@ const METHODS: Readonly<
   getText: (credstash, signal) => credstash.getText('n', { signal }),
   getJson: (credstash, signal) => credstash.getJson('n', { signal }),
   getOptional: (credstash, signal) => credstash.getOptional('n', { signal }),
+  putField: (credstash, signal) => credstash.putField('new', 'f', 'x', { signal }),
+  removeField: (credstash, signal) => credstash.removeField('n', 'f', { signal }),
   putJson: (credstash, signal) => credstash.putJson('new', {}, { signal }),
   getMany: (credstash, signal) => credstash.getMany([{ name: 'n' }], { signal }),
   resolveReferences: (credstash, signal) =>

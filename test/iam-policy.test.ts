@@ -47,6 +47,19 @@ describe('a policy', () => {
     });
   });
 
+  it('of a writer that changes fields reads under the same conditions', () => {
+    const [entries, dataKeys] = statements('writer', { key: keyArn }, { name: 'app.*' });
+    const [, changing] = statements('writer', { key: keyArn }, { name: 'app.*', fields: true });
+    expect(statements('writer', { key: keyArn }, { name: 'app.*', fields: true })).toEqual([
+      entries,
+      { ...dataKeys, Action: ['kms:GenerateDataKey', 'kms:Decrypt'] },
+    ]);
+    expect(changing).toHaveProperty('Condition');
+    for (const role of ['reader', 'admin', 'setup'] as const) {
+      expect(() => statements(role, { key: keyArn }, { fields: true })).toThrow(/only a writer/);
+    }
+  });
+
   it('of a writer by name and context, under a key that is named by its ARN', () => {
     const context = checkContext([
       ['env', 'prod'],

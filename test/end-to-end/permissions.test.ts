@@ -78,6 +78,10 @@ const CASES: Readonly<Record<string, Case>> = {
     lines: [[['put', 'a', 'one', '-v', '2']], [['put', 'a', 'two', '-v', '2'], 4]],
   },
   'put NAME -a': { before: two, lines: [[['put', 'a', 'three', '-a']], [['put', 'b', 'x', '-a']]] },
+  'put NAME --field F': {
+    before: [[['put', 'a', '{"k":"v"}']]],
+    lines: [[['put', 'a', 'x', '--field', 'f']], [['put', 'a', '--unset', 'k']]],
+  },
   'put NAME --if-missing': {
     before: two,
     lines: [[['put', 'a', 'x', '--if-missing']], [['put', 'new', '--generate', '--if-missing']]],
