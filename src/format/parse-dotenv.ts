@@ -15,6 +15,9 @@ const NAME =
 /** The rest of a line after a closing quote: blanks, and perhaps a comment. */
 const END = /[^\S\n\u2028\u2029]*(?:#.*)?(?=[\n\u2028\u2029]|$)/y;
 
+/** Matches if `END` does, without reading the comment: a line may have many quotes before it. */
+const IS_END = /[^\S\n\u2028\u2029]*(?=[#\n\u2028\u2029]|$)/y;
+
 /**
  * Parses the variables of a dotenv file, in their order.
  *
@@ -78,8 +81,8 @@ function parseValue(text: string, start: number): { readonly value: string; read
 function findClosingQuote(text: string, open: number, mark: string): number | undefined {
   let found: number | undefined;
   for (let at = text.indexOf(mark, open + 1); at !== -1; at = text.indexOf(mark, at + 1)) {
-    END.lastIndex = at + 1;
-    if (END.test(text)) found = at;
+    IS_END.lastIndex = at + 1;
+    if (IS_END.test(text)) found = at;
     if (text[at - 1] !== '\\') break;
   }
   return found;

@@ -11,7 +11,15 @@ export type InputFormat = 'dotenv' | 'json' | 'yaml';
 /** The bytes of a value, or why it is invalid. */
 type Value = Uint8Array | string;
 
-const HINT = 'a value is a text in quotes, or in base64: {"base64": "…"} in JSON, !!binary in YAML';
+const BYTES_HINT = 'in base64: {"base64": "…"} in JSON, !!binary in YAML';
+const HINT = `a value is a text in quotes, or ${BYTES_HINT}`;
+
+/** What to give instead of an input without secrets. */
+export function describeInput(format: InputFormat | undefined): string {
+  return format === 'dotenv'
+    ? 'give lines such as DB_USER=app'
+    : 'give a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}';
+}
 
 /**
  * Parses secrets as `json`, `yaml` and `dotenv` write them: a flat JSON object or YAML mapping, in which each value is a text,
@@ -23,8 +31,10 @@ const HINT = 'a value is a text in quotes, or in base64: {"base64": "…"} in JS
  */
 export async function parseSecrets(input: Uint8Array, format?: InputFormat): Promise<Secret[]> {
   const text = decodeUtf8(input)?.replace(/^\ufeff/, '');
-  if (text === undefined) throw refuseInput('is not UTF-8');
-  if (text.trim() === '') throw refuseInput('is empty');
+  if (text === undefined) {
+    throw refuseInput('is not UTF-8', `save it as UTF-8; a value of other bytes is ${BYTES_HINT}`);
+  }
+  if (text.trim() === '') throw refuseInput('is empty', describeInput(format));
   const read = await parsePairs(text, format);
   const secrets: Secret[] = [];
   const failures: Failure[] = [];

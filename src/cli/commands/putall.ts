@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
 import { parseContext } from '../../model/context.ts';
 import { type Failure, combineFailures, concernsOneSecret, CredstashError } from '../../errors.ts';
-import { commandLine } from '../../util/shell-word.ts';
-import type { InputFormat } from '../../format/parse.ts';
+import { INPUT_FORMATS, guessFormat } from '../options/input-format.ts';
 import { escapeUnseen } from '../../format/visible.ts';
 import type { Secret } from '../../model/entry.ts';
 import { checkName } from '../../model/name.ts';
@@ -13,8 +10,6 @@ import { readArgument } from '../files/input.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
 import { printFirstWarnings, warnOfOvertaken } from '../advice/overtaken.ts';
 import { SEAL_OPTIONS, toPutOptions } from '../options/seal.ts';
-
-const FORMATS = ['dotenv', 'json', 'yaml'] as const satisfies readonly InputFormat[];
 
 /** Of what is read at once; under V8's longest text, about 512 MB. */
 const MAX_INPUT_BYTES = 256 * 1024 * 1024;
@@ -31,36 +26,6 @@ of which each variable is a secret.
 Without --from, the ending of FILE's name says which: .json, .yaml, .yml, .env,
 also .env.production. Otherwise it is JSON if it begins with {, else YAML.`;
 
-/** How a file looks whose @ was forgotten. */
-const FILE_NAME = /^(?![\s{}:"'@-])[^\s{}"']*\.(?:json|ya?ml|env)$/i;
-
-/** The format that the name of a file says; undefined for stdin, for secrets on the command line, and for other names. */
-function guessFormat(argument: string): InputFormat | undefined {
-  if (!argument.startsWith('@')) return undefined;
-  const name = basename(argument.slice(1)).toLowerCase();
-  if (name.endsWith('.json')) return 'json';
-  if (/\.ya?ml$/.test(name)) return 'yaml';
-  return /\.env$|^\.env\./.test(name) ? 'dotenv' : undefined;
-}
-
-/** Adds the hint for a format that was guessed, or for the name of a file without the @ before it. */
-function adviseOnFile(error: unknown, argument: string, guessed: InputFormat | undefined): unknown {
-  if (!(error instanceof CredstashError)) return error;
-  if (guessed !== undefined) {
-    const others = FORMATS.filter((each) => each !== guessed).map((each) => `--from ${each}`);
-    const why = `the name of the file says ${guessed}; ${others.join(' or ')} reads it otherwise`;
-    return error.reworded(error.message, [error.hint ?? [], why].flat().join('; '));
-  }
-  const isFile = existsSync(argument);
-  if (!(isFile || FILE_NAME.test(argument))) return error;
-  // Text that is not the name of a file may be a secret.
-  const word = isFile ? commandLine([`@${argument}`]) : '@FILE';
-  return error.reworded(
-    error.message,
-    `write @ before the name of a file: credstash putall ${word}`,
-  );
-}
-
 /** @throws CredstashError USAGE for an empty prefix, which a variable that is not set leaves */
 function checkNamePrefix(prefix: string): string {
   if (prefix !== '') return checkName(prefix);
@@ -72,9 +37,6 @@ function checkNamePrefix(prefix: string): string {
 function addPrefix(secrets: readonly Secret[], prefix: string): Secret[] {
   return secrets.map(({ name, value }) => ({ name: `${prefix}${checkName(name)}`, value }));
 }
-
-const EMPTY_HINT =
-  'give a JSON object or a YAML mapping of names to texts, such as {"db.user": "app"}';
 
 export const command = defineCommand({
   name: 'putall',
@@ -92,7 +54,7 @@ export const command = defineCommand({
     from: {
       flags: '--from <format>',
       description: 'format of SECRETS (default: as the name of FILE ends)',
-      choices: FORMATS,
+      choices: INPUT_FORMATS,
     },
     namePrefix: {
       flags: '--name-prefix <prefix>',
@@ -124,11 +86,13 @@ export const command = defineCommand({
     const context = parseContext(pairs);
     const seal = { ...toPutOptions(options, context, io), skipUnchanged: options.skipUnchanged };
     const withBackend = chooseBackend(options, io, { create: true });
-    const { parseSecrets } = await import('../../format/parse.ts');
-    const input = await readArgument(io, argument, MAX_INPUT_BYTES, { hint: EMPTY_HINT });
-    const guessed = options.from === undefined ? guessFormat(argument) : undefined;
-    const parsed = await parseSecrets(input, options.from ?? guessed).catch((error: unknown) => {
-      throw adviseOnFile(error, argument, guessed);
+    const { describeInput, parseSecrets } = await import('../../format/parse.ts');
+    const format = options.from ?? guessFormat(argument);
+    const whenEmpty = { hint: describeInput(format) };
+    const input = await readArgument(io, argument, MAX_INPUT_BYTES, whenEmpty);
+    const parsed = await parseSecrets(input, format).catch(async (error: unknown) => {
+      const { adviseOnInput } = await import('../advice/input-format.ts');
+      throw await adviseOnInput(error, { input, argument, format, isGuessed: !options.from });
     });
     const { namePrefix } = options;
     const secrets = namePrefix === undefined ? parsed : addPrefix(parsed, namePrefix);

@@ -75,9 +75,7 @@ export function generateValue({ length, characters }: Generated): Uint8Array {
 
 /** Describes how a generated value can be guessed; undefined if it cannot. */
 export function describeWeakness({ length, characters }: Generated): string | undefined {
-  const bitsEach = Math.log2(characters.length);
-  const bits = Math.floor(length * bitsEach);
-  if (bits >= ENOUGH_BITS) return undefined;
-  const enough = Math.ceil(ENOUGH_BITS / bitsEach);
-  return `the generated value has ${bits} bits and can be guessed; from ${characters.length} characters, --generate=${enough} has ${ENOUGH_BITS}`;
+  const enough = Math.ceil(ENOUGH_BITS / Math.log2(characters.length));
+  if (length >= enough) return undefined;
+  return `the generated value can be guessed: its length is ${length}, from a set of ${characters.length} characters; use --generate=${enough} or more`;
 }

@@ -78,7 +78,7 @@ describe('a generated value', () => {
     expect(describeWeakness(parseGenerate('32'))).toBeUndefined();
     expect(describeWeakness(parseGenerate('16', 'hex'))).toBeUndefined();
     const weak = describeWeakness(parseGenerate('4', '0123456789'));
-    expect(weak).toContain('has 13 bits and can be guessed');
+    expect(weak).toContain('can be guessed: its length is 4, from a set of 10 characters');
     const [, length = ''] = /--generate=(\d+)/.exec(weak ?? '') ?? [];
     expect(describeWeakness(parseGenerate(length, '0123456789'))).toBeUndefined();
   });
