@@ -46,10 +46,13 @@ const mine = join(folder, 'mine');
 const theirs = join(folder, 'theirs');
 const HOME = join(theirs, 'home');
 const TMPDIR = join(theirs, 'tmp');
+const XDG_RUNTIME_DIR = join(theirs, 'runtime');
 const cwd = join(theirs, 'cwd');
 const log = join(theirs, 'credstash.log');
 const secretFile = join(mine, 'secret');
 const hugeFile = join(mine, 'huge');
+/** An editor that writes the secret, and ends with its first argument. */
+const editor = join(mine, 'editor');
 
 /** The ways to be told more. */
 const MODES: readonly string[][] = [
@@ -138,7 +141,7 @@ async function record(
   options: RunOptions,
   shows: Shows,
 ): Promise<Outcome> {
-  const home = { HOME, TMPDIR, XDG_CACHE_HOME: join(HOME, '.cache') };
+  const home = { HOME, TMPDIR, XDG_RUNTIME_DIR, XDG_CACHE_HOME: join(HOME, '.cache') };
   const env = {
     ...home,
     DB_PASSWORD: ofEnvironment,
@@ -159,8 +162,11 @@ async function record(
 
 beforeAll(() => {
   for (const each of [mine, theirs, HOME, TMPDIR, cwd]) mkdirSync(each);
+  mkdirSync(XDG_RUNTIME_DIR, { mode: 0o700 });
   writeFileSync(secretFile, binary);
   writeFileSync(hugeFile, canary.repeat(20_000));
+  const script = `#!/bin/sh\necho "$$ ${canary}" >"$2"\nexit "$1"\n`;
+  writeFileSync(editor, script, { mode: 0o755 });
 });
 afterAll(() => {
   tally.print('leaks');
@@ -185,6 +191,12 @@ const commands: Case[] = [
   [['put', 'left-out'], 0, { input: canary }],
   [['put', 'file', `@${secretFile}`], 0],
   [['put', 'literal', canary, '--literal'], 0],
+  [['edit', 'edited'], 0, { env: { EDITOR: `${editor} 0` } }],
+  [['edit', 'edited', '-c', 'comment'], 0, { env: { EDITOR: `${editor} 0` } }],
+  [['edit', 'edited'], 1, { env: { EDITOR: `${editor} 3` } }],
+  [['edit', 'edited'], 2, { env: { EDITOR: '', VISUAL: '' } }],
+  [['edit', 'edited', canary], 2],
+  [['edit', 'context'], 6, { env: { EDITOR: `${editor} 0` } }],
   [['putall', JSON.stringify({ 'all.a': canary })], 0],
   [['putall', JSON.stringify({ 'all.a': canary })], 4],
   [['putall', JSON.stringify({ 'all.a': canary }), '--skip-unchanged'], 0],
@@ -336,7 +348,8 @@ async function everything(before: readonly string[], options: RunOptions): Promi
       // The short form does some of what fails, which changes nothing for the others.
       const isSome = (status ?? 0) === 0 || random.below(status === 2 ? 20 : 4) === 0;
       if (!isLong && !isSome) continue;
-      const outcome = await record([...told(), ...args], { ...options, ...more }, 'nothing');
+      const env = { ...options.env, ...more?.env };
+      const outcome = await record([...told(), ...args], { ...options, ...more, env }, 'nothing');
       const what = `${args.join(' ').slice(0, 100)}\n${outcome.stderr}`;
       if (status !== undefined) expect(outcome.status, what).toBe(status);
     }

@@ -5,11 +5,12 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { awsPlace, dynalite, failed, ok, type Place, vaultPlace } from '../end-to-end/backends.ts';
 import { eventually } from '../support/eventually.ts';
+import { canMount, startMounts } from '../support/mounts.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { startRecorder } from '../support/recorder.ts';
 import { pty, run } from '../support/run.ts';
 import { sandbox } from '../support/sandbox.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { makeFolder, removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
 let counter = 0;
@@ -25,12 +26,17 @@ function desk(place: Place = vaultPlace(join(folder, `vault-${++counter}`))): De
   const runtime = join(folder, `runtime-${++counter}`);
   mkdirSync(runtime, { mode: 0o700 });
   const edit: Desk['edit'] = (script, ...words) => {
-    const editor = join(runtime, '../', `editor-${++counter}`);
-    writeFileSync(editor, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    const env = { XDG_RUNTIME_DIR: runtime, VISUAL: editor };
+    const env = { XDG_RUNTIME_DIR: runtime, VISUAL: makeEditor(script) };
     return place.cs(['edit', ...words], { env });
   };
   return { place, runtime, edit };
+}
+
+/** Makes an editor of a shell script that has the file as `$1`. @returns its path */
+function makeEditor(script: string): string {
+  const editor = join(folder, `editor-${++counter}`);
+  writeFileSync(editor, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return editor;
 }
 
 /** Starts to edit the secret a with a shell script. */
@@ -43,9 +49,7 @@ function start(
   readonly ended: Promise<unknown[]>;
   readonly stderr: () => string;
 } {
-  const editor = join(folder, `editor-${++counter}`);
-  writeFileSync(editor, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  const env = { ...place.env, XDG_RUNTIME_DIR: runtime, EDITOR: editor };
+  const env = { ...place.env, XDG_RUNTIME_DIR: runtime, EDITOR: makeEditor(script) };
   const box = sandbox([...place.args, 'edit', 'a'], { env });
   const [file, ...rest] = box.command;
   const child = spawn(file, rest, { cwd: box.cwd, env: box.env, detached: true });
@@ -60,7 +64,7 @@ function keptOf(stderr: string): { readonly path: string; readonly command: stri
   const path = /stays in (.*)\n/.exec(stderr)?.[1] ?? '';
   return {
     path,
-    command: /to store it as the next version: credstash (.*)\n/.exec(stderr)?.[1] ?? '',
+    command: /(?:to|then) store it as the next version: credstash (.*)\n/.exec(stderr)?.[1] ?? '',
   };
 }
 
@@ -138,6 +142,11 @@ describe.concurrent('edit', () => {
     expect(await place.cs(['edit', 'a', 'env=prod'], { env })).toEqual(
       failed(127, 'the editor nonesuch is not found', 'set VISUAL or EDITOR'),
     );
+    // Without a terminal vi would print the secret to the log of a job.
+    const unset = { ...env, VISUAL: '', EDITOR: '' };
+    expect(await place.cs(['edit', 'a', 'env=prod'], { env: unset })).toEqual(
+      failed(2, 'there is no terminal for the editor vi', 'put -a'),
+    );
     expect(readdirSync(runtime)).toEqual([]);
   });
 
@@ -166,9 +175,12 @@ describe.concurrent('edit', () => {
     await follow(place, command);
     expect(await place.cs(['get', 'a', 'env=prod'])).toEqual(ok('mine\n'));
     expect((await place.cs(['history', 'a'])).stdout).toMatch(/3 .* why/);
-    const large = await edit(`head -c 500000 /dev/zero >"$1"`, 'a', 'env=prod');
+    const large = await edit(`head -c 500000 /dev/zero >"$1"; echo copy >"$1~"`, 'a', 'env=prod');
     expect(large).toMatchObject({ status: 2 });
-    expect(statSync(keptOf(large.stderr).path).size).toBe(500_000);
+    expect(large.stderr).toContain('shorten it, then store it as the next version: credstash');
+    const { path: largeText } = keptOf(large.stderr);
+    expect(statSync(largeText).size).toBe(500_000);
+    expect(readdirSync(dirname(largeText))).toEqual(['a']);
     expect(readdirSync(runtime)).toHaveLength(2);
   });
 
@@ -212,6 +224,59 @@ describe.concurrent('edit', () => {
       expect(await on.cs(['get', 'a'])).toEqual(ok('two\n'));
     } finally {
       await Promise.all([recorder.close(), running.close()]);
+    }
+  });
+});
+
+test.concurrent('^Z gives the terminal back, and fg goes on with the text', async () => {
+  const { place, runtime } = desk();
+  await place.cs(['put', 'a', 'one']);
+  const EDITOR = makeEditor('echo rea""dy; head -n 1 >"$1"');
+  const rc = join(folder, `rc-${++counter}`);
+  const { send, waitFor, done } = pty([...place.args, 'edit', 'a'], {
+    env: { ...place.env, EDITOR, XDG_RUNTIME_DIR: runtime },
+    script: (line) => {
+      writeFileSync(rc, `alias job='${line.replaceAll("'", "'\\''")}'\nPS1='prompt$ '\n`);
+      return `exec bash --noprofile --rcfile ${rc} -i`;
+    },
+  });
+  await waitFor('prompt$ ');
+  send('job\r');
+  await waitFor('ready\r\n');
+  send('\x1a');
+  await waitFor(/Stopped.*\r\n.*prompt\$ /s);
+  expect(readdirSync(runtime)).toHaveLength(1);
+  // Another run takes it for alive.
+  const other = { XDG_RUNTIME_DIR: runtime, EDITOR: 'grep -q one' };
+  expect(await place.cs(['edit', 'a'], { env: other })).toMatchObject({ status: 0 });
+  send('fg\r');
+  await waitFor(/fg[^\n]*\n[^\n]+\n/);
+  send('typed\r');
+  await waitFor('a has been stored as version 2');
+  send('exit\r');
+  await done;
+  expect(await place.cs(['get', '-n', 'a'])).toEqual(ok('typed'));
+  expect(readdirSync(runtime)).toEqual([]);
+});
+
+describe.runIf(canMount())('on a full file system', () => {
+  test('the text is kept', async () => {
+    const { place } = desk();
+    const full = makeFolder();
+    // The folder, the socket, the part and the file are all that it holds.
+    const mounts = await startMounts(`mount -t tmpfs -o nr_inodes=5,mode=0700 none ${full}`);
+    try {
+      const EDITOR = makeEditor('head -c 500000 /dev/zero >"$1"');
+      const { status, stderr } = await place.cs(['edit', 'a'], {
+        env: { XDG_RUNTIME_DIR: full, EDITOR },
+        under: mounts.under,
+      });
+      expect(status).toBe(2);
+      expect(statSync(mounts.inside(keptOf(stderr).path)).size).toBe(500_000);
+      expect(readdirSync(mounts.inside(full))).toHaveLength(1);
+    } finally {
+      await mounts.close();
+      removeFolder(full);
     }
   });
 });

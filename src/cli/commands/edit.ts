@@ -3,6 +3,7 @@ import { type Context, parseContext } from '../../model/context.ts';
 import { FIRST_VERSION, nextVersion, unpadVersion } from '../../model/version.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { escapeUnseen } from '../../format/visible.ts';
+import { readErrorCode } from '../../util/errno.ts';
 import { commandLine } from '../../util/shell-word.ts';
 import type { Credstash } from '../../credstash.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
@@ -11,10 +12,11 @@ import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { CIPHER_OPTIONS, sealFlags, toPutOptions } from '../options/seal.ts';
 
-const EDIT_HELP = `The editor is $VISUAL, else $EDITOR, else vi; words such as 'code --wait' work.
-It gets a file that only this user can read, in memory if the system has a
-place there ($XDG_RUNTIME_DIR or /dev/shm). The file is removed afterwards. vim,
-emacs and nano get arguments that keep their swap, backup and undo files there.
+const EDIT_HELP = `The editor is $VISUAL, else $EDITOR, else vi, which needs a terminal. Words such
+as 'code --wait' work. It gets a file that only this user can read, in memory if
+the system has a place there ($XDG_RUNTIME_DIR or /dev/shm). The file is removed
+afterwards. vim, emacs and nano get arguments that keep their swap, backup and
+undo files there.
 
 If the text is unchanged, empty, or the editor fails, nothing is stored. The
 newline that an editor adds at the end is not stored, unless the secret had one.
@@ -60,7 +62,7 @@ export const command = defineCommand({
     const seal = toPutOptions(sealing, context, io);
     const withBackend = chooseBackend(options, io, { create: true });
     const { findEditor } = await import('../edit/editor.ts');
-    const editor = findEditor(process.env);
+    const editor = findEditor(process.env, io.isTerminal('stdin') && io.isTerminal('stdout'));
     await withBackend(async (credstash) => {
       const newest = await credstash.newestVersion(name);
       const version = newest === undefined ? FIRST_VERSION : nextVersion(name, newest);
@@ -84,23 +86,32 @@ export const command = defineCommand({
           io.note(`credstash: note: nothing has changed, so nothing was stored`);
           return;
         }
-        const keep = (): void => {
-          const path = draft.keep();
-          const flags = options.comment === undefined ? [] : ['-c', options.comment];
+        const keep = (error?: unknown): void => {
+          let path: string;
+          try {
+            path = draft.keep();
+          } catch (fault) {
+            io.note(
+              `credstash: warning: your text could not be kept (${readErrorCode(fault)}), and is removed`,
+            );
+            return;
+          }
+          const comment = options.comment === undefined ? [] : ['-c', options.comment];
           const again = samePlaceCommand(
             options,
-            ['put', '-a', ...sealFlags(options), ...flags],
+            ['put', '-a', ...sealFlags(options), ...comment],
             [name, `@${path}`, ...pairs],
           );
           const remove = commandLine(['rm', '-r', dirname(path)]);
-          io.note(`credstash: warning: the text was not stored, and stays in ${path}`);
-          io.note(`credstash: warning: to store it as the next version: ${again} && ${remove}`);
+          const how = hasCode(error, 'TOO_LARGE') ? 'shorten it, then ' : 'to ';
+          io.note(`credstash: warning: your text stays in ${path}`);
+          io.note(`credstash: warning: ${how}store it as the next version: ${again} && ${remove}`);
         };
         try {
           draft.atEnd = keep;
           await credstash.put(name, text, { ...seal, version });
         } catch (error) {
-          keep();
+          keep(error);
           if (!hasCode(error, 'VERSION_EXISTS')) throw error;
           throw new CredstashError(
             'CONFLICT',

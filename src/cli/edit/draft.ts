@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CredstashError } from '../../errors.ts';
 import { readErrorCode } from '../../util/errno.ts';
@@ -112,12 +112,14 @@ export class Draft {
     this.#folder.atEnd = atEnd;
   }
 
-  /** Keeps the text of `read` in a file for the user, and removes everything else. @returns the path of the file */
+  /**
+   * Keeps the text of `read` in a file for the user, and removes everything else.
+   *
+   * @returns the path of the file
+   * @throws Error of node:fs
+   */
   keep(): string {
-    if (this.#text !== undefined) {
-      rmSync(this.#path, { force: true });
-      this.#folder.write(this.#path, this.#text);
-    }
+    if (this.#text !== undefined) this.#folder.rewrite(this.#path, this.#text);
     return this.#folder.keep(this.#path);
   }
 

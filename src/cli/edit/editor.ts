@@ -29,11 +29,21 @@ const FIRST_WORD = /^(?:[A-Za-z_]\w*=\S*\s+)*(?:"([^"]+)"|'([^']+)'|([^\s"']+))/
 /**
  * Finds the editor: `VISUAL`, else `EDITOR`, else vi.
  *
- * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
+ * @param hasTerminal whether stdin and stdout are a terminal. Without one, vi would print the secret to the log of a job.
+ * @throws CredstashError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; USAGE if there is no terminal for vi
  */
-export function findEditor(environment: Readonly<Record<string, string | undefined>>): Editor {
+export function findEditor(
+  environment: Readonly<Record<string, string | undefined>>,
+  hasTerminal: boolean,
+): Editor {
   const { VISUAL = '', EDITOR = '', PATH } = environment;
-  const command = [VISUAL, EDITOR].map((each) => each.trim()).find((each) => each !== '') ?? 'vi';
+  const chosen = [VISUAL, EDITOR].map((each) => each.trim()).find((each) => each !== '');
+  if (chosen === undefined && !hasTerminal) {
+    throw new CredstashError('USAGE', 'there is no terminal for the editor vi', {
+      hint: 'store the new value with put -a, or set EDITOR to a command that changes a file',
+    });
+  }
+  const command = chosen ?? 'vi';
   const [, double, single, bare] = FIRST_WORD.exec(command) ?? [];
   const word = double ?? single ?? bare ?? '';
   if (!PLAIN.test(command) || COMPOUND.test(command)) {

@@ -1,9 +1,15 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  closeSync,
+  constants as files,
+  fchmodSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readdirSync,
   realpathSync,
   renameSync,
   writeFileSync,
@@ -133,16 +139,38 @@ export class PrivateFolder {
   }
 
   /**
-   * Moves a file to a folder of its own beside this one, where it stays for the user, and removes everything else.
+   * Replaces the contents of a file. Takes no space if the new ones are shorter, so that it works on a full disk.
    *
+   * @throws Error of node:fs
+   */
+  rewrite(path: string, bytes: Uint8Array): void {
+    const { O_CREAT, O_NOFOLLOW, O_WRONLY } = files;
+    const fd = openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
+    try {
+      fchmodSync(fd, 0o600);
+      writeFileSync(fd, bytes);
+      ftruncateSync(fd, bytes.length);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /**
+   * Moves the part that has a file out of this folder. The file stays for the user, and everything else is removed.
+   *
+   * @param file a file in a folder of `addPart`
    * @returns its new path
    * @throws Error of node:fs
    */
   keep(file: string): string {
-    const kept = join(mkdtempSync(join(dirname(this.path), KEPT)), basename(file));
-    renameSync(file, kept);
+    const kept = join(dirname(this.path), `${KEPT}${randomBytes(6).toString('hex')}`);
+    // A rename works on a full disk, too. A new folder would not.
+    renameSync(dirname(file), kept);
+    for (const name of readdirSync(kept)) {
+      if (name !== basename(file)) this.wipe(join(kept, name));
+    }
     this.remove();
-    return kept;
+    return join(kept, basename(file));
   }
 }
 

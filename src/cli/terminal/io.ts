@@ -119,7 +119,7 @@ export class Io {
   }
 
   /** Whether a stream is a terminal. Looks at the descriptor, to avoid loading the stream. */
-  isTerminal(name: 'stdout' | 'stderr'): boolean {
+  isTerminal(name: keyof Streams): boolean {
     if (this.#streams !== process)
       return (this.#streams[name] as Partial<WriteStream>).isTTY === true;
     const fd = FD[name];

@@ -24,7 +24,7 @@ beforeAll(() => {
 
 /** The command line of an editor for the file F in the folder D. */
 function lineOf(editor: string): readonly string[] {
-  return toEditorProgram(findEditor({ EDITOR: editor, PATH }), 'F', 'D').program.argv;
+  return toEditorProgram(findEditor({ EDITOR: editor, PATH }, false), 'F', 'D').program.argv;
 }
 
 describe('findEditor', () => {
@@ -34,11 +34,11 @@ describe('findEditor', () => {
     [{ VISUAL: ' ', EDITOR: '  nano ' }, 'nano'],
     [{}, 'vi'],
   ])('of %j is %s', (environment, command) => {
-    expect(findEditor({ ...environment, PATH })).toMatchObject({ command });
+    expect(findEditor({ ...environment, PATH }, true)).toMatchObject({ command });
   });
 
   it('says which variable to set, if the editor is missing', () => {
-    expect(() => findEditor({ EDITOR: 'emcas', PATH })).toThrow(
+    expect(() => findEditor({ EDITOR: 'emcas', PATH }, true)).toThrow(
       expect.toSatisfy(
         (error) =>
           hasCode(error, 'COMMAND_NOT_FOUND') && error.hint?.includes('EDITOR=nano') === true,
@@ -87,7 +87,7 @@ describe('toEditorProgram', () => {
 
   it('gives vim a folder for what it passes to filters', () => {
     const environmentOf = (EDITOR: string): unknown =>
-      toEditorProgram(findEditor({ EDITOR, PATH }), 'F', 'D').environment['TMPDIR'];
+      toEditorProgram(findEditor({ EDITOR, PATH }, false), 'F', 'D').environment['TMPDIR'];
     expect(environmentOf('vi')).toBe('D');
     expect(environmentOf('code')).toBe(process.env['TMPDIR']);
   });
