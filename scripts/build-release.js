@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 
 /*
- * Everything that a release offers to download, in dist/release: the single files, the Debian packages, the npm package, the
+ * Everything that a release offers to download, in dist/release: the single files, the Debian packages, the npm packages, the
  * bill of materials, SHA256SUMS, and the Homebrew formula of these. The bundle must be built.
  */
 process.chdir(join(import.meta.dirname, '..'));
@@ -25,6 +25,7 @@ process.stdout.write(run('build-deb.js', 'amd64', 'arm64'));
 execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], {
   stdio: ['ignore', 'ignore', 'inherit'],
 });
+run('pack-command.js', folder);
 writeFileSync(`${folder}/credstash.cdx.json`, run('sbom.js'));
 
 const sums = readdirSync(folder)

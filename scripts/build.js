@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import bundles from '../rolldown.config.js';
@@ -44,3 +44,15 @@ for (const file of readdirSync('dist/lib', { recursive: true, encoding: 'utf8' }
 cpSync('src/nodecredstash/commonjs.d.cts', 'dist/cjs/nodecredstash/index.d.ts');
 
 await writeReference();
+
+mkdirSync('dist/completions');
+for (const [shell, file] of [
+  ['bash', 'credstash.bash'],
+  ['zsh', '_credstash'],
+  ['fish', 'credstash.fish'],
+]) {
+  const args = ['dist/bin/credstash.cjs', 'completion', shell ?? ''];
+  // Without a home, it keeps no compiled code.
+  const script = execFileSync(process.execPath, args, { env: {} });
+  writeFileSync(`dist/completions/${file}`, script);
+}

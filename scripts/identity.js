@@ -16,6 +16,7 @@ const root = join(import.meta.dirname, '..');
 /**
  * @typedef {object} Identity
  * @property {string} package the package's name on npm, with its scope
+ * @property {string} command the name of the package that has only the command
  * @property {string} repository the address of the repository, which is also the homepage, without a slash at its end
  * @property {string} image the image's name with its registry, without a tag
  * @property {string} maintainer the name of who publishes
@@ -23,9 +24,12 @@ const root = join(import.meta.dirname, '..');
  * @property {boolean} released whether the names are ours: before that no document tells anyone to fetch them
  */
 
+const PACKAGE = /^(?:@[a-z\d][\w.-]*\/)?[a-z\d][\w.-]*$/;
+
 /** What each name must look like. */
 const SHAPES = {
-  package: /^(?:@[a-z\d][\w.-]*\/)?[a-z\d][\w.-]*$/,
+  package: PACKAGE,
+  command: PACKAGE,
   repository: /^https:\/\/[\w.-]+(?:\/[\w.-]+){2}(?<!\.git)$/,
   image: /^[a-z\d.-]+(?::\d+)?(?:\/[a-z\d._-]+)+$/,
   maintainer: /^[^<>@"\n]+$/,
@@ -101,8 +105,8 @@ export function changeIdentity(folder, names) {
     const value = names[name] ?? old[name];
     if (value === old[name]) continue;
     changes.push({ pattern: wholeWord(old[name]), value });
-    if (name !== 'package') continue;
-    const [from, to] = [old.package, value].map((each) => tarballName(each, '').slice(0, -5));
+    if (name !== 'package' && name !== 'command') continue;
+    const [from, to] = [old[name], value].map((each) => tarballName(each, '').slice(0, -5));
     changes.unshift({ pattern: wholeWord(from ?? '', '-\\d'), value: to ?? '' });
   }
   return projectFiles(folder).filter((path) => {

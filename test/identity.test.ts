@@ -28,6 +28,7 @@ const NAMES = [
 ];
 const OURS = [
   tarballName(identity.package, manifest.version),
+  tarballName(identity.command, manifest.version),
   identity.repository,
   `${identity.repository}.git`,
   identity.image,
@@ -70,6 +71,7 @@ it.each([
 describe('npm run identity', () => {
   const NEW = {
     package: '@acme/vaults',
+    command: '@acme/vaults-command',
     repository: 'https://github.com/acme/vaults',
     image: 'ghcr.io/acme/vaults',
     maintainer: 'Acme',
@@ -95,7 +97,13 @@ describe('npm run identity', () => {
     );
     expect(read(folder, 'README.md')).toContain(`./acme-vaults-${manifest.version}.tgz`);
     expect(read(folder, 'docs/reference/library.md')).toContain("from '@acme/vaults'");
-    const old = [identity.package, identity.repository, identity.image, identity.email];
+    const old = [
+      identity.package,
+      identity.command,
+      identity.repository,
+      identity.image,
+      identity.email,
+    ];
     const left = files.filter((path) => old.some((name) => read(folder, path).includes(name)));
     expect(left).toEqual([]);
 

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
+import { readIdentity, tarballName } from '../../scripts/identity.js';
 import { documents, textOf } from '../support/documents.ts';
 import { installedPackages, type Registry, startRegistry } from '../support/registry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -14,7 +15,9 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
  */
 
 const root = join(import.meta.dirname, '../..');
-const tarball = `${manifest.name}-${manifest.version}.tgz`;
+const tarball = tarballName(manifest.name, manifest.version);
+const { command } = readIdentity();
+const commandTarball = tarballName(command, manifest.version);
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
 /** The project without what git ignores, but with what `npm ci && npm run build` made of it. */
@@ -25,6 +28,8 @@ beforeAll(async () => {
   registry = await startRegistry();
   for (const each of ['checkout', 'job/tools', 'application'])
     mkdirSync(at(each), { recursive: true });
+  // Without it, npm installs into a project that is further up.
+  writeFileSync(at('application/package.json'), '{ "private": true }\n');
   for (const each of readdirSync(root)) {
     if (['node_modules', '.git', '.cache'].includes(each)) continue;
     const keep = (path: string): boolean => !/\/dist\/(?:standalone|release)$/.test(path);
@@ -35,6 +40,8 @@ beforeAll(async () => {
     mkdirSync(dirname(path), { recursive: true });
     symlinkSync(join(root, 'node_modules', name), path);
   }
+  // `npm run pack:command` without its build.
+  execFileSync(process.execPath, ['scripts/pack-command.js'], { cwd: checkout });
 });
 afterAll(async () => {
   await registry.close();
@@ -52,6 +59,7 @@ async function shell(line: string, cwd: string, prefix: string): Promise<string>
       npm_config_userconfig: at('npmrc'),
       npm_config_cache: at('cache'),
       npm_config_update_notifier: 'false',
+      npm_config_audit: 'false',
     },
   });
   return stdout;
@@ -88,6 +96,22 @@ const TRIED: Readonly<
     },
   },
   [`npm install -g ./${tarball}`]: { where: 'checkout', check: works },
+  [`npm install -g ./${commandTarball}`]: {
+    where: 'checkout',
+    check: async (prefix) => {
+      await works(prefix);
+      // The SDK is in the bundle, and not installed. Without it, the request would not be made.
+      const modules = join(at(prefix), 'lib/node_modules', command, 'node_modules');
+      const installed = readdirSync(modules);
+      expect(installed).toContain('libsql');
+      expect(
+        installed.filter((name) => /^@(?:aws|smithy)|^(?:yaml|commander)$/.test(name)),
+      ).toEqual([]);
+      const env = 'AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b AWS_ENDPOINT_URL=http://127.0.0.1:9';
+      const line = `env ${env} credstash -r us-east-1 get a 2>&1 || echo "status $?"`;
+      expect(await shell(line, folder, prefix)).toMatch(/status 7\n$/);
+    },
+  },
   [`npm install -g --ignore-scripts ./tools/${tarball}`]: { where: 'job', check: works },
   [`npm install ./${tarball}`]: {
     where: 'application',

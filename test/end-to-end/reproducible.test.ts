@@ -34,7 +34,7 @@ beforeAll(() => {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
 });
 
-test('the npm package, and all in dist', () => {
+test('the npm packages, and all in dist', () => {
   const commit = commitOf(root);
   expect(commit).toMatch(/^(?:[0-9a-f]{40}(?:-dirty)?|unknown)$/);
   const env = { ...process.env, SOURCE_COMMIT: commit === 'unknown' ? '' : commit };
@@ -55,12 +55,16 @@ test('the npm package, and all in dist', () => {
   );
   expect(different, 'build first, if these are not of this build').toEqual([]);
 
-  const [here, there] = [root, copy].map((project) =>
-    createHash('sha256')
-      .update(readFileSync(pack(temporaryFolder(), project)))
-      .digest('hex'),
-  );
-  expect(there).toBe(here);
+  const digest = (path: string): string =>
+    createHash('sha256').update(readFileSync(path)).digest('hex');
+  const [here, there] = [root, copy].map((project) => {
+    const packed = temporaryFolder();
+    const script = ['scripts/pack-command.js', packed];
+    const name = execFileSync(process.execPath, script, { cwd: project, encoding: 'utf8' }).trim();
+    const command = digest(join(packed, name));
+    return [digest(pack(temporaryFolder(), project)), command];
+  });
+  expect(there).toEqual(here);
 });
 
 describe('the commit', () => {
