@@ -33,6 +33,7 @@ export type {
   Deletion,
   DoctorOptions,
   FindOptions,
+  Findings,
   FoundValue,
   GetAllOptions,
   GetOptions,

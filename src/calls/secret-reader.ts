@@ -5,7 +5,7 @@ import type { EntryHeader, Secret } from '../model/entry.ts';
 import * as operations from '../operations/index.ts';
 import type {
   FindOptions,
-  FoundValue,
+  Findings,
   GetAllOptions,
   GetOptions,
   KnownSecrets,
@@ -170,21 +170,21 @@ export class SecretReader {
    * The entries that hold exactly `value`, by name and then by version: those of the newest version of each secret, or of every
    * version. Values are compared in constant time, and wiped once they are compared. A glob without `*` queries that one name.
    *
-   * @returns the headers of the entries; with `skipUndecryptable` what was left out, and why; and if another region answered, which
-   *   one
+   * @returns the headers of the entries; with `skipUndecryptable` what was left out, and why; how many entries were looked at; and if
+   *   another region answered, which one
    * @throws CredstashError SECRET_NOT_FOUND for a name that does not exist; as `getAll` does
    */
   async find(
     value: Uint8Array | string,
     options: FindOptions = {},
-  ): Promise<{ found: FoundValue[]; leftOut: readonly Failure[]; fallback?: FallbackAnswer }> {
+  ): Promise<Findings & { fallback?: FallbackAnswer }> {
     checkArguments('find', arguments);
     const bytes = toBytes(value);
     return this.#session
       .read(options, async (backend, limited, answer) => {
         const { find } = await import('../operations/find.ts');
-        const { found, leftOut } = await find(backend, bytes, limited);
-        return { found, leftOut, ...(answer === undefined ? {} : { fallback: answer }) };
+        const findings = await find(backend, bytes, limited);
+        return { ...findings, ...(answer === undefined ? {} : { fallback: answer }) };
       })
       .finally(() => bytes.fill(0));
   }

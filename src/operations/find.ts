@@ -26,7 +26,7 @@ export interface FindOptions extends ProgressOptions {
   readonly context?: Context | undefined;
   /** Look at every version, and not only at the newest of each secret. */
   readonly allVersions?: boolean | undefined;
-  /** If the value ends in a line break, also find the secrets that hold it without that line break. */
+  /** Also find the secrets that differ from the value only in the line break at the end. */
   readonly ignoreFinalNewline?: boolean | undefined;
   /** Return what was found, and the entries that do not open as `leftOut`. Default: an entry that does not open is an error. */
   readonly skipUndecryptable?: boolean | undefined;
@@ -34,8 +34,17 @@ export interface FindOptions extends ProgressOptions {
 
 /** The header of an entry that holds the value. */
 export interface FoundValue extends EntryHeader {
-  /** Set if the entry holds the value without the line break at its end. */
-  readonly withoutNewline?: true;
+  /** Set if the entry lacks the line break at the end of the value, or has one that the value lacks. */
+  readonly finalNewline?: 'missing' | 'extra';
+}
+
+/** What a find found. */
+export interface Findings {
+  readonly found: FoundValue[];
+  /** With `skipUndecryptable`, the entries that do not open, and why. */
+  readonly leftOut: readonly Failure[];
+  /** How many entries were looked at. */
+  readonly searched: number;
 }
 
 /** An entry to open. `read` may make a request. */
@@ -46,7 +55,7 @@ export async function find(
   source: BackendSource,
   value: Uint8Array,
   options: FindOptions & Limit = {},
-): Promise<{ found: FoundValue[]; leftOut: readonly Failure[] }> {
+): Promise<Findings> {
   const glob = checkGlob(options.glob ?? '*');
   const context = validateContext(options.context, 'open');
   const backend = await openBackend(source);
@@ -62,7 +71,7 @@ export async function find(
       const match = compare(await openEntry(backend, entry, context));
       if (match === undefined) return;
       const { read: _, ...header } = candidate;
-      found.push(match === 'exact' ? header : { ...header, withoutNewline: true });
+      found.push(match === 'exact' ? header : { ...header, finalNewline: match });
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!concernsOneSecret(error)) throw error;
@@ -70,19 +79,19 @@ export async function find(
     }
   };
   const limit = limitTo(UNWRAPS_AT_ONCE, options);
-  let total = 0;
+  let searched = 0;
   for await (const batch of batchCandidates(backend, glob, options)) {
     const looks = inParallel(limit, batch, look);
     // With all versions, only the count of a batch is known, and the progress of the read shows.
     for await (const _ of withProgress(looks, options.progress, batch.length));
-    total += batch.length;
+    searched += batch.length;
   }
-  if (total === 0 && !glob.includes('*')) throw secretNotFound(backend, glob);
+  if (searched === 0 && !glob.includes('*')) throw secretNotFound(backend, glob);
   leftOut.sort((a, b) => compareUtf8(a.name, b.name));
   if (leftOut.length > 0 && options.skipUndecryptable !== true) {
     throw cannotLook(leftOut, backend.entries.location);
   }
-  return { found: sortByVersion(found), leftOut };
+  return { found: sortByVersion(found), leftOut, searched };
 }
 
 /** The error of entries that do not open, so that nobody knows whether they hold the value. */
@@ -105,26 +114,31 @@ export function cannotLook(leftOut: readonly Failure[], location: string): Creds
 function createComparer(
   value: Uint8Array,
   ignoreFinalNewline: boolean,
-): (bytes: Uint8Array) => 'exact' | 'withoutNewline' | undefined {
+): (bytes: Uint8Array) => 'exact' | FoundValue['finalNewline'] {
   const key = randomBytes(32);
   const digest = (bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest();
   const exact = digest(value);
-  const shorter = ignoreFinalNewline ? withoutFinalNewline(value) : undefined;
-  const short = shorter && digest(shorter);
+  const trimmed = digest(trimFinalNewline(value));
   return (bytes) => {
+    const withoutNewline = trimFinalNewline(bytes);
     const own = digest(bytes);
+    const shorter = digest(withoutNewline);
     bytes.fill(0);
     const isExact = timingSafeEqual(own, exact);
-    const isShort = short !== undefined && timingSafeEqual(own, short);
-    return isExact ? 'exact' : isShort ? 'withoutNewline' : undefined;
+    const isMissing = timingSafeEqual(own, trimmed);
+    // The last comparison finds CR LF instead of LF.
+    const isExtra = timingSafeEqual(shorter, exact) || timingSafeEqual(shorter, trimmed);
+    if (isExact) return 'exact';
+    if (!ignoreFinalNewline) return undefined;
+    return isMissing ? 'missing' : isExtra ? 'extra' : undefined;
   };
 }
 
-/** The bytes without the LF or CR LF at their end; undefined if they do not end so, or nothing would be left. */
-function withoutFinalNewline(value: Uint8Array): Uint8Array | undefined {
-  if (value.at(-1) !== 0x0a) return undefined;
-  const end = value.length - (value.at(-2) === 0x0d ? 2 : 1);
-  return end === 0 ? undefined : value.subarray(0, end);
+/** The bytes without the LF or CR LF at their end, unless nothing would be left. */
+function trimFinalNewline(bytes: Uint8Array): Uint8Array {
+  if (bytes.at(-1) !== 0x0a) return bytes;
+  const end = bytes.length - (bytes.at(-2) === 0x0d ? 2 : 1);
+  return end === 0 ? bytes : bytes.subarray(0, end);
 }
 
 /**

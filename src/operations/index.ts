@@ -7,7 +7,7 @@ export type { CopyOptions, Overtaken } from './copy.ts';
 export { type DeleteOptions, type DeleteOutcome, type Deletion, deleteVersions } from './delete.ts';
 export type { DoctorOptions } from './doctor.ts';
 export { get, takeField, textFrom } from './get.ts';
-export type { FindOptions, FoundValue } from './find.ts';
+export type { Findings, FindOptions, FoundValue } from './find.ts';
 export { getAll, type GetAllOptions } from './get-all.ts';
 export { getMany, type KnownSecrets, resolveReferences, type SecretRequest } from './get-many.ts';
 export { type Labelled, type LabelOptions, moveLabel, removeLabel } from './label.ts';

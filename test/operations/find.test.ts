@@ -35,17 +35,19 @@ describe('find', () => {
     expect(names(await credstash.find('leaked', one))).toEqual(['app.d 1']);
   });
 
-  it('marks the secrets that hold it without its final line break', async () => {
+  it('marks the secrets that differ in the line break at the end', async () => {
     const credstash = await fill();
-    const { found } = await credstash.find('leaked\n', { ignoreFinalNewline: true });
-    expect(found.map(({ name, withoutNewline }) => [name, withoutNewline])).toEqual([
-      ['app.a', true],
-      ['app.b', undefined],
-      ['db', true],
-    ]);
-    const { found: crlf } = await credstash.find('leaked\r\n', { ignoreFinalNewline: true });
-    expect(crlf.map(({ name }) => name)).toEqual(['app.a', 'db']);
-    expect((await credstash.find('\n', { ignoreFinalNewline: true })).found).toEqual([]);
+    await credstash.put('empty', '\n');
+    const mark = async (value: string): Promise<unknown[]> => {
+      const { found } = await credstash.find(value, { ignoreFinalNewline: true });
+      return found.map(({ name, finalNewline = 'same' }) => `${name} ${finalNewline}`);
+    };
+    expect(await mark('leaked\n')).toEqual(['app.a missing', 'app.b same', 'db missing']);
+    expect(await mark('leaked\r\n')).toEqual(['app.a missing', 'app.b extra', 'db missing']);
+    expect(await mark('leaked')).toEqual(['app.a same', 'app.b extra', 'db same']);
+    expect(await mark('leaked\n\n')).toEqual(['app.b missing']);
+    expect(await mark('\n')).toEqual(['empty same']);
+    expect(await mark('')).toEqual([]);
   });
 
   it('a secret that does not open is an error, or is left out', async () => {
@@ -68,7 +70,8 @@ describe('find', () => {
       await expect(credstash.find('x', { glob: 'none', allVersions })).rejects.toMatchObject({
         code: 'SECRET_NOT_FOUND',
       });
-      expect((await credstash.find('x', { glob: 'none*', allVersions })).found).toEqual([]);
+      const none = await credstash.find('x', { glob: 'none*', allVersions });
+      expect(none).toEqual({ found: [], leftOut: [], searched: 0 });
     }
   });
 

@@ -7,6 +7,7 @@ import { formatList, formatListJson } from '../../format/list.ts';
 import { suggestNaming } from '../advice/scan-denied.ts';
 import { defineCommand } from '../command.ts';
 import { readArgument } from '../files/input.ts';
+import type { FoundValue } from '../../operations/find.ts';
 import { openListOutput } from '../files/output.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { LISTING_OPTIONS } from '../options/listing.ts';
@@ -14,7 +15,8 @@ import type { Io } from '../terminal/io.ts';
 
 const FIND_HELP = `The value comes from stdin, or is asked for on a terminal and not shown. It is
 never an argument. If stdin ends in a line break, as that of echo does, find
-also lists the secrets that hold the value without it, and says so.
+also lists the secrets that hold the value without it, and says so. Secrets that
+hold the value and a line break more are not listed, but named on stderr.
 
 The exit status is 0 if a secret holds the value, and 3 if none does. Secrets
 that do not open are errors, after the list: they may hold it too.`;
@@ -61,7 +63,12 @@ export const command = defineCommand({
     const output = await openListOutput(io, options);
     const value = await readValue(io, options.allowEmpty === true);
     await withBackend(async (credstash) => {
-      const { found, leftOut, fallback } = await credstash
+      const {
+        found: all,
+        leftOut,
+        searched,
+        fallback,
+      } = await credstash
         .find(value, {
           ...{ glob, context, allVersions: options.allVersions },
           ...{ ignoreFinalNewline: true, skipUndecryptable: true },
@@ -70,7 +77,8 @@ export const command = defineCommand({
         .catch(hideName)
         .catch(suggestNaming('credstash find NAME'))
         .finally(() => value.fill(0));
-      const names = [...new Set(found.map(({ name }) => name))];
+      const found = all.filter(({ finalNewline }) => finalNewline !== 'extra');
+      const names = listNames(found);
       await output.write(
         options.json
           ? formatListJson(found)
@@ -78,12 +86,7 @@ export const command = defineCommand({
             ? formatList(found)
             : names.map((name) => `${escapeUnseen(name)}\n`).join(''),
       );
-      const shorter = found.filter(({ withoutNewline }) => withoutNewline).length;
-      if (shorter > 0) {
-        io.note(
-          `credstash: note: ${shorter} of ${found.length} found hold the value without the line break at the end of stdin`,
-        );
-      }
+      noteNewlines(io, all);
       const location = await credstash.location();
       if (leftOut.length > 0 && !options.skipUndecryptable) {
         throw (await import('../../operations/find.ts')).cannotLook(leftOut, location);
@@ -95,15 +98,60 @@ export const command = defineCommand({
         io.note(`credstash: service says: ${words}`);
       }
       if (found.length > 0) return;
-      const message = `no secret in ${location} holds the value`;
-      if (!fallback) throw new CredstashError('SECRET_NOT_FOUND', message);
+      const hint = options.allVersions
+        ? undefined
+        : 'only the newest versions were looked at: credstash find --all-versions looks at all';
+      // The GLOB is not quoted: it may be the value, which somebody took for an argument.
+      const matching = glob === undefined ? '' : 'matching ';
+      if (!fallback) {
+        throw searched === 0 && glob !== undefined
+          ? new CredstashError('SECRET_NOT_FOUND', `no secret in ${location} matches the GLOB`, {
+              hint: 'list the names: credstash keys',
+            })
+          : new CredstashError(
+              'SECRET_NOT_FOUND',
+              `no ${matching}secret in ${location} holds the value`,
+              { hint },
+            );
+      }
       throw new CredstashError(
         'UNREACHABLE',
-        `no secret in ${fallback.region} holds the value; ${fallback.unreachable.map(({ region }) => region).join(' and ')} could not be reached, so that nobody knows whether one does there`,
+        `no ${matching}secret in ${fallback.region} holds the value; ${fallback.unreachable.map(({ region }) => region).join(' and ')} could not be reached, so that nobody knows whether one does there`,
       );
     });
   },
 });
+
+function listNames(found: readonly FoundValue[]): string[] {
+  return [...new Set(found.map(({ name }) => name))];
+}
+
+/** Says which secrets differ from the value in the line break at the end: a mere difference of how the value was given. */
+function noteNewlines(io: Io, found: readonly FoundValue[]): void {
+  const differing = (kind: FoundValue['finalNewline']): string[] =>
+    listNames(found.filter(({ finalNewline }) => finalNewline === kind));
+  const shorter = differing('missing');
+  if (shorter.length > 0) {
+    const verb = shorter.length === 1 ? 'holds' : 'hold';
+    io.note(
+      `credstash: note: stdin ends in a line break; ${listSome(shorter)} ${verb} the value without it`,
+    );
+  }
+  const longer = differing('extra');
+  if (longer.length === 0) return;
+  const verb = longer.length === 1 ? 'holds' : 'hold';
+  io.note(
+    `credstash: note: not listed: ${listSome(longer)} ${verb} the value and a line break at its end`,
+  );
+}
+
+/** The most names in a note. */
+const NAMED = 10;
+
+function listSome(names: readonly string[]): string {
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+  return `${names.slice(0, NAMED).join(', ')}${more}`;
+}
 
 /** Parses one GLOB, and pairs of the encryption context. @throws CredstashError USAGE, quoting no word: it may be the value */
 function parseWords(words: readonly string[]): {
