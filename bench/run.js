@@ -25,6 +25,7 @@ import { plot } from './plot.js';
  *
  *     npm run bench                 every table, into bench/RESULTS.md and bench/startup.svg
  *     npm run bench -- --rounds 5   quicker, and rougher; writes nothing
+ *     npm run bench -- --goals      only the goals and the library (bench/goals.js); replaces these sections of bench/RESULTS.md
  *     npm run bench -- --growth     only what a table costs as it grows; replaces these sections of bench/RESULTS.md
  *     npm run bench -- --growth --before FILE   and compares with the command of another build, its dist/bin/credstash.cjs
  */
@@ -206,6 +207,7 @@ credstash.getSecret({ name: 'original' }).then((secret) => console.log(secret), 
 try {
   execFileSync(process.execPath, [join(root, 'scripts/build.js')], { cwd: root, stdio: 'inherit' });
   if (process.argv.includes('--growth')) await measureGrowth();
+  else if (process.argv.includes('--goals')) await measureGoals();
   else await measureAll();
 } finally {
   for (const child of children) child.kill();
@@ -213,14 +215,41 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function measureAll() {
-  // The single file is measured too, if npm run test:tools fetched its tools.
-  const hasStandalone = existsSync(join(root, '.cache/bun'));
-  if (hasStandalone) {
+/** Builds the single file, if npm run test:tools fetched its tools. @returns whether it did */
+function buildStandalone() {
+  const hasTools = existsSync(join(root, '.cache/bun'));
+  if (hasTools) {
     execFileSync(process.execPath, [join(root, 'scripts/build-standalone.js')], {
       stdio: 'inherit',
     });
   }
+  return hasTools;
+}
+
+/** Measures the goals and the library. @returns {Promise<string[]>} their sections */
+async function takeGoals() {
+  const { goals } = await import('./goals.js');
+  const rowAt = process.argv.indexOf('--row');
+  const only = rowAt === -1 ? '' : (process.argv[rowAt + 1] ?? '');
+  const tools = { once, memoryOf, servers, certificate, folder, standalone };
+  return goals({ ...tools, rounds: ROUNDS, only });
+}
+
+/** Replaces the sections of the goals, which are the first ones of the results. */
+async function measureGoals() {
+  buildStandalone();
+  const sections = await takeGoals();
+  if (quick || process.argv.includes('--row')) return;
+  const results = readFileSync(join(root, 'bench/RESULTS.md'), 'utf8');
+  const start = results.search(/^## /m);
+  const rest = results.slice(results.indexOf('## Start-up'));
+  const when = `\`npm run bench -- --goals\` ${occasion()}.`;
+  writeResults([results.slice(0, start), `${sections.join('\n')}\n${when}\n\n`, rest].join(''));
+}
+
+async function measureAll() {
+  const hasStandalone = buildStandalone();
+  const goalSections = await takeGoals();
   const port = await servers();
   const aws = { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` };
   const slow = { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}/10` };
@@ -309,7 +338,7 @@ new Database(${JSON.stringify(join(folder, 'vault/vault.db'))}).prepare('SELECT 
     { name: 'nodecredstash 2 getSecret, as a script', command: [process.execPath, peer], env: aws },
   ]);
 
-  const sections = [startup.text];
+  const sections = [...goalSections, startup.text];
   // The releases that npm run test:tools fetched: SQLite is built in from Node.js 22 on.
   for (const release of ['22', '24']) {
     const other = join(root, `.cache/node${release}/bin/node`);

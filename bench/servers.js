@@ -10,7 +10,7 @@ import { setTimeout } from 'node:timers';
  *
  *     node bench/servers.js [KEY CERTIFICATE DELAY]
  *
- * prints one line of JSON, its port. The path of a request sets a delay: /10 waits for 10 ms before the answer. With a key
+ * prints one line of JSON, its port. The path of a request sets a delay: /10 waits for 10 ms before the answer. The region `down` has an outage. With a key
  * and a certificate it speaks TLS, and everything that is sent to it takes DELAY ms to arrive.
  */
 
@@ -127,6 +127,11 @@ function serve(request, response) {
   /** @type {Buffer[]} */
   const chunks = [];
   request.on('data', (chunk) => chunks.push(chunk));
+  // The region that a request is signed for; this one has an outage.
+  if (/^[^/]*\/\d+\/down\//.test(request.headers.authorization?.split('Credential=')[1] ?? '')) {
+    request.socket.destroy();
+    return;
+  }
   request.on('end', () => {
     const action = actions[String(request.headers['x-amz-target'])];
     const input = JSON.parse(Buffer.concat(chunks).toString());
