@@ -5,7 +5,7 @@ import { Credstash } from '../../src/credstash.ts';
 import { compareUtf8 } from '../../src/util/utf8.ts';
 import { awsEnv } from '../end-to-end/backends.ts';
 import { createTable, type Dynamo, startDynalite } from '../support/dynamo.ts';
-import { expectTame, inProcess } from '../support/in-process.ts';
+import { expectTame, inProcess, WAIT } from '../support/in-process.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Answer, awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { run } from '../support/run.ts';
@@ -307,7 +307,7 @@ class Lane {
     const { status, stderr } = ended;
     const what = `${args.join(' ').slice(0, 200)}\n${stderr}`;
     expectTame(ended, args);
-    if (status === 0) expect(stderr, what).toBe('');
+    if (status === 0) expect(stderr.replace(WAIT, ''), what).toBe('');
     else {
       expect([3, 4, 7], what).toContain(status);
       if (status === 7) expect(this.#mix.mayFail, what).toBe(true);

@@ -302,8 +302,9 @@ describe('what the library parses', () => {
           .filter((pair): pair is [string, string] => pair[1] !== undefined)
           .map((pair) => pair.map(encodeURIComponent).join('='));
         const name = `credstash://${encodeURIComponent(parsed.name)}`;
-        const again = pairs.length === 0 ? name : `${name}?${pairs.join('&')}`;
-        expect(parseReference(again)).toEqual(parsed);
+        const query = pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+        const field = parsed.field === undefined ? '' : `#${encodeURIComponent(parsed.field)}`;
+        expect(parseReference(`${name}${query}${field}`)).toEqual(parsed);
       });
       const chunk = fc.oneof(
         fc.constantFrom('{{', '}}', '{', '}', ' ', '\n', 'credstash://', '|', 'json', 'shell'),

@@ -1041,7 +1041,8 @@ test('nothing of the environment or of its files is in a help or a usage error',
   for (const args of some(help, 4)) {
     expect(await record(args, { env }, 'nothing'), args.join(' ')).toMatchObject({ status: 0 });
   }
-  const mistakes = commands.filter(([, status]) => status === 2);
+  // A format refuses a secret only once it has read it, and here nothing is stored.
+  const mistakes = commands.filter(([args, status]) => status === 2 && !args.includes('-f'));
   const local = { ...env, CREDSTASH_LOCAL: '' };
   for (const [args, , more] of some(mistakes, 20)) {
     for (const each of [env, local]) {

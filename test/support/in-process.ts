@@ -73,7 +73,7 @@ export const UNSEEN =
   /(?!\n)\p{C}|\p{Default_Ignorable_Code_Point}|(?! )\p{Z}|[\u2800\u{13441}\u{13442}\u{1d159}]|^\s*::|##\w*\[/mu;
 
 /** A wait, which a command on a busy machine tells of. */
-const WAIT = /^credstash: [^\n]+: \d+ (?:s|min)(?:, at most [^\n]+)?\n/gm;
+export const WAIT = /^credstash: [^\n]+: \d+ (?:s|min)(?:, at most [^\n]+)?\n/gm;
 
 /**
  * What holds for every command, whatever it was given and whatever it met: a status that docs/reference/errors.md has, no crash,

@@ -93,6 +93,10 @@ export const command = defineCommand({
   notes: EXEC_HELP,
   examples: [
     {
+      line: 'credstash exec db -- sh -c \'echo "$DB"\'',
+      description: 'Run a shell with the secret db as DB',
+    },
+    {
       line: 'credstash exec --fields app.config -- ./server',
       description: 'Run a server with each key of a JSON object as a variable',
     },
