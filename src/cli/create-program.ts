@@ -1,5 +1,6 @@
 import { Argument, type Command as Parsed, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
+import { CredstashError } from '../errors.ts';
 import { Grammar } from './argparse.ts';
 import type { Command, Invocation } from './command.ts';
 import { COMMANDS, type Output } from './commands/index.ts';
@@ -83,12 +84,23 @@ function toOption(spec: OptionSpec, taken: readonly (string | undefined)[]): Opt
   if (shown) option.argChoices = [...shown];
   if (parse) option.argParser(parse);
   else if (spec.repeatable) option.argParser(collect);
+  else if (spec.once) option.argParser(refuseSecond(option));
   return option;
 }
 
 /** The options that were given, after the command or before it. The nearer one wins. */
 export function optionsOf(grammar: Parsed): GlobalOptions {
   return { ...grammar.parent?.opts<GlobalOptions>(), ...grammar.opts<GlobalOptions>() };
+}
+
+/** For commander: the value of an option that must not be given twice. @throws CredstashError USAGE */
+function refuseSecond({ long = '' }: Option): (value: string, before?: string) => string {
+  return (value, before) => {
+    if (before === undefined) return value;
+    throw new CredstashError('USAGE', `${long} can be given only once`, {
+      hint: `run the command once for each ${long}`,
+    });
+  };
 }
 
 /** For commander: all values of an option that can be repeated. */

@@ -478,6 +478,28 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
     for (const { Sid } of Statement) expect(Sid).toMatch(/ForAnHour$/);
   });
 
+  test('a writer whose change of a field is denied follows the hint to a policy that allows it, and nothing more', async () => {
+    const table = await newTable();
+    await table.run([[['put', 'a', '{"k":"v","old":1}']]]);
+    recorder.meddle = enforce(await table.policies('writer'));
+    const change = ['put', 'a', '--field', 'k', 'new'];
+    const denied = await table.cs(change);
+    expect(denied).toMatchObject({ status: 6, stdout: '' });
+    const [, command = ''] =
+      /hint: .*?: credstash (.*?) prints the rights\n/.exec(denied.stderr) ?? [];
+    expect(command).toMatch(/policy writer --fields$/);
+    const printed = await table.cs(command.split(' '));
+    expect(printed).toMatchObject({ status: 0 });
+    recorder.meddle = enforce([JSON.parse(printed.stdout) as PolicyDocument]);
+    expect(await table.cs(change)).toMatchObject({ status: 0 });
+    expect(await table.cs(['put', 'a', '--unset', 'old'])).toMatchObject({ status: 0 });
+    expect(await table.cs(['put', 'new', '--field', 'k', 'x'])).toMatchObject({ status: 0 });
+    expect(await table.cs(['get', 'a'])).toMatchObject({ status: 0, stdout: '{"k":"new"}\n' });
+    for (const args of [['delete', 'a'], ['getall'], ['label', 'a', 'live']]) {
+      expect(await table.cs(args), args.join(' ')).toMatchObject({ status: 6 });
+    }
+  });
+
   test("the policy of an admin without the key's ARN is refused, and the hint leads to one that works", async () => {
     const table = await newTable();
     const refused = await table.cs(['policy', 'admin', '--account', ACCOUNT]);

@@ -25,6 +25,7 @@ const GET_OPTIONS = defineOptions({
   field: {
     flags: '--field <field>',
     description: 'one field of a JSON secret: a key, or a JSON Pointer',
+    once: true,
   },
   default: {
     flags: '--default <value>',

@@ -64,6 +64,7 @@ export const command = defineCommand({
     field: {
       flags: '--field <field>',
       description: 'set one field of a JSON secret, in its next version',
+      once: true,
     },
     unset: {
       flags: '--unset <field>',

@@ -9,6 +9,8 @@ export interface OptionSpec {
   readonly shown?: readonly string[];
   /** Whether it can be given more than once. */
   readonly repeatable?: true;
+  /** Whether a second one is refused. Of other options the last one counts, as in the original. */
+  readonly once?: true;
   /** Whether the command needs it. */
   readonly required?: true;
   /** Checks a value as soon as it is read. @throws CredstashError USAGE */

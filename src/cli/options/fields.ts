@@ -56,8 +56,16 @@ export function listFields({ name, value }: Secret, jsonValues = false): Field[]
   throw combineFailures(
     `${failures.length} of the fields of ${name} cannot be variables`,
     failures,
-    '--json-values gives objects, arrays and null as JSON; --env NAME=SECRET#FIELD of exec takes one field',
+    hintAt(failures),
   );
+}
+
+const NESTED_HINT =
+  '--json-values gives objects, arrays and null as JSON; --env NAME=SECRET#FIELD of exec takes one field';
+
+/** The hint of a failure that has its own, such as a repeated key: --json-values does not help there. */
+function hintAt(failures: readonly Failure[]): string {
+  return failures.map(({ error }) => error.hint).find((hint) => hint !== undefined) ?? NESTED_HINT;
 }
 
 function checkPlain(kind: JsonDocument['root']['kind']): void {
