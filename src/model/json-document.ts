@@ -203,6 +203,12 @@ export function readField(document: JsonDocument, field: string): Uint8Array {
   return readValue(document, requireValue(document, field));
 }
 
+/** Reads the JSON of a field as the document has it; null if it has no such field. @throws CredstashError as `findValue` does */
+export function readJson(document: JsonDocument, field: string): string | null {
+  const value = findValue(document, field);
+  return value === undefined ? null : document.text.slice(value.start, value.end);
+}
+
 /** Parses the value of a field, as JSON.parse does. @throws CredstashError as `requireValue` does */
 export function parseFieldValue(document: JsonDocument, field: string): unknown {
   const { start, end } = requireValue(document, field);

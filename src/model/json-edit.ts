@@ -54,16 +54,15 @@ function normalize(source: string): string {
 }
 
 /**
- * Sets a field to a string. A missing key is added behind the last one, with the objects on the way to it; `-` or the next index
+ * Sets a field to a value in JSON. A missing key is added behind the last one, with the objects on the way to it; `-` or the next index
  * appends to an array.
  *
  * @returns the text of the new document
  * @throws CredstashError USAGE if a value on the way is no object or array; FIELD_NOT_FOUND for an index behind the end of an array
  */
-export function setField(document: JsonDocument, field: string, value: string): string {
+export function setField(document: JsonDocument, field: string, json: string): string {
   const { name, text, root } = document;
   const { steps, isPointer } = parseField(field);
-  const json = JSON.stringify(value);
   if (!isPointer && root.kind !== 'object') throw notAnObject(name);
   let parent = root;
   for (const [i, step] of steps.entries()) {

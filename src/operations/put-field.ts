@@ -4,7 +4,7 @@ import { checkLabel } from '../model/label.ts';
 import { adviseCall } from '../model/advice.ts';
 import { validateContext } from '../model/context.ts';
 import { parseField } from '../model/field.ts';
-import { parseDocument } from '../model/json-document.ts';
+import { isJson as isJsonText, parseDocument, readJson } from '../model/json-document.ts';
 import { checkChangeable, removeField, setField } from '../model/json-edit.ts';
 import { FIRST_VERSION, nextVersion } from '../model/version.ts';
 import { decodeUtf8, utf8 } from '../util/utf8.ts';
@@ -18,10 +18,20 @@ export type PutFieldOptions = Omit<
   'version' | 'exactVersion' | 'autoversion' | 'ifMissing'
 >;
 
+/** A field to set. */
+export interface NewField {
+  readonly field: string;
+  /** Its new value, in UTF-8. */
+  readonly value: Uint8Array;
+  /** Whether `value` is JSON. Otherwise it becomes a JSON string. */
+  readonly isJson?: boolean;
+  /** The JSON of the field that is replaced; null for a missing field. If it has another value by now, the change fails. */
+  readonly expected?: string | null | undefined;
+}
+
 /** A change of the fields of one secret. */
 export interface FieldChange {
-  /** The field to set, and its new value: UTF-8, which becomes a JSON string. */
-  readonly set?: { readonly field: string; readonly value: Uint8Array } | undefined;
+  readonly set?: NewField | undefined;
   /** The fields to remove, in this order. */
   readonly unset?: readonly string[] | undefined;
 }
@@ -30,6 +40,9 @@ export interface FieldChange {
  * Changes fields of the newest version of a secret, and stores the result as the next version: `Credstash.putField`. If another
  * writer stores that version first, reads again, so that writers of different fields both win. A missing secret becomes an object
  * with the field.
+ *
+ * @throws CredstashError USAGE, TOO_LARGE; FIELD_NOT_FOUND for a missing field to remove; CONFLICT if the field has not the
+ *   expected value
  */
 export async function putField(
   source: BackendSource,
@@ -39,12 +52,11 @@ export async function putField(
 ): Promise<Stored> {
   const { label, hmacAsText, onWarning } = options;
   if (label !== undefined) checkLabel(label);
-  const text = change.set && decodeUtf8(change.set.value);
-  if (change.set && text === undefined) {
-    throw new CredstashError('USAGE', 'the value of a field must be UTF-8 text', {
-      hint: 'encode other bytes, for example in base64',
-    });
-  }
+  const set = change.set && {
+    field: change.set.field,
+    json: toJson(name, change.set),
+    expected: change.set.expected,
+  };
   for (const field of [...(change.set ? [change.set.field] : []), ...(change.unset ?? [])]) {
     parseField(field);
   }
@@ -62,12 +74,7 @@ export async function putField(
       : utf8('{}');
     let after: Uint8Array | undefined;
     try {
-      after = applyChange(
-        name,
-        before,
-        change.set && { field: change.set.field, text: text ?? '' },
-        change.unset,
-      );
+      after = applyChange(name, before, set, change.unset);
       const version = newest ? nextVersion(name, newest.version) : FIRST_VERSION;
       const plan = planPut(name, after.length, { ...options, version }, source.formats);
       const header = await sealAndCreate(backend, plan, after, { hmacAsText, onWarning, newest });
@@ -85,16 +92,51 @@ export async function putField(
   }
 }
 
+/** The JSON of a new field. @throws CredstashError USAGE */
+function toJson(name: string, { value, isJson }: NewField): string {
+  const text = decodeUtf8(value);
+  if (text === undefined) {
+    throw new CredstashError('USAGE', 'the value of a field must be UTF-8 text', {
+      hint: 'encode other bytes, for example in base64',
+    });
+  }
+  if (!isJson) return JSON.stringify(text);
+  if (!isJsonText(text)) {
+    throw new CredstashError('USAGE', 'the value is not JSON, as that of the field was', {
+      hint: 'a text in JSON is in double quotes',
+    });
+  }
+  checkChangeable(parseDocument(name, value));
+  return text.trim();
+}
+
 function applyChange(
   name: string,
   before: Uint8Array,
-  set: { readonly field: string; readonly text: string } | undefined,
+  set:
+    | {
+        readonly field: string;
+        readonly json: string;
+        readonly expected?: string | null | undefined;
+      }
+    | undefined,
   unset: readonly string[] = [],
 ): Uint8Array {
   let document = parseDocument(name, before);
   checkChangeable(document);
+  if (set?.expected !== undefined && !isSameJson(readJson(document, set.field), set.expected)) {
+    throw new CredstashError('CONFLICT', `the field ${set.field} of ${name} has been changed`);
+  }
   for (const field of unset) document = parseDocument(name, utf8(removeField(document, field)));
-  return utf8(set ? setField(document, set.field, set.text) : document.text);
+  return utf8(set ? setField(document, set.field, set.json) : document.text);
+}
+
+/** Whether two fields have the same value. White space, and how a text is escaped, do not count. */
+function isSameJson(one: string | null, other: string | null): boolean {
+  const [a, b] = [one, other].map((json) =>
+    json === null ? json : JSON.stringify(JSON.parse(json)),
+  );
+  return a === b;
 }
 
 /** Names the right that a writer of whole secrets lacks. */

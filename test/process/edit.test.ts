@@ -150,6 +150,46 @@ describe.concurrent('edit', () => {
     expect(readdirSync(runtime)).toEqual([]);
   });
 
+  test('--field changes one field; other writers of other fields win too, and of this one first', async () => {
+    const { place, runtime, edit } = desk();
+    const field = ['--field', 'a'];
+    expect(await edit('echo x >"$1"', 'a', ...field)).toMatchObject({ status: 0 });
+    await place.cs(['put', '-a', 'a', '{"a": "x",  "n": 5}']);
+    const other = (...words: string[]): string =>
+      sandbox([...place.args, 'put', 'a', ...words], {})
+        .command.map((word) => `'${word}'`)
+        .join(' ');
+    expect(
+      await edit(
+        `grep -qx x "$1"; ${other('--field', 'b', 'theirs')}; echo y >"$1"`,
+        'a',
+        ...field,
+      ),
+    ).toMatchObject({ status: 0 });
+    expect(await edit('echo 6 >"$1"', 'a', '--field', 'n')).toMatchObject({ status: 0 });
+    expect(await place.cs(['get', '-n', 'a'])).toEqual(ok('{"a": "y",  "n": 6,  "b": "theirs"}'));
+    const lost = await edit(
+      `${other('--field', 'a', 'theirs')} >&2; echo mine >"$1"`,
+      'a',
+      ...field,
+    );
+    expect(lost.status).toBe(4);
+    expect(lost.stderr).toContain('error: the field a of a has been changed while you edited it');
+    await follow(place, keptOf(lost.stderr).command);
+    expect(await place.cs(['get', 'a', ...field])).toEqual(ok('mine\n'));
+    // A number stays one.
+    expect(await edit('echo six >"$1"', 'a', '--field', 'n')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('the value is not JSON') as string,
+    });
+    expect(await edit('echo ran >&2', 'a', '--field', '/a/b')).toMatchObject({
+      status: 2,
+      stderr: expect.not.stringContaining('ran') as string,
+    });
+    // The two texts that were kept.
+    expect(readdirSync(runtime)).toHaveLength(2);
+  });
+
   test('keeps the text if somebody has stored a newer version, or if it is too large', async () => {
     const { place, runtime, edit } = desk();
     await place.cs(['put', 'a', 'one', 'env=prod']);

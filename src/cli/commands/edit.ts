@@ -1,11 +1,12 @@
 import { dirname } from 'node:path';
-import { type Context, parseContext } from '../../model/context.ts';
-import { FIRST_VERSION, nextVersion, unpadVersion } from '../../model/version.ts';
-import { CredstashError, hasCode } from '../../errors.ts';
+import { parseContext } from '../../model/context.ts';
+import { parseField } from '../../model/field.ts';
+import { unpadVersion } from '../../model/version.ts';
+import { hasCode } from '../../errors.ts';
 import { escapeUnseen } from '../../format/visible.ts';
 import { readErrorCode } from '../../util/errno.ts';
 import { commandLine } from '../../util/shell-word.ts';
-import type { Credstash } from '../../credstash.ts';
+import type { Target } from '../edit/target.ts';
 import { nameRemarks } from '../advice/name-remarks.ts';
 import { samePlaceCommand } from '../advice/same-place.ts';
 import { defineCommand } from '../command.ts';
@@ -41,6 +42,10 @@ export const command = defineCommand({
       flags: '-v, --version <version>',
       description: 'begin with the value of this version (default: the newest)',
     },
+    field: {
+      flags: '--field <field>',
+      description: 'edit one field of a JSON secret: a key, or a JSON Pointer behind a /',
+    },
     comment: { flags: '-c, --comment <comment>', description: 'a comment, which is not secret' },
     ...CIPHER_OPTIONS,
   },
@@ -52,29 +57,45 @@ export const command = defineCommand({
       description: 'Begin with version 3, and store the result as a new version',
     },
     {
+      line: 'credstash edit app.config --field db.password',
+      description: 'Change one field of a JSON object',
+    },
+    {
       line: "EDITOR='code --wait' credstash edit app.config env=prod",
       description: 'Take another editor, under an encryption context',
     },
   ],
   run: async ({ args: [name, pairs], options, io, output }) => {
-    const { version: wanted, ...sealing } = options;
+    const { version: wanted, field, ...sealing } = options;
+    if (field !== undefined) parseField(field);
     const context = parseContext(pairs);
     const seal = toPutOptions(sealing, context, io);
     const withBackend = chooseBackend(options, io, { create: true });
+    const fieldFlags = field === undefined ? [] : ['--field', field];
+    const repeatCommand = ({ isJson }: Target, path: string): string => {
+      const comment = options.comment === undefined ? [] : ['-c', options.comment];
+      const flags = [...fieldFlags, ...sealFlags(options), ...comment];
+      if (isJson) {
+        // A put would store the JSON as a text.
+        const editor = commandLine([`VISUAL=${commandLine(['cp', path])}`]);
+        return `env ${editor} ${samePlaceCommand(options, ['edit', ...flags], [name, ...pairs])}`;
+      }
+      const next = field === undefined ? ['-a'] : [];
+      return samePlaceCommand(options, ['put', ...next, ...flags], [name, `@${path}`, ...pairs]);
+    };
     const { findEditor } = await import('../edit/editor.ts');
     const editor = findEditor(process.env, io.isTerminal('stdin') && io.isTerminal('stdout'));
-    await withBackend(async (credstash) => {
-      const newest = await credstash.newestVersion(name);
-      const version = newest === undefined ? FIRST_VERSION : nextVersion(name, newest);
-      const value = await readBase(credstash, name, { newest, wanted, context });
-      const { planPut } = await import('../../operations/put.ts');
-      // What a put would refuse is told before anybody types.
-      planPut(name, value.length, { ...seal, version });
+    await withBackend(async (credstash, changes) => {
+      const { openTarget } = await import('../edit/target.ts');
+      const target = await openTarget(credstash, changes, name, { field, wanted, seal });
+      const { before } = target;
       io.deadline?.signal.throwIfAborted();
       // Nobody types against the clock.
       io.deadline?.stop();
       const { Draft } = await import('../edit/draft.ts');
-      const draft = await Draft.create(name, value, io);
+      const label = field === undefined ? name : `${name}#${field}`;
+      const draft = await Draft.create(label, before, io);
+      let version: string;
       try {
         const ended = await draft.edit(editor, io);
         if (ended !== 0) {
@@ -96,51 +117,32 @@ export const command = defineCommand({
             );
             return;
           }
-          const comment = options.comment === undefined ? [] : ['-c', options.comment];
-          const again = samePlaceCommand(
-            options,
-            ['put', '-a', ...sealFlags(options), ...comment],
-            [name, `@${path}`, ...pairs],
-          );
+          const again = repeatCommand(target, path);
           const remove = commandLine(['rm', '-r', dirname(path)]);
-          const how = hasCode(error, 'TOO_LARGE') ? 'shorten it, then ' : 'to ';
+          const how = hasCode(error, 'TOO_LARGE')
+            ? 'shorten it, then '
+            : hasCode(error, 'USAGE')
+              ? 'mend it, then '
+              : 'to ';
           io.note(`credstash: warning: your text stays in ${path}`);
           io.note(`credstash: warning: ${how}store it as the next version: ${again} && ${remove}`);
         };
+        draft.atEnd = keep;
         try {
-          draft.atEnd = keep;
-          await credstash.put(name, text, { ...seal, version });
+          version = await target.store(text);
         } catch (error) {
           keep(error);
-          if (!hasCode(error, 'VERSION_EXISTS')) throw error;
-          throw new CredstashError(
-            'CONFLICT',
-            `somebody stored version ${unpadVersion(version)} of ${name} while you edited it, so your text was not stored`,
-            { hint: `look at it first: ${samePlaceCommand(options, ['get'], [name, ...pairs])}` },
-          );
+          if (!hasCode(error, 'CONFLICT')) throw error;
+          const look = samePlaceCommand(options, ['get', ...fieldFlags], [name, ...pairs]);
+          throw error.reworded(error.message, `look at it first: ${look}`);
         }
       } finally {
         draft.remove();
-        value.fill(0);
+        before.fill(0);
       }
       await io.write(`${escapeUnseen(name)} has been stored as version ${unpadVersion(version)}\n`);
-      if (newest !== undefined) return;
+      if (!target.isNew) return;
       for (const remark of nameRemarks(name)) io.note(`credstash: warning: ${remark}`);
     });
   },
 });
-
-/** Reads the value to begin with: of the version that the user wants, or the newest; nothing for a new secret. */
-async function readBase(
-  credstash: Credstash,
-  name: string,
-  {
-    newest,
-    wanted,
-    context,
-  }: { newest: string | undefined; wanted: string | undefined; context: Context },
-): Promise<Uint8Array> {
-  if (wanted !== undefined) return credstash.get(name, { version: wanted, context });
-  if (newest === undefined) return new Uint8Array();
-  return credstash.get(name, { version: newest, exactVersion: true, context });
-}
