@@ -1,6 +1,6 @@
 import type { FallbackAnswer, ReadOnce, ReadRegions } from '../backend/aws/fallback.ts';
 import type { AwsSettings } from '../backend/aws/settings.ts';
-import { type CredstashError, hasCode } from '../errors.ts';
+import { type CredstashError, type Failure, hasCode } from '../errors.ts';
 import { DEFAULT_KEY, DEFAULT_TABLE } from '../model/defaults.ts';
 
 /** The options of an instance that has regions to fall back to. */
@@ -88,6 +88,21 @@ export class FallbackReads {
       { open: openAws, onFallback, stays },
     );
   }
+}
+
+/**
+ * Adds which region answered to the entries that were left out.
+ *
+ * @param answer undefined if the first region answered
+ */
+export async function explainLeftOut(
+  leftOut: readonly Failure[],
+  answer: FallbackAnswer | undefined,
+): Promise<{ leftOut: readonly Failure[]; fallback?: FallbackAnswer }> {
+  if (!answer) return { leftOut };
+  const { toUnknown } = await import('../backend/aws/fallback-errors.ts');
+  const unknown = leftOut.map(({ name, error }) => ({ name, error: toUnknown(error) }));
+  return { leftOut: unknown, fallback: answer };
 }
 
 function writeHint({ hint }: CredstashError, region: string): string {

@@ -23,7 +23,7 @@ import type { Session } from '../session.ts';
 import type { CallOptions, ProgressOptions } from '../util/progress.ts';
 import { checkArguments } from './arguments.ts';
 import type { BackendSource } from '../backend/backend.ts';
-import { readInFirst } from './fallback-reads.ts';
+import { explainLeftOut, readInFirst } from './fallback-reads.ts';
 import { bindMethods } from './bind-methods.ts';
 import { fromJson, fromJsonField } from './json.ts';
 import { toBytes } from './secret-bytes.ts';
@@ -159,18 +159,16 @@ export class SecretReader {
     checkArguments('getAll', arguments);
     return this.#session.read(options, async (backend, limited, answer) => {
       const { secrets, leftOut } = await operations.getAll(backend, limited);
-      if (!answer) return { secrets, leftOut };
-      const { toUnknown } = await import('../backend/aws/fallback-errors.ts');
-      const unknown = leftOut.map(({ name, error }) => ({ name, error: toUnknown(error) }));
-      return { secrets, leftOut: unknown, fallback: answer };
+      return { secrets, ...(await explainLeftOut(leftOut, answer)) };
     });
   }
 
   /**
    * The entries that hold exactly `value`, by name and then by version: those of the newest version of each secret, or of every
-   * version. Values are compared in constant time, and wiped once they are compared. A glob without `*` queries that one name.
+   * version. A secret that is JSON holds it in a `field`, too: a string, number or boolean at any depth. Values are compared in
+   * constant time, and wiped once they are compared. A glob without `*` queries that one name.
    *
-   * @returns the headers of the entries; with `skipUndecryptable` what was left out, and why; how many entries were looked at; and if
+   * @returns the headers of the entries, once for each field that holds it; with `skipUndecryptable` what was left out, and why; how many entries were looked at; and if
    *   another region answered, which one
    * @throws CredstashError SECRET_NOT_FOUND for a name that does not exist; as `getAll` does
    */
@@ -184,7 +182,7 @@ export class SecretReader {
       .read(options, async (backend, limited, answer) => {
         const { find } = await import('../operations/find.ts');
         const findings = await find(backend, bytes, limited);
-        return { ...findings, ...(answer === undefined ? {} : { fallback: answer }) };
+        return { ...findings, ...(await explainLeftOut(findings.leftOut, answer)) };
       })
       .finally(() => bytes.fill(0));
   }

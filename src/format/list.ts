@@ -23,13 +23,16 @@ export function formatList(headers: readonly EntryHeader[]): string {
 }
 
 /**
- * Formats a JSON array with an object for each entry: its `name`, `version`, `cipher` and `digest`, and its `created`, `comment`
- * and `labels` if it has them.
+ * Formats a JSON array with an object for each entry: its `name`, `version`, `cipher` and `digest`, and its `field`, `created`,
+ * `comment` and `labels` if it has them.
  */
-export function formatListJson(headers: readonly EntryHeader[]): string {
+export function formatListJson(
+  headers: readonly (EntryHeader & { readonly field?: string })[],
+): string {
   const rows = headers.map(
-    ({ name, version, cipher, digest = 'SHA256', created, comment, labels }) => ({
+    ({ name, field, version, cipher, digest = 'SHA256', created, comment, labels }) => ({
       name,
+      field,
       version,
       cipher,
       digest,

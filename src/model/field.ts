@@ -45,10 +45,12 @@ export function parseField(field: string): FieldPath {
  */
 export function formatField(key: string, parent?: string): string {
   if (parent === undefined && key !== '' && !key.startsWith('/')) return key;
-  const above = parent === undefined ? [] : parseField(parent).steps;
-  return [...above, key]
-    .map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`)
-    .join('');
+  return formatPointer([...(parent === undefined ? [] : parseField(parent).steps), key]);
+}
+
+/** Formats a JSON Pointer (RFC 6901). */
+export function formatPointer(steps: readonly string[]): string {
+  return steps.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
 /** The number of an array's element, or undefined for a step that can be none, such as `01` and `-` (RFC 6901, section 4). */

@@ -9,6 +9,7 @@ import {
 } from '../errors.ts';
 import { type Context, validateContext } from '../model/context.ts';
 import type { Entry, EntryHeader } from '../model/entry.ts';
+import { listScalars } from '../model/json-scalars.ts';
 import { checkGlob, findLiteralPrefixes, matchesGlob } from '../model/glob.ts';
 import { inParallel } from '../util/parallel.ts';
 import { type ProgressOptions, withProgress } from '../util/progress.ts';
@@ -33,8 +34,13 @@ export interface FindOptions extends ProgressOptions {
 }
 
 /** The header of an entry that holds the value. */
-export interface FoundValue extends EntryHeader {
-  /** Set if the entry lacks the line break at the end of the value, or has one that the value lacks. */
+export interface FoundValue extends EntryHeader, Place {}
+
+/** Where an entry holds the value. */
+interface Place {
+  /** The field of a secret that is JSON, as `get` takes it; absent if the whole secret is the value. */
+  readonly field?: string;
+  /** Set if the secret or field lacks the line break at the end of the value, or has one that the value lacks. */
   readonly finalNewline?: 'missing' | 'extra';
 }
 
@@ -60,7 +66,7 @@ export async function find(
   const context = validateContext(options.context, 'open');
   const backend = await openBackend(source);
   backend.keys.warmUp();
-  const compare = createComparer(value, options.ignoreFinalNewline === true);
+  const locate = createLocator(value, options.ignoreFinalNewline === true);
   const found: FoundValue[] = [];
   const leftOut: Failure[] = [];
   const look = async (candidate: Candidate): Promise<void> => {
@@ -68,10 +74,10 @@ export async function find(
       const entry = await candidate.read();
       // Somebody deleted it meanwhile.
       if (!entry) return;
-      const match = compare(await openEntry(backend, entry, context));
-      if (match === undefined) return;
       const { read: _, ...header } = candidate;
-      found.push(match === 'exact' ? header : { ...header, finalNewline: match });
+      for (const place of locate(await openEntry(backend, entry, context))) {
+        found.push({ ...header, ...place });
+      }
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!concernsOneSecret(error)) throw error;
@@ -80,11 +86,12 @@ export async function find(
   };
   const limit = limitTo(UNWRAPS_AT_ONCE, options);
   let searched = 0;
-  for await (const batch of batchCandidates(backend, glob, options)) {
-    const looks = inParallel(limit, batch, look);
-    // With all versions, only the count of a batch is known, and the progress of the read shows.
-    for await (const _ of withProgress(looks, options.progress, batch.length));
-    searched += batch.length;
+  for await (const { candidates, isWhole } of batchCandidates(backend, glob, options)) {
+    const looks = inParallel(limit, candidates, look);
+    // A batch would begin a count of its own. The scan counts on from batch to batch instead.
+    const progress = isWhole ? options.progress : undefined;
+    for await (const _ of withProgress(looks, progress, candidates.length));
+    searched += candidates.length;
   }
   if (searched === 0 && !glob.includes('*')) throw secretNotFound(backend, glob);
   leftOut.sort((a, b) => compareUtf8(a.name, b.name));
@@ -101,36 +108,48 @@ export function cannotLook(leftOut: readonly Failure[], location: string): Creds
     leftOut,
     hintForFailures(
       leftOut,
-      'give the encryption context that they share',
+      'find again with a GLOB for them and the encryption context that they share',
       'leave out what does not open with `skipUndecryptable`',
     ),
   );
 }
 
 /**
- * Makes a function that compares bytes with `value`, and wipes them. It compares digests under a random key in constant time, so
- * that the time says nothing about the bytes or their number that match.
+ * Makes a function that finds the places of `value` in a secret, and wipes the secret. It compares digests under a random key in
+ * constant time, so that the time says nothing about the bytes or their number that match.
  */
-function createComparer(
+function createLocator(
   value: Uint8Array,
   ignoreFinalNewline: boolean,
-): (bytes: Uint8Array) => 'exact' | FoundValue['finalNewline'] {
+): (secret: Uint8Array) => Place[] {
   const key = randomBytes(32);
   const digest = (bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest();
   const exact = digest(value);
   const trimmed = digest(trimFinalNewline(value));
-  return (bytes) => {
-    const withoutNewline = trimFinalNewline(bytes);
+  const compare = (bytes: Uint8Array): Place | undefined => {
     const own = digest(bytes);
-    const shorter = digest(withoutNewline);
+    const shorter = digest(trimFinalNewline(bytes));
     bytes.fill(0);
     const isExact = timingSafeEqual(own, exact);
     const isMissing = timingSafeEqual(own, trimmed);
     // The last comparison finds CR LF instead of LF.
     const isExtra = timingSafeEqual(shorter, exact) || timingSafeEqual(shorter, trimmed);
-    if (isExact) return 'exact';
+    if (isExact) return {};
     if (!ignoreFinalNewline) return undefined;
-    return isMissing ? 'missing' : isExtra ? 'extra' : undefined;
+    return isMissing
+      ? { finalNewline: 'missing' }
+      : isExtra
+        ? { finalNewline: 'extra' }
+        : undefined;
+  };
+  return (secret) => {
+    const places: Place[] = [];
+    for (const { bytes, makeField } of listScalars(secret)) {
+      const place = compare(bytes);
+      if (place) places.push({ field: makeField(), ...place });
+    }
+    const whole = compare(secret);
+    return whole ? [whole, ...places] : places;
   };
 }
 
@@ -141,6 +160,13 @@ function trimFinalNewline(bytes: Uint8Array): Uint8Array {
   return end === 0 ? bytes : bytes.subarray(0, end);
 }
 
+/** Entries to open. */
+interface Batch {
+  readonly candidates: readonly Candidate[];
+  /** Whether these are all, so that their number is the total. */
+  readonly isWhole: boolean;
+}
+
 /**
  * Yields the entries to open. Of one name, they are queried, which a role for some names may do. Otherwise the table is read once:
  * for the newest versions to its end, and for all versions batch by batch, so that memory holds no more than a batch.
@@ -149,24 +175,26 @@ async function* batchCandidates(
   { entries }: Backend,
   glob: string,
   { allVersions, progress }: FindOptions,
-): AsyncGenerator<readonly Candidate[]> {
+): AsyncGenerator<Batch> {
   if (!glob.includes('*')) {
     if (allVersions) {
       const headers: EntryHeader[] = [];
       for await (const header of entries.headers(glob)) headers.push(header);
-      yield headers.map((header) => ({
+      const candidates = headers.map((header) => ({
         ...header,
         read: () => entries.get(header.name, header.version),
       }));
+      yield { candidates, isWhole: true };
       return;
     }
     const header = await entries.newestHeader(glob);
-    if (header) yield [{ ...header, read: () => entries.latest(glob) }];
+    const candidates = header ? [{ ...header, read: () => entries.latest(glob) }] : [];
+    yield { candidates, isWhole: true };
     return;
   }
   const scanned = withProgress(entries.scan(findLiteralPrefixes([glob])), progress);
   if (!allVersions) {
-    yield [...(await chooseNewest(scanned, glob)).values()];
+    yield { candidates: [...(await chooseNewest(scanned, glob)).values()], isWhole: true };
     return;
   }
   let batch: Found[] = [];
@@ -174,10 +202,10 @@ async function* batchCandidates(
     if (!matchesGlob(glob, found.name)) continue;
     batch.push(found);
     if (batch.length < UNWRAPS_AT_ONCE) continue;
-    yield batch;
+    yield { candidates: batch, isWhole: false };
     batch = [];
   }
-  yield batch;
+  yield { candidates: batch, isWhole: false };
 }
 
 async function chooseNewest(

@@ -44,8 +44,12 @@ beforeEach(() => {
   both.requests.length = 0;
 });
 
-async function cs(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  const options = { env: { ...awsEnv(both.url, both.url), AWS_REGION: FIRST, ...env } };
+async function cs(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  input = '',
+): Promise<Ended> {
+  const options = { input, env: { ...awsEnv(both.url, both.url), AWS_REGION: FIRST, ...env } };
   return asText(await runHere(args, options));
 }
 
@@ -77,6 +81,19 @@ test.each([
   const ended = await cs(args, VARIABLE);
   expect(ended).toMatchObject({ status: 0, stderr: expect.stringMatching(told) as unknown });
   expect(ended.stdout).toContain(printed);
+});
+
+test('find says it, too, and nobody knows of a value that it does not find', async () => {
+  expect(await cs(['find'], VARIABLE, 'of db')).toEqual({
+    status: 0,
+    stdout: 'app.db\n',
+    stderr: expect.stringMatching(told) as unknown,
+  });
+  const ended = await cs(['find'], VARIABLE, 'of new');
+  expect(ended).toMatchObject({ status: 7, stdout: '' });
+  expect(ended.stderr).toContain(
+    `no secret in ${FALLBACK} holds the value; ${FIRST} could not be reached, so that nobody knows whether one does there`,
+  );
 });
 
 test('render says it, too', async () => {

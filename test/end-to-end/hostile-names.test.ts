@@ -216,10 +216,15 @@ describe('on a terminal', () => {
     // A word with a = is a pair of the encryption context to prune.
     const name = HOSTILE.filter((each) => !each.includes('=')).join('');
     for (const value of ['x', 'y', 'z']) await place.cs(['put', name, value, '-a']);
+    await place.cs(['put', 'fields', JSON.stringify({ [name]: 'z' })]);
     for (const [args, answer, status] of [
       [['put', name, '-a'], '\x03', 130],
       [['delete', name], 'n\r', 130],
       [['prune', name, '--keep', '1'], 'n\r', 130],
+      [['find', name], 'z\r', 0],
+      [['find', '--skip-undecryptable'], 'z\r', 0],
+      [['find', '--all-versions', '--skip-undecryptable'], 'z\r', 0],
+      [['find', '--json'], 'z\r', 5],
     ] as const) {
       const terminal = pty([...place.args, '--quiet', ...args], { env: place.env });
       await terminal.waitFor(/\[y\/N\] |: $/);

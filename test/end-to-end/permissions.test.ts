@@ -72,6 +72,10 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   'find NAME': { before: two, lines: [[['find', 'a'], 0, 'a\n', 'two']] },
+  'find NAME --all-versions': {
+    before: two,
+    lines: [[['find', 'a', '--all-versions'], 0, 'a -- version 0000000000000000001', 'one']],
+  },
   history: { before: two, lines: [[['history', 'a']]] },
   'put NAME': { lines: [[['put', 'a', 'one']], [['put', 'a', 'two'], 4]] },
   'put NAME -v V': {

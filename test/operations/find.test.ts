@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
+import type { FindOptions } from '../../src/operations/find.ts';
 
 const names = ({ found }: { found: readonly { name: string; version: string }[] }): string[] =>
   found.map(({ name, version }) => `${name} ${Number(version)}`);
@@ -82,5 +83,64 @@ describe('find', () => {
     expect((await credstash.find(value, { allVersions: true })).found).toHaveLength(35);
     expect((await credstash.find(value)).found).toHaveLength(35);
     expect(value.toString()).toBe('even');
+  });
+
+  it('finds the fields of a secret that is JSON, as get gives them', async () => {
+    const credstash = Credstash.inMemory();
+    const document = {
+      password: 'leaked',
+      url: 'https://u:leaked@host',
+      leaked: 'x',
+      '/odd~key': 'leaked',
+      '': 'leaked',
+      db: { users: [{ password: 'leaked' }, 'leaked\n'] },
+      unicode: '\u{1f511}\ud800',
+    };
+    await credstash.put('app', ` \r\n\t${JSON.stringify(document, null, 2)}`);
+    await credstash.put('list', '["x", "leaked", 4711, true]');
+    await credstash.put('string', '"leaked"');
+    await credstash.put('escaped', '{"a": "\\u006ceaked", "a": "x"}');
+    await credstash.put('broken', '{"a": "leaked"');
+    await credstash.put('deep', `${'['.repeat(5000)}"leaked"${']'.repeat(5000)}`);
+    const { found } = await credstash.find('leaked');
+    const places = found.map(({ name, field }) => [name, field]);
+    expect(places).toEqual([
+      ['app', 'password'],
+      ['app', '/~1odd~0key'],
+      ['app', '/'],
+      ['app', '/db/users/0/password'],
+      ['deep', '/0'.repeat(5000)],
+      ['escaped', 'a'],
+      ['list', '/1'],
+    ]);
+    for (const [name = '', field] of places) {
+      // A key that an object has twice is refused.
+      if (name === 'escaped') continue;
+      expect(await credstash.getText(name, { field })).toBe('leaked');
+    }
+    const numbers = await credstash.find('4711\n', { ignoreFinalNewline: true });
+    expect(numbers.found).toMatchObject([{ name: 'list', field: '/2', finalNewline: 'missing' }]);
+    const lines = await credstash.find('leaked\n');
+    expect(lines.found).toMatchObject([{ name: 'app', field: '/db/users/1' }]);
+    const whole = await credstash.find('["x", "leaked", 4711, true]');
+    expect(whole.found.map(({ name, field }) => [name, field])).toEqual([['list', undefined]]);
+  });
+
+  it('counts once: entries that are read, and then of the newest those that are opened', async () => {
+    const credstash = Credstash.inMemory();
+    for (let i = 0; i < 70; i++) await credstash.put(`s${i % 35}`, 'x', { autoversion: true });
+    const count = async (options: FindOptions): Promise<string[]> => {
+      const counted: string[] = [];
+      const progress = (done: number, total: number | undefined): void => {
+        counted.push(total === undefined ? `${done}` : `${done}/${total}`);
+      };
+      await credstash.find('x', { ...options, progress });
+      return counted;
+    };
+    const upTo = (last: number, total = ''): string[] =>
+      Array.from({ length: last + 1 }, (_, i) => `${i}${total}`);
+    expect(await count({})).toEqual([...upTo(70), ...upTo(35, '/35')]);
+    expect(await count({ allVersions: true })).toEqual(upTo(70));
+    expect(await count({ allVersions: true, glob: 's1' })).toEqual(upTo(2, '/2'));
   });
 });

@@ -244,6 +244,21 @@ describe('-P [compat 17]', () => {
     expect(await cs(['get', 'tty'])).toEqual(ok('hidden\n'));
   });
 
+  test('find asks, and lists what holds the value; ^C ends it', async () => {
+    await cs(['put', 'found', 'hidden word']);
+    const asked = terminal(['find', 'f*']);
+    await asked.waitFor('value to find: ');
+    asked.send('hidden word\r');
+    const { status, output } = await asked.done;
+    expect({ status, output }).toEqual({ status: 0, output: 'value to find: \r\nfound\r\n' });
+    const stopped = terminal(['find']);
+    await stopped.waitFor('value to find: ');
+    stopped.send('hidden\x03');
+    const ended = await stopped.done;
+    expect(ended.status).toBe(130);
+    expect(ended.output).not.toContain('hidden');
+  });
+
   test('^C on /dev/tty: exit 130, nothing stored, a sane terminal', async () => {
     const script = (command: string): string => thenLook(`printf piped | ${command}`);
     const { send, waitFor, done } = terminal(['put', 'tty.c', '-P'], { script });

@@ -10,6 +10,7 @@ import { readArgument } from '../files/input.ts';
 import type { FoundValue } from '../../operations/find.ts';
 import { openListOutput } from '../files/output.ts';
 import { chooseBackend } from '../options/backend.ts';
+import { nameField } from '../options/fields.ts';
 import { LISTING_OPTIONS } from '../options/listing.ts';
 import type { Io } from '../terminal/io.ts';
 
@@ -18,6 +19,10 @@ never an argument. If stdin ends in a line break, as that of echo does, find
 also lists the secrets that hold the value without it, and says so. Secrets that
 hold the value and a line break more are not listed, but named on stderr.
 
+In a secret that is JSON, find also looks at each field, and lists it as
+NAME#FIELD. A value that is only a part of a text, such as a password in a URL,
+is not found.
+
 The exit status is 0 if a secret holds the value, and 3 if none does. Secrets
 that do not open are errors, after the list: they may hold it too.`;
 
@@ -25,7 +30,7 @@ export const command = defineCommand({
   name: 'find',
   group: 'secrets',
   summary: 'find the secrets that hold a value',
-  description: 'List the secrets whose newest version holds exactly a value: after a leak.',
+  description: 'List the secrets whose newest version holds exactly a value, such as a leaked one.',
   arguments: [
     {
       flags: '[glob]',
@@ -78,14 +83,7 @@ export const command = defineCommand({
         .catch(suggestNaming('credstash find NAME'))
         .finally(() => value.fill(0));
       const found = all.filter(({ finalNewline }) => finalNewline !== 'extra');
-      const names = listNames(found);
-      await output.write(
-        options.json
-          ? formatListJson(found)
-          : options.allVersions
-            ? formatList(found)
-            : names.map((name) => `${escapeUnseen(name)}\n`).join(''),
-      );
+      await output.write(options.json ? formatListJson(found) : formatFound(found, options));
       noteNewlines(io, all);
       const location = await credstash.location();
       if (leftOut.length > 0 && !options.skipUndecryptable) {
@@ -122,8 +120,24 @@ export const command = defineCommand({
   },
 });
 
+/** Formats the names, one a line, or the versions. */
+function formatFound(
+  found: readonly FoundValue[],
+  { allVersions }: { readonly allVersions?: boolean | undefined },
+): string {
+  if (allVersions) return formatList(found.map((each) => ({ ...each, name: namePlace(each) })));
+  return listNames(found)
+    .map((name) => `${escapeUnseen(name)}\n`)
+    .join('');
+}
+
 function listNames(found: readonly FoundValue[]): string[] {
-  return [...new Set(found.map(({ name }) => name))];
+  return [...new Set(found.map(namePlace))];
+}
+
+/** Names a secret that is the value, or the field that is, as NAME#FIELD. */
+function namePlace({ name, field }: FoundValue): string {
+  return field === undefined ? name : nameField(name, field);
 }
 
 /** Says which secrets differ from the value in the line break at the end: a mere difference of how the value was given. */
