@@ -82,6 +82,7 @@ printf '%s\\n' '{"api_key":"a$b\\u0026c","empty":""}'`,
 
 testPages('how-to', {
   'run-render-export.md': { standIns: ['docker', 'kubectl'] },
+  'several-fields.md': {},
   'rotate-back-up-copy.md': { aws: 'DynamoDB Local', before: 'credstash setup --create-key' },
   'restrict-access.md': { standIns: ['aws'] },
   'regions.md': {
