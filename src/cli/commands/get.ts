@@ -1,13 +1,17 @@
 import { type Context, parseContext } from '../../model/context.ts';
 import type { Credstash } from '../../credstash.ts';
 import type { Secret } from '../../model/entry.ts';
-import { parseField } from '../../model/field.ts';
 import { CredstashError, hasCode } from '../../errors.ts';
 import { defineCommand } from '../command.ts';
 import { chooseBackend } from '../options/backend.ts';
 import { openOutput } from '../files/output.ts';
 import { defineOptions, type OptionValues } from '../options/define.ts';
-import { checkFieldsOptions, chooseFields, FIELDS_OPTIONS } from '../options/printed-fields.ts';
+import {
+  checkField,
+  checkFieldsOptions,
+  chooseFields,
+  FIELDS_OPTIONS,
+} from '../options/printed-fields.ts';
 import {
   checkFormat,
   type Printer,
@@ -99,23 +103,9 @@ async function parseRequest(
   words: readonly string[],
   options: GetOptions,
 ): Promise<Request> {
-  const {
-    json: asJson,
-    format,
-    default: fallback,
-    skipUndecryptable,
-    stripPrefix,
-    field,
-  } = options;
+  const { json: asJson, format, default: fallback, skipUndecryptable, stripPrefix } = options;
   checkFieldsOptions(options);
-  if (field !== undefined) {
-    parseField(field);
-    if (asJson || format !== undefined || options.fields || name.includes('*')) {
-      throw new CredstashError('USAGE', '--field is for one secret, without a format', {
-        hint: 'leave out -f, --json and the *, or leave out --field',
-      });
-    }
-  }
+  checkField(options, name);
   if (!asJson && format === undefined && !options.fields) {
     const context = await parsePairs(words, name);
     if (!name.includes('*')) return { kind: 'secret', name, context };

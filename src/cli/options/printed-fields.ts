@@ -1,4 +1,5 @@
 import { CredstashError } from '../../errors.ts';
+import { parseField } from '../../model/field.ts';
 import { defineOptions, type OptionValues } from './define.ts';
 import { FIELD_FORMATS } from './secrets.ts';
 
@@ -32,6 +33,21 @@ export function checkFieldsOptions({
   if (!jsonValues || (!whole && (fields || FIELD_FORMATS.includes(format)))) return;
   throw new CredstashError('USAGE', '--json-values is for the fields of a secret', {
     hint: 'add --fields, or leave --json-values out',
+  });
+}
+
+/** Checks the one field of --field. @throws CredstashError USAGE */
+export function checkField(
+  options: FieldsOptions & { readonly field?: string; readonly json?: true },
+  name: string,
+): void {
+  if (options.field === undefined) return;
+  parseField(options.field);
+  if (!options.json && options.format === undefined && !options.fields && !name.includes('*')) {
+    return;
+  }
+  throw new CredstashError('USAGE', '--field is for one secret, without a format', {
+    hint: 'leave out -f, --json and the *, or leave out --field',
   });
 }
 
