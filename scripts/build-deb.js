@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { readChangelog } from './changelog.js';
 import { readIdentity } from './identity.js';
+import { ARCHITECTURES, debianVersion, debName, singleFileName } from './tools.js';
 
 /*
  * The Debian package: the single file, its man pages, its completions for bash, zsh and fish, its licences and its changes.
@@ -27,14 +28,10 @@ import { readIdentity } from './identity.js';
 const root = join(import.meta.dirname, '..');
 process.chdir(root);
 
-/** Debian's architectures, and the targets of scripts/tools.js. @type {Record<string, string>} */
-const ARCHITECTURES = { amd64: 'linux-x64', arm64: 'linux-arm64' };
-
 const PROGRAM = 'usr/bin/credstash';
 
 const identity = readIdentity();
-// `~` sorts a preview before its release: Debian Policy, 5.6.12.
-const version = JSON.parse(readFileSync('package.json', 'utf8')).version.replace('-', '~');
+const version = debianVersion(JSON.parse(readFileSync('package.json', 'utf8')).version);
 const epoch = Number(
   process.env.SOURCE_DATE_EPOCH ??
     execFileSync('git', ['log', '-1', '--format=%ct'], { encoding: 'utf8' }),
@@ -49,7 +46,7 @@ function buildPackage(architecture) {
   const target = ARCHITECTURES[architecture];
   if (target === undefined) throw new Error(`no package for ${architecture}`);
   execFileSync(process.execPath, ['scripts/build-standalone.js', target], { stdio: 'inherit' });
-  const output = `dist/release/credstash_${version}_${architecture}.deb`;
+  const output = `dist/release/${debName(version, architecture)}`;
   const folder = mkdtempSync('dist/release/deb-');
   const made = `${folder}.deb`;
   try {
@@ -79,7 +76,7 @@ function fillFolder(folder, target) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), data);
   };
-  write(PROGRAM, readFileSync(`dist/release/credstash-${target}`));
+  write(PROGRAM, readFileSync(`dist/release/${singleFileName(target)}`));
   for (const page of readdirSync('dist/man')) {
     write(`usr/share/man/man1/${page}.gz`, compress(readFileSync(join('dist/man', page))));
   }
@@ -157,7 +154,7 @@ function changelog() {
   const stanzas = new Map();
   for (const section of readChangelog()) {
     if (section.text === '') continue;
-    const name = section.date === undefined ? version : section.version.replace('-', '~');
+    const name = section.date === undefined ? version : debianVersion(section.version);
     const stanza = stanzas.get(name) ?? {
       time: section.date === undefined ? epoch * 1000 : Date.parse(section.date),
       lines: [],

@@ -1,7 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { bun, fetchTool, hostTarget, TARGETS, toolPath } from './tools.js';
+import {
+  bun,
+  extensionOf,
+  fetchTool,
+  hostTarget,
+  singleFileName,
+  TARGETS,
+  toolPath,
+} from './tools.js';
 
 /*
  * The command as one file, which needs no Node.js: Bun, and the bundle that scripts/build.js made, compiled to bytecode.
@@ -24,12 +32,7 @@ const targets = given.includes('all')
     given.map((target) => target.replace('linux-amd64', 'linux-x64'));
 if (targets.length === 0) buildFile('dist/standalone/credstash', hostTarget());
 for (const target of targets) {
-  buildFile(`dist/release/credstash-${target}${extensionOf(target)}`, target);
-}
-
-/** @param {string} target */
-function extensionOf(target) {
-  return target.startsWith('windows') ? '.exe' : '';
+  buildFile(`dist/release/${singleFileName(target)}`, target);
 }
 
 /**

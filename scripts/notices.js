@@ -19,16 +19,17 @@ export const bunParts = () => JSON.parse(read('scripts/licenses/bun.json'));
 /**
  * The packages whose code is in dist.
  *
+ * @param {string[]} [folders] of dist/bundled.json; all unless given
  * @returns {{ path: string, name: string, version: string, license: string }[]} with the path of each, from the project
  * @throws Error if the lock file does not have one
  */
-export function bundledPackages() {
+export function bundledPackages(folders) {
   /** @type {Record<string, string[]>} */
   const modules = JSON.parse(read('dist/bundled.json'));
   /** @type {{ packages: Record<string, { version: string, license?: string }> }} */
   const { packages } = JSON.parse(read('package-lock.json'));
-  const paths = Object.values(modules)
-    .flat()
+  const paths = (folders ?? Object.keys(modules))
+    .flatMap((folder) => modules[folder] ?? [])
     // What rolldown writes around modules is its own code.
     .map((id) => id.replace(/^rolldown\/runtime\.js$/, 'node_modules/rolldown/'))
     .map((id) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0])

@@ -114,6 +114,25 @@ export const TARGETS = {
   },
 };
 
+/** What the name of a program ends with. @param {string} target of TARGETS */
+export const extensionOf = (target) => (target.startsWith('windows') ? '.exe' : '');
+
+/** The name of a release's single file. @param {string} target of TARGETS */
+export const singleFileName = (target) => `credstash-${target}${extensionOf(target)}`;
+
+/**
+ * Debian's architectures that a package is made for, and the target of each. The image is made of the same targets.
+ *
+ * @type {Record<string, string>}
+ */
+export const ARCHITECTURES = { amd64: 'linux-x64', arm64: 'linux-arm64' };
+
+/** The name of the Debian package. @param {string} version of Debian @param {string} architecture of ARCHITECTURES */
+export const debName = (version, architecture) => `credstash_${version}_${architecture}.deb`;
+
+/** Debian's form of a version: `~` sorts a preview before its release (Debian Policy, 5.6.12). @param {string} version */
+export const debianVersion = (version) => version.replace('-', '~');
+
 /**
  * The platform of this machine.
  *
