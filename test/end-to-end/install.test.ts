@@ -140,7 +140,7 @@ test('every command of the documents is tried', () => {
   const readme = textOf('README.md');
   expect(readme).toContain('```sh\nnpm ci && npm run build && npm link\n```');
   expect(readme).toContain(
-    `\`\`\`sh\nnpm ci && npm run build && npm pack\nnpm install -g ./${tarball}\n\`\`\``,
+    `\`\`\`sh\nnpm ci && npm run build && npm pack\nnpm install -g ./${tarball}\n`,
   );
 });
 

@@ -267,9 +267,9 @@ describe.concurrent('the files of exec', () => {
     }
     const script = `const { readFileSync, rmSync } = require('node:fs');
 const { A, B } = process.env;
+process.on('SIGTERM', () => { console.log('still ' + readFileSync(A)); process.exit(9); });
 console.log(readFileSync(A) + ' ' + readFileSync(B));
 rmSync(B);
-process.on('SIGTERM', () => { console.log('still ' + readFileSync(A)); process.exit(9); });
 setInterval(() => undefined, 1000);`;
     const files = ['--file', 'A=app.a', '--file', 'B=app.b'];
     const { child, stdout, ended } = start(

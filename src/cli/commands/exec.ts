@@ -101,10 +101,6 @@ export const command = defineCommand({
       description: 'Run a server with each key of a JSON object as a variable',
     },
     {
-      line: "credstash exec 'prod.api.*' -- ./server --port 80",
-      description: 'Run a server with several secrets',
-    },
-    {
       line: 'credstash exec --env PGUSER=db.user --file PGPASSFILE=db.pgpass -- psql',
       description: 'Name the variable of a secret, and of a secret in a file',
     },

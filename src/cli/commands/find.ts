@@ -193,6 +193,10 @@ async function readValue(io: Io, allowEmpty: boolean): Promise<Uint8Array> {
       new CredstashError('USAGE', 'there is no terminal to ask on', {
         hint: 'give the value on stdin',
       }),
+      {
+        nothing: 'to find empty secrets on purpose, give the value on stdin and add --allow-empty',
+        lines: 'give a value of several lines on stdin',
+      },
     );
   }
   return readArgument(

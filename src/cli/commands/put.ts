@@ -211,6 +211,10 @@ async function askValue(
     new CredstashError('USAGE', 'there is no terminal to ask on', {
       hint: 'give the value on stdin, or as @FILE',
     }),
+    {
+      nothing: 'to store an empty secret on purpose, give the value ""',
+      lines: 'give a value of several lines on stdin, or as @FILE',
+    },
   );
 }
 

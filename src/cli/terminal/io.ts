@@ -16,7 +16,7 @@ import type { Progress } from '../../util/progress.ts';
 import type { Deadline } from '../options/deadline.ts';
 import { endBySignal, onEndingSignal } from '../exec/signals.ts';
 import { openWaiting } from '../files/read-waiting.ts';
-import { readHidden } from './read-hidden.ts';
+import { type PromptHints, readHidden } from './read-hidden.ts';
 import { StatusLine } from './status-line.ts';
 import { chooseStyle, markLabel, type Style } from './style.ts';
 import { isTerminal, keysOf, openTerminal, readLine } from './tty.ts';
@@ -267,9 +267,13 @@ export class Io {
    * @throws CredstashError `noTerminal`; USAGE if nothing was typed, or more than one line was pasted; INTERRUPTED for Ctrl-C
    *   or another signal that this process cannot end by; TIMEOUT
    */
-  async askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
+  async askHidden(
+    question: string,
+    noTerminal: CredstashError,
+    hints?: PromptHints,
+  ): Promise<Uint8Array> {
     if (this.isLent) throw noTerminal;
-    return this.status.without(() => this.#askHidden(question, noTerminal));
+    return this.status.without(() => this.#askHidden(question, noTerminal, hints));
   }
 
   /** Asks for yes or no on the terminal. Every answer except `y` and `yes` is no. @throws CredstashError TIMEOUT */
@@ -305,7 +309,11 @@ export class Io {
     }
   }
 
-  async #askHidden(question: string, noTerminal: CredstashError): Promise<Uint8Array> {
+  async #askHidden(
+    question: string,
+    noTerminal: CredstashError,
+    hints: PromptHints | undefined,
+  ): Promise<Uint8Array> {
     // Once Bun has read from stdin, it goes on reading, and takes the input of exec's COMMAND. Use /dev/tty instead.
     const isBun = process.versions['bun'] !== undefined;
     const stdin = isBun ? undefined : this.#stream('stdin');
@@ -318,7 +326,7 @@ export class Io {
     this.#say(escapeUnseen(question));
     let answer: Uint8Array | NodeJS.Signals;
     try {
-      const typed = Promise.race([readHidden(terminal.keys), signals.next]);
+      const typed = Promise.race([readHidden(terminal.keys, hints), signals.next]);
       answer = await this.inTime('an answer', typed);
     } finally {
       terminal.setRawMode(false);

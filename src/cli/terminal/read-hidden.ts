@@ -17,6 +17,14 @@ const KEY_SEQUENCES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g;
 // eslint-disable-next-line no-control-regex -- as above
 const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
 
+/** The hints of the errors, which name what the command can do instead. */
+export interface PromptHints {
+  /** If nothing was typed. */
+  readonly nothing?: string;
+  /** If more than one line was pasted. */
+  readonly lines?: string;
+}
+
 /**
  * Reads one line that is typed in raw mode, up to Enter or Ctrl-D. It returns bytes, unlike node:readline, so that a secret in
  * another encoding than UTF-8 stays unchanged.
@@ -24,7 +32,10 @@ const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
  * @returns the line without its end; SIGINT for Ctrl-C, which is a byte in raw mode
  * @throws CredstashError USAGE if nothing was typed, or more than one line was pasted
  */
-export async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8Array | 'SIGINT'> {
+export async function readHidden(
+  keys: AsyncIterable<Uint8Array>,
+  hints: PromptHints = {},
+): Promise<Uint8Array | 'SIGINT'> {
   const line: number[] = [];
   let unfinished = '';
   for await (const chunk of keys) {
@@ -36,7 +47,7 @@ export async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8
     const end = bytes.findIndex((byte) => ENTER.includes(byte));
     for (const byte of end === -1 ? bytes : bytes.slice(0, end)) {
       if (byte === CTRL_C) return 'SIGINT';
-      if (byte === CTRL_D) return finishLine(line);
+      if (byte === CTRL_D) return finishLine(line, hints.nothing);
       if (byte === CTRL_U) line.length = 0;
       else if (ERASE.includes(byte)) eraseCharacter(line);
       else if (byte >= SPACE || byte === TAB) line.push(byte);
@@ -44,19 +55,17 @@ export async function readHidden(keys: AsyncIterable<Uint8Array>): Promise<Uint8
     if (end === -1) continue;
     if (bytes.slice(end).some((byte) => !ENTER.includes(byte))) {
       throw new CredstashError('USAGE', 'more than one line was pasted', {
-        hint: 'give a value of several lines on stdin, or as @FILE',
+        hint: hints.lines,
       });
     }
-    return finishLine(line);
+    return finishLine(line, hints.nothing);
   }
-  return finishLine(line);
+  return finishLine(line, hints.nothing);
 }
 
-function finishLine(line: number[]): Uint8Array {
+function finishLine(line: number[], hint: string | undefined): Uint8Array {
   if (line.length > 0) return Uint8Array.from(line);
-  throw new CredstashError('USAGE', 'nothing was typed', {
-    hint: 'to store an empty secret on purpose, give the value ""',
-  });
+  throw new CredstashError('USAGE', 'nothing was typed', { hint });
 }
 
 function eraseCharacter(line: number[]): void {

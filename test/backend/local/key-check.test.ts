@@ -108,12 +108,12 @@ describe("another vault's master.key", () => {
     ];
     for (const write of writes)
       await expect(write(), String(write)).rejects.toMatchObject(mismatch);
-    for (const done of [
-      open().putAll([{ name: 'a', value: bytes }]),
-      open().rekey(),
-      open(join(root, 'other')).copy(open()),
+    for (const change of [
+      () => open().putAll([{ name: 'a', value: bytes }]),
+      () => open().rekey(),
+      () => open(join(root, 'other')).copy(open()),
     ]) {
-      for (const each of await outcomesOf(done)) {
+      for (const each of await outcomesOf(change())) {
         expect(each).toMatchObject({ done: 'failed', error: mismatch });
       }
     }

@@ -34,7 +34,7 @@ function textsOf(path: string): string[] {
 
 /** Command lines of other programs, which hints may show whole. */
 const OTHERS =
-  /\b(?:aws(?: [\w-]+)+|cp|docker run|env|set|ulimit) -.*|--(?:no-addons|allow-addons|permission)\b/g;
+  /\b(?:aws(?: [\w-]+)+|cp|docker run|env|ulimit) -.*|set -gx .*|--(?:no-addons|allow-addons|permission)\b/g;
 
 describe('outside the command line', () => {
   const texts = files.flatMap((path) => textsOf(path).map((text) => [path, text] as const));
