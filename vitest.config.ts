@@ -20,7 +20,7 @@ const every = {
   hookTimeout: 300_000,
   expect: { poll: { timeout: 120_000 } },
   env: {
-    // The machine's instance metadata is no credential of a test, and the SDK's notices are not ours.
+    // No test may take credentials from the machine's instance metadata. The SDK's notices are not ours.
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   },
@@ -40,7 +40,7 @@ export default defineConfig({
           exclude: [
             ...configDefaults.exclude,
             ...shared,
-            // Of the single file, which scripts/test-standalone.js makes and names.
+            // They test the single file, which scripts/test-standalone.js makes and names.
             ...(process.env.CREDSTASH_TEST_COMMAND === undefined ? ['test/standalone/**'] : []),
           ],
         },

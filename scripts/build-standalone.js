@@ -45,7 +45,7 @@ function buildFile(output, target) {
   const runtime = target === hostTarget() ? 'bun' : `bun-${target}`;
   fetchTool(runtime, bun(target));
   mkdirSync(dirname(output), { recursive: true });
-  // Bun writes the file's name into the file. So the folder's name is the one that is new each time.
+  // Bun writes the file's name into the file, so only the folder's name may differ between builds.
   const folder = mkdtempSync(join(dirname(output), 'build-'));
   const made = join(folder, `credstash${extensionOf(target)}`);
   try {

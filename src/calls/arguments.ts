@@ -63,28 +63,23 @@ const OUTCOMES: KindsOf<OutcomeOptions<never>> = { onOutcome: callback };
 
 const WHICH = { version: text, exactVersion: flag, label: text, context: pairs };
 const GET: KindsOf<GetOptions> = { ...CALL, ...WHICH, field: text };
+/** The options that a put and the change of a field share. */
+const PUT_ANY = {
+  context: pairs,
+  comment: text,
+  digest: text,
+  cipher: text,
+  hmacAsText: flag,
+  onWarning: callback,
+} as const;
 const PUT_UNLABELLED: KindsOf<Omit<PutOptions, 'label' | 'ifMissing'>> = {
   ...CALL,
   version: text,
   exactVersion: flag,
   autoversion: flag,
-  context: pairs,
-  comment: text,
-  digest: text,
-  cipher: text,
-  hmacAsText: flag,
-  onWarning: callback,
+  ...PUT_ANY,
 };
-const PUT_FIELD: KindsOf<PutFieldOptions> = {
-  ...CALL,
-  context: pairs,
-  comment: text,
-  digest: text,
-  cipher: text,
-  hmacAsText: flag,
-  onWarning: callback,
-  label: text,
-};
+const PUT_FIELD: KindsOf<PutFieldOptions> = { ...CALL, ...PUT_ANY, label: text };
 const PUT: KindsOf<PutOptions> = { ...PUT_UNLABELLED, label: text, ifMissing: flag };
 const PUT_ALL: KindsOf<PutAllOptions> = { ...PUT_UNLABELLED, ...PROGRESS, skipUnchanged: flag };
 const GET_ALL: KindsOf<GetAllOptions> = {

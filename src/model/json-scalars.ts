@@ -53,7 +53,7 @@ function* walk(root: JsonValue): Generator<Reached> {
   for (let reached = waiting.pop(); reached; reached = waiting.pop()) {
     const { kind, members } = reached.value;
     if (kind !== 'object' && kind !== 'array') yield reached;
-    // Backwards, because the last one that is pushed is popped first.
+    // Backwards, because pop takes the last member first.
     for (let i = members.length - 1; i >= 0; i--) {
       const { key, value } = members[i] as JsonMember;
       waiting.push({ value, step: kind === 'array' ? String(i) : key, above: reached });

@@ -51,7 +51,7 @@ export function checkField(
   });
 }
 
-/** Whether the fields of the secret are printed: of any secret with --fields, otherwise of one that is a JSON object. */
+/** Chooses whose fields are printed: those of any secret with --fields, else only those of a JSON object. */
 export function chooseFields(
   names: readonly string[],
   options: FieldsOptions,
