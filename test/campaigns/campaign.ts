@@ -6,7 +6,7 @@ import { seed } from '../support/seed.ts';
  */
 
 /** Whether this is the long form. */
-const isLong = process.env['CAMPAIGN'] === 'long';
+export const isLong = process.env['CAMPAIGN'] === 'long';
 
 /** How much to do: `short` in `npm test`, `long` in the campaign. */
 export function size(short: number, long: number): number {
