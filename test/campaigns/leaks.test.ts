@@ -15,23 +15,22 @@ import { openLocal } from '../../src/backend/local/index.ts';
 import type { Item } from '../../src/model/item.ts';
 import { bindName, type Context } from '../../src/model/context.ts';
 import { inParallel } from '../../src/util/parallel.ts';
-import { awsEnv, awsPlace, type Place } from '../end-to-end/backends.ts';
+import { awsEnv, awsPlace, type Place, runHere } from '../end-to-end/backends.ts';
 import { shell } from '../end-to-end/shell.ts';
 import { createTable, putRaw, scanRaw, startDynalite } from '../support/dynamo.ts';
 import { type Fault, type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { awsError, type Meddle, type Recorder, startRecorder } from '../support/recorder.ts';
 import { type Outcome, pty, run, type RunOptions, standaloneUnderTest } from '../support/run.ts';
 import { Random, seed } from '../support/seed.ts';
-import { size, Tally, timeout } from './campaign.ts';
+import { isLong, size, Tally, timeout } from './campaign.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * A secret that stands nowhere else is put, read, mistyped and lost in every way; then it, the data keys, the sealed
  * bytes, the credentials, and the marks of what the SDK keeps of a request, are looked for in all that the commands
  * printed and in every file that they left. The long form does every command under every failure with every way to
- * be told more; the short one chooses among them.
+ * be told more, each as a process; the short one chooses among them, and runs most of them in this process.
  */
-const isLong = size(0, 1) === 1;
 const random = new Random(seed);
 const tally = new Tally();
 
@@ -118,7 +117,7 @@ function found(where: string | Buffer): string[] {
   const text = typeof where === 'string' ? where : where.toString('latin1');
   const inOneRow = text.replace(/[\s,]+/g, ' ');
   return [...hidden]
-    .filter(([each]) => text.includes(each) || inOneRow.includes(each))
+    .filter(([each]) => text.includes(each) || (each.includes(' ') && inOneRow.includes(each)))
     .map(([, what]) => what);
 }
 
@@ -140,6 +139,7 @@ async function record(
   args: readonly string[],
   options: RunOptions,
   shows: Shows,
+  asProcess = isLong || random.below(8) === 0,
 ): Promise<Outcome> {
   const home = { HOME, TMPDIR, XDG_RUNTIME_DIR, XDG_CACHE_HOME: join(HOME, '.cache') };
   const env = {
@@ -148,7 +148,9 @@ async function record(
     CREDSTASH_TOKEN: ofEnvironment,
     ...options.env,
   };
-  const outcome = await run(args, { ...options, cwd, env });
+  const outcome = await (asProcess
+    ? run(args, { ...options, cwd, env })
+    : runHere(args, { ...options, env }));
   const command = args.join(' ').slice(0, 200);
   const isMeant =
     shows === 'the secret even so' || (shows === 'the secret' && outcome.status === 0);
@@ -803,7 +805,7 @@ describe('AWS', () => {
     ] as const) {
       recorder.meddle = (action) => Promise.resolve(action === '?' ? { status, body } : undefined);
       const args = [...role, '--log-level', 'debug', 'get', 'failing'];
-      const outcome = await record(args, { env: { ...env, ...own } }, 'nothing');
+      const outcome = await record(args, { env: { ...env, ...own } }, 'nothing', true);
       expect(outcome.status, `${body}\n${outcome.stderr}`).toSatisfy((n: number) => n > 0);
     }
     recorder.meddle = undefined;
@@ -819,7 +821,7 @@ describe('AWS', () => {
       for (const file of some(['config', 'credentials'], 4)) {
         writeFileSync(join(home, '.aws', file), config);
         const args = ['--log-level', 'debug', 'get', 'failing'];
-        const outcome = await record(args, { env: own }, 'nothing');
+        const outcome = await record(args, { env: own }, 'nothing', true);
         expect(outcome.status, `${config}\n${outcome.stderr}`).toBe(6);
         writeFileSync(join(home, '.aws', file), '');
       }
@@ -847,7 +849,7 @@ describe('AWS', () => {
     for (const section of some(sections, 3)) {
       for (const [args, , more] of isLong ? commands : [random.of(commands)]) {
         const debugged = { ...env, NODE_DEBUG: section, NODE_OPTIONS: random.of(options) };
-        const outcome = await record(args, { ...more, env: debugged }, 'nothing');
+        const outcome = await record(args, { ...more, env: debugged }, 'nothing', true);
         expect(outcome).toMatchObject({ status: 2, stdout: Buffer.of() });
         expect(outcome.stderr).toContain('in NODE_DEBUG, Node.js would print secrets');
         tally.add('with a NODE_DEBUG that would tell');
@@ -872,16 +874,16 @@ describe('AWS', () => {
     ];
     for (const set of harmless) {
       const places = [[], [`--local=${join(mine, 'debugged.vault')}`]];
-      for (const [args, , more] of commands) {
+      for (const [args, , more] of some(commands, 3)) {
         for (const where of isLong ? places : [random.of(places)]) {
           const shows =
             args.includes('-o') || !args[0]?.startsWith('get') ? 'nothing' : 'the secret';
-          await record([...where, ...args], { ...more, env: { ...env, ...set } }, shows);
+          await record([...where, ...args], { ...more, env: { ...env, ...set } }, shows, true);
           tally.add('with another variable that makes somebody talk');
         }
       }
     }
-    expect(hideDataKeys()).toBeGreaterThan(10);
+    expect(hideDataKeys()).toBeGreaterThan(size(0, 10));
     expectNothingPrinted();
     expectNothingWritten();
   });
@@ -933,7 +935,7 @@ describe('AWS', () => {
         const shows = args[0]?.startsWith('get') === true ? 'the secret even so' : 'nothing';
         const told = random.of(MODES);
         const thrown = { ...env, NODE_OPTIONS, BUN_OPTIONS: `--preload=${late}`, WAY: way };
-        const { status, stderr } = await record([...told, ...args], { env: thrown }, shows);
+        const { status, stderr } = await record([...told, ...args], { env: thrown }, shows, true);
         expect(status, `${way} ${args.join(' ')}\n${stderr}`).toBe(1);
         expect(stderr).toMatch(/^credstash: error: unexpected failure \([A-Za-z]+\)$/m);
         // Not a line of Node.js's own: that quotes the source.
@@ -950,12 +952,15 @@ describe('AWS', () => {
     for (const item of items) await putRaw(dynamo.url, table, item);
     kms.fault('hang');
     const output = join(cwd, 'interrupted');
-    for (const args of [...some(needKms, 4), ['get', 'failing', '-o', output]]) {
-      kms.requests.length = 0;
+    const interrupted = [...some(needKms, 4), ['get', 'failing', '-o', output]];
+    for (const [i, args] of interrupted.entries()) {
+      // A request of the command before it, which sends several at once, may come late.
+      const AWS_REGION = `interrupted-${i}`;
       const told = ['--log-level', 'debug'];
-      const terminal = pty([...told, ...args], { env: { ...env, HOME, TMPDIR }, cwd });
+      const own = { ...env, AWS_REGION, HOME, TMPDIR };
+      const terminal = pty([...told, ...args], { env: own, cwd });
       await eventually(() => {
-        expect(kms.requests).not.toEqual([]);
+        expect(kms.requests.map(({ region }) => region)).toContain(AWS_REGION);
       });
       terminal.send('\x03');
       const ended = await terminal.done;
