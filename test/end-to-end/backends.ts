@@ -109,7 +109,7 @@ export function awsEnv(
 let counter = 0;
 
 /** How a place runs its commands: each as a process, or where that would say nothing more, in this one. */
-type Runner = (args: readonly string[], options: RunOptions) => Promise<Outcome>;
+type Runner = (args: readonly string[], options?: RunOptions) => Promise<Outcome>;
 
 /** Whether the command under test is run by another runtime than this one. */
 const isOther =
@@ -119,22 +119,25 @@ let busy = false;
 
 /**
  * In this process, which takes a tenth of the time; as a process of its own where the run is about one, and while another
- * is in this one, whose environment they would share.
+ * is in this one, whose environment and working folder they would share.
  */
-export const runHere: Runner = async (args, options) => {
-  const { input, env: _, ...others } = options;
+export const runHere: Runner = async (args, options = {}) => {
+  const { input, env: _, cwd: __, ...others } = options;
   const isOfOne = args.some((arg) => ['exec', 'edit', 'completion', '__complete'].includes(arg));
   const isPlain = Object.keys(others).length === 0 && input !== silence;
   if (busy || !isPlain || isOther || isOfOne) {
     return run(args, options);
   }
   busy = true;
-  const { env, remove } = sandbox(args, options);
+  const { cwd, env, remove } = sandbox(args, options);
+  const before = process.cwd();
+  process.chdir(cwd);
   try {
     const ended = await inProcess(args, { env, ...(input === undefined ? {} : { input }) });
     return { ...ended, signal: null };
   } finally {
     busy = false;
+    process.chdir(before);
     remove();
   }
 };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import vectors from '../vectors/credstash-1.17.1.json' with { type: 'json' };
-import { pty, run } from '../support/run.ts';
+import { pty } from '../support/run.ts';
 import {
   asText,
   awsPlace,
@@ -13,6 +13,7 @@ import {
   type Ended,
   ok,
   type Place,
+  runHere,
   type Running,
   stored,
 } from './backends.ts';
@@ -48,7 +49,7 @@ afterAll(async () => {
 /** A table of each test's own, with every request recorded. */
 beforeEach(async () => {
   const [, table = ''] = (await running.place()).args;
-  place = awsPlace(recorder.url, recorder.url, table);
+  place = awsPlace(recorder.url, recorder.url, table, runHere);
   cs = place.cs;
   recorder.requests.length = 0;
 });
@@ -122,7 +123,7 @@ describe('the command line', () => {
     const [option = '', table = ''] = place.args;
     expect(option).toBe('-t');
     const bare = async (...args: string[]): Promise<Ended> =>
-      asText(await run(args, { env: place.env }));
+      asText(await runHere(args, { env: place.env }));
     expect(await bare('--tab', table, '--reg=us-east-1', 'put', 'n', 'one')).toEqual(stored('n'));
     expect(await bare('--t', table, 'put', '--auto', '--com=c', 'n', 'two')).toEqual(stored('n'));
     expect(await bare('--t', table, 'get', 'n', '--v', '1', '--no')).toEqual(ok('one'));
@@ -629,7 +630,7 @@ describe('setup', () => {
   test('--tags are the tags of the new table, beside Name=credstash [compat 42]', async () => {
     const fresh = running.absent();
     const [, table = ''] = fresh.args;
-    const there = awsPlace(recorder.url, recorder.url, table);
+    const there = awsPlace(recorder.url, recorder.url, table, runHere);
     expect(await there.cs(['setup', '--tags', 'Team=ops', 'Cost=a=b'])).toEqual(
       ok(
         'Creating table...\nWaiting for table to be created...\nAdding tags...\n' +
@@ -743,6 +744,9 @@ describe('entries', () => {
 
   test('every entry of 1.17.1 opens byte for byte, in a getall, and as Python 2 and other ports wrote it [compat 47]', async () => {
     const contexts = new Map<string, string[]>();
+    // Most entries have no context. In a table of their own they are read once, and not for each context.
+    const withContext = await running.place();
+    const placeOf = (pairs: readonly string[]): Place => (pairs.length === 0 ? place : withContext);
     const newest = new Map<string, { version: string; secret: string; context: string }>();
     for (const { item, context, dataKey, secret } of vectors.items) {
       running.kms?.importDataKey(
@@ -765,7 +769,7 @@ describe('entries', () => {
           ? [[`bare:${name}`, { ...rest, hmac: { S: hmac } }] as const]
           : []),
       ] as const) {
-        await place.plant({ ...written, name: { S: as } } as unknown as Parameters<
+        await placeOf(pairs).plant({ ...written, name: { S: as } } as unknown as Parameters<
           Place['plant']
         >[0]);
         const before = newest.get(as);
@@ -773,7 +777,11 @@ describe('entries', () => {
       }
     }
     for (const [id, pairs] of contexts) {
-      const { status, stdout } = await cs(['getall', '--skip-undecryptable', ...pairs]);
+      const { status, stdout } = await placeOf(pairs).cs([
+        'getall',
+        '--skip-undecryptable',
+        ...pairs,
+      ]);
       expect(status).toBe(0);
       const expected = [...newest].filter(([, { context }]) => context === id);
       expect(JSON.parse(stdout)).toEqual(

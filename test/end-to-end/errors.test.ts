@@ -13,6 +13,7 @@ import {
   failed,
   ok,
   type Place,
+  runHere,
   type Running,
   stored,
 } from './backends.ts';
@@ -61,7 +62,7 @@ afterEach(() => {
 /** Runs the command with everything it sends passing the recorder. */
 async function recorded(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const env = { ...awsEnv(recorder.url, recorder.url), ...options.env };
-  return asText(await run(args, { ...options, env }));
+  return asText(await runHere(args, { ...options, env }));
 }
 
 async function closedPort(): Promise<string> {
@@ -77,7 +78,7 @@ describe('credentials', () => {
   test('none: exit 6, and the hint names --local', async () => {
     const env = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: recorder.url };
     for (const args of [['setup'], ['put', 'a', 'x'], ['get', 'a'], ['list'], ['delete', 'a']]) {
-      const ended = asText(await run(args, { env }));
+      const ended = asText(await runHere(args, { env }));
       expect(ended, args.join(' ')).toEqual(failed(6, 'no AWS credentials', /hint: .*--local/));
     }
     expect(recorder.requests).toEqual([]);
@@ -396,7 +397,7 @@ describe('how much is asked', () => {
     const env = { AWS_ENDPOINT_URL: recorder.url, HOME: folder };
     for (const settings of [env, { ...env, ...awsEnv(recorder.url, recorder.url) }]) {
       const cs = async (...args: string[]): Promise<Ended> =>
-        asText(await run(['--local', ...args], { env: settings }));
+        asText(await runHere(['--local', ...args], { env: settings }));
       expect(await cs('setup')).toMatchObject({ status: 0 });
       expect(await cs('put', 'a', 'x', 'k=v')).toEqual(stored('a'));
       expect(await cs('get', 'a', 'k=v')).toEqual(ok('x\n'));

@@ -5,7 +5,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml';
 import { readGithubEnv, readMasks } from '../support/github.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
-import { failed, ok, type Place, type Running, stored, vault, vaultPlace } from './backends.ts';
+import {
+  failed,
+  ok,
+  type Place,
+  runHere,
+  type Running,
+  stored,
+  vault,
+  vaultPlace,
+} from './backends.ts';
 import { shell } from './shell.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -26,9 +35,8 @@ beforeAll(async () => {
 beforeEach(async () => {
   place = await running.place();
   cs = place.cs;
-  for (const [name, value] of Object.entries(values)) {
-    expect(await cs(['put', name, '-'], { input: value })).toEqual(stored(name));
-  }
+  const input = JSON.stringify(values);
+  expect(await cs(['putall', '-'], { input })).toMatchObject({ status: 0, stderr: '' });
 });
 afterAll(async () => {
   await running.close();
@@ -293,7 +301,7 @@ describe('-f github', () => {
   });
 
   test('--github-env needs a file to append to, before there is a vault to read', async () => {
-    const { cs } = vaultPlace(file('no-vault'));
+    const { cs } = vaultPlace(file('no-vault'), runHere);
     const args = ['getall', '-f', 'github', '--github-env'];
     mkdirSync(file('folder'));
     writeFileSync(file('target'), '');
@@ -356,7 +364,7 @@ describe('-f k8s', () => {
   });
 
   test('the name is checked before there is a vault to read', async () => {
-    const { cs } = vaultPlace(file('no-vault'));
+    const { cs } = vaultPlace(file('no-vault'), runHere);
     expect(await cs(['getall', '-f', 'k8s', '--k8s-name', 'My_App'])).toEqual(
       failed(2, 'no Secret of Kubernetes can have the name of --k8s-name', 'a-z 0-9'),
     );
@@ -473,7 +481,7 @@ describe('--strip-prefix', () => {
   });
 
   test('is refused where it would do nothing, before there is a vault to read', async () => {
-    const { cs } = vaultPlace(file('no-vault'));
+    const { cs } = vaultPlace(file('no-vault'), runHere);
     for (const format of ['json', 'yaml', 'csv']) {
       expect(await cs(['get', 'app.*', '-f', format, '--strip-prefix'])).toEqual(
         failed(2, '--strip-prefix is for secrets as variables', '-f properties'),

@@ -219,6 +219,8 @@ describe('bytes that are no text', () => {
         output: `${text}\n`.replaceAll('\n', '\r\n'),
       });
     }
+    // A terminal gets the same bytes or none: each format is shown once with harmful ones, and once without.
+    const looks = new Set<string>();
     for (const text of ['a\rb', 'a\x07', '\x1b[2J', 'a\x7f', 'a\u009b2J', '\0']) {
       await cs(['put', 'written', '-', '-a', '--allow-empty'], { input: text });
       const { status, output } = await pty([...args, 'get', 'written'], { env }).done;
@@ -229,10 +231,14 @@ describe('bytes that are no text', () => {
       for (const format of ['csv', 'dotenv', 'shell', 'properties', 'json', 'yaml']) {
         const formatted = await cs(['get', 'written', '-f', format]);
         if (formatted.status !== 0) continue;
+        const isHarmful = /[^\P{Cc}\n]/u.test(formatted.stdout);
+        const look = `${format} ${isHarmful}`;
+        if (looks.has(look)) continue;
+        looks.add(look);
         const shown = await pty([...args, 'get', 'written', '-f', format], { env }).done;
         // eslint-disable-next-line no-control-regex -- what must not be there
         expect(shown.output.replaceAll('\r\n', ''), format).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
-        expect(shown.status, format).toBe(/[^\P{Cc}\n]/u.test(formatted.stdout) ? 2 : 0);
+        expect(shown.status, format).toBe(isHarmful ? 2 : 0);
       }
     }
   });

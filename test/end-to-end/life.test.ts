@@ -15,6 +15,7 @@ import {
   failed,
   ok,
   type Place,
+  runHere,
   type Running,
   stored,
   vault,
@@ -211,7 +212,7 @@ describe.each(engines)('$name', ({ start }) => {
       expect(await cs(['get', 'rl', '--label', 'live'])).toEqual(ok('two\n'));
       // The advice, followed.
       const [, advice = ''] = /to move it: credstash (.*)$/.exec(live ?? '') ?? [];
-      const moved = await run(advice.split(' '), { env: place.env });
+      const moved = await runHere(advice.split(' '), { env: place.env });
       expect(asText(moved)).toEqual(ok('live is version 3 of rl, and no more version 2\n'));
       expect(await cs(['get', 'rl', '--label', 'live'])).toEqual(ok('one\n'));
     });
@@ -652,7 +653,7 @@ describe.each(engines)('$name', ({ start }) => {
   });
 
   describe('copy', () => {
-    const target = (name: string): Place => vaultPlace(join(folder, name));
+    const target = (name: string): Place => vaultPlace(join(folder, name), runHere);
 
     test('to a vault: every version, comment and label; what is there already is skipped', async () => {
       const own = await running.place();
@@ -868,8 +869,9 @@ describe.each(engines)('$name', ({ start }) => {
       };
       for (const answer of ['\r', 'n\r', 'yellow\r', '\x03']) {
         expect((await ask(['a'], answer)).status, JSON.stringify(answer)).toBe(130);
-        expect((await ask(['a', '-v', '1'], answer)).status, JSON.stringify(answer)).toBe(130);
       }
+      // What an answer means does not depend on the question.
+      expect((await ask(['a', '-v', '1'], 'n\r')).status).toBe(130);
       expect(lines((await own.cs(['list'])).stdout)).toHaveLength(2);
       const one = await ask(['a', '-v', '1'], 'y\r');
       expect(one.status).toBe(0);
@@ -908,13 +910,8 @@ describe.each(engines)('$name', ({ start }) => {
         send(answer);
         return done;
       };
-      for (const [answer, status] of [
-        ['\r', 130],
-        ['n\r', 130],
-        ['yellow\r', 130],
-        ['\x03', 130],
-      ] as const) {
-        expect((await ask(answer)).status, JSON.stringify(answer)).toBe(status);
+      for (const answer of ['yellow\r', '\x03']) {
+        expect((await ask(answer)).status, JSON.stringify(answer)).toBe(130);
       }
       expect(lines((await own.cs(['list'])).stdout)).toHaveLength(4);
       const { status, output } = await ask('y\r');
@@ -939,7 +936,7 @@ describe.each(engines)('$name', ({ start }) => {
 
 test('a label, a history and a list of 0 secrets', async () => {
   const folder = temporaryFolder();
-  const { cs } = vaultPlace(join(folder, 'vault'));
+  const { cs } = vaultPlace(join(folder, 'vault'), runHere);
   await cs(['setup']);
   expect(await cs(['list', '-l'])).toEqual(
     ok('NAME  NEWEST  VERSIONS  CREATED  AGE  CIPHER  LABELS  COMMENT\n'),
@@ -964,7 +961,7 @@ if (dynamoLocalMissing() === undefined) {
         KMS: kmsOf(running).url,
       });
       await createTable(running.dynamo ?? '', 'denied');
-      place = awsPlace(recorder.url, recorder.url, 'denied');
+      place = awsPlace(recorder.url, recorder.url, 'denied', runHere);
     });
     afterAll(async () => {
       await Promise.all([running.close(), recorder.close()]);
@@ -995,7 +992,7 @@ if (dynamoLocalMissing() === undefined) {
         expect(await place.cs(['get', '--label', 'live', '--', name])).toEqual(ok('two\n'));
         expect(await place.cs(['get', '--', name])).toEqual(ok(newest));
         const [, advice = ''] = /^credstash: hint: .*credstash (.*)$/m.exec(stderr) ?? [];
-        const moved = asText(await run(advice.split(' '), { env: place.env }));
+        const moved = asText(await runHere(advice.split(' '), { env: place.env }));
         expect(moved).toEqual(ok(`live is version 3 of ${name}, and no more version 2\n`));
       },
     );
@@ -1089,7 +1086,7 @@ if (dynamoLocalMissing() === undefined) {
     });
 
     test('and a vault goes to AWS, to another table, and back', async () => {
-      const local = vaultPlace(join(folder, 'laptop'));
+      const local = vaultPlace(join(folder, 'laptop'), runHere);
       await local.cs(['put', 'a', 'one', 'env=prod', '-c', 'a comment']);
       await local.cs(['put', 'a', 'two', '-a', 'env=prod']);
       await local.cs(['label', 'a', 'live', '-v', '1']);
@@ -1101,7 +1098,7 @@ if (dynamoLocalMissing() === undefined) {
       expect(
         (await first.cs(['copy', ...into(second), '--to-key', 'alias/second', 'env=prod'])).stdout,
       ).toContain('2 copied');
-      const back = vaultPlace(join(folder, 'back'));
+      const back = vaultPlace(join(folder, 'back'), runHere);
       await second.cs(['copy', '--to-local', join(folder, 'back'), 'env=prod']);
       for (const place of [first, second, back]) {
         expect(await place.cs(['get', 'a', 'env=prod'])).toEqual(ok('two\n'));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startHttpServer } from '../support/http-server.ts';
 import { builtCommand, nodeUnderTest, type Outcome, pty, run } from '../support/run.ts';
+import { runHere } from './backends.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
@@ -20,7 +21,7 @@ beforeAll(async () => {
 });
 
 const cs = (args: string[], input?: string): Promise<Outcome> =>
-  run([`--local=${vault}`, ...args], {
+  runHere([`--local=${vault}`, ...args], {
     env: { HOME: root },
     ...(input === undefined ? {} : { input }),
   });
@@ -35,20 +36,20 @@ describe('an empty option [compat 12]', () => {
   it.each(['-r', '--kms-region', '-t', '-p', '--arn', '--local', '--log-file'])(
     '%s is no default',
     async (option) => {
-      const outcome = run(['list', ...(option === '--local' ? ['--local='] : [option, ''])]);
+      const outcome = runHere(['list', ...(option === '--local' ? ['--local='] : [option, ''])]);
       await expectUsage(outcome, 'is empty');
     },
   );
 
   it('-k is no default', async () => {
-    await expectUsage(run(['put', 'n', 'v', '-k', '']), 'the value of -k is empty');
+    await expectUsage(runHere(['put', 'n', 'v', '-k', '']), 'the value of -k is empty');
   });
 });
 
 describe('a vault', () => {
   it('is not made of a word in CREDSTASH_LOCAL', async () => {
     await expectUsage(
-      run(['put', 'n', 'v'], { cwd: root, env: { CREDSTASH_LOCAL: 'true' } }),
+      runHere(['put', 'n', 'v'], { cwd: root, env: { CREDSTASH_LOCAL: 'true' } }),
       'CREDSTASH_LOCAL is neither 1 nor the path of a folder',
     );
     expect(existsSync(join(root, 'true'))).toBe(false);
@@ -56,7 +57,7 @@ describe('a vault', () => {
 
   it('is not made below the current folder where there is no home', async () => {
     await expectUsage(
-      run(['--local', 'put', 'n', 'v'], { cwd: root, env: { HOME: '' } }),
+      runHere(['--local', 'put', 'n', 'v'], { cwd: root, env: { HOME: '' } }),
       'there is no home folder',
     );
     expect(existsSync(join(root, '.local'))).toBe(false);
@@ -170,10 +171,10 @@ describe('an output file', () => {
       AWS_SECRET_ACCESS_KEY: 's',
     };
     await expectUsage(
-      run(['get', 'n', '-o', join(root, 'none', 'f')], { env }),
+      runHere(['get', 'n', '-o', join(root, 'none', 'f')], { env }),
       'cannot be written (ENOENT)',
     );
-    await expectUsage(run(['get', 'n', '-o', '/dev/null'], { env }), 'is not a plain file');
+    await expectUsage(runHere(['get', 'n', '-o', '/dev/null'], { env }), 'is not a plain file');
     expect(requests).toBe(0);
     await server.close();
   });

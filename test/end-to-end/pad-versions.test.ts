@@ -4,13 +4,13 @@ import { Credstash } from '../../src/credstash.ts';
 import type { Item } from '../../src/model/item.ts';
 import { dynamoLocalMissing } from '../support/dynamo.ts';
 import { fromJson, originals } from '../seal/vectors.ts';
-import { run } from '../support/run.ts';
 import {
   asText,
   type Backend,
   dynamoLocal,
   ok,
   type Place,
+  runHere,
   type Running,
   vault,
 } from './backends.ts';
@@ -83,7 +83,7 @@ describe.each(engines)('migrate --pad-versions on $name', ({ start }) => {
     // It names the table or vault, which nothing else does.
     const args = advice?.split(' ') ?? [];
     const follow = async (...more: string[]): Promise<unknown> =>
-      asText(await run([...args, ...more], { env: place.env }));
+      asText(await runHere([...args, ...more], { env: place.env }));
 
     const planned = await follow('--dry-run');
     expect(planned).toEqual(
@@ -119,7 +119,7 @@ describe.each(engines)('migrate --pad-versions on $name', ({ start }) => {
     expect(lines[at]).toContain('unpadded numbers among all entries: 3; they sort as text');
     const [, advice = ''] =
       /^pad them: credstash (\S.*--pad-versions)\b/.exec(lines[at + 1] ?? '') ?? [];
-    const followed = await run(advice.split(' '), { env: place.env });
+    const followed = await runHere(advice.split(' '), { env: place.env });
     expect(followed.stdout.toString()).toContain('3 padded');
     expect(await look()).toContain('ok | versions | no unpadded numbers among all entries');
   });

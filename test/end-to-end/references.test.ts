@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startRecorder, type Recorder } from '../support/recorder.ts';
-import { run } from '../support/run.ts';
 import {
   asText,
   awsEnv,
@@ -12,6 +11,7 @@ import {
   failed,
   ok,
   type Place,
+  runHere,
   type Running,
   stored,
 } from './backends.ts';
@@ -263,7 +263,7 @@ describe('how much is asked', () => {
   const folder = temporaryFolder();
   const recorded = async (args: readonly string[], input = ''): Promise<Ended> => {
     const env = { ...awsEnv(recorder.url, recorder.url), HOME: folder };
-    return asText(await run(['-t', table, ...args], { env, input }));
+    return asText(await runHere(['-t', table, ...args], { env, input }));
   };
   const actions = (): string[] => recorder.requests.map(({ action }) => action).sort();
   beforeAll(async () => {
@@ -312,7 +312,7 @@ describe('how much is asked', () => {
   test('what is about the service is one error, and no list', async () => {
     const env = { ...awsEnv(recorder.url, recorder.url), AWS_MAX_ATTEMPTS: '1' };
     const input = '{{credstash://db}}{{credstash://key}}';
-    const none = asText(await run(['-t', 'no-such-table', 'render', '-'], { env, input }));
+    const none = asText(await runHere(['-t', 'no-such-table', 'render', '-'], { env, input }));
     expect(none).toEqual(failed(3, 'there is no table no-such-table'));
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readGithubEnv } from '../support/github.ts';
-import { failed, type Place, type Running, vault, vaultPlace } from './backends.ts';
+import { failed, type Place, runHere, type Running, vault, vaultPlace } from './backends.ts';
 import { shell } from './shell.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -288,7 +288,7 @@ describe('options', () => {
   });
 
   test('are checked before there is a vault to read', async () => {
-    const { cs } = vaultPlace(file('no-vault'));
+    const { cs } = vaultPlace(file('no-vault'), runHere);
     for (const prefix of ['', '9', 'a-b', 'a b', 'é', 'X=']) {
       for (const args of [
         ['exec', '*', '--prefix', prefix, '--', 'env'],

@@ -5,10 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' };
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { createTable, putRaw, type RawItem, startDynalite } from '../support/dynamo.ts';
-import { run } from '../support/run.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { startStsServer, type StsServer, webIdentityToken } from '../support/sts-server.ts';
-import { asText, awsEnv, type Ended, failed, ok, stored } from './backends.ts';
+import { asText, awsEnv, type Ended, failed, ok, runHere, stored } from './backends.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { v } from '../support/version.ts';
@@ -81,7 +80,7 @@ beforeEach(() => {
 });
 
 async function cs(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  return asText(await run(args, { env: { ...awsEnv(recorder.url, recorder.url), ...env } }));
+  return asText(await runHere(args, { env: { ...awsEnv(recorder.url, recorder.url), ...env } }));
 }
 
 const noRegion =
@@ -226,7 +225,7 @@ describe('who asks', () => {
       [['get', 'db'], { AWS_PROFILE: 'other' }],
     ] as const) {
       recorder.requests.length = 0;
-      expect(asText(await run(args, { env: { ...env, ...more } }))).toEqual(ok('secret\n'));
+      expect(asText(await runHere(args, { env: { ...env, ...more } }))).toEqual(ok('secret\n'));
       expect(recorder.requests.map(({ accessKeyId }) => accessKeyId)).toEqual([
         other.accessKeyId,
         other.accessKeyId,
@@ -234,7 +233,7 @@ describe('who asks', () => {
     }
     recorder.requests.length = 0;
     const missing = asText(
-      await run(['-p', 'nobody', 'get', 'db'], { env: { ...env, AWS_REGION: 'us-east-1' } }),
+      await runHere(['-p', 'nobody', 'get', 'db'], { env: { ...env, AWS_REGION: 'us-east-1' } }),
     );
     expect(missing).toEqual(failed(6, 'no AWS credentials'));
     expect(recorder.requests).toEqual([]);
@@ -251,7 +250,7 @@ describe('who asks', () => {
       [['get', 'db', '-p', 'other'], { ...keys, ...named }, other.accessKeyId],
     ] as const) {
       recorder.requests.length = 0;
-      expect(asText(await run(args, { env }))).toEqual(ok('secret\n'));
+      expect(asText(await runHere(args, { env }))).toEqual(ok('secret\n'));
       expect(recorder.requests.map(({ accessKeyId }) => accessKeyId)).toEqual([id, id]);
     }
   });
@@ -352,7 +351,7 @@ describe('who asks', () => {
       [['get', 'db', '-p', 'own'], {}, 'own'],
     ] as const) {
       sts.requests.length = 0;
-      expect(asText(await run(args, { env: { ...env, ...more } }))).toEqual(ok('secret\n'));
+      expect(asText(await runHere(args, { env: { ...env, ...more } }))).toEqual(ok('secret\n'));
       expect(sts.requests).toMatchObject([
         { action: 'AssumeRoleWithWebIdentity', roleSessionName: name },
       ]);
@@ -484,7 +483,7 @@ describe('where it is', () => {
       AWS_ACCESS_KEY_ID: testCredential.accessKeyId,
       AWS_SECRET_ACCESS_KEY: testCredential.secretAccessKey,
     };
-    expect(asText(await run(['get', 'db'], { env }))).toEqual(ok('secret\n'));
+    expect(asText(await runHere(['get', 'db'], { env }))).toEqual(ok('secret\n'));
     expect(recorder.requests).toHaveLength(2);
   });
 
@@ -502,7 +501,7 @@ describe('where it is', () => {
 
 describe('the vault', () => {
   const local = async (args: string[], env: Record<string, string>): Promise<Ended> =>
-    asText(await run(args, { env: { HOME: folder, ...env } }));
+    asText(await runHere(args, { env: { HOME: folder, ...env } }));
 
   test('--local, --local=FOLDER, CREDSTASH_LOCAL and the XDG rules name its folder', async () => {
     const at = async (path: string, args: string[], env: Record<string, string> = {}) => {
@@ -602,11 +601,11 @@ describe('entries that the original credstash 1.17.1 wrote', () => {
       const name = text(item, 'name');
       const pairs = Object.entries(context).map(([key, value]) => `${key}=${value}`);
       const version = ['-v', text(item, 'version')];
-      const got = await run(['get', '-n', ...version, '--', name, ...pairs], { env });
+      const got = await runHere(['get', '-n', ...version, '--', name, ...pairs], { env });
       expect(got, name).toMatchObject({ status: 0, stderr: '' });
       expect(Buffer.compare(got.stdout, Buffer.from(secret)), name).toBe(0);
     }
-    const { stdout } = await run(['list', '--json'], { env });
+    const { stdout } = await runHere(['list', '--json'], { env });
     expect(JSON.parse(stdout.toString())).toHaveLength(vectors.length);
   });
 });

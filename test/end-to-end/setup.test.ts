@@ -11,7 +11,7 @@ import { startKmsServer } from '../support/kms-server.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { tableExtras } from '../support/table-extras.ts';
-import { awsPlace, failed, ok, type Place, vaultPlace } from './backends.ts';
+import { awsPlace, failed, ok, type Place, runHere, vaultPlace } from './backends.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const EXISTS = 'Credential Store table already exists\n';
@@ -44,7 +44,7 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
     table = `setup-${count}`;
     alias = `alias/setup-${count}`;
     await createTable(dynamo.url, table);
-    place = awsPlace(recorder.url, recorder.url, table);
+    place = awsPlace(recorder.url, recorder.url, table, runHere);
     cs = place.cs;
   });
 
@@ -90,7 +90,7 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
     });
 
     test('with the new table, and the region that is saved', async () => {
-      const fresh = awsPlace(recorder.url, recorder.url, `${table}-new`);
+      const fresh = awsPlace(recorder.url, recorder.url, `${table}-new`, runHere);
       const home = temporaryFolder();
       const args = ['setup', '--create-key', '-k', alias, '--save-kms-region', 'eu-west-3'];
       expect(await fresh.cs(args, { env: { HOME: home } })).toEqual(
@@ -276,7 +276,7 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
   });
 
   test('everything at once, of a table that is not there: it is protected from the start', async () => {
-    const fresh = awsPlace(recorder.url, recorder.url, `${table}-all`);
+    const fresh = awsPlace(recorder.url, recorder.url, `${table}-all`, runHere);
     const args = ['--create-key', '-k', alias, '--point-in-time-recovery', '--deletion-protection'];
     expect(await fresh.cs(['setup', ...args])).toEqual(
       ok(
@@ -341,7 +341,7 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
       }),
     );
     client.destroy();
-    const other = awsPlace(recorder.url, recorder.url, name);
+    const other = awsPlace(recorder.url, recorder.url, name, runHere);
     const refused = failed(
       2,
       `the table ${name} in us-east-1`,
@@ -376,7 +376,7 @@ describe.each(dynamoEngines())('setup on $name', ({ start }) => {
 
 test('in a vault there is none of it', async () => {
   const folder = temporaryFolder();
-  const { cs } = vaultPlace(folder);
+  const { cs } = vaultPlace(folder, runHere);
   for (const option of [
     '--create-key',
     '--multi-region',

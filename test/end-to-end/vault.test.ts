@@ -12,7 +12,6 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { canMount, type Mounts, startMounts } from '../support/mounts.ts';
-import { run } from '../support/run.ts';
 import {
   copyInCommit,
   copyVault,
@@ -21,7 +20,16 @@ import {
   makeOlder,
   nameSuperJournal,
 } from '../support/vault-files.ts';
-import { asText, type Ended, failed, ok, type Place, stored, vaultPlace } from './backends.ts';
+import {
+  asText,
+  type Ended,
+  failed,
+  ok,
+  type Place,
+  runHere,
+  stored,
+  vaultPlace,
+} from './backends.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
@@ -32,7 +40,7 @@ const root = temporaryFolder();
 let count = 0;
 
 /** What every vault here is a copy of. */
-const original = vaultPlace(join(root, 'original'));
+const original = vaultPlace(join(root, 'original'), runHere);
 beforeAll(async () => {
   expect(await original.cs(['put', 'a', 'older'])).toEqual(stored('a'));
   expect(await original.cs(['put', '-a', 'a', 'secret'])).toEqual(stored('a'));
@@ -42,13 +50,13 @@ beforeAll(async () => {
 function makeVault(): Place & { readonly folder: string } {
   const folder = join(root, `vault-${++count}`);
   copyVault(join(root, 'original'), folder);
-  return { ...vaultPlace(folder), folder };
+  return { ...vaultPlace(folder, runHere), folder };
 }
 
 /** Makes the master.key of a vault that of another one. */
 async function swapKey(folder: string): Promise<Place> {
   const path = join(root, `other-${++count}`);
-  const other = vaultPlace(path);
+  const other = vaultPlace(path, runHere);
   expect(await other.cs(['put', 'z', 'x'])).toEqual(stored('z'));
   copyFileSync(join(path, 'master.key'), join(folder, 'master.key'));
   return other;
@@ -72,10 +80,10 @@ async function expectRefused(
 ): Promise<void> {
   const database = join(folder, 'vault.db');
   const before = readFileSync(database);
-  const ended = await Promise.all([...READS, ...WRITES].map((args) => place.cs(args)));
-  for (const each of ended) {
-    expect(each).toMatchObject({ status, stdout: '' });
-    for (const text of said) expect(each.stderr).toContain(text);
+  for (const args of [...READS, ...WRITES]) {
+    const ended = await place.cs(args);
+    expect(ended, args.join(' ')).toMatchObject({ status, stdout: '' });
+    for (const text of said) expect(ended.stderr).toContain(text);
   }
   const doctor = await place.cs(['doctor']);
   expect(doctor.status).toBe(status);
@@ -106,13 +114,14 @@ test('a journal that names another file leaves that file alone', async () => {
   const image = join(root, `vault-${++count}`);
   copyInCommit(folder, image);
   nameSuperJournal(join(image, 'vault.db-journal'), victim);
-  await expectRefused(vaultPlace(image), image, 5, 'was not written by credstash');
+  await expectRefused(vaultPlace(image, runHere), image, 5, 'was not written by credstash');
   expect(existsSync(victim)).toBe(true);
 });
 
 test('a FIFO in the place of a file keeps nobody waiting', async () => {
   for (const file of ['master.key', 'vault.db', 'vault.db-journal']) {
     const { folder } = makeVault();
+    // As processes: one that waited would keep this one waiting, too.
     const place = vaultPlace(folder);
     execFileSync('rm', ['-f', join(folder, file)]);
     execFileSync('mkfifo', ['-m', '600', join(folder, file)]);
@@ -236,7 +245,7 @@ describe('the folders of a new vault', () => {
   test('are for their owner alone, with the parents that are created', async () => {
     const home = join(root, `home-${++count}`);
     mkdirSync(home, { mode: 0o755 });
-    const put = await run(['--local', 'put', 'a', 'x'], { env: { HOME: home } });
+    const put = await runHere(['--local', 'put', 'a', 'x'], { env: { HOME: home } });
     expect(asText(put)).toEqual(stored('a'));
     for (const each of ['.local', '.local/share', '.local/share/credstash']) {
       expect(modeOf(join(home, each)), each).toBe(0o700);
@@ -252,7 +261,7 @@ describe('the folders of a new vault', () => {
     const options = { env: { HOME: '/proc', CREDSTASH_CODE_CACHE: '0' } };
     const ended: Ended[] = [];
     for (const args of [['put', 'a', 'x'], ['setup']]) {
-      ended.push(asText(await run(['--local', ...args], options)));
+      ended.push(asText(await runHere(['--local', ...args], options)));
     }
     for (const each of ended) {
       expect(each).toEqual(
@@ -264,7 +273,7 @@ describe('the folders of a new vault', () => {
         ),
       );
     }
-    expect(asText(await run(['--local', 'get', 'a'], options))).toEqual(
+    expect(asText(await runHere(['--local', 'get', 'a'], options))).toEqual(
       failed(3, 'there is no vault in /proc/.local/share/credstash'),
     );
   });
