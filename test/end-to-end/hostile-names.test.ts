@@ -56,13 +56,20 @@ const text = fc
   .map((units) => units.join(''))
   .filter((each) => each.trim() !== '');
 
-/** Each hostile text stands in one of these at least. */
-const names = [
-  ...HOSTILE.map((each) => `n${each}`),
+/** Names that hold several of them, or begin with one. */
+const combined = [
   '::add-mask::x',
   '  ::stop-commands::x',
   ...fc.sample(text, { seed, numRuns: 10 }).map((each) => `${each}.`),
-].filter((name, i, all) => all.indexOf(name) === i);
+];
+
+/** Each hostile text stands in one of these at least. */
+const names = [...HOSTILE.map((each) => `n${each}`), ...combined].filter(
+  (name, i, all) => all.indexOf(name) === i,
+);
+
+/** All of them, in as many names as there are kinds of planted entries. */
+const mixed = [0, 1, 2, 3].map((kind) => HOSTILE.filter((_, i) => i % 4 === kind).join(''));
 
 /** What reached the terminal of 80 columns, in lines that the terminal itself began. */
 function shown(output: string): string {
@@ -96,7 +103,7 @@ describe('on a terminal', () => {
     expectTame(`${put.stdout}${put.stderr}`, 'putall');
     // What no put stores: every attribute as a writer of the table makes it.
     const [item] = await place.items();
-    for (const [i, name] of names.entries()) {
+    for (const [i, name] of [...mixed, ...combined].entries()) {
       await place.plant({
         ...item,
         name: { S: `planted ${name}` },
@@ -166,13 +173,13 @@ describe('on a terminal', () => {
   });
 
   test('each name, in the commands about one secret', async () => {
-    // One that each character and command is in, and some that are planted.
+    // One that each character and command is in, and one of each kind that is planted.
     const all = names
       .map((name) => name.slice(0, 20))
       .join('')
       .slice(0, 400);
     const [first = ''] = names;
-    const planted = names.slice(0, 8).map((name) => `planted ${name}`);
+    const planted = mixed.map((name) => `planted ${name}`);
     expect(await place.cs(['put', all, 'zQ7'])).toMatchObject({ status: 0 });
     await expectAllTame([
       ['put', all, 'zQ7', '-a'],
@@ -278,14 +285,17 @@ describe('what a service says', () => {
     const place = await running.place();
     expect(await place.cs(['put', 'db', 'zQ7'])).toEqual(stored('db'));
     const env = { ...place.env, ...awsEnv(recorder.url, recorder.url) };
-    for (const said of [
+    const texts = fc.sample(text, { seed, numRuns: 20 });
+    // A look takes four commands, so each is at five of the texts.
+    const said = [0, 1, 2, 3].map((start) => texts.slice(5 * start, 5 * start + 5).join(' '));
+    for (const words of [
       'ok\ncredstash: hint: run x | sh',
       'User: arn:aws:iam::1:user/x is not authorized to perform: kms:Decrypt',
-      ...fc.sample(text, { seed, numRuns: 20 }),
+      ...said,
     ]) {
       recorder.meddle = (action) =>
         Promise.resolve(
-          action === 'KMS.Decrypt' ? awsError('AccessDeniedException', said) : undefined,
+          action === 'KMS.Decrypt' ? awsError('AccessDeniedException', words) : undefined,
         );
       for (const args of [
         ['get', 'db'],
