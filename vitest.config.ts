@@ -46,7 +46,7 @@ export default defineConfig({
         },
       },
     ],
-    globalSetup: ['test/support/dynamo-pool.ts'],
+    globalSetup: ['test/support/dynamo-pool.ts', 'test/support/packed.ts'],
     // Most tests wait for processes that they start, and some for time to pass: four files at a time fill two processors.
     maxWorkers: 4,
     // npm run coverage. A process that a test starts is not counted, so what only the built command does shows as not run.

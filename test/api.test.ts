@@ -10,7 +10,9 @@ const root = join(import.meta.dirname, '..');
 it('npm run docs writes the reference of the library', { timeout: 240_000 }, () => {
   const folder = temporaryFolder();
   const typedoc = join(root, 'node_modules/typedoc/bin/typedoc');
-  execFileSync(process.execPath, [typedoc, '--out', folder, '--logLevel', 'Warn'], {
+  // tsc checks the sources, and how the pages are laid out is not looked at: both take two thirds of the time.
+  const quick = ['--skipErrorChecking', '--formatWithPrettier', 'false'];
+  execFileSync(process.execPath, [typedoc, '--out', folder, '--logLevel', 'Warn', ...quick], {
     cwd: root,
     stdio: 'pipe',
   });

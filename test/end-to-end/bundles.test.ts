@@ -11,7 +11,8 @@ import manifest from '../../package.json' with { type: 'json' };
 import { type Aws, startAws } from '../support/aws.ts';
 import { startDynalite } from '../support/dynamo.ts';
 import { describeUnless } from '../support/needed.ts';
-import { makeProject, pack } from '../support/project.ts';
+import { pack } from '../support/packed.ts';
+import { makeProject } from '../support/project.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -47,7 +48,7 @@ console.log(said.concat(error.code).join());
 
 beforeAll(async () => {
   aws = await startAws(startDynalite);
-  makeProject(project, pack(folder));
+  makeProject(project, pack());
   writeFileSync(entry, app);
 });
 afterAll(async () => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { blocksOf } from '../support/documents.ts';
-import { link, makeProject, pack } from '../support/project.ts';
+import { pack } from '../support/packed.ts';
+import { link, makeProject } from '../support/project.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
@@ -23,7 +24,7 @@ const codeOf = (path: string): string[] =>
 const fileOf = (block: string): string | undefined => /^\/\/ file: (\S+)$/m.exec(block)?.[1];
 
 beforeAll(() => {
-  makeProject(project, pack(folder));
+  makeProject(project, pack());
   for (const name of ['@types/node', 'vitest']) link(project, name);
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }\n');
   for (const block of codeOf(GUIDE)) {

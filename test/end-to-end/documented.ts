@@ -6,6 +6,7 @@ import { createTable, startDynalite } from '../support/dynamo.ts';
 import { startHttpServer } from '../support/http-server.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
+import { pack } from '../support/packed.ts';
 import { type Ended, packedCommand, RootFolder } from '../support/root-folder.ts';
 import { run } from '../support/run.ts';
 import { type Credential, testCredential } from '../support/sigv4.ts';
@@ -121,7 +122,7 @@ export async function startDocumented(): Promise<Documented> {
     withTarball: () => {
       const root = withNode();
       const tarball = `${manifest.name}-${manifest.version}.tgz`;
-      root.copy(`app/tools/${tarball}`, join(folder, tarball));
+      root.copy(`app/tools/${tarball}`, pack());
       // test/end-to-end/install.test.ts runs the same command with npm itself.
       root.write(
         'usr/local/bin/npm',

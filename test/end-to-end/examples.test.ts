@@ -10,7 +10,8 @@ import { Credstash } from '../../src/index.ts';
 import { type Aws, startAws } from '../support/aws.ts';
 import { dynamoLocalMissing, startDynamoLocal } from '../support/dynamo.ts';
 import { describeUnless } from '../support/needed.ts';
-import { link, makeProject, pack } from '../support/project.ts';
+import { pack } from '../support/packed.ts';
+import { link, makeProject } from '../support/project.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
@@ -26,7 +27,7 @@ describeUnless(dynamoLocalMissing(), 'the examples', () => {
   let credstash: Credstash;
 
   beforeAll(async () => {
-    makeProject(project, pack(folder));
+    makeProject(project, pack());
     link(project, '@types/node');
     mkdirSync(join(project, 'src'));
     cpSync(join(root, 'examples'), join(project, 'src'), { recursive: true });

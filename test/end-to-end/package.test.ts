@@ -6,7 +6,8 @@ import { formatMessage } from 'publint/utils';
 import { beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { describeUnless } from '../support/needed.ts';
-import { makeProject, NODES, pack } from '../support/project.ts';
+import { pack } from '../support/packed.ts';
+import { makeProject, NODES } from '../support/project.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
@@ -23,7 +24,7 @@ const installed = join(project, 'node_modules', manifest.name);
 let tarball: string;
 
 beforeAll(() => {
-  tarball = pack(folder);
+  tarball = pack();
   makeProject(project, tarball);
   makeProject(bare, tarball, false);
 });

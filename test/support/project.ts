@@ -29,8 +29,8 @@ export const RUNTIMES: typeof NODES = [
   })(),
 ];
 
-/** What npm publishes of a project. @returns the path of the tarball, in `folder` */
-export function pack(folder: string, project = root): string {
+/** Packs what npm publishes of a project (of this one once a run: packed.ts). @returns the path of the tarball, in `folder` */
+export function packProject(folder: string, project = root): string {
   execFileSync(
     'npm',
     ['pack', '--ignore-scripts', '--silent', '--offline', '--pack-destination', folder],

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
+import { pack } from './packed.ts';
 import { nodeUnderTest } from './sandbox.ts';
 
 /** Folders of a machine that a document names; no other path of it is changed. */
@@ -104,10 +105,6 @@ function isFile(path: string): boolean {
  * @returns what npm links as the command
  */
 export function packedCommand(folder: string): string {
-  const options = { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8' } as const;
-  const env = { ...process.env, npm_config_cache: join(folder, 'npm'), npm_config_offline: 'true' };
-  const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder];
-  const name = execFileSync('npm', pack, { ...options, env }).trim();
-  execFileSync('tar', ['-xzf', join(folder, name), '-C', folder]);
+  execFileSync('tar', ['-xzf', pack(), '-C', folder]);
   return join(folder, 'package', manifest.bin.credstash);
 }
