@@ -4,7 +4,8 @@ import { appendFileSync, cpSync, readdirSync, readFileSync, statSync, symlinkSyn
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { projectFiles } from '../../scripts/identity.js';
-import { pack } from '../support/project.ts';
+import { pack } from '../support/packed.ts';
+import { packProject } from '../support/project.ts';
 import { nodeUnderTest } from '../support/run.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -62,7 +63,8 @@ test('the npm packages, and all in dist', () => {
     const script = ['scripts/pack-command.js', packed];
     const name = execFileSync(process.execPath, script, { cwd: project, encoding: 'utf8' }).trim();
     const command = digest(join(packed, name));
-    return [digest(pack(temporaryFolder(), project)), command];
+    const library = project === root ? pack() : packProject(temporaryFolder(), project);
+    return [digest(library), command];
   });
   expect(there).toEqual(here);
 });
