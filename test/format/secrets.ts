@@ -6,6 +6,7 @@ import type { Secret } from '../../src/model/entry.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { compareUtf8 } from '../../src/util/utf8.ts';
 import { seed } from '../support/seed.ts';
+import { anyCharacter } from '../support/any-text.ts';
 
 /** Secrets of these names and values, in the order in which Credstash.getAll gives them. */
 export function secrets(
@@ -25,7 +26,7 @@ export function numbered(values: readonly (string | Uint8Array)[]): Secret[] {
 }
 
 /** Any text that has a UTF-8 form. */
-export const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.string());
+export const anyText = fc.oneof(fc.string({ unit: anyCharacter }), fc.string());
 
 /** Texts of these characters and pieces, short enough for every combination to come up. */
 export function textFrom(characters: string, ...pieces: string[]): fc.Arbitrary<string> {

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import {
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -10,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { describeReserved } from '../../src/model/variable-names.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { pty } from '../support/pty.ts';
@@ -22,7 +21,8 @@ import { formatShell } from '../support/formats.ts';
  * What `-f shell` prints runs nothing, neither when it is evaluated nor later: not at a prompt, in a trace, at mail, nor in
  * a shell that inherits it. Each shell is asked which parameters it has. It lists those that are set, so every identifier
  * in its program and its modules is tried too. All of them that are not refused are set at once, in a shell that somebody
- * sits at, to something that leaves a file behind when it is evaluated, run or read.
+ * sits at, to something that leaves a file behind when it is evaluated, run or read. dash, which sets thousands of variables
+ * quickly, gets those of every shell, so that every shell inherits its own as they are.
  */
 
 /** A line, or one that asks, what it shows then, and the answer. */
@@ -43,9 +43,10 @@ interface Shell {
 }
 
 const folder = temporaryFolder();
-/** Where each variable whose value is run leaves a file of its name, and beside it the scripts that do so. */
+/** Where each variable whose value is run leaves a file of its name. */
 const ran = join(folder, 'ran');
-mkdirSync(`${ran}-by`);
+/** A script that leaves one too; of many variables, it cannot tell which one named it. */
+const scriptFile = join(folder, 'script');
 
 const mailbox = join(folder, 'mailbox');
 
@@ -53,7 +54,7 @@ const mailbox = join(folder, 'mailbox');
 const PAYLOADS = {
   evaluated: (name: string, array: string) => `${array}[$(touch ${join(ran, name)})]`,
   run: (name: string) => `touch ${join(ran, name)}`,
-  read: (name: string) => `${ran}-by/${name}`,
+  read: () => scriptFile,
   mailed: (name: string) => `${mailbox}?$(touch ${join(ran, name)})`,
 } as const;
 type Payload = keyof typeof PAYLOADS;
@@ -76,13 +77,14 @@ const TYPED: readonly Typed[] = [
   'set >/dev/null',
 ];
 
-/** A mail that comes, and two prompts at which a shell looks for it, in seconds. */
+/**
+ * A mail that comes, and two prompts at which a shell looks for it. Shells count whole seconds: the mail is newer than the
+ * last look, and that is more than a second ago.
+ */
 const MAIL: readonly Typed[] = [
   'setopt PROMPT_SUBST 2>/dev/null',
   'MAILCHECK=1',
-  'sleep 1.1',
-  `echo mail >>${mailbox}`,
-  'sleep 2.1',
+  `sleep 1.1; echo mail >>${mailbox}; sleep 1`,
   'true',
   'true',
 ];
@@ -216,9 +218,8 @@ function modulesOf(zsh: string): string[] {
 }
 
 /** Those of their names that `-f shell` exports. */
-function accepted(shells: readonly Pick<Shell, 'start' | 'list'>[]): string[] {
-  const names = new Set(shells.flatMap((each) => [...namesOf(each)]));
-  return [...names].filter((name) => {
+function accepted(shell: Pick<Shell, 'start' | 'list'>): string[] {
+  return [...namesOf(shell)].filter((name) => {
     try {
       return formatShell(secrets({ [name]: 'x' }), { rawNames: true }) !== '';
     } catch {
@@ -242,15 +243,13 @@ async function runIn(
   utimesSync(mailbox, 1, 1);
   rmSync(ran, { recursive: true, force: true });
   mkdirSync(ran);
-  if (payload === 'read') {
-    for (const name of names.filter((each) => !existsSync(`${ran}-by/${each}`))) {
-      const script = `#!/bin/sh\ntouch ${join(ran, name)}\n`;
-      writeFileSync(`${ran}-by/${name}`, script, { mode: 0o755 });
-    }
-  }
+  const [first = ''] = names;
+  const reader = names.length === 1 ? first : `one of ${names.length}`;
+  writeFileSync(scriptFile, `#!/bin/sh\ntouch '${join(ran, reader)}'\n`, { mode: 0o755 });
   const values = names.map((name) => [name, PAYLOADS[payload](name, one.array)] as const);
   const file = join(folder, 'export');
-  writeFileSync(file, formatShell(secrets(values), { rawNames: true, allowName: names }));
+  const allowName = names.filter((name) => describeReserved(name) !== undefined);
+  writeFileSync(file, formatShell(secrets(values), { rawNames: true, allowName }));
   // The rest of the line is what the terminal echoes, and so no sign that it was run.
   const mark = (word: string): string => `echo ${word}""${word}`;
   const { send, waitFor, done } = pty([], { script: () => `exec ${one.start}` });
@@ -283,16 +282,22 @@ async function runIn(
   return readdirSync(ran).sort();
 }
 
-const present = SHELLS.filter(({ name }) => programMissing(name, '-c', ':') === undefined);
-let all: string[] | undefined;
+/** The variables that are set in each shell, and in dash those of all shells. */
+const variables = new Map<string, readonly string[]>();
+beforeAll(() => {
+  for (const one of SHELLS.filter(({ name }) => programMissing(name, '-c', ':') === undefined)) {
+    variables.set(one.name, accepted(one));
+  }
+  variables.set('dash', [...new Set([...variables.values()].flat())]);
+});
 
 for (const one of SHELLS) {
   describeUnless(programMissing(one.name, '-c', ':'), `${one.name} at a terminal`, () => {
     describe.each(Object.keys(PAYLOADS) as Payload[])('of what is exported, %s', (payload) => {
       it('nothing is, of any variable that is not refused', async () => {
-        all ??= accepted(present);
-        expect(all.length).toBeGreaterThan(100);
-        expect(await runIn(one, all, payload)).toEqual([]);
+        const names = variables.get(one.name) ?? [];
+        expect(names.length).toBeGreaterThan(100);
+        expect(await runIn(one, names, payload)).toEqual([]);
       });
 
       it.each(one.found[payload])('%s would be, and is reserved', async (name) => {
@@ -304,8 +309,12 @@ for (const one of SHELLS) {
 }
 
 describeUnless(programMissing('fish', '-c', 'true'), 'fish that inherits what is exported', () => {
+  let names: readonly string[];
+  beforeAll(() => {
+    names = accepted({ start: 'fish', list: 'set -n' });
+  });
+
   it.each(Object.keys(PAYLOADS) as Payload[])('%s: nothing is', async (payload) => {
-    const names = accepted([{ start: 'fish', list: 'set -n' }]);
     expect(names.length).toBeGreaterThan(100);
     const dash = SHELLS.find(({ name }) => name === 'dash');
     if (dash === undefined) throw new Error('there is no dash');

@@ -85,8 +85,7 @@ beforeAll(async () => {
     join(bin, 'credstash'),
     `#!/bin/sh
 if [ "$1" = get ] && [ -n "$TEST_WORDS" ]; then
-  for word in "$@"; do printf '[%s]' "$(printf %s "$word" | od -An -v -tx1 | tr -d ' \\n')"; done
-  echo .
+  echo "[$(printf '%s\\0' "$@" | od -An -v -tx1 | tr -d ' \\n')]"
   exit
 fi
 exec '${nodeUnderTest()}' --require '${patience}' '${builtCommand}' "$@"
@@ -117,8 +116,6 @@ async function home(shell: Shell): Promise<string> {
   const script = await run(['completion', shell]);
   expect(script).toMatchObject({ status: 0, stderr: '' });
   mkdirSync(join(path, '.config/fish/completions'), { recursive: true });
-  // Without it, fish reads every manual page of the machine in the background, for minutes.
-  mkdirSync(join(path, '.local/share/fish/generated_completions'), { recursive: true });
   if (shell === 'fish') {
     writeFileSync(join(path, '.config/fish/completions/credstash.fish'), script.stdout);
     writeFileSync(
@@ -247,9 +244,10 @@ describe.each(shells)('%s', (shell) => {
 
   test('no name is run, whatever stands in it, and each comes out whole', async () => {
     const on = await session(shell, { TEST_WORDS: '1' });
-    const inHex = (word: string): string => `[${Buffer.from(word).toString('hex')}]`;
+    const inHex = (...words: string[]): string =>
+      `[${Buffer.from(words.map((word) => `${word}\0`).join('')).toString('hex')}]`;
     for (const [typed, name] of [...hostile, ...quoted]) {
-      await on.type(`credstash get ${typed}\t\r`, `${inHex('get')}${inHex(name)}.`);
+      await on.type(`credstash get ${typed}\t\r`, inHex('get', name));
     }
     await on.type('unset TEST_WORDS; credstash get subst\t\r', valueOf(hostile[3]?.[1] ?? ''));
     const output = await on.finish();

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { type Program, sandbox } from './sandbox.ts';
 
 export interface PtyOptions extends Program {
@@ -48,6 +50,10 @@ function matchEnd(text: string, from: number, expected: string | RegExp): number
 /** Runs the built command on a real pseudo-terminal, which util-linux `script` makes. */
 export function pty(args: readonly string[], options: PtyOptions = {}): Pty {
   const { cwd, env, command, remove } = sandbox(args, options);
+  // An interactive fish without this folder reads every manual page of the machine in the background, for a minute.
+  mkdirSync(join(env['HOME'] ?? '', '.local/share/fish/generated_completions'), {
+    recursive: true,
+  });
   const line = command.map(quote).join(' ');
   const shell = `stty cols 80 rows 24; ${options.script?.(line) ?? line}`;
   // script turns the echo of the terminal off when its own stdin is a pipe; people have it on.
