@@ -1,17 +1,19 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify, stripVTControlCharacters } from 'node:util';
+import { text } from 'node:stream/consumers';
+import { stripVTControlCharacters } from 'node:util';
 import { toolPath } from './tools.js';
 
 /*
  * The whole check: lint, format, types, build, every test. Each step runs even if one before it failed, so that
- * one run tells everything; each of the first four counts as one test in the closing line.
+ * one run tells everything; each but the tests on this Node.js counts as one test in the closing line.
+ *
+ * Many tests wait for a process or for time to pass, so two rows of steps run side by side and keep two processors busy.
  */
 const root = join(import.meta.dirname, '..');
-/** @type {NodeJS.ProcessEnv} */
-const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
+const folder = mkdtempSync(join(tmpdir(), 'credstash-test-'));
 /** As many lines of each error. */
 const MAX_LINES = 15;
 /**
@@ -23,12 +25,11 @@ const failures = [];
 let passed = 0;
 let failed = 0;
 
-/** @param {string} title @param {string[]} command */
-function step(title, command) {
-  process.stdout.write(`\n== ${title}\n`);
-  const [program = '', ...args] = command;
-  const { status } = spawnSync(program, args, { stdio: 'inherit', cwd: root, env });
-  return status === 0;
+/** @param {string} failure */
+function collect(failure) {
+  // Without the colours of a terminal.
+  const lines = stripVTControlCharacters(failure).trimEnd().split('\n').slice(0, MAX_LINES);
+  failures.push(lines.join('\n    '));
 }
 
 /** @param {boolean} isOk */
@@ -37,52 +38,59 @@ function count(isOk) {
   else failed += 1;
 }
 
-/** @param {string} title @param {string[]} command */
-async function check(title, [program = '', ...args]) {
-  /** @type {string} */
-  let said;
-  try {
-    const { stdout, stderr } = await promisify(execFile)(program, args, { cwd: root, env });
-    said = stdout + stderr;
-    count(true);
-  } catch (error) {
-    // The message has what it wrote to stderr.
-    const { stdout = '', message } = /** @type {Partial<Record<string, string>>} */ (error);
-    said = `${stdout}${message}\n`;
-    count(false);
-    collect(`${title}\n${said}`);
-  }
-  process.stdout.write(`\n== ${title}\n${said}`);
+/**
+ * Runs a command, and prints what it writes: at its end, so that the output of two steps does not mix, or at once.
+ *
+ * @param {string} title
+ * @param {string[]} command
+ * @param {{ env?: NodeJS.ProcessEnv, atOnce?: boolean }} [options]
+ */
+async function run(title, [program = '', ...args], { env = {}, atOnce = false } = {}) {
+  const path = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`;
+  const output = atOnce ? 'inherit' : 'pipe';
+  if (atOnce) process.stdout.write(`\n== ${title}\n`);
+  const child = spawn(program, args, {
+    cwd: root,
+    env: { ...process.env, PATH: path, ...env },
+    stdio: ['ignore', output, output],
+  });
+  const [stdout, stderr, status] = await Promise.all([
+    child.stdout ? text(child.stdout) : '',
+    child.stderr ? text(child.stderr) : '',
+    new Promise((resolve) => child.once('close', resolve).once('error', resolve)),
+  ]);
+  const said = stdout + stderr;
+  if (!atOnce) process.stdout.write(`\n== ${title}\n${said}`);
+  return { ok: status === 0, said };
 }
 
-// The linter takes as long as the others together, and each of them one processor.
-await Promise.all([
-  check('lint', ['eslint', '.', '--max-warnings', '0']),
-  (async () => {
-    await check('format', ['prettier', '--check', '--log-level', 'warn', '.']);
-    await check('types', ['tsc']);
-    await check('build', ['node', 'scripts/build.js']);
-  })(),
-]);
+/** @param {string} title @param {string[]} command */
+async function check(title, command) {
+  const { ok, said } = await run(title, command);
+  count(ok);
+  if (!ok) collect(`${title}\n${said}`);
+}
 
-const folder = mkdtempSync(join(tmpdir(), 'credstash-test-'));
 /**
  * Runs tests and collects what failed.
  *
  * @param {string} title
  * @param {string[]} command with Vitest's options at its end
+ * @param {{ env?: NodeJS.ProcessEnv, atOnce?: boolean }} [options]
  */
-function testStep(title, command) {
-  const report = join(folder, 'report.json');
-  const told = join(folder, 'failures.json');
-  for (const file of [report, told]) rmSync(file, { force: true });
-  env.CREDSTASH_TEST_FAILURES = told;
+async function test(title, command, { env, atOnce = false } = {}) {
+  const report = join(folder, `${title}.json`);
+  const told = join(folder, `${title}.failures.json`);
   const reporters = ['default', 'json', join(root, 'scripts/failure-reporter.js')];
-  const ok = step(title, [
-    ...command,
-    ...reporters.map((reporter) => `--reporter=${reporter}`),
-    `--outputFile.json=${report}`,
-  ]);
+  const { ok } = await run(
+    title,
+    [
+      ...command,
+      ...reporters.map((reporter) => `--reporter=${reporter}`),
+      `--outputFile.json=${report}`,
+    ],
+    { env: { ...env, CREDSTASH_TEST_FAILURES: told }, atOnce },
+  );
   const before = failures.length;
   try {
     const counts = JSON.parse(readFileSync(report, 'utf8'));
@@ -97,58 +105,65 @@ function testStep(title, command) {
   }
 }
 
-/** @param {string} failure */
-function collect(failure) {
-  // Without the colours of a terminal.
-  const lines = stripVTControlCharacters(failure).trimEnd().split('\n').slice(0, MAX_LINES);
-  failures.push(lines.join('\n    '));
+/** Every test, on this Node.js. */
+async function testHere() {
+  const all = await test('tests', ['vitest', 'run'], { atOnce: true });
+  passed += all.passed;
+  failed += all.failed;
 }
 
-const all = testStep('tests', ['vitest', 'run']);
-passed += all.passed;
-failed += all.failed;
-
-// The command again on the other releases of Node.js that it runs on: what must not reach a person, such as a warning,
-// is another there. The sessions run on one of them, because both have Node.js's own driver of the vault.
-for (const [release, names] of /** @type {[string, string[]][]} */ ([
-  ['node22', ['sessions', 'network', 'tls', 'startup', 'exec', 'exec-terminal', 'surroundings']],
-  ['node24', ['network', 'tls', 'startup', 'exec', 'surroundings']],
-])) {
-  const node = join(root, '.cache', release, 'bin', 'node');
-  if (existsSync(node)) {
-    env.CREDSTASH_TEST_NODE = node;
-    const files = names
-      .map((file) => `test/process/${file}.test.ts`)
-      // The vault has another driver there.
-      .concat('test/campaigns/crashes.test.ts');
-    count(testStep(`the command on ${release}`, ['vitest', 'run', ...files]).ok);
+/**
+ * Some tests again on another runtime, if its tool is there.
+ *
+ * @param {string} runtime
+ * @param {string} tool its program
+ * @param {string[]} command
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+async function testOn(runtime, tool, command, env) {
+  if (existsSync(tool)) {
+    count((await test(runtime, [...command, '--maxWorkers=2'], { env })).ok);
   } else if (process.env.CI === undefined) {
-    process.stdout.write(`\n!!!! LEFT OUT: every test on ${release} (npm run test:tools)\n`);
+    process.stdout.write(`\n!!!! LEFT OUT: every test of ${runtime} (npm run test:tools)\n`);
   } else {
-    failed += 1;
+    count(false);
+    collect(`${runtime}: there is no ${tool}`);
   }
 }
 
-// The single file: its own tests, and those of what differs most between the two runtimes.
-if (existsSync(toolPath('bun'))) {
-  delete env.CREDSTASH_TEST_NODE;
-  const files = [
-    'terminal',
-    'pipes',
-    'network',
-    'tls',
-    'exec',
-    'exec-terminal',
-    'exec-file',
-    'edit',
-    'surroundings',
-  ].map((file) => `test/process/${file}.test.ts`);
-  count(testStep('the single file', ['node', 'scripts/test-standalone.js', ...files]).ok);
-} else if (process.env.CI === undefined) {
-  process.stdout.write('\n!!!! LEFT OUT: every test of the single file (npm run test:tools)\n');
-} else {
-  failed += 1;
+/** @param {string[]} names */
+const processTests = (names) => names.map((file) => `test/process/${file}.test.ts`);
+
+/** The checks of the code; then the command on the other runtimes: what must not reach a person, such as a warning, is another there. */
+async function checkAndTestElsewhere() {
+  await check('lint', ['eslint', '.', '--max-warnings', '0']);
+  await check('format', ['prettier', '--check', '--log-level', 'warn', '.']);
+  await check('types', ['tsc']);
+
+  // The sessions run on one of them, because both have Node.js's own driver of the vault, another than this one's.
+  for (const [release, names] of /** @type {[string, string[]][]} */ ([
+    ['node22', ['sessions', 'network', 'tls', 'startup', 'exec', 'exec-terminal', 'surroundings']],
+    ['node24', ['network', 'tls', 'startup', 'exec', 'surroundings']],
+  ])) {
+    const node = join(root, '.cache', release, 'bin', 'node');
+    const files = [...processTests(names), 'test/campaigns/crashes.test.ts'];
+    await testOn(`the command on ${release}`, node, ['vitest', 'run', ...files], {
+      CREDSTASH_TEST_NODE: node,
+    });
+  }
+
+  // The single file: its own tests, and those of what differs most between the two runtimes.
+  const names = ['terminal', 'pipes', 'network', 'tls', 'exec', 'exec-terminal', 'exec-file'];
+  const files = processTests([...names, 'edit', 'surroundings']);
+  await testOn('the single file', toolPath('bun'), [
+    'node',
+    'scripts/test-standalone.js',
+    ...files,
+  ]);
 }
+
+await check('build', ['node', 'scripts/build.js']);
+await Promise.all([testHere(), checkAndTestElsewhere()]);
 
 rmSync(folder, { recursive: true, force: true });
 for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
