@@ -4,7 +4,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 import { stampCommit } from './rolldown.config.js';
 
 /** Folders of tests that change nothing in the process that another test of them could notice. */
-const CLEAN = ['calls', 'format', 'model', 'operations', 'seal', 'util', 'backend/local'];
+const CLEAN = ['calls', 'format', 'model', 'operations', 'seal', 'util', 'cli', 'backend/local'];
 
 /** Their files share a process, and load the source once; a mocked module would stay for the others. */
 const shared = CLEAN.flatMap((folder) =>

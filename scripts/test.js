@@ -118,9 +118,9 @@ async function testHere() {
  * @param {string} runtime
  * @param {string} tool its program
  * @param {string[]} command
- * @param {NodeJS.ProcessEnv} [env]
+ * @param {NodeJS.ProcessEnv} [env] what is added to the environment
  */
-async function testOn(runtime, tool, command, env) {
+async function testOn(runtime, tool, command, env = {}) {
   if (existsSync(tool)) {
     count((await test(runtime, [...command, '--maxWorkers=2'], { env })).ok);
   } else if (process.env.CI === undefined) {
