@@ -15,6 +15,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const { O_NONBLOCK } = files;
 const folder = temporaryFolder();
 const { cs, raw, args } = vaultPlace(join(folder, 'vault'));
+const replaces = replacesProcess();
 beforeAll(async () => {
   expect(await cs(['put', 'a.secret', 's3cret'])).toEqual(stored('a.secret'));
 });
@@ -127,7 +128,7 @@ describe('a signal to the process', () => {
       child.kill(signal);
       // A process that was replaced is the command, which has been told to leave no core.
       expect(await ended).toEqual(
-        replacesProcess() || !dumpsCore(signal)
+        replaces || !dumpsCore(signal)
           ? { status: null, signal }
           : { status: 128 + constants.signals[signal], signal: null },
       );
@@ -192,7 +193,7 @@ describe('no core, which would hold secrets, is left', () => {
       const command = ['sh', '-c', `ulimit -c 0; kill -${number} $$`];
       const { status, signal } = await raw(['exec', 'a.*', '--', ...command], { under });
       expect(status ?? 128 + constants.signals[signal as NodeJS.Signals]).toBe(128 + number);
-      if (!replacesProcess()) expect(signal).toBeNull();
+      if (!replaces) expect(signal).toBeNull();
       expect(cores()).toEqual([]);
     },
   );
@@ -223,7 +224,7 @@ describeUnless(
     test('the command is PID 1 where it takes the place of the process', async () => {
       const look = ['sh', '-c', 'echo $$'];
       const { stdout } = await raw(['exec', 'a.*', '--', ...look], { under: [...under] });
-      expect(stdout.toString() === '1\n').toBe(replacesProcess());
+      expect(stdout.toString() === '1\n').toBe(replaces);
     });
 
     test.each(['TERM', 'INT', 'KILL', 'SEGV'] as const)(
@@ -232,7 +233,7 @@ describeUnless(
         // The shell between is what the signal ends, also where it would be PID 1 itself.
         const command = ['sh', '-c', `sh -c 'ulimit -c 0; kill -${name} $$'; exit $?`];
         const child = ['sh', '-c', `ulimit -c 0; kill -${name} $$`];
-        const ended = await raw(['exec', 'a.*', '--', ...(replacesProcess() ? command : child)], {
+        const ended = await raw(['exec', 'a.*', '--', ...(replaces ? command : child)], {
           under: [...under],
         });
         const { status, signal } = ended;
@@ -348,7 +349,7 @@ describe('on a terminal', () => {
     await waitFor('status 143.');
     const { output } = await done;
     // A command that has taken the place of the process has nothing behind it.
-    const off = replacesProcess() ? '-' : '';
+    const off = replaces ? '-' : '';
     for (const flag of ['echo', 'icanon', 'isig']) {
       expect(output).toMatch(RegExp(`[ \\n]${off}${flag}[ ;\\r]`));
     }

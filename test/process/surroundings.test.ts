@@ -98,19 +98,28 @@ function starts(files: number): boolean {
 test('few files can be open: it works or says so, from the first that the runtime starts with', async () => {
   const hint = 'raise its hard limit (ulimit -Hn) to 1024';
   const met = { worked: 0, refused: 0 };
-  for (let files = 5; files <= 32; files += files < 26 ? 1 : 3) {
-    if (!starts(files)) continue;
-    for (const place of [vault, aws]) {
-      for (const args of [
-        ['get', 'db'],
-        ['exec', 'db', '--', 'printenv', 'DB'],
-      ]) {
-        const ended = await place.cs(args, { under: limited(files) });
-        met[ended.status === 0 ? 'worked' : 'refused'] += 1;
-        const expected = ended.status === 0 ? ok('secret\n') : failed(ended.status ?? -1, hint);
-        expect(ended, `${files}: ${args.join(' ')} on ${place.where}`).toEqual(expected);
-      }
+  /** Whether both commands work under this limit; what does not work says so. */
+  const works = async (place: Place, files: number): Promise<boolean> => {
+    const statuses: (number | null)[] = [];
+    for (const args of [
+      ['get', 'db'],
+      ['exec', 'db', '--', 'printenv', 'DB'],
+    ]) {
+      const ended = await place.cs(args, { under: limited(files) });
+      statuses.push(ended.status);
+      met[ended.status === 0 ? 'worked' : 'refused'] += 1;
+      const expected = ended.status === 0 ? ok('secret\n') : failed(ended.status ?? -1, hint);
+      expect(ended, `${files}: ${args.join(' ')} on ${place.where}`).toEqual(expected);
     }
+    return statuses.every((status) => status === 0);
+  };
+  let first = 5;
+  while (!starts(first)) first += 1;
+  for (const place of [vault, aws]) {
+    // What has worked under two limits in a row works under each that is higher; one of them is tried.
+    let row = 0;
+    for (let files = first; row < 2; files += 1) row = (await works(place, files)) ? row + 1 : 0;
+    expect(await works(place, 32)).toBe(true);
   }
   expect(met.worked).toBeGreaterThan(0);
   expect(met.refused).toBeGreaterThan(0);

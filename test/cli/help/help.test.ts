@@ -61,19 +61,31 @@ describe('a page', () => {
   });
 
   it('is printed by help, --help and -h alike', async () => {
-    for (const name of ['get', 'exec']) {
+    for (const { name } of commands) {
       const page = await findPage(name, PLAIN_PAGE);
       for (const args of [
         ['help', name],
         [name, '--help'],
         [name, '-h'],
       ]) {
-        const { status, stdout } = await inProcess(args, { env: {} });
-        expect({ status, stdout: stdout.toString() }, args.join(' ')).toEqual({
+        const { status, stdout, stderr } = await inProcess(args, { env: {} });
+        expect({ status, stdout: stdout.toString(), stderr }, args.join(' ')).toEqual({
           status: 0,
           stdout: page,
+          stderr: '',
         });
       }
+    }
+  });
+
+  it('of the program is printed where no command is given, too', async () => {
+    const page = await findPage(undefined, PLAIN_PAGE);
+    for (const args of [['--help'], ['help'], [], ['-r', 'eu-west-1']]) {
+      const { status, stdout } = await inProcess(args, { env: {} });
+      expect({ status, stdout: stdout.toString() }, args.join(' ')).toEqual({
+        status: 0,
+        stdout: page,
+      });
     }
   });
 });
