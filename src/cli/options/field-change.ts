@@ -1,5 +1,6 @@
 import { CredstashError } from '../../errors.ts';
 import { parseField } from '../../model/field.ts';
+import { listGiven } from './given.ts';
 
 /** Checks --field and --unset. @throws CredstashError USAGE */
 export function checkFieldChange(
@@ -17,10 +18,14 @@ export function checkFieldChange(
       hint: 'run put once for each',
     });
   }
-  if (options.version !== undefined || options.ifMissing) {
-    throw new CredstashError('USAGE', 'a field is changed in the version after the newest', {
-      hint: 'leave out -v and --if-missing',
-    });
+  const others = listGiven({ '-v': options.version, '--if-missing': options.ifMissing });
+  if (others.length > 0) {
+    const option = unset ? '--unset' : '--field';
+    throw new CredstashError(
+      'USAGE',
+      `${option} changes the newest version into the next one, so it does not go with ${others.join(', ')}`,
+      { hint: `leave out ${others.join(', ')}` },
+    );
   }
   if (!unset) return;
   const { prompt, literal, allowEmpty, generate } = options;

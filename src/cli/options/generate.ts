@@ -1,4 +1,5 @@
 import { CredstashError } from '../../errors.ts';
+import { listGiven } from './given.ts';
 
 /** A pair of an encryption context, in all likelihood: base64, which may end in `=`, is none. */
 export const LIKE_A_PAIR = /^[\p{L}_][\p{L}\p{N}_.:-]*=(?!=*$)/u;
@@ -19,11 +20,7 @@ export function checkSource(options: SourceOptions, value: string | undefined): 
     if (charset === undefined) return;
     throw new CredstashError('USAGE', '--charset is for --generate', { hint: 'add --generate' });
   }
-  const others = Object.entries({
-    '-P': prompt,
-    '--literal': literal,
-    '--allow-empty': allowEmpty,
-  }).flatMap(([flag, isGiven]) => (isGiven ? [flag] : []));
+  const others = listGiven({ '-P': prompt, '--literal': literal, '--allow-empty': allowEmpty });
   if (others.length > 0) {
     throw new CredstashError('USAGE', `--generate does not go with ${others.join(', ')}`, {
       hint: `leave out ${others.join(', ')}, or --generate`,
@@ -43,9 +40,7 @@ export function checkIfMissing(options: {
   readonly label?: string;
 }): void {
   const { version, autoversion, label } = options;
-  const others = Object.entries({ '-v': version, '-a': autoversion, '--label': label }).flatMap(
-    ([flag, given]) => (given === undefined ? [] : [flag]),
-  );
+  const others = listGiven({ '-v': version, '-a': autoversion, '--label': label });
   if (others.length === 0) return;
   const hint =
     others.join() === '--label'
