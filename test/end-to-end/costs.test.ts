@@ -1,9 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BatchWriteItemCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { estimateScanUnits } from '../../src/backend/aws/read-units.ts';
-import { scanRaw, withClient } from '../support/dynamo.ts';
+import type { MemoryItems } from '../../src/backend/memory/entry-store.ts';
+import { openMemory } from '../../src/backend/memory/index.ts';
+import { Credstash } from '../../src/credstash.ts';
+import { bindName } from '../../src/model/context.ts';
+import { parseItem } from '../../src/model/item.ts';
+import { putManyRaw, type RawItem, withClient } from '../support/dynamo.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { awsPlace, backends, dynalite, type Place, runHere, type Running } from './backends.ts';
 import { v } from '../support/version.ts';
@@ -37,7 +43,7 @@ const rows: Row[] = page
     return { what: what.trim(), secrets, versions, bytes, requests, read, write, kms };
   });
 
-/** As long as a data key of 64 bytes that KMS has wrapped, about. Those of our KMS are shorter. */
+/** As long as a data key of 64 bytes that KMS has wrapped, about. */
 const WRAPPED_BYTES = 216;
 /** Each segment of a scan may have a page more, by the names that DynamoDB's hash puts in it. */
 const SEGMENTS = 4;
@@ -93,33 +99,29 @@ describe('docs/reference/costs.md', () => {
     await running.close();
   });
 
-  /** A table of so many secrets, whose old versions nobody opens. */
+  /** A table of so many secrets, whose old versions nobody opens. They are sealed here, as a `putall` seals them. */
   async function fill(secrets: number, versions: number, bytes: number): Promise<Place> {
     const place = await running.place();
     const [, table = ''] = place.args;
-    const values = Array.from({ length: secrets }, (_, i) => [
-      `svc${i % 3}.${String(i).padStart(5, '0')}`,
-      'x'.repeat(bytes),
-    ]);
-    const input = JSON.stringify(Object.fromEntries(values));
-    expect(await place.cs(['putall', '-v', String(versions), '-'], { input })).toMatchObject({
-      status: 0,
-    });
-    const dynamo = running.dynamo ?? '';
-    const newest = await scanRaw(dynamo, table);
-    const older = newest.flatMap((item) =>
-      Array.from({ length: versions - 1 }, (_, i) => ({
-        ...item,
-        version: { S: v(i + 1) },
-        key: { B: new Uint8Array(WRAPPED_BYTES) },
-      })),
-    );
-    await withClient(dynamo, async (client) => {
-      for (let at = 0; at < older.length; at += 25) {
-        const batch = older.slice(at, at + 25).map((Item) => ({ PutRequest: { Item } }));
-        await client.send(new BatchWriteItemCommand({ RequestItems: { [table]: batch } }));
+    const items: MemoryItems = new Map();
+    const memory = openMemory(items);
+    const all = Array.from({ length: secrets }, (_, i) => ({
+      name: `svc${i % 3}.${String(i).padStart(5, '0')}`,
+      value: 'x'.repeat(bytes),
+    }));
+    await Credstash.over(memory).putAll(all, { version: String(versions) });
+    const entries: RawItem[] = [];
+    for (const item of items.values()) {
+      const { name, key } = parseItem(item);
+      const context = bindName({}, name);
+      const wrapped = randomBytes(WRAPPED_BYTES);
+      running.kms?.importDataKey(wrapped, { ...context }, await memory.keys.unwrap(key, context));
+      for (let version = 1; version <= versions; version += 1) {
+        entries.push({ ...item, version: { S: v(version) }, key: { B: wrapped } });
       }
-    });
+    }
+    memory.close();
+    await putManyRaw(running.dynamo ?? '', table, entries);
     return awsPlace(recorder.url, recorder.url, table, runHere);
   }
 
