@@ -17,7 +17,6 @@ import { size, Tally, timeout } from './campaign.ts';
  * once do one thing after the other, each to secrets of its own; after everything that writes, what is in the table is
  * read over a connection that does not fail, and compared with what the command said.
  */
-const TABLE = 'credential-store';
 const LANES = size(2, 4);
 
 /** Secrets of a lane. */
@@ -131,6 +130,8 @@ interface Weather {
 
 const weathers = new Map<string, Weather>();
 const regionOf = (mix: Mix): string => `faults-${mixes.indexOf(mix)}`;
+/** Of those that expire. */
+const EXPIRED = 'expired';
 
 let dynamo: Dynamo;
 let kms: KmsServer;
@@ -160,7 +161,6 @@ beforeAll(async () => {
   [dynamo, kms] = await Promise.all([startDynalite(), startKmsServer()]);
   proxy = await startRecorder({ DynamoDB: dynamo.url, KMS: kms.url });
   for (const [name, value] of Object.entries(awsEnv(proxy.url, proxy.url))) vi.stubEnv(name, value);
-  await createTable(dynamo.url, TABLE);
   proxy.meddle = async (action, answer, sent, headers) => {
     // Thousands of answers, some of 400 KB, are not kept.
     proxy.requests.length = 0;
@@ -204,30 +204,37 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** The table over a connection that does not fail. */
-async function withClean<T>(use: (credstash: Credstash) => Promise<T>): Promise<T> {
-  const aws = await openAws({ table: TABLE, key: 'alias/credstash', region: 'us-east-1' });
-  try {
-    return await use(Credstash.over({ keys: aws.keys, entries: aws.entries }));
-  } finally {
-    aws.close();
-  }
-}
+/** Creates a table, and reads and writes it over a connection that does not fail. */
+class CleanTable {
+  readonly #aws: Awaited<ReturnType<typeof openAws>>;
+  readonly credstash: Credstash;
 
-/** Every version of these secrets, opened: what does not open, or is there in part, throws. */
-function versionsOf(names: readonly string[]): Promise<Map<string, Versions>> {
-  return withClean(async (credstash) => {
-    const found = new Map<string, Versions>();
-    for (const name of names) {
-      const versions = new Map<number, string>();
-      for (const { version } of await credstash.list(name)) {
-        const value = await credstash.get(name, { version });
-        versions.set(Number(version), Buffer.from(value).toString());
-      }
-      found.set(name, versions);
+  static async create(table: string): Promise<CleanTable> {
+    await createTable(dynamo.url, table);
+    const region = 'us-east-1';
+    return new CleanTable(await openAws({ table, key: 'alias/credstash', region }));
+  }
+
+  private constructor(aws: Awaited<ReturnType<typeof openAws>>) {
+    this.#aws = aws;
+    this.credstash = Credstash.over({ keys: aws.keys, entries: aws.entries });
+  }
+
+  /** Every version of these secrets, opened: what does not open, or is there in part, throws. */
+  async versionsOf(names: readonly string[]): Promise<Map<string, Versions>> {
+    const found = new Map(names.map((name) => [name, new Map<number, string>()]));
+    for (const { name, version } of await this.credstash.list()) {
+      const versions = found.get(name);
+      if (!versions) continue;
+      const value = await this.credstash.get(name, { version });
+      versions.set(Number(version), Buffer.from(value).toString());
     }
     return found;
-  });
+  }
+
+  close(): void {
+    this.#aws.close();
+  }
 }
 
 const newest = (versions: Versions): number => Math.max(0, ...versions.keys());
@@ -239,13 +246,15 @@ class Lane {
   readonly #mix: Mix;
   readonly #random: Random;
   readonly #tally: Tally;
+  readonly #table: CleanTable;
   readonly #names: string[];
   readonly #prefix: string;
   #truth: Map<string, Versions>;
   #count = 0;
 
-  constructor({ mix, tally }: Weather, number: number) {
+  constructor({ mix, tally }: Weather, table: CleanTable, number: number) {
     this.#mix = mix;
+    this.#table = table;
     this.#tally = tally;
     this.#random = new Random(seed + mixes.indexOf(mix) * 100 + number);
     this.#prefix = `${regionOf(mix)}.${number}.`;
@@ -279,7 +288,7 @@ class Lane {
 
   /** Everything as it was said to be, after all of it. */
   async check(): Promise<void> {
-    expect(await versionsOf(this.#names)).toEqual(this.#truth);
+    expect(await this.#table.versionsOf(this.#names)).toEqual(this.#truth);
     let stored = 0;
     for (const versions of this.#truth.values()) stored += versions.size;
     this.#tally.add('entries at the end, each as reported', stored);
@@ -296,7 +305,8 @@ class Lane {
   }
 
   async #run(kind: string, args: readonly string[], input?: string): Promise<Ended> {
-    const words = ['-r', regionOf(this.#mix), ...args];
+    const region = regionOf(this.#mix);
+    const words = ['-r', region, ...(args.includes('-t') ? [] : ['-t', region]), ...args];
     const options = { timeoutMs, ...(input === undefined ? {} : { input }) };
     // One in 25 is a process of its own, with which the rest are the same but for the start.
     const env = awsEnv(proxy.url, proxy.url);
@@ -319,7 +329,7 @@ class Lane {
 
   /** What a secret has now, which must be one of these. */
   async #becomes(name: string, ...possible: Versions[]): Promise<void> {
-    const now = (await versionsOf([name])).get(name) ?? new Map<number, string>();
+    const now = (await this.#table.versionsOf([name])).get(name) ?? new Map<number, string>();
     expect(possible).toContainEqual(now);
     this.#truth.set(name, now);
   }
@@ -500,7 +510,8 @@ describe.concurrent.each(mixes)('$title', (mix) => {
     const random = new Random(seed + mixes.indexOf(mix));
     const weather = { mix, random, struck: new Set<string>(), tally };
     weathers.set(regionOf(mix), weather);
-    const lanes = Array.from({ length: LANES }, (_, i) => new Lane(weather, i));
+    const table = await CleanTable.create(regionOf(mix));
+    const lanes = Array.from({ length: LANES }, (_, i) => new Lane(weather, table, i));
     // Of 16 commands in each lane.
     const rounds = Number(process.env['ROUNDS'] ?? size(1, 16));
     await Promise.all(
@@ -509,6 +520,7 @@ describe.concurrent.each(mixes)('$title', (mix) => {
         await lane.check();
       }),
     );
+    table.close();
     tally.print(`faults: ${mix.title}`);
     if (Object.keys(mix.shares).length > 0) {
       expect(Object.keys(mix.shares).some((name) => tally.of(`struck: ${name}`) > 0)).toBe(true);
@@ -524,8 +536,8 @@ describe.concurrent.each(mixes)('$title', (mix) => {
 });
 
 describe('credentials that expire half way', () => {
-  const lane = 'expired';
-  const names = Array.from({ length: 100 }, (_, i) => `${lane}-${String(i).padStart(3, '0')}`);
+  const names = Array.from({ length: 100 }, (_, i) => `n-${String(i).padStart(3, '0')}`);
+  let table: CleanTable;
   let left = Infinity;
   /** Different ones: the SDK tries each once more, with credentials that it asks for anew. */
   const asked = new Set<string>();
@@ -538,15 +550,15 @@ describe('credentials that expire half way', () => {
       return Promise.resolve(left < 0 ? awsError('ExpiredTokenException') : undefined);
     };
     const secrets = names.map((name) => ({ name, value: Buffer.from(`of ${name}`) }));
-    await withClean(async (credstash) => {
-      for (const each of await credstash.putAll(secrets)) expect(each.done).toBe('stored');
-      // Of this one, many versions, and so much that they are several pages.
-      for (let i = 1; i <= 12; i += 1) {
-        await credstash.put(`${lane}-large`, Buffer.alloc(250_000, i), { version: String(i) });
-      }
-    });
+    table = await CleanTable.create(EXPIRED);
+    for (const each of await table.credstash.putAll(secrets)) expect(each.done).toBe('stored');
+    // Of this one, many versions, and so much that they are several pages.
+    for (let i = 1; i <= 12; i += 1) {
+      await table.credstash.put('large', Buffer.alloc(250_000, i), { version: String(i) });
+    }
   });
   afterAll(() => {
+    table.close();
     proxy.meddle = before;
   });
 
@@ -557,14 +569,15 @@ describe('credentials that expire half way', () => {
   ): ReturnType<typeof run> => {
     left = requests;
     asked.clear();
-    return run(args, { env: awsEnv(proxy.url, proxy.url), ...(input ? { input } : {}) });
+    const words = ['-t', EXPIRED, ...args];
+    return run(words, { env: awsEnv(proxy.url, proxy.url), ...(input ? { input } : {}) });
   };
   const expired = expect.stringContaining(
     'refused the AWS credentials: they have expired',
   ) as unknown;
 
   test.each([0, 2, 20])('get of many, after %i requests: exit 6, and nothing of it', async (n) => {
-    const ended = await after(n, ['get', `${lane}-0*`]);
+    const ended = await after(n, ['get', 'n-0*']);
     expect(ended).toMatchObject({ status: 6, stdout: Buffer.of(), stderr: expired });
     // What was under way, and nothing more.
     expect(asked.size).toBeLessThanOrEqual(n + 32);
@@ -585,19 +598,19 @@ describe('credentials that expire half way', () => {
     left = Infinity;
     const stored = [...ended.stdout.toString().matchAll(/^(\S+) has been stored$/gm)];
     expect(stored.length).toBeGreaterThan(10);
-    const there = await versionsOf(names);
+    const there = await table.versionsOf(names);
     for (const [, name = ''] of stored) expect(there.get(name)?.get(2)).toBe(values[name]);
     const newer = [...there.values()].filter((versions) => versions.size === 2);
     expect(newer).toHaveLength(stored.length);
   });
 
   test('delete of many versions: the newest stay', async () => {
-    const name = `${lane}-large`;
+    const name = 'large';
     const ended = await after(6, ['delete', name]);
     expect(ended).toMatchObject({ status: 6, stderr: expired });
     const gone = ended.stdout.toString().split('\n').length - 1;
     left = Infinity;
-    const there = await versionsOf([name]);
+    const there = await table.versionsOf([name]);
     expect([...(there.get(name)?.keys() ?? [])]).toEqual(
       Array.from({ length: 12 - gone }, (_, i) => gone + 1 + i),
     );
