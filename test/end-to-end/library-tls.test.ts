@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { describeUnless } from '../support/needed.ts';
 import { RUNTIMES } from '../support/project.ts';
 import {
@@ -42,15 +42,15 @@ const tlsProxies: Record<string, Server> = {};
 let proxy: HttpServer;
 /** What arrived at any server, each with its own service's name. */
 const arrived: string[] = [];
-/** The targets that a proxy was asked for. */
+/** The targets that a proxy was asked for, each behind the proxy's name. */
 const through: string[] = [];
 
 const portOfServer = (name: string): number => portOf(servers[name] as Server);
 
 /** Answers CONNECT with a connection to that server, and nothing else. */
-function tunnel<T extends HttpServer | Server>(server: T): T {
+function tunnel<T extends HttpServer | Server>(name: string, server: T): T {
   server.on('connect', (request, socket) => {
-    through.push(request.url ?? '');
+    through.push(`${name}: ${request.url}`);
     socket.on('error', () => socket.destroy());
     const onward = connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -70,9 +70,9 @@ beforeAll(async () => {
         response.end('{"__type":"AccessDeniedException"}');
       }),
     );
-    tlsProxies[name] = await listening(tunnel(createServer({ key, cert })));
+    tlsProxies[name] = await listening(tunnel(name, createServer({ key, cert })));
   }
-  proxy = await listening(tunnel(createProxy()));
+  proxy = await listening(tunnel('without TLS', createProxy()));
 
   // What the SDK's providers of credentials read.
   const cache = join(folder, '.aws', 'sso', 'cache');
@@ -85,7 +85,11 @@ beforeAll(async () => {
     ...{ accessToken: 'token', expiresAt: new Date(Date.now() + 60_000).toISOString() },
     ...{ clientId: 'id', clientSecret: 'secret', refreshToken: 'refresh' },
   };
-  writeFileSync(join(cache, `${digest('sha1', 'session')}.json`), JSON.stringify(renewed));
+  // A process tries to renew a session's token twice a minute at most: each server has a session of its own.
+  const names = [...WRONG.keys()].map((i) => `session-${i}`);
+  for (const name of names) {
+    writeFileSync(join(cache, `${digest('sha1', name)}.json`), JSON.stringify(renewed));
+  }
   const login = {
     accessToken: {
       ...{ accessKeyId: 'a', secretAccessKey: 's', sessionToken: 't', accountId: '123456789012' },
@@ -100,6 +104,11 @@ beforeAll(async () => {
   writeFileSync(join(folder, `${digest('sha256', 'login')}.json`), JSON.stringify(login));
   writeFileSync(join(folder, 'token'), 'header.payload.signature');
   const account = 'sso_account_id = 123456789012\nsso_role_name = reader\n';
+  const signOn = 'sso_start_url = https://start\nsso_region = us-east-1\n';
+  const sessions = names.map(
+    (name) =>
+      `[profile ${name}]\nsso_session = ${name}\n${account}[sso-session ${name}]\n${signOn}`,
+  );
   writeFileSync(
     join(folder, 'config'),
     `[profile keys]
@@ -112,14 +121,7 @@ source_profile = keys
 role_arn = arn:aws:iam::123456789012:role/reader
 web_identity_token_file = ${join(folder, 'token')}
 [profile sso]
-sso_start_url = https://start
-sso_region = us-east-1
-${account}[profile session]
-sso_session = session
-${account}[sso-session session]
-sso_start_url = https://start
-sso_region = us-east-1
-[profile login]
+${signOn}${account}${sessions.join('')}[profile login]
 login_session = login
 `,
   );
@@ -131,10 +133,12 @@ const require = createRequire(${JSON.stringify(join(root, 'package.json'))});
 const { Credstash } = await import(${JSON.stringify(pathToFileURL(join(root, 'dist/lib/index.js')).href)});
 const { NodeHttpHandler } = require('@smithy/node-http-handler');
 const { DynamoDBClient } = require('@aws-sdk/client-dynamodb');
-const { endpoint, off, calls } = JSON.parse(process.argv[2]);
+const { off, runs } = JSON.parse(process.argv[2]);
 if (off) process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
 const credentials = { accessKeyId: 'AKIA', secretAccessKey: 'secret' };
-const plain = { region: 'us-east-1', endpoint, credentials };
+let endpoint;
+let plain;
+let session;
 // What the two libraries would try again is the SDK's affair, and takes long.
 const once = { maxAttempts: 1 };
 const with_ = (requestHandler) => ({ ...plain, clientOptions: { dynamodb: { ...once, requestHandler } } });
@@ -158,22 +162,31 @@ const CALLS = {
   },
   'a web identity of a profile': () => profile('web'),
   'single sign-on': () => profile('sso'),
-  'a session of single sign-on that is renewed': () => profile('session'),
+  'a session of single sign-on that is renewed': () => profile(session),
   'a login that is renewed': () => profile('login'),
   'a container': () => {
     process.env.AWS_CONTAINER_CREDENTIALS_FULL_URI = endpoint + '/container';
     return { region: 'us-east-1' };
   },
 };
-const outcomes = {};
-for (const name of calls ?? Object.keys(CALLS)) {
-  const before = { ...process.env };
-  const credstash = new Credstash(CALLS[name]());
-  outcomes[name] = await credstash.get('n').then(() => 'got it', ({ code, message, cause }) => [code, message, cause?.message].join(' | '));
-  await credstash.close();
-  for (const each of Object.keys(process.env)) if (!(each in before)) delete process.env[each];
+const ended = [];
+for (const [i, { port, proxy, calls }] of runs.entries()) {
+  endpoint = 'https://127.0.0.1:' + port;
+  plain = { region: 'us-east-1', endpoint, credentials };
+  session = 'session-' + i;
+  for (const each of ['STS', 'SSO', 'SSO_OIDC', 'SIGNIN', 'DYNAMODB']) process.env['AWS_ENDPOINT_URL_' + each] = endpoint;
+  if (proxy !== undefined) process.env.HTTPS_PROXY = proxy;
+  const outcomes = {};
+  for (const name of calls ?? Object.keys(CALLS)) {
+    const before = { ...process.env };
+    const credstash = new Credstash(CALLS[name]());
+    outcomes[name] = await credstash.get('n').then(() => 'got it', ({ code, message, cause }) => [code, message, cause?.message].join(' | '));
+    await credstash.close();
+    for (const each of Object.keys(process.env)) if (!(each in before)) delete process.env[each];
+  }
+  ended.push(outcomes);
 }
-console.log(JSON.stringify(outcomes));
+console.log(JSON.stringify(ended));
 `,
   );
 });
@@ -188,25 +201,28 @@ beforeEach(() => {
   through.length = 0;
 });
 
-interface Calls {
+/** How NODE_TLS_REJECT_UNAUTHORIZED=0 is set: for the process, by the application, or not at all. */
+type Off = 'environment' | 'application' | 'not';
+
+/** Calls of the library on one server. */
+interface Run {
+  readonly server: string;
+  /** HTTPS_PROXY. Where one run of a process has it, each has. */
+  readonly proxy?: string;
   /** Which of them; all unless given. */
   readonly calls?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  /** How the variable is set: for the process, by the application, or not at all. */
-  readonly off: 'environment' | 'application' | 'not';
 }
 
-/** What each call of the library on this server ended in. */
+/** Makes the calls of every run in one process. @returns what each call ended in, by run */
 function callLibrary(
   node: string,
-  server: string,
-  { calls, env, off }: Calls,
-): Promise<Record<string, string>> {
-  const endpoint = `https://127.0.0.1:${portOfServer(server)}`;
-  const services = ['STS', 'SSO', 'SSO_OIDC', 'SIGNIN', 'DYNAMODB'];
+  off: Off,
+  runs: readonly Run[],
+): Promise<Record<string, string>[]> {
+  const given = runs.map(({ server, ...run }) => ({ ...run, port: portOfServer(server) }));
   const child = spawn(
     node,
-    [program, JSON.stringify({ endpoint, calls, off: off === 'application' })],
+    [program, JSON.stringify({ off: off === 'application', runs: given })],
     {
       env: {
         PATH: process.env['PATH'],
@@ -217,9 +233,7 @@ function callLibrary(
         AWS_MAX_ATTEMPTS: '1',
         AWS_CA_BUNDLE: authority.path,
         NODE_EXTRA_CA_CERTS: authority.path,
-        ...Object.fromEntries(services.map((each) => [`AWS_ENDPOINT_URL_${each}`, endpoint])),
         ...(off === 'environment' ? { NODE_TLS_REJECT_UNAUTHORIZED: '0' } : {}),
-        ...env,
       },
       timeout: 120_000,
     },
@@ -230,7 +244,7 @@ function callLibrary(
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status) => {
-      if (status === 0) resolve(JSON.parse(said.stdout) as Record<string, string>);
+      if (status === 0) resolve(JSON.parse(said.stdout) as Record<string, string>[]);
       else reject(new Error(`it ended with ${status}: ${said.stderr}`));
     });
   });
@@ -244,7 +258,7 @@ const NOT_GOT = /^(?:NO_CREDENTIALS|UNREACHABLE) \| /;
 for (const { name, node, missing } of RUNTIMES) {
   describeUnless(missing, `the library on ${name}`, () => {
     test('each way ends at a server whose certificate is right', async () => {
-      const outcomes = await callLibrary(node, RIGHT, { off: 'not' });
+      const [outcomes = {}] = await callLibrary(node, 'not', [{ server: RIGHT }]);
       for (const [call, outcome] of Object.entries(outcomes)) {
         if (call.includes('not verify')) expect(outcome, call).toMatch(REFUSED);
         else expect(outcome, call).not.toMatch(/any TLS certificate|CERT/);
@@ -261,32 +275,37 @@ for (const { name, node, missing } of RUNTIMES) {
       );
     });
 
-    describe.each(WRONG)('%s', (wrong) => {
-      test.each(['environment', 'application'] as const)(
-        'no request arrives, with the variable set by the %s',
-        async (off) => {
-          const outcomes = await callLibrary(node, wrong, { off });
-          expect(arrived).toEqual([]);
-          const refused = [
-            'with an agent',
-            'with options that do not verify',
-            'with an agent that does not verify',
-            'with a handler',
-            'with a client',
-            'a container',
-          ];
-          const told = /sign-on|login/;
-          for (const [call, outcome] of Object.entries(outcomes)) {
+    test.each(['environment', 'application'] as const)(
+      'no request arrives at another, with the variable set by the %s',
+      async (off) => {
+        const ended = await callLibrary(
+          node,
+          off,
+          WRONG.map((server) => ({ server })),
+        );
+        expect(arrived).toEqual([]);
+        const refused = [
+          'with an agent',
+          'with options that do not verify',
+          'with an agent that does not verify',
+          'with a handler',
+          'with a client',
+          'a container',
+        ];
+        const told = /sign-on|login/;
+        for (const [i, wrong] of WRONG.entries()) {
+          for (const [call, outcome] of Object.entries(ended[i] ?? {})) {
             const expected = refused.includes(call)
               ? REFUSED
               : told.test(call)
                 ? NOT_GOT
                 : UNVERIFIED;
-            expect(outcome, call).toMatch(expected);
+            expect(outcome, `${call} at ${wrong}`).toMatch(expected);
           }
-        },
-      );
-    });
+        }
+        expect(ended.map((outcomes) => Object.keys(outcomes).length)).toEqual([17, 17, 17]);
+      },
+    );
   });
 }
 
@@ -294,35 +313,45 @@ const [, ...PROXIES] = RUNTIMES;
 for (const { name, node, missing } of PROXIES) {
   describeUnless(missing, `a proxy, on ${name}`, () => {
     const calls = ['the library', 'with options of an agent', 'a role'];
+    const plainProxy = (): string => `http://127.0.0.1:${portOf(proxy)}`;
+    const tlsProxy = (certificate: string): string =>
+      `https://127.0.0.1:${portOf(tlsProxies[certificate] as Server)}`;
 
     test('a right certificate is reached through both kinds', async () => {
-      for (const HTTPS_PROXY of [
-        `http://127.0.0.1:${portOf(proxy)}`,
-        `https://127.0.0.1:${portOf(tlsProxies[RIGHT] as Server)}`,
-      ]) {
-        const env = { HTTPS_PROXY };
-        await callLibrary(node, RIGHT, { off: 'not', env, calls: ['the library'] });
-        expect(arrived, HTTPS_PROXY).toEqual(['DynamoDB_20120810.Query']);
-        expect(through, HTTPS_PROXY).toEqual([`127.0.0.1:${portOfServer(RIGHT)}`]);
-        arrived.length = 0;
-        through.length = 0;
+      const proxies = [plainProxy(), tlsProxy(RIGHT)];
+      await callLibrary(
+        node,
+        'not',
+        proxies.map((each) => ({ server: RIGHT, proxy: each, calls: ['the library'] })),
+      );
+      expect(arrived).toEqual(['DynamoDB_20120810.Query', 'DynamoDB_20120810.Query']);
+      const target = `127.0.0.1:${portOfServer(RIGHT)}`;
+      expect(through).toEqual([`without TLS: ${target}`, `${RIGHT}: ${target}`]);
+    });
+
+    test('a wrong certificate of the service: nothing arrives', async () => {
+      const runs = WRONG.map((server) => ({ server, proxy: plainProxy(), calls }));
+      const ended = await callLibrary(node, 'environment', runs);
+      expect(arrived).toEqual([]);
+      for (const [i, wrong] of WRONG.entries()) {
+        expect(through).toContain(`without TLS: 127.0.0.1:${portOfServer(wrong)}`);
+        const outcomes = Object.values(ended[i] ?? {});
+        expect(outcomes, wrong).toEqual(
+          calls.map(() => expect.stringMatching(UNVERIFIED) as string),
+        );
       }
     });
 
-    test.each(WRONG)('%s of the service: nothing arrives', async (wrong) => {
-      const env = { HTTPS_PROXY: `http://127.0.0.1:${portOf(proxy)}` };
-      const outcomes = await callLibrary(node, wrong, { off: 'environment', env, calls });
-      expect(arrived).toEqual([]);
-      expect(through.length).toBeGreaterThan(0);
-      for (const outcome of Object.values(outcomes)) expect(outcome).toMatch(UNVERIFIED);
-    });
-
-    test.each(WRONG)('%s of the proxy: nothing arrives', async (wrong) => {
-      const env = { HTTPS_PROXY: `https://127.0.0.1:${portOf(tlsProxies[wrong] as Server)}` };
-      const refused = await callLibrary(node, RIGHT, { off: 'environment', env, calls });
-      for (const outcome of Object.values(refused)) expect(outcome).toMatch(REFUSED);
-      const unverified = await callLibrary(node, RIGHT, { off: 'not', env, calls });
-      for (const outcome of Object.values(unverified)) expect(outcome).toMatch(UNVERIFIED);
+    test.each([
+      ['refused', 'environment', REFUSED],
+      ['not verified', 'not', UNVERIFIED],
+    ] as const)('a wrong certificate of the proxy: %s, nothing arrives', async (_, off, said) => {
+      const runs = WRONG.map((each) => ({ server: RIGHT, proxy: tlsProxy(each), calls }));
+      const ended = await callLibrary(node, off, runs);
+      for (const [i, wrong] of WRONG.entries()) {
+        const outcomes = Object.values(ended[i] ?? {});
+        expect(outcomes, wrong).toEqual(calls.map(() => expect.stringMatching(said) as string));
+      }
       expect([...arrived, ...through]).toEqual([]);
     });
   });
