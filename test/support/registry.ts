@@ -32,12 +32,23 @@ export function installedPackages(): Map<string, string> {
 export async function startRegistry(): Promise<Registry> {
   const packages = installedPackages();
   const asked = new Set<string>();
+  const archives = new Map<string, Buffer>();
+  const archiveOf = (name: string, folder: string): Buffer => {
+    const pack = ['-c', '--use-compress-program', 'gzip -1', '--transform', 's,^\\.,package,'];
+    const archive =
+      archives.get(name) ??
+      execFileSync('tar', [...pack, '-C', folder, '.'], { maxBuffer: 64 * 1024 * 1024 });
+    archives.set(name, archive);
+    return archive;
+  };
   const server = await startHttpServer(({ url = '' }, response) => {
     const [path = '', archive] = url.slice(1).split('/-/');
     const name = decodeURIComponent(path);
     asked.add(name);
     const version = packages.get(name);
     const folder = join(root, 'node_modules', name);
+    // npm asks once for each package that it finds here, however often it installs it.
+    response.setHeader('cache-control', 'max-age=600');
     if (version === undefined || !existsSync(folder)) {
       response.writeHead(404).end('{}');
     } else if (archive === undefined) {
@@ -51,8 +62,7 @@ export async function startRegistry(): Promise<Registry> {
         }),
       );
     } else {
-      const pack = ['-czf', '-', '--transform', 's,^\\.,package,', '-C', folder, '.'];
-      response.end(execFileSync('tar', pack, { maxBuffer: 64 * 1024 * 1024 }));
+      response.end(archiveOf(name, folder));
     }
   });
   return { url: server.url, asked, close: () => server.close() };
