@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { createTable } from '../support/dynamo.ts';
+import { createTable, putManyRaw, type RawItem, scanRaw } from '../support/dynamo.ts';
 import { ACCOUNT, allows, asked, contextKeys, type PolicyDocument } from '../support/iam.ts';
 import type { KmsServer } from '../support/kms-server.ts';
 import { pty, type RunOptions } from '../support/run.ts';
@@ -49,7 +49,12 @@ const two: Line[] = [[['put', 'a', 'one']], [['put', 'a', 'two', '-a']]];
 const labelled: Line[] = [...two, [['label', 'a', 'live', '-v', '1']]];
 const original: Line[] = [[['put', 'a', 'one', '--cipher', 'AES-256-CTR']]];
 
-/** The command lines of each row. `TABLE` is a table of its own, `OTHER` a second one that is there, empty. */
+/** Whether a command line ended as it should. */
+function endedWell(ended: Ended | undefined, [, status = 0, says = '']: Line): boolean {
+  return ended?.status === status && ended.stdout.includes(says);
+}
+
+/** The command lines of each row. `TABLE` is a table of its own. */
 const CASES: Readonly<Record<string, Case>> = {
   'get NAME': { before: two, lines: [[['get', 'a']], [['get', 'absent'], 3]] },
   'get NAME -v V': {
@@ -139,7 +144,7 @@ const CASES: Readonly<Record<string, Case>> = {
   migrate: { before: original, lines: [[['migrate']], [['migrate', '--cipher', 'AES-256-CTR']]] },
   'copy --to-table T': {
     before: labelled,
-    lines: [[['copy', '--to-table', 'OTHER']], [['copy', '--to-table', 'OTHER']]],
+    lines: [[['copy', '--to-table', 'TABLE-other']], [['copy', '--to-table', 'TABLE-other']]],
   },
   'copy --to-local FOLDER': { before: two, lines: [[['copy', '--to-local', 'FOLDER']]] },
   setup: { lines: [[['-t', 'TABLE-new', 'setup']], [['setup', '--tags', 'a=b']]] },
@@ -204,71 +209,93 @@ describe.each(backends.filter(({ name }) => name === dynamoLocal.name))('$name',
   interface Table {
     readonly cs: (args: readonly string[], options?: RunOptions) => Promise<Ended>;
     readonly policies: (...roles: readonly string[]) => Promise<PolicyDocument[]>;
+    /** Runs the lines one after the other, and no more once one has not ended as it should. */
     readonly run: (lines: readonly Line[]) => Promise<Ended[]>;
+    /** Holds what these lines have stored. */
+    readonly fill: (lines: readonly Line[]) => Promise<void>;
   }
 
-  const newTable = async (): Promise<Table> => {
+  /** What `policy` prints with these arguments on the table named TABLE, which it asks nothing of. */
+  const printed = new Map<string, string>();
+  const print = async (args: readonly string[]): Promise<string> => {
+    const known = printed.get(args.join(' '));
+    if (known !== undefined) return known;
+    const { cs } = awsPlace(recorder.url, recorder.url, 'TABLE', runHere);
+    const { stdout, stderr } = await cs(['policy', '--account', ACCOUNT, ...args]);
+    expect(stderr).toBe('');
+    printed.set(args.join(' '), stdout);
+    return stdout;
+  };
+
+  /** The items that command lines have stored. */
+  const filled = new Map<string, RawItem[]>();
+
+  /** A table of its own, and where a test copies, a second one. */
+  const newTable = async ({ hasOther = false } = {}): Promise<Table> => {
+    const dynamo = running.dynamo ?? '';
     const table = `permissions-${++count}`;
-    const other = `${table}-other`;
-    for (const each of [table, other]) await createTable(running.dynamo ?? '', each);
+    await createTable(dynamo, table);
+    if (hasOther) await createTable(dynamo, `${table}-other`);
     const { cs } = awsPlace(recorder.url, recorder.url, table, runHere);
     const words = (args: readonly string[]): string[] =>
-      args.map((arg) =>
-        arg.replace('TABLE', table).replace('OTHER', other).replace('FOLDER', join(folder, table)),
-      );
+      args.map((arg) => arg.replace('TABLE', table).replace('FOLDER', join(folder, table)));
     const run: Table['run'] = async (lines) => {
       const ended: Ended[] = [];
-      for (const [args, , , input] of lines) {
+      for (const line of lines) {
+        const [args, , , input] = line;
         const env = { EDITOR: 'sh -c \'date +%N >"$1"\' sh', XDG_RUNTIME_DIR: folder };
-        ended.push(
-          await cs(words(args), {
-            ...(args[0] === 'edit' ? { env } : {}),
-            ...(input === undefined ? {} : { input }),
-          }),
-        );
+        const last = await cs(words(args), {
+          ...(args[0] === 'edit' ? { env } : {}),
+          ...(input === undefined ? {} : { input }),
+        });
+        ended.push(last);
+        if (!endedWell(last, line)) break;
       }
       return ended;
     };
+    const fill: Table['fill'] = async (lines) => {
+      const known = filled.get(JSON.stringify(lines));
+      if (known !== undefined) {
+        await putManyRaw(dynamo, table, known);
+        return;
+      }
+      for (const { status, stderr } of await run(lines)) {
+        expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      }
+      filled.set(JSON.stringify(lines), await scanRaw(dynamo, table));
+    };
     const policies: Table['policies'] = async (...roles) => {
-      const found: PolicyDocument[] = [];
-      const print = async (...args: string[]): Promise<void> => {
-        const { stdout, stderr } = await cs(['policy', '--account', ACCOUNT, ...args]);
-        expect(stderr).toBe('');
-        found.push(JSON.parse(stdout) as PolicyDocument);
-      };
+      const lines: string[][] = [];
       // Of every table and key that the command line is about, as the document has it.
       for (const role of roles) {
         const key = role === 'admin' ? ['-k', keyArn('alias/credstash')] : [];
-        await print(role, ...key);
+        lines.push([role, ...key]);
         if (role === 'reader' || role === 'writer') continue;
-        for (const each of [other, `${table}-new`]) await print(role, '-t', each, ...key);
+        for (const each of ['TABLE-other', 'TABLE-new']) lines.push([role, '-t', each, ...key]);
         const others =
-          role === 'admin' ? [keyArn('alias/new')] : [`alias/${table}`, `alias/${table}-many`];
-        for (const each of others) await print(role, '-k', each);
+          role === 'admin' ? [keyArn('alias/new')] : ['alias/TABLE', 'alias/TABLE-many'];
+        for (const each of others) lines.push([role, '-k', each]);
       }
-      return found;
+      const texts: string[] = [];
+      for (const line of lines) texts.push(await print(line));
+      return texts.map((text) => JSON.parse(text.replaceAll('TABLE', table)) as PolicyDocument);
     };
-    return { cs, policies, run };
+    return { cs, policies, run, fill };
   };
 
   test.each(ROWS)('$command', async ({ command, roles, calls: promised }) => {
     const { before = [], lines } = CASES[command] ?? { lines: [] };
     /** What the command lines say under the policies of these roles; on a table of their own. */
     const under = async (all: readonly string[]): Promise<Ended[]> => {
-      const table = await newTable();
+      const table = await newTable({ hasOther: lines.flat(2).includes('TABLE-other') });
       recorder.meddle = extras.meddle;
-      for (const { status, stderr } of await table.run(before)) {
-        expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      }
+      await table.fill(before);
       recorder.meddle = enforce(await table.policies(...all));
       return table.run(lines);
     };
     /** Whether each ended as it should. */
     const wentWell = (ended: readonly Ended[]): boolean =>
-      ended.every(({ status, stdout }, i) => {
-        const [, wanted = 0, says = ''] = lines[i] ?? [[]];
-        return status === wanted && stdout.includes(says);
-      });
+      lines.every((line, i) => endedWell(ended[i], line));
     for (const all of roles) {
       const ended = await under(all);
       expect(wentWell(ended), JSON.stringify(ended)).toBe(true);
