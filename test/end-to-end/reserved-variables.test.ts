@@ -24,9 +24,8 @@ afterAll(async () => {
 });
 
 async function put(secrets: Readonly<Record<string, string>>, ...context: string[]): Promise<void> {
-  for (const [name, value] of Object.entries(secrets)) {
-    expect(await cs(['put', name, value, ...context])).toMatchObject({ status: 0 });
-  }
+  const input = JSON.stringify(secrets);
+  expect(await cs(['putall', '-', ...context], { input })).toMatchObject({ status: 0 });
 }
 
 /** Types `line` in a shell. */
@@ -261,7 +260,8 @@ describe('an export refuses reserved variables', () => {
   });
 
   test('-f dotenv: a warning of many is one line', async () => {
-    for (let i = 0; i < 12; i++) await put({ [`ld.${String(i).padStart(2, '0')}`]: 'x' });
+    const names = Array.from({ length: 12 }, (_, i) => `ld.${String(i).padStart(2, '0')}`);
+    await put(Object.fromEntries(names.map((name) => [name, 'x'])));
     const { stderr } = await cs(['getall', '-f', 'dotenv']);
     expect(stderr).toMatch(/^credstash: warning: [^\n]*: LD_00, [^\n]*LD_09 and 2 more\n$/);
   });
