@@ -25,8 +25,10 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const folder = temporaryFolder();
 const certificate = makeCertificate(folder);
 const BLOCK = Buffer.alloc(2 ** 16, 'x');
-/** 1 GB that is 1 MB on the wire. */
-const BOMB = gzipSync(Buffer.alloc(2 ** 30, ' '), { level: 9 });
+/** 1 GB that is 1 MB on the wire: members of a gzip file, which are expanded one after the other. */
+const BOMB = Buffer.concat(
+  Array<Buffer>(64).fill(gzipSync(Buffer.alloc(2 ** 24, ' '), { level: 9 })),
+);
 const SMALL_CHUNKS = Buffer.from(`10\r\n${'x'.repeat(16)}\r\n`.repeat(5000));
 
 /** Writes for as long as the other side reads. */

@@ -3,12 +3,20 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { awsPlace, dynalite, failed, ok, type Place, vaultPlace } from '../end-to-end/backends.ts';
+import {
+  awsPlace,
+  dynalite,
+  failed,
+  ok,
+  type Place,
+  runHere,
+  vaultPlace,
+} from '../end-to-end/backends.ts';
 import { eventually } from '../support/eventually.ts';
 import { canMount, startMounts } from '../support/mounts.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { startRecorder } from '../support/recorder.ts';
-import { pty, run } from '../support/run.ts';
+import { pty } from '../support/run.ts';
 import { sandbox } from '../support/sandbox.ts';
 import { makeFolder, removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -22,7 +30,7 @@ interface Desk {
   readonly edit: (script: string, ...words: string[]) => ReturnType<Place['cs']>;
 }
 
-function desk(place: Place = vaultPlace(join(folder, `vault-${++counter}`))): Desk {
+function desk(place: Place = vaultPlace(join(folder, `vault-${++counter}`), runHere)): Desk {
   const runtime = join(folder, `runtime-${++counter}`);
   mkdirSync(runtime, { mode: 0o700 });
   const edit: Desk['edit'] = (script, ...words) => {
@@ -71,7 +79,7 @@ function keptOf(stderr: string): { readonly path: string; readonly command: stri
 /** Follows the advice: runs the words of the command up to `&&`, and the rest as it is. */
 async function follow(place: Place, command: string): Promise<void> {
   const [put = '', remove = ''] = command.split(' && ');
-  expect(await run(put.split(' '), { env: place.env })).toMatchObject({ status: 0 });
+  expect(await runHere(put.split(' '), { env: place.env })).toMatchObject({ status: 0 });
   expect(remove).toMatch(/^rm -r \/\S+\/credstash-kept-\w+$/);
   expect(readdirSync(remove.replace('rm -r ', ''))).toHaveLength(1);
 }

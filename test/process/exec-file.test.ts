@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { failed, ok, type Place, stored, vaultPlace } from '../end-to-end/backends.ts';
+import { failed, ok, type Place, runHere, stored, vaultPlace } from '../end-to-end/backends.ts';
+import { put, runInProcess } from '../end-to-end/exec.ts';
 import { eventually } from '../support/eventually.ts';
 import { bound, canMount, startMounts } from '../support/mounts.ts';
 import { makeFolder, removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
@@ -24,8 +25,7 @@ const BYTES = Buffer.from([0, 0xff, 0x0a, 0x61, 0]);
 const folder = temporaryFolder();
 const vault = vaultPlace(join(folder, 'vault'));
 beforeAll(async () => {
-  expect(await vault.cs(['put', 'app.tls', '-'], { input: BYTES })).toEqual(stored('app.tls'));
-  expect(await vault.cs(['put', 'app.db', 's3cret'])).toEqual(stored('app.db'));
+  await put(vault, { 'app.tls': BYTES, 'app.db': 's3cret', empty: '' });
 });
 
 let counter = 0;
@@ -34,6 +34,11 @@ function runtimeFolder(): string {
   const path = join(folder, `runtime-${++counter}`);
   mkdirSync(path, { mode: 0o700 });
   return path;
+}
+
+/** Runs, in this process, an `exec` that is refused before COMMAND is started. */
+function refuse(runtime: string, words: readonly string[]): ReturnType<Place['cs']> {
+  return runInProcess(vault, ['exec', ...words], { env: { XDG_RUNTIME_DIR: runtime } });
 }
 
 /** Runs `exec` in a runtime folder. */
@@ -100,8 +105,9 @@ console.log(JSON.stringify({ file, hex: readFileSync(file).toString('hex'), type
 
   test('several files, with --env, GLOBs and the context; the status of COMMAND', async () => {
     const runtime = runtimeFolder();
-    await vault.cs(['put', 'sealed', 'for prod', 'env=prod']);
-    await vault.cs(['put', 'empty', '']);
+    expect(await runInProcess(vault, ['put', 'sealed', 'for prod', 'env=prod'])).toEqual(
+      stored('sealed'),
+    );
     const script = `cat "$A" "$B"; wc -c <"$C"; echo "$DB $PLAIN"; ls "$(dirname "$A")"; exit 7`;
     const files = [
       '--file',
@@ -140,7 +146,7 @@ console.log(JSON.stringify({ file, hex: readFileSync(file).toString('hex'), type
       ['--env', 'KUBECONFIG=app.db'],
       ['--file', 'KUBECONFIG=app.tls'],
     ]) {
-      expect(await exec(runtime, [...file, ...other, ...print])).toMatchObject({
+      expect(await refuse(runtime, [...file, ...other, ...print])).toMatchObject({
         status: 2,
         stdout: '',
         stderr: expect.stringContaining('its variable would be KUBECONFIG, as that of') as string,
@@ -165,7 +171,7 @@ console.log(JSON.stringify({ file, hex: readFileSync(file).toString('hex'), type
     ['F=credstash://app.db?version', /the reference is malformed/],
   ])('refuses %s', async (file, said) => {
     const runtime = runtimeFolder();
-    expect(await exec(runtime, ['--file', file, '--', 'echo', 'ran'])).toMatchObject({
+    expect(await refuse(runtime, ['--file', file, '--', 'echo', 'ran'])).toMatchObject({
       status: 2,
       stdout: '',
       stderr: expect.stringMatching(said) as string,
@@ -176,7 +182,7 @@ console.log(JSON.stringify({ file, hex: readFileSync(file).toString('hex'), type
   test('a secret or a COMMAND that is missing leaves nothing', async () => {
     const runtime = runtimeFolder();
     expect(await exec(runtime, ['--file', 'F=none', '--', 'true'])).toMatchObject({ status: 3 });
-    expect(await exec(runtime, ['--file', 'F=app.db', '--', '/nonexistent'])).toMatchObject({
+    expect(await refuse(runtime, ['--file', 'F=app.db', '--', '/nonexistent'])).toMatchObject({
       status: 127,
     });
     writeFileSync(join(folder, 'broken'), '#!/nonexistent\n', { mode: 0o755 });
@@ -258,7 +264,7 @@ describe.concurrent('the files of exec', () => {
 
   test('are there anew after a restart by --watch, also one that COMMAND removed', async () => {
     const runtime = runtimeFolder();
-    const place = vaultPlace(join(folder, `vault-${++counter}`));
+    const place = vaultPlace(join(folder, `vault-${++counter}`), runHere);
     for (const [name, value] of [
       ['app.a', 'one'],
       ['app.b', 'stays'],
@@ -328,7 +334,7 @@ describe('the place of the files', () => {
         `mount -t tmpfs -o size=8k,mode=0700 none ${full}; mount -t tmpfs -o ro,mode=0700 none ${closed}; mount -t tmpfs -o ro none /dev/shm`,
       );
       try {
-        await vault.cs(['put', 'large', '-'], { input: Buffer.alloc(100_000, 'x') });
+        await put(vault, { large: 'x'.repeat(100_000) });
         const run = (runtime: string, tmp: string): ReturnType<Place['cs']> =>
           vault.cs(['exec', '--file', 'F=large', '--', 'echo', 'ran'], {
             env: { XDG_RUNTIME_DIR: runtime, TMPDIR: tmp },

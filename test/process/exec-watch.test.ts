@@ -9,6 +9,7 @@ import {
   dynalite,
   failed,
   type Place,
+  runHere,
   type Running,
   vaultPlace,
 } from '../end-to-end/backends.ts';
@@ -27,7 +28,7 @@ import { sandbox } from '../support/sandbox.ts';
 const folder = temporaryFolder();
 let counter = 0;
 const vaultOf = async (secrets: Readonly<Record<string, string>>): Promise<Place> => {
-  const place = vaultPlace(join(folder, `vault-${++counter}`));
+  const place = vaultPlace(join(folder, `vault-${++counter}`), runHere);
   const input = JSON.stringify(secrets);
   expect(await place.cs(['putall', '-'], { input })).toMatchObject({ status: 0 });
   return place;

@@ -6,11 +6,16 @@ import { type Pty, pty, type PtyOptions, run } from '../support/run.ts';
 import { mfaCode, startStsServer, type StsServer } from '../support/sts-server.ts';
 import { startKmsServer, type KmsServer } from '../support/kms-server.ts';
 import { createTable, startDynalite } from '../support/dynamo.ts';
-import { asText, awsEnv, ok, stored, vaultPlace } from '../end-to-end/backends.ts';
+import { asText, awsEnv, type Ended, ok, stored, vaultPlace } from '../end-to-end/backends.ts';
+import { runInProcess } from '../end-to-end/exec.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
-const { cs, raw, args, where } = vaultPlace(join(folder, 'vault'));
+const vault = vaultPlace(join(folder, 'vault'));
+const { cs, args, where } = vault;
+
+/** Stores and reads in this process, where nothing is asked. */
+const here = (...words: string[]): Promise<Ended> => runInProcess(vault, words);
 
 /** Runs the command on the vault in a terminal. */
 function terminal(command: readonly string[], options: PtyOptions = {}): Pty {
@@ -29,7 +34,7 @@ function expectSane(output: string): void {
 }
 
 /** Types into the prompt of a put, expects this secret, and nothing on the terminal but the question. */
-async function types(name: string, typed: readonly string[], secret: Uint8Array | string) {
+async function types(name: string, typed: readonly string[], secret: string) {
   const { send, waitFor, done } = terminal(['put', name]);
   await waitFor(`${name}: `);
   for (const each of typed) {
@@ -41,13 +46,13 @@ async function types(name: string, typed: readonly string[], secret: Uint8Array 
     status: 0,
     output: `${name}: \r\n${name} has been stored in ${where}\r\n`,
   });
-  expect((await raw(['get', '-n', name])).stdout).toEqual(Buffer.from(secret));
+  expect(await here('get', '-n', name)).toEqual(ok(secret));
 }
 
 describe('the prompt of put [compat 16]', () => {
   // The first put also says where the vault is.
   beforeAll(async () => {
-    expect((await cs(['put', 'first', 'x'])).status).toBe(0);
+    expect((await here('put', 'first', 'x')).status).toBe(0);
   });
 
   test('asks on the terminal and echoes nothing', async () => {
@@ -92,7 +97,7 @@ describe('the prompt of put [compat 16]', () => {
     expect(output).not.toContain('canary');
     expect(output).not.toContain('has been stored');
     expectSane(output);
-    expect((await cs(['list', 'refused'])).stdout).toBe('');
+    expect((await here('list', 'refused')).stdout).toBe('');
   });
 
   const ENDING = [
@@ -116,7 +121,7 @@ describe('the prompt of put [compat 16]', () => {
     const { output } = await done;
     expectSane(output);
     expect(output).not.toContain('canary');
-    expect((await cs(['list', 'killed'])).stdout).toBe('');
+    expect((await here('list', 'killed')).stdout).toBe('');
   });
 
   test('^C at it is SIGINT to the shell around it: a loop stops', async () => {
@@ -139,7 +144,7 @@ describe('the prompt of put [compat 16]', () => {
 
 describe('a put that asks', () => {
   test('tells that the version exists before it asks', async () => {
-    expect(await cs(['put', 'taken', 'x'])).toEqual(stored('taken'));
+    expect(await here('put', 'taken', 'x')).toEqual(stored('taken'));
     for (const command of [
       ['put', 'taken'],
       ['put', 'taken', '-P'],
@@ -156,7 +161,7 @@ describe('a put that asks', () => {
     await waitFor('taken: ');
     send('next\r');
     expect(await done).toMatchObject({ status: 0 });
-    expect(await cs(['get', 'taken'])).toEqual(ok('next\n'));
+    expect(await here('get', 'taken')).toEqual(ok('next\n'));
   });
 
   test('with --if-missing asks only if the secret is missing', async () => {
@@ -168,7 +173,7 @@ describe('a put that asks', () => {
     expect(again).toMatchObject({
       ...{ status: 0, output: 'missing exists already: nothing has been stored\r\n' },
     });
-    expect(await cs(['get', 'missing'])).toEqual(ok('typed\n'));
+    expect(await here('get', 'missing')).toEqual(ok('typed\n'));
   });
 
   test('with stdin piped too, when -P asks on /dev/tty', async () => {
@@ -192,7 +197,7 @@ describe('a VALUE that looks like KEY=VALUE', () => {
     await waitFor('meant: ');
     send('typed\r');
     expect(await done).toMatchObject({ status: 0 });
-    expect(await cs(['get', 'meant', 'canary=canary'])).toEqual(ok('typed\n'));
+    expect(await here('get', 'meant', 'canary=canary')).toEqual(ok('typed\n'));
   });
 
   test.each([
@@ -221,7 +226,7 @@ describe('-P [compat 17]', () => {
     await waitFor('prompted: ');
     send('typed\r');
     expect(await done).toMatchObject({ status: 0 });
-    expect(await cs(['get', 'prompted', 'k=v'])).toEqual(ok('typed\n'));
+    expect(await here('get', 'prompted', 'k=v')).toEqual(ok('typed\n'));
   });
 
   test('takes KEY=VALUE in the place of VALUE, too', async () => {
@@ -229,7 +234,7 @@ describe('-P [compat 17]', () => {
     await waitFor('pairs: ');
     send('typed\r');
     expect(await done).toMatchObject({ status: 0 });
-    expect(await cs(['get', 'pairs', 'c=d', 'a=b'])).toEqual(ok('typed\n'));
+    expect(await here('get', 'pairs', 'c=d', 'a=b')).toEqual(ok('typed\n'));
   });
 
   test('with stdin piped it asks on /dev/tty, and leaves it sane', async () => {
@@ -241,11 +246,11 @@ describe('-P [compat 17]', () => {
     const { output } = await done;
     expect(output).not.toContain('hidden');
     expectSane(output);
-    expect(await cs(['get', 'tty'])).toEqual(ok('hidden\n'));
+    expect(await here('get', 'tty')).toEqual(ok('hidden\n'));
   });
 
   test('find asks, and lists what holds the value; ^C ends it', async () => {
-    await cs(['put', 'found', 'hidden word']);
+    await here('put', 'found', 'hidden word');
     const asked = terminal(['find', 'f*']);
     await asked.waitFor('value to find: ');
     asked.send('hidden word\r');
@@ -268,14 +273,14 @@ describe('-P [compat 17]', () => {
     const { output } = await done;
     expect(output).not.toContain('hidden');
     expectSane(output);
-    expect(await cs(['list', 'tty.c'])).toEqual(ok(''));
+    expect(await here('list', 'tty.c')).toEqual(ok(''));
   });
 
   test('with no terminal at all: exit 2, and the hint names the other ways', async () => {
     const { status, stderr } = await cs(['put', 'nowhere', '-P'], { input: 'piped' });
     expect(status).toBe(2);
     expect(stderr).toMatch(/error: there is no terminal to ask on\n.*hint: .*stdin.*@FILE/);
-    expect(await cs(['list', 'nowhere'])).toEqual(ok(''));
+    expect(await here('list', 'nowhere')).toEqual(ok(''));
   });
 });
 
@@ -286,7 +291,7 @@ test('stdin that is no terminal is read, and nothing is asked', async () => {
     output: `piped has been stored in ${where}\r\n`,
     status: 0,
   });
-  expect(await cs(['get', 'piped'])).toEqual(ok('from the pipe\n'));
+  expect(await here('get', 'piped')).toEqual(ok('from the pipe\n'));
 });
 
 describe('an MFA code', () => {
