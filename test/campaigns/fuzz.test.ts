@@ -154,7 +154,7 @@ describe('what the library parses', () => {
   test(
     'items',
     () =>
-      fuzz('items', item, size(1500, 150_000), async (item) => {
+      fuzz('items', item, size(700, 150_000), async (item) => {
         const header = parseHeader(item);
         for (const each of Object.values(header)) expect(typeof each).toBe('string');
         const entry = await refusing(['INTEGRITY'], () => parseItem(item));
@@ -196,7 +196,7 @@ describe('what the library parses', () => {
         digits.map(padVersion),
         fc.constant('9'.repeat(3000)),
       );
-      await fuzz('versions', version, size(500, 100_000), async (version) => {
+      await fuzz('versions', version, size(250, 100_000), async (version) => {
         expect(countCharacters(padVersion(version))).toBeGreaterThanOrEqual(19);
         const checked = await refusing(['USAGE'], () => checkVersion(version));
         if (checked !== undefined) {
@@ -224,7 +224,7 @@ describe('what the library parses', () => {
       await fuzz(
         'globs',
         fc.oneof(pair, { arbitrary: tight, weight: 5 }),
-        size(300, 50_000),
+        size(150, 50_000),
         async ([glob, name]) => {
           await refusing(['USAGE'], () => checkName(name));
           const short = await refusing(['USAGE'], () => checkGlob(glob));
@@ -262,7 +262,7 @@ describe('what the library parses', () => {
             maxLength: 8,
           },
         ),
-        size(1000, 200_000),
+        size(500, 200_000),
         async (pairs) => {
           const context = await refusing(['USAGE'], () => parseContext(pairs));
           if (!context) return;
@@ -292,7 +292,7 @@ describe('what the library parses', () => {
       const reference = fc
         .array(piece, { maxLength: 8 })
         .map((parts) => `credstash://${parts.join('')}`);
-      await fuzz('references', reference, size(250, 100_000), async (reference) => {
+      await fuzz('references', reference, size(120, 100_000), async (reference) => {
         expect(isReference(reference)).toBe(true);
         const parsed = await refusing(['USAGE'], () => parseReference(reference));
         if (!parsed) return;
@@ -327,7 +327,7 @@ describe('what the library parses', () => {
         },
         { arbitrary: many, weight: 1 },
       );
-      await fuzz('templates', template, size(120, 50_000), async (template) => {
+      await fuzz('templates', template, size(50, 50_000), async (template) => {
         const parsed = await refusing(['USAGE'], () => parseTemplate(template, { k: 'w' }));
         if (!parsed) return;
         tally.add('templates that are well-formed');
@@ -419,7 +419,7 @@ describe('what the library parses', () => {
         { arbitrary: fc.oneof(object, yaml, text).map(asBuffer), weight: 20 },
         { arbitrary: fc.oneof(deep, bomb).map(asBuffer), weight: 1 },
       );
-      await fuzz('inputs of putall', input, size(600, 50_000), async (input) => {
+      await fuzz('inputs of putall', input, size(300, 50_000), async (input) => {
         const secrets = await refusing(['USAGE', 'TOO_LARGE'], () => parseSecrets(input));
         for (const { name, value } of secrets ?? []) {
           expect(typeof name).toBe('string');
@@ -500,7 +500,7 @@ describe('settings', () => {
         fc.constantFrom('{"a":'.repeat(100_000), '[', '\ufeff{}', '{}{}').map(asBuffer),
       );
       const arbitrary = fc.tuple(content, fc.constantFrom(...COMMANDS, ['setup']));
-      await fuzz('files ~/.credstash', arbitrary, size(30, 3000), async ([content, args]) => {
+      await fuzz('files ~/.credstash', arbitrary, size(15, 3000), async ([content, args]) => {
         writeFileSync(join(folder, '.credstash'), content);
         await cs(args);
         await cs(['setup', '--save-kms-region', 'eu-west-1']);
@@ -552,7 +552,7 @@ describe('settings', () => {
         maxKeys: 3,
       });
       const arbitrary = fc.tuple(environment, fc.constantFrom(...COMMANDS));
-      await fuzz('environments', arbitrary, size(100, 8000), async ([environment, args]) => {
+      await fuzz('environments', arbitrary, size(50, 8000), async ([environment, args]) => {
         const safe = Object.entries(environment).map(([name, value]) => {
           // Nothing is sent to another host.
           const isUrl = value === '' || /^\w+:\/\/\w/.test(value);
@@ -625,7 +625,7 @@ describe('settings', () => {
       await fuzz(
         'files of AWS',
         arbitrary,
-        size(40, 4000),
+        size(20, 4000),
         async ([config, credentials, profile, args, keys]) => {
           // The SDK remembers a file by its name.
           const files = mkdtempSync(join(folder, 'aws-'));
@@ -755,7 +755,7 @@ describe('command lines', () => {
   test(
     'in this process',
     () =>
-      fuzz('command lines', line, size(150, 8000), async (words) => {
+      fuzz('command lines', line, size(75, 8000), async (words) => {
         await cs(words.map((each) => each.toWellFormed()));
       }),
     timeout,

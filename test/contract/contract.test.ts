@@ -140,13 +140,6 @@ describe.each(dynamoEngines())('AWS on $name', ({ name, start }) => {
     await aws.close();
   });
 
-  describeKeyService('of KMS', () => opened.keys);
-  describeEntryStore('of DynamoDB', {
-    open: () => opened.entries,
-    hasTransactions: name !== 'dynalite',
-    putRaw: (item) => putRaw(aws.dynamo.url, table, item),
-  });
-
   const entry = lost;
 
   it('takes an entry that is there with the same bytes for its own, whose answer was lost', async () => {
@@ -190,5 +183,12 @@ describe.each(dynamoEngines())('AWS on $name', ({ name, start }) => {
       message: 'there is no table nowhere in eu-west-1',
     });
     absent.close();
+  });
+
+  describeKeyService('of KMS', () => opened.keys);
+  describeEntryStore('of DynamoDB', {
+    open: () => opened.entries,
+    hasTransactions: name !== 'dynalite',
+    putRaw: (item) => putRaw(aws.dynamo.url, table, item),
   });
 });

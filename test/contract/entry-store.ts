@@ -150,19 +150,6 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       expect(versions).toEqual(['3', v(10), v(9), v(2), '00000000000000.1.9.1']);
     });
 
-    it('goes through all pages of versions that are large', async () => {
-      const secret = freshName();
-      const entries = Array.from({ length: 70 }, (_, i) =>
-        entryOf(secret, v(i + 1), { contents: new Uint8Array(randomBytes(60_000)) }),
-      );
-      for (const entry of entries) await store.open().create(entry);
-      expect(await collect(store.open().headers(secret))).toHaveLength(70);
-      const all = (await collect(store.open().scan())).filter(({ name }) => name === secret);
-      const versionOf = ({ version }: { version: string }): string => version;
-      all.sort((a, b) => (versionOf(a) < versionOf(b) ? -1 : 1));
-      expect(all.map((found) => plain(found.read()))).toEqual(entries.map(plain));
-    });
-
     it('walks over all entries, or over those whose name has a prefix', async () => {
       const base = freshName();
       const names = [`${base}a`, `${base}a.b`, `${base}a*`, `${base}b`, `${base}aé😀`, `${base}á`];
@@ -187,17 +174,6 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       const hundred = Array.from({ length: 100 }, (_, i) => `${base}${'d'.repeat(i + 1)}`);
       expect(await under(...hundred)).toEqual(names.slice(4));
       expect(await under(`${base}a`, '')).toEqual(expect.arrayContaining(names));
-    });
-
-    it('walks once over every entry of a table of many pages', async () => {
-      const base = freshName();
-      const names = Array.from({ length: 60 }, (_, i) => `${base}${i}`);
-      const contents = new Uint8Array(randomBytes(80_000));
-      for (const name of names) await store.open().create(entryOf(name, v(1), { contents }));
-      const mine = (found: { name: string }[]): string[] =>
-        found.map(({ name }) => name).filter((name) => name.startsWith(base));
-      expect(mine(await collect(store.open().headers())).sort()).toEqual([...names].sort());
-      expect(mine(await collect(store.open().scan([base]))).sort()).toEqual([...names].sort());
     });
 
     it('lists every entry with what a listing needs, and no more', async () => {
@@ -301,6 +277,31 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
       expect(await collect(store.open().headers(entry.name))).toHaveLength(1);
     });
 
+    // What is large comes last, because every scan reads it.
+    it('goes through all pages of versions that are large', async () => {
+      const secret = freshName();
+      const entries = Array.from({ length: 40 }, (_, i) =>
+        entryOf(secret, v(i + 1), { contents: new Uint8Array(randomBytes(60_000)) }),
+      );
+      for (const entry of entries) await store.open().create(entry);
+      expect(await collect(store.open().headers(secret))).toHaveLength(40);
+      const all = (await collect(store.open().scan())).filter(({ name }) => name === secret);
+      const versionOf = ({ version }: { version: string }): string => version;
+      all.sort((a, b) => (versionOf(a) < versionOf(b) ? -1 : 1));
+      expect(all.map((found) => plain(found.read()))).toEqual(entries.map(plain));
+    });
+
+    it('walks once over every entry of a table of many pages', async () => {
+      const base = freshName();
+      const names = Array.from({ length: 60 }, (_, i) => `${base}${i}`);
+      const contents = new Uint8Array(randomBytes(80_000));
+      for (const name of names) await store.open().create(entryOf(name, v(1), { contents }));
+      const mine = (found: { name: string }[]): string[] =>
+        found.map(({ name }) => name).filter((name) => name.startsWith(base));
+      expect(mine(await collect(store.open().headers())).sort()).toEqual([...names].sort());
+      expect(mine(await collect(store.open().scan([base]))).sort()).toEqual([...names].sort());
+    });
+
     if (!store.hasTransactions) return;
     describe('labels', () => {
       async function secret(versions: number): Promise<string> {
@@ -383,7 +384,7 @@ export function describeEntryStore(name: string, store: StoreUnderTest): void {
 
       it('stand on one version whoever moves them at once [rule 27]', async () => {
         const name = await secret(8);
-        for (let round = 0; round < 5; round += 1) {
+        for (let round = 0; round < 3; round += 1) {
           const moved = Array.from({ length: 8 }, (_, i) =>
             store.open().moveLabel(name, 'live', v(i + 1)),
           );
