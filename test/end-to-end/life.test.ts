@@ -339,8 +339,8 @@ describe.each(engines)('$name', ({ start }) => {
       expect(await cs(['get', 'kept', '--label', 'live'])).toEqual(ok('two\n'));
     });
 
-    test('of many at once each has a version of its own, and the label has the value of one of them', async () => {
-      const values = ['a', 'b', 'c', 'd', 'e'];
+    test('of three at once each has a version of its own, and the label has the value of one of them', async () => {
+      const values = ['a', 'b', 'c'];
       const put = await Promise.all(
         values.map((value) =>
           run([...place.args, 'put', 'many', value, '-a', '--json', '--label', 'live'], {
@@ -352,7 +352,7 @@ describe.each(engines)('$name', ({ start }) => {
         expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
         return (JSON.parse(stdout.toString()) as { version: string }).version;
       });
-      expect(versions.sort()).toEqual([1, 2, 3, 4, 5].map(v));
+      expect(versions.sort()).toEqual([1, 2, 3].map(v));
       const { status, stdout } = await cs(['get', 'many', '--label', 'live']);
       expect(status).toBe(0);
       expect(values).toContain(stdout.trim());
