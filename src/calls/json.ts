@@ -1,4 +1,5 @@
 import { CredstashError } from '../errors.ts';
+import { hintAtMark } from '../util/utf8.ts';
 import { isRecord } from './kinds.ts';
 
 /**
@@ -59,7 +60,7 @@ export function fromJson(name: string, text: string): unknown {
   } catch {
     // Not kept as the cause, because it quotes the text.
     throw new CredstashError('USAGE', `the secret ${name} is not JSON`, {
-      hint: 'getText gives it as text',
+      hint: hintAtMark(text) ?? 'getText gives it as text',
     });
   }
 }

@@ -1,5 +1,5 @@
 import { CredstashError } from '../errors.ts';
-import { decodeUtf8, utf8 } from '../util/utf8.ts';
+import { decodeUtf8, hintAtMark, utf8 } from '../util/utf8.ts';
 import { adviseCall } from './advice.ts';
 import { parseField, parseIndex } from './field.ts';
 
@@ -47,7 +47,7 @@ export function parseDocument(name: string, value: Uint8Array): JsonDocument {
   if (text === undefined || !isJson(text)) {
     // JSON.parse's own error is not kept as the cause, because it quotes the text.
     throw new CredstashError('USAGE', `the secret ${name} is not JSON, and has no fields`, {
-      hint: `get it whole: ${adviseCall('get', [name])}`,
+      hint: hintAtMark(text) ?? `get it whole: ${adviseCall('get', [name])}`,
     });
   }
   return { name, text, root: scan(text) };

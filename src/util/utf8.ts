@@ -16,6 +16,12 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** The hint if a text cannot be JSON because it begins with a byte order mark (RFC 8259, section 8.1). */
+export function hintAtMark(text = ''): string | undefined {
+  if (!text.startsWith('\uFEFF')) return undefined;
+  return 'it begins with a byte order mark, which JSON does not allow: store it again without the mark';
+}
+
 /** Length of `text` in UTF-8 bytes, the unit of every limit of DynamoDB and KMS. */
 export function byteLength(text: string): number {
   return Buffer.byteLength(text, 'utf8');

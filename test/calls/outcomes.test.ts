@@ -243,6 +243,8 @@ describe('values', () => {
     expect(error).toMatchObject({ code: 'USAGE', message: 'the secret text is not JSON' });
     expect(error).not.toHaveProperty('cause');
     expect(JSON.stringify(error)).not.toContain('canary');
+    await credstash.put('marked', '\ufeff{}');
+    await expect(credstash.getJson('marked')).rejects.toMatchObject({ hint: /byte order mark/ });
     const circular: Record<string, unknown> = {};
     circular['canary'] = circular;
     const unstored: unknown = await credstash.putJson('x', circular).catch((e: unknown) => e);

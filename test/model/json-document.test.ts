@@ -97,6 +97,11 @@ describe('a field', () => {
     expect(JSON.stringify([error, String((error as Error).stack)])).not.toContain('secret-text');
   });
 
+  it('a byte order mark, which an editor may write, is named', () => {
+    const error = thrown(() => read('\ufeff{"a":1}', 'a'));
+    expect(error).toMatchObject({ hint: /byte order mark.*store it again without the mark/ });
+  });
+
   it('bytes that are not UTF-8 have none', () => {
     expect(thrown(() => parseDocument('s', Buffer.from([0x22, 0xff, 0x22])))).toMatchObject({
       code: 'USAGE',

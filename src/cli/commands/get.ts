@@ -107,7 +107,7 @@ async function parseRequest(
   checkFieldsOptions(options);
   checkField(options, name);
   if (!asJson && format === undefined && !options.fields) {
-    const context = await parsePairs(words, name);
+    const context = await parsePairs(words, name, options);
     if (!name.includes('*')) return { kind: 'secret', name, context };
     if (fallback === undefined) return { kind: 'matching', glob: name, context };
     throw new CredstashError('USAGE', '--default is for one secret, not for a name with *');
@@ -157,7 +157,11 @@ function isPair(word: string): boolean {
 }
 
 /** Parses words that must all be pairs of the encryption context. @throws CredstashError USAGE */
-async function parsePairs(words: readonly string[], name: string): Promise<Context> {
+async function parsePairs(
+  words: readonly string[],
+  name: string,
+  { field }: GetOptions,
+): Promise<Context> {
   try {
     return parseContext(words, 'open');
   } catch (error) {
@@ -166,7 +170,9 @@ async function parsePairs(words: readonly string[], name: string): Promise<Conte
     throw error.reworded(
       error.message,
       hintAtExpansion([name, ...words]) ??
-        'several secrets need a format: credstash get -f json NAME NAME',
+        (field === undefined
+          ? 'several secrets need a format: credstash get -f json NAME NAME'
+          : '--field is for one secret: run get once for each'),
     );
   }
 }
