@@ -92,6 +92,8 @@ function check(ts: typeof typescript): string[] {
       moduleResolution: ts.ModuleResolutionKind[moduleResolution],
       target: ts.ScriptTarget.ES2022,
       types: ['node'],
+      // A project for Node.js alone has no DOM, and one that names no library has.
+      ...(ts.version.startsWith('6.') ? {} : { lib: ['lib.es2022.d.ts'] }),
       ...{ strict: true, exactOptionalPropertyTypes: true, esModuleInterop: true, noEmit: true },
     };
     const host = ts.createCompilerHost(options);
