@@ -1,5 +1,6 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
 import { parseItem, encodeItem, type Item } from '../../src/model/item.ts';
 import {
@@ -14,7 +15,7 @@ import {
 import { inProcess } from '../support/in-process.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Outcome, run, type RunOptions, silence } from '../support/run.ts';
-import { sandbox, standaloneUnderTest } from '../support/sandbox.ts';
+import { type Sandbox, sandbox, standaloneUnderTest } from '../support/sandbox.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { makeFolder, removeFolder } from '../support/temporary-folder.ts';
 
@@ -117,6 +118,14 @@ const isOther =
 
 let busy = false;
 
+/** The home and working folder of the runs in this process: the same one as long as it stays empty, as most runs leave it. */
+let shared: Sandbox | undefined;
+function removeShared(): void {
+  shared?.remove();
+  shared = undefined;
+}
+afterAll(removeShared);
+
 /**
  * In this process, which takes a tenth of the time; as a process of its own where the run is about one, and while another
  * is in this one, whose environment and working folder they would share.
@@ -129,16 +138,18 @@ export const runHere: Runner = async (args, options = {}) => {
     return run(args, options);
   }
   busy = true;
-  const { cwd, env, remove } = sandbox(args, options);
+  shared ??= sandbox([], {});
+  const home = shared.cwd;
+  const env = { ...shared.env, ...options.env };
   const before = process.cwd();
-  process.chdir(cwd);
+  process.chdir(options.cwd ?? home);
   try {
     const ended = await inProcess(args, { env, ...(input === undefined ? {} : { input }) });
     return { ...ended, signal: null };
   } finally {
     busy = false;
     process.chdir(before);
-    remove();
+    if (readdirSync(home).length > 0) removeShared();
   }
 };
 
