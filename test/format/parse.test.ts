@@ -15,6 +15,7 @@ import {
 } from './secrets.ts';
 import { seed } from '../support/seed.ts';
 import { formatJson, formatYaml } from '../support/formats.ts';
+import { size } from '../campaigns/campaign.ts';
 
 /** What is read, in the order and the kind of bytes of `secrets`. */
 async function read(input: string | Uint8Array): Promise<Secret[]> {
@@ -35,7 +36,7 @@ describe('parseSecrets', () => {
       fc.asyncProperty(anySecrets, async (secrets) => {
         expect(await read(format(secrets))).toEqual(secrets);
       }),
-      { numRuns: 1000 },
+      { numRuns: size(300, 10_000) },
     );
   });
 
@@ -275,7 +276,7 @@ describe('parseSecrets refuses, and quotes no value,', () => {
         if (error !== undefined)
           expect(error).toMatchObject({ name: 'CredstashError', code: 'USAGE' });
       }),
-      { numRuns: 3000 },
+      { numRuns: size(1000, 30_000) },
     );
   });
 });
@@ -306,7 +307,7 @@ for pairs in data:
     const name = fc
       .oneof(text, prose, fc.string({ minLength: 120, maxLength: 140 }))
       .map((text) => `k${text}`);
-    const all = examples(pairsOf(name, value), 300);
+    const all = examples(pairsOf(name, value), size(100, 1000));
     const dumped = python(
       dump,
       all.map((pairs) =>

@@ -5,6 +5,7 @@ import { describeWithPython, python } from '../support/python.ts';
 import { anyText, binary, examples, isOtherType, numbered, secrets, textFrom } from './secrets.ts';
 import { seed } from '../support/seed.ts';
 import { formatYaml } from '../support/formats.ts';
+import { size } from '../campaigns/campaign.ts';
 
 /** What the npm package yaml reads. A Map, so that a name that it takes for another type is seen. */
 function read(document: string, version: '1.1' | '1.2'): [unknown, unknown][] {
@@ -207,7 +208,7 @@ describe('yaml', () => {
         fc.property(anything, anything, (name, value) => {
           expect(read(formatYaml(secrets([[name, value]])), version)).toEqual([[name, value]]);
         }),
-        { numRuns: 2000 },
+        { numRuns: size(600, 20_000) },
       );
     });
 
@@ -240,7 +241,7 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
 
   it.each([
     ['the texts listed above', [...cross(TEXTS), ...cross(LONG)]],
-    ['any texts', [...new Map(examples(fc.tuple(anything, anything), 3000))]],
+    ['any texts', [...new Map(examples(fc.tuple(anything, anything), size(1000, 10_000)))]],
   ])('%s are those texts to PyYAML', (_, pairs) => {
     const given = secrets(pairs);
     const texts = given.map(({ name, value }) => [name, Buffer.from(value).toString()]);
@@ -270,7 +271,7 @@ result = [list(yaml.load(data, loader).items()) for loader in loaders]
   });
 
   it('is the text that PyYAML writes, but for quotes around what another parser may take for no text', () => {
-    const oneLine = examples(fc.oneof(anything, stored), 3000).filter(
+    const oneLine = examples(fc.oneof(anything, stored), size(1000, 10_000)).filter(
       (text) => !text.includes('\n'),
     );
     const theirs = dumped(oneLine);
