@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 const path = join(folder, 'vault');
 const place = vaultPlace(path);
 const { cs } = place;
-const many = 4000;
+const many = 2000;
 const comment = 'so long that all the lines together fill every buffer on the way many times over';
 
 /** Entries that nobody can open; listing and deleting look at their headers alone. */
@@ -75,11 +75,11 @@ test('an error whose reader is gone still has its exit status', async () => {
 });
 
 test('delete goes on when its reader goes away', async () => {
-  await plant('doomed', 300);
+  await plant('doomed', 100);
   const script = 'credstash delete doomed | head -1; echo "${PIPESTATUS[*]}"';
   expect(await shell(place, script)).toEqual(ok(`Deleting doomed -- version ${v(1)}\n0 0\n`));
   expect(await cs(['list', 'doomed'])).toEqual(ok(''));
-  await plant('doomed', 50);
+  await plant('doomed', 20);
   const gone = '{ sleep 0.3; credstash delete doomed; echo $? >&2; } | true';
   expect(await shell(place, gone)).toEqual({ status: 0, stdout: '', stderr: '0\n' });
   expect(await cs(['list', 'doomed'])).toEqual(ok(''));
