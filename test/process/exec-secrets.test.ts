@@ -458,7 +458,7 @@ describe('AWS, on which every request is recorded', () => {
     const { on, recorded } = await recordedPlace();
     const names = Array.from({ length: 40 }, (_, i) => `many.${String(i).padStart(2, '0')}`);
     for (const version of ['1', '2']) {
-      const values = names.map((name) => [name, `${version}${'x'.repeat(60_000)}`]);
+      const values = names.map((name) => [name, `${version}${'x'.repeat(30_000)}`]);
       const input = JSON.stringify(Object.fromEntries(values));
       expect(await on.cs(['putall', '-v', version, '-'], { input })).toMatchObject({ status: 0 });
     }

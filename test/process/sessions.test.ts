@@ -8,8 +8,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Some of the sessions of test/testdata, each command a process of its own: real arguments, streams and exit statuses, and the
- * driver of the vault that the runtime has. What every session shows of commands and backends is in
- * test/end-to-end/sessions.test.ts, which npm test runs on this Node.js and, on the vault, on another.
+ * driver of the vault that the runtime has. All sessions run in process, on each backend, in test/end-to-end/sessions.test.ts,
+ * which npm test also runs on another release of Node.js.
  */
 
 const testdata = join(import.meta.dirname, '../testdata');
