@@ -86,16 +86,6 @@ const credstash = new it.Credstash({ region: 'us-east-1', endpoint: 'http://127.
 credstash.get('n').catch(({ code, message }) => console.log(code, message));`;
         const { stdout } = runIn(bare, node, extension, source);
         expect(stdout).toMatch(/^(?:ERR_)?MODULE_NOT_FOUND .*@(?:aws-sdk|smithy)\//);
-        // With it, the call reaches for the network.
-        const reached = `${load(manifest.name)}
-const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
-const credstash = new it.Credstash({ region: 'us-east-1', endpoint: 'http://127.0.0.1:9', credentials });
-credstash.get('n').catch((error) => console.log(error.code, error instanceof it.CredstashError));`;
-        expect(runIn(project, node, extension, reached)).toEqual({
-          status: 0,
-          stdout: 'UNREACHABLE true\n',
-          stderr: '',
-        });
       });
 
       test('a secret in a vault and in a cache; one class of errors; the process ends', () => {
@@ -110,14 +100,19 @@ credstash.get('n').catch((error) => console.log(error.code, error instanceof it.
   // The change of every entry is another chunk, and prune is loaded by its first use.
   const refused = await credstash.prune({ keep: -1 }).catch((error) => error);
   await credstash.close();
+  // With the SDK, the call of the test before this one reaches for the network.
+  const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
+  const onAws = new Credstash({ region: 'us-east-1', endpoint: 'http://127.0.0.1:9', credentials });
+  const unreached = await onAws.get('n').catch((error) => error);
   console.log(JSON.stringify([
     Number(version), values, error instanceof CredstashError, hasCode(error, 'SECRET_NOT_FOUND'),
     refused instanceof CredstashError, refused.code,
+    unreached instanceof CredstashError, unreached.code,
   ]));
 })();`;
         expect(runIn(project, node, extension, source)).toEqual({
           status: 0,
-          stdout: '[1,["secret","secret"],true,true,true,"USAGE"]\n',
+          stdout: '[1,["secret","secret"],true,true,true,"USAGE",true,"UNREACHABLE"]\n',
           stderr: '',
         });
       });
