@@ -8,7 +8,7 @@ import { type Backend, backends, dynalite, type Place, vault } from './backends.
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
- * What people and scripts do, as sessions at a terminal, on every backend. test/process runs the same as processes. dynalite
+ * What people and scripts do, as sessions at a terminal, on every backend. test/process runs some as processes. dynalite
  * has no transactions, by which labels move.
  */
 
