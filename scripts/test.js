@@ -140,25 +140,26 @@ async function checkAndTestElsewhere() {
   await check('format', ['prettier', '--check', '--log-level', 'warn', '.']);
   await check('types', ['tsc']);
 
-  // The sessions run on one of them, because both have Node.js's own driver of the vault, another than this one's.
-  for (const [release, names] of /** @type {[string, string[]][]} */ ([
-    ['node22', ['sessions', 'network', 'tls', 'startup', 'exec', 'exec-terminal', 'surroundings']],
-    ['node24', ['network', 'tls', 'startup', 'exec', 'surroundings']],
+  const node22 = join(root, '.cache/node22/bin/node');
+  const node24 = join(root, '.cache/node24/bin/node');
+  const onBoth = ['network', 'tls', 'startup', 'exec', 'surroundings'];
+  for (const [title, node, names] of /** @type {[string, string, string[]][]} */ ([
+    ['the command on Node.js 22', node22, [...onBoth, 'sessions', 'exec-terminal']],
+    ['the command on Node.js 24', node24, onBoth],
   ])) {
-    const node = join(root, '.cache', release, 'bin', 'node');
     const files = [...processTests(names), 'test/campaigns/crashes.test.ts'];
-    await testOn(`the command on ${release}`, node, ['vitest', 'run', ...files], {
-      CREDSTASH_TEST_NODE: node,
-    });
+    await testOn(title, node, ['vitest', 'run', ...files], { CREDSTASH_TEST_NODE: node });
   }
+  // The driver of the vault there is Node.js's own, in both releases.
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const files = ['test/backend/local', 'test/end-to-end/sessions.test.ts'];
+  await testOn('sessions and the vault on Node.js 22', node22, [node22, vitest, 'run', ...files]);
 
   // The single file: its own tests, and those of what differs most between the two runtimes.
-  const names = ['terminal', 'pipes', 'network', 'tls', 'exec', 'exec-terminal', 'exec-file'];
-  const files = processTests([...names, 'edit', 'surroundings']);
+  const ofBun = ['terminal', 'pipes', 'network', 'tls', 'exec', 'exec-terminal', 'exec-file'];
   await testOn('the single file', toolPath('bun'), [
-    'node',
-    'scripts/test-standalone.js',
-    ...files,
+    ...['node', 'scripts/test-standalone.js'],
+    ...processTests([...ofBun, 'edit', 'surroundings']),
   ]);
 }
 
