@@ -3,18 +3,22 @@ import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { stampCommit } from './rolldown.config.js';
 
-/** Folders of tests that change nothing in the process that another test of them could notice. */
-const CLEAN = ['calls', 'format', 'model', 'operations', 'seal', 'util', 'cli', 'backend/local'];
+/**
+ * What has a process of its own for each file: tests of processes, and files with a mock of a module or of an SDK client, which
+ * would stay for the next one. The other files share a process, and load the source once.
+ */
+const APART = /^(?:campaigns|process|release|standalone)\//;
+const MOCK = /\b(?:vi\.mock|mockClient)\(/;
 
-/** Their files share a process, and load the source once; a mocked module would stay for the others. */
-const shared = CLEAN.flatMap((folder) =>
-  readdirSync(join(import.meta.dirname, 'test', folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.test.ts'))
-    .map((file) => `test/${folder}/${file}`),
-).filter((file) => !/\bvi\.mock\(/.test(readFileSync(join(import.meta.dirname, file), 'utf8')));
+const tests = join(import.meta.dirname, 'test');
+const shared = readdirSync(tests, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts') && !APART.test(file))
+  .filter((file) => !MOCK.test(readFileSync(join(tests, file), 'utf8')))
+  .map((file) => `test/${file}`);
 
 /** What both projects have. */
 const every = {
+  setupFiles: ['test/support/after-file.ts'],
   // A hang ends here. What works never does, however busy the machine: no test is about how long it takes.
   testTimeout: 300_000,
   hookTimeout: 300_000,

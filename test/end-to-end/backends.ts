@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
 import { parseItem, encodeItem, type Item } from '../../src/model/item.ts';
 import {
@@ -15,7 +15,7 @@ import {
 import { inProcess } from '../support/in-process.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { type Outcome, run, type RunOptions, silence } from '../support/run.ts';
-import { type Sandbox, sandbox, standaloneUnderTest } from '../support/sandbox.ts';
+import { removeSharedSandbox, sharedSandbox, standaloneUnderTest } from '../support/sandbox.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { makeFolder, removeFolder } from '../support/temporary-folder.ts';
 
@@ -118,14 +118,6 @@ const isOther =
 
 let busy = false;
 
-/** The home and working folder of the runs in this process: the same one as long as it stays empty, as most runs leave it. */
-let shared: Sandbox | undefined;
-function removeShared(): void {
-  shared?.remove();
-  shared = undefined;
-}
-afterAll(removeShared);
-
 /**
  * In this process, which takes a tenth of the time; as a process of its own where the run is about one, and while another
  * is in this one, whose environment and working folder they would share.
@@ -138,9 +130,8 @@ export const runHere: Runner = async (args, options = {}) => {
     return run(args, options);
   }
   busy = true;
-  shared ??= sandbox([], {});
-  const home = shared.cwd;
-  const env = { ...shared.env, ...options.env };
+  const { cwd: home, env: clean } = sharedSandbox();
+  const env = { ...clean, ...options.env };
   const before = process.cwd();
   process.chdir(options.cwd ?? home);
   try {
@@ -149,7 +140,7 @@ export const runHere: Runner = async (args, options = {}) => {
   } finally {
     busy = false;
     process.chdir(before);
-    if (readdirSync(home).length > 0) removeShared();
+    if (readdirSync(home).length > 0) removeSharedSandbox();
   }
 };
 

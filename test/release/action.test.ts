@@ -11,7 +11,7 @@ import { readMasks } from '../support/github.ts';
 import { loadGithubParser } from '../support/github-parser.ts';
 import { type HttpServer, startHttpServer } from '../support/http-server.ts';
 import { builtCommand, nodeUnderTest, standaloneUnderTest } from '../support/sandbox.ts';
-import { makeFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * action.yml, whose steps a stand-in for GitHub's runner carries out, with a table of DynamoDB's stand-in and a server that
@@ -79,7 +79,7 @@ async function run(
     { 'download-url': server.url, table: option('-t'), ...inputs },
     {
       PATH: process.env['PATH'] ?? '',
-      HOME: makeFolder(),
+      HOME: temporaryFolder(),
       RUNNER_OS: 'Linux',
       RUNNER_ARCH: 'X64',
       AWS_EC2_METADATA_DISABLED: 'true',
@@ -331,7 +331,7 @@ describe('the command', () => {
         curl,
         withProgram('gh', `echo "$GH_TOKEN $*" >>"$HOME/gh"; exit ${status}`),
       );
-    const HOME = makeFolder();
+    const HOME = temporaryFolder();
     expect(await run({ 'download-url': url }, { ...gh(0), HOME })).toMatchObject({
       status: 0,
       log: '',
@@ -355,7 +355,7 @@ function withProgram(
   script: string,
   env: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
-  const folder = makeFolder();
+  const folder = temporaryFolder();
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
   chmodSync(join(folder, name), 0o755);

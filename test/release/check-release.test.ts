@@ -4,14 +4,14 @@ import { beforeEach, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { checkRelease } from '../../scripts/check-release.js';
 import { readIdentity } from '../../scripts/identity.js';
-import { makeFolder } from '../support/temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /* Which tags become a release. */
 
 const root = join(import.meta.dirname, '../..');
 let folder: string;
 beforeEach(() => {
-  folder = makeFolder();
+  folder = temporaryFolder();
   for (const file of ['package.json', 'package-lock.json', 'identity.json']) {
     cpSync(join(root, file), join(folder, file));
   }

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { readGithubEnv } from './github.ts';
-import { makeFolder } from './temporary-folder.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 interface Step {
   readonly id: string;
@@ -62,7 +62,7 @@ export async function runAction(
       if (input !== undefined) return inputs[input] ?? action.inputs[input]?.default ?? '';
       return step === '' ? 'ghs_token' : (steps[step]?.get(output) ?? '');
     });
-  const folder = makeFolder();
+  const folder = temporaryFolder();
   const files = {
     GITHUB_ENV: join(folder, 'env'),
     GITHUB_OUTPUT: join(folder, 'output'),

@@ -69,3 +69,15 @@ export function sandbox(args: readonly string[], program: Program): Sandbox {
     },
   };
 }
+
+let shared: Sandbox | undefined;
+
+/** The home and working folder of runs in this process: the same one as long as it stays empty, as most runs leave it. */
+export function sharedSandbox(): Sandbox {
+  return (shared ??= sandbox([], {}));
+}
+
+export function removeSharedSandbox(): void {
+  shared?.remove();
+  shared = undefined;
+}
