@@ -178,7 +178,7 @@ export async function goals({ once, memoryOf, servers, certificate, ...options }
 }
 
 const GOALS_NOTE =
-  'Behind each measured value stands the goal in brackets, if there is one. A `down` region closes each connection.';
+  'The goal, if there is one, follows each measured value in brackets. A `down` region closes each connection.';
 
 /**
  * Medians of candidates that take turns. The first two starts of each are not counted: they write the code cache.

@@ -313,14 +313,14 @@ async function measureAll() {
       },
     },
     // The floor of every command of this kind.
-    { name: "the SDK's two requests alone", command: [process.execPath, alone], env: apart },
+    { name: "only the SDK's two requests", command: [process.execPath, alone], env: apart },
     {
-      name: "the SDK's two requests alone, no code cache",
+      name: "only the SDK's two requests, no code cache",
       command: [process.execPath, alone],
       env: { ...apart, ...off },
     },
     script(
-      'libsql alone, one row of the vault',
+      'only libsql, one row of the vault',
       'libsql.cjs',
       `const Database = require(${JSON.stringify(createRequire(built).resolve('libsql'))});
 new Database(${JSON.stringify(join(folder, 'vault/vault.db'))}).prepare('SELECT * FROM entries').get();`,
@@ -482,8 +482,8 @@ tls.connect = (options, ...rest) => {
   const head = `# Benchmark
 
 \`npm run bench\` ${occasion()}. Medians of whole processes, ${ROUNDS} rounds in which the
-candidates take turns (fewer where there are thousands of secrets); \`ratio\` is to \`node -e 0\` in the same table, and that alone
-can be compared with another machine. DynamoDB and KMS are servers on loopback that check nothing (\`bench/servers.js\`).
+candidates take turns (fewer for thousands of secrets). \`ratio\` is to \`node -e 0\` in the same table: compare only ratios
+with another machine. DynamoDB and KMS are servers on loopback that check nothing (\`bench/servers.js\`).
 Peak memory is of one run more.
 
 ![Start-up](startup.svg)
