@@ -54,14 +54,16 @@ async function run(title, [program = '', ...args], { env = {}, atOnce = false } 
     env: { ...process.env, PATH: path, ...env },
     stdio: ['ignore', output, output],
   });
-  const [stdout, stderr, status] = await Promise.all([
+  const [stdout, stderr, ended] = await Promise.all([
     child.stdout ? text(child.stdout) : '',
     child.stderr ? text(child.stderr) : '',
-    new Promise((resolve) => child.once('close', resolve).once('error', resolve)),
+    /** @type {Promise<number | null | Error>} */ (
+      new Promise((resolve) => child.once('close', resolve).once('error', resolve))
+    ),
   ]);
-  const said = stdout + stderr;
+  const said = `${stdout}${stderr}${ended instanceof Error ? `${ended.message}\n` : ''}`;
   if (!atOnce) process.stdout.write(`\n== ${title}\n${said}`);
-  return { ok: status === 0, said };
+  return { ok: ended === 0, said };
 }
 
 /** @param {string} title @param {string[]} command */
@@ -113,7 +115,7 @@ async function testHere() {
 }
 
 /**
- * Some tests again on another runtime, if its tool is there.
+ * Runs some tests again on another runtime. Without its tool they are left out; in CI that is a failure.
  *
  * @param {string} runtime
  * @param {string} tool its program
