@@ -4,8 +4,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 import { stampCommit } from './rolldown.config.js';
 
 /**
- * What has a process of its own for each file: tests of processes, and files with a mock of a module or of an SDK client, which
- * would stay for the next one. The other files share a process, and load the source once.
+ * These files have a process of their own: tests about processes, and files that mock a module or an SDK client, because the
+ * mock would stay for the next file. All others share a process, and load the source once.
  */
 const APART = /^(?:campaigns|process|release|standalone)\//;
 const MOCK = /\b(?:vi\.mock|mockClient)\(/;

@@ -1,15 +1,13 @@
 import { expect } from 'vitest';
-import { inProcess } from '../support/in-process.ts';
 import type { RunOptions } from '../support/run.ts';
-import { sandbox } from '../support/sandbox.ts';
-import { type Ended, type Place, type Running, vault } from './backends.ts';
+import { asText, type Ended, type Place, runInProcess, type Running, vault } from './backends.ts';
 
 /*
  * What the tests of exec share: those that every runtime runs (test/process/exec.test.ts), and those that do not depend on it
  * (test/process/exec-secrets.test.ts).
  */
 
-/** What stands in the vault of these tests; of `prod.api.login` there is an older version, `app`. */
+/** The secrets in the vault of these tests. `prod.api.login` gets a second version. */
 const SECRETS = {
   'prod.api.db-password': 's3cret',
   'prod.api.login': 'app',
@@ -23,22 +21,16 @@ const SECRETS = {
 };
 
 /**
- * Runs the command in this process, whatever runtime is under test: to prepare a place, and where exec ends in an error before
- * it starts COMMAND. Where exec gets that far, COMMAND can take the place of this process.
+ * Runs the command on a place in this process: to prepare it, and where exec ends in an error before it starts COMMAND. Where
+ * exec gets that far, COMMAND can take the place of this process.
  */
-export async function runInProcess(
+export async function runInPlace(
   place: Pick<Place, 'args' | 'env'>,
   args: readonly string[],
-  { input, env: added }: Pick<RunOptions, 'env'> & { readonly input?: string | Uint8Array } = {},
+  { env, ...options }: Parameters<typeof runInProcess>[1] = {},
 ): Promise<Ended> {
-  const { env, remove } = sandbox(args, { env: { ...place.env, ...added } });
-  try {
-    const given = input === undefined ? { env } : { env, input };
-    const { status, stdout, stderr } = await inProcess([...place.args, ...args], given);
-    return { status, stdout: stdout.toString(), stderr };
-  } finally {
-    remove();
-  }
+  const all = { ...options, env: { ...place.env, ...env } };
+  return asText(await runInProcess([...place.args, ...args], all));
 }
 
 /** Stores secrets, empty ones too. */
@@ -47,7 +39,7 @@ export async function put(
   secrets: Readonly<Record<string, string | Uint8Array>>,
 ): Promise<void> {
   for (const [name, input] of Object.entries(secrets)) {
-    const ended = await runInProcess(place, ['put', name, '-', '--allow-empty'], { input });
+    const ended = await runInPlace(place, ['put', name, '-', '--allow-empty'], { input });
     expect(ended).toMatchObject({ status: 0 });
   }
 }
@@ -61,7 +53,7 @@ export async function startExecVault(): Promise<{ running: Running; place: Place
     ['put', '-a', 'prod.api.login', 'newer'],
     ['put', 'context.db', 'in a context', 'env=prod'],
   ]) {
-    expect(await runInProcess(place, args)).toMatchObject({ status: 0 });
+    expect(await runInPlace(place, args)).toMatchObject({ status: 0 });
   }
   return { running, place };
 }

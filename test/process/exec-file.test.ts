@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { failed, ok, type Place, runHere, stored, vaultPlace } from '../end-to-end/backends.ts';
-import { put, runInProcess } from '../end-to-end/exec.ts';
+import { put, runInPlace } from '../end-to-end/exec.ts';
 import { eventually } from '../support/eventually.ts';
 import { bound, canMount, startMounts } from '../support/mounts.ts';
 import { makeFolder, removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
@@ -38,7 +38,7 @@ function runtimeFolder(): string {
 
 /** Runs, in this process, an `exec` that is refused before COMMAND is started. */
 function refuse(runtime: string, words: readonly string[]): ReturnType<Place['cs']> {
-  return runInProcess(vault, ['exec', ...words], { env: { XDG_RUNTIME_DIR: runtime } });
+  return runInPlace(vault, ['exec', ...words], { env: { XDG_RUNTIME_DIR: runtime } });
 }
 
 /** Runs `exec` in a runtime folder. */
@@ -105,7 +105,7 @@ console.log(JSON.stringify({ file, hex: readFileSync(file).toString('hex'), type
 
   test('several files, with --env, GLOBs and the context; the status of COMMAND', async () => {
     const runtime = runtimeFolder();
-    expect(await runInProcess(vault, ['put', 'sealed', 'for prod', 'env=prod'])).toEqual(
+    expect(await runInPlace(vault, ['put', 'sealed', 'for prod', 'env=prod'])).toEqual(
       stored('sealed'),
     );
     const script = `cat "$A" "$B"; wc -c <"$C"; echo "$DB $PLAIN"; ls "$(dirname "$A")"; exit 7`;

@@ -12,7 +12,7 @@ import {
   runHere,
   type Running,
 } from '../end-to-end/backends.ts';
-import { environmentOf, put, runInProcess, startExecVault } from '../end-to-end/exec.ts';
+import { environmentOf, put, runInPlace, startExecVault } from '../end-to-end/exec.ts';
 import { shell } from '../end-to-end/shell.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { run } from '../support/run.ts';
@@ -36,7 +36,7 @@ const refuse = (
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   on: Pick<Place, 'args' | 'env'> = place,
-): Promise<Ended> => runInProcess(on, ['exec', ...args], { env });
+): Promise<Ended> => runInPlace(on, ['exec', ...args], { env });
 
 /** AWS where nothing answers. */
 const nowhere: Pick<Place, 'args' | 'env'> = {

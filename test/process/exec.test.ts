@@ -11,7 +11,7 @@ import {
   type Place,
   type Running,
 } from '../end-to-end/backends.ts';
-import { environmentOf, put, runInProcess, startExecVault } from '../end-to-end/exec.ts';
+import { environmentOf, put, runInPlace, startExecVault } from '../end-to-end/exec.ts';
 import { shell } from '../end-to-end/shell.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -49,7 +49,7 @@ describe.each(backends)('on $name', ({ start }) => {
     running.push(here);
     const on = await here.place();
     await put(on, { 'prod.db-password': 's3cret', 'prod.login': 'app', other: 'x' });
-    expect(await runInProcess(on, ['put', 'bound', 'in a context', 'env=prod'])).toMatchObject({
+    expect(await runInPlace(on, ['put', 'bound', 'in a context', 'env=prod'])).toMatchObject({
       status: 0,
     });
     const env = { DB: 'credstash://prod.db-password?version=1', KEPT: 'as it is' };

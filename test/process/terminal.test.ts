@@ -7,7 +7,7 @@ import { mfaCode, startStsServer, type StsServer } from '../support/sts-server.t
 import { startKmsServer, type KmsServer } from '../support/kms-server.ts';
 import { createTable, startDynalite } from '../support/dynamo.ts';
 import { asText, awsEnv, type Ended, ok, stored, vaultPlace } from '../end-to-end/backends.ts';
-import { runInProcess } from '../end-to-end/exec.ts';
+import { runInPlace } from '../end-to-end/exec.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
@@ -15,7 +15,7 @@ const vault = vaultPlace(join(folder, 'vault'));
 const { cs, args, where } = vault;
 
 /** Stores and reads in this process, where nothing is asked. */
-const here = (...words: string[]): Promise<Ended> => runInProcess(vault, words);
+const here = (...words: string[]): Promise<Ended> => runInPlace(vault, words);
 
 /** Runs the command on the vault in a terminal. */
 function terminal(command: readonly string[], options: PtyOptions = {}): Pty {

@@ -18,7 +18,7 @@ import {
   stored,
   vaultPlace,
 } from '../end-to-end/backends.ts';
-import { runInProcess } from '../end-to-end/exec.ts';
+import { runInPlace } from '../end-to-end/exec.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
@@ -128,7 +128,7 @@ describe.each(WRONG)('a certificate that is $name', ({ certificate, code, hint }
     }
     expect(met.requests).toBe(0);
     const env = { ...trusted, ...off };
-    expect((await runInProcess(place, ['get', 'db'], { env })).status).toBe(2);
+    expect((await runInPlace(place, ['get', 'db'], { env })).status).toBe(2);
   });
 
   test('of KMS: no request, and nothing is stored', async () => {
@@ -216,7 +216,7 @@ describe('NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
     ['setup'],
     ['policy', 'reader'],
   ])('%s is refused, and nobody is connected to', async (...args) => {
-    expect(await runInProcess(right, args, { env })).toEqual(refusal);
+    expect(await runInPlace(right, args, { env })).toEqual(refusal);
     expect(met.connections).toBe(0);
   });
 
@@ -227,8 +227,8 @@ describe('NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
 
   test('is refused on a vault too, and help and the version do without', async () => {
     const vault = vaultPlace(`${folder}/vault`);
-    expect(await runInProcess(vault, ['put', 'a', 'x'], { env })).toEqual(refusal);
-    expect((await runInProcess(right, ['get', '--help'], { env })).status).toBe(0);
+    expect(await runInPlace(vault, ['put', 'a', 'x'], { env })).toEqual(refusal);
+    expect((await runInPlace(right, ['get', '--help'], { env })).status).toBe(0);
     expect((await right.cs(['--version'], { env })).status).toBe(0);
   });
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
@@ -356,7 +356,6 @@ function withProgram(
   env: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const folder = temporaryFolder();
-  mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
   chmodSync(join(folder, name), 0o755);
   return { ...env, PATH: `${folder}:${env['PATH'] ?? process.env['PATH'] ?? ''}` };
