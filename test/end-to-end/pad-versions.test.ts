@@ -1,5 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { EntryStore } from '../../src/backend/entry-store.ts';
+import { type Opened, openTable, openVault } from '../../src/calls/open-backends.ts';
 import { Credstash } from '../../src/credstash.ts';
 import type { Item } from '../../src/model/item.ts';
 import { dynamoLocalMissing } from '../support/dynamo.ts';
@@ -161,32 +162,38 @@ describe.each(engines)('migrate --pad-versions on $name', ({ start }) => {
   test('at no moment does a reader get an older value', async () => {
     const numbers = Array.from({ length: 12 }, (_, i) => i + 1);
     await unpad('app', Object.fromEntries(numbers.map((n) => [n, String(n)])));
-    const work = { isDone: false };
-    const seen: number[] = [];
-    const credstash = reader();
-    const reading = (async () => {
-      while (!work.isDone) {
-        seen.push(Number(await credstash.getText('app')));
-        // A vault answers at once: without a pause nothing else would run.
-        await setImmediate();
-      }
-      await credstash.close();
-    })();
-    const padded = await place.cs(['migrate', '--pad-versions', '--rate', '50']);
-    work.isDone = true;
-    await reading;
-    expect(padded).toMatchObject({ status: 0 });
-    expect(seen.length).toBeGreaterThan(2);
-    expect([...new Set(seen)].filter((n) => n !== 9 && n !== 12)).toEqual([]);
+    const { keys, entries, close } = await open();
+    const reader = Credstash.over({ keys, entries });
+    const seen: string[] = [];
+    const look = async (): Promise<void> => {
+      seen.push(await reader.getText('app'));
+    };
+    // A reader looks right before and right after each write.
+    const renumber: EntryStore['renumber'] = async (...change) => {
+      await look();
+      await entries.renumber(...change);
+      await look();
+    };
+    const watched = new Proxy(entries, {
+      get: (target, name) => {
+        const member: unknown = name === 'renumber' ? renumber : Reflect.get(target, name);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+    const changes = await Credstash.over({ keys, entries: watched }).padVersions();
+    close();
+    expect(changes.map(({ done }) => done)).toEqual(numbers.map(() => 'changed'));
+    // As text, 9 is the last of them, and it is padded last.
+    expect(seen).toEqual([...Array<string>(23).fill('9'), '12']);
     expect(await place.cs(['get', 'app'])).toEqual(ok('12\n'));
   });
 
-  function reader(): Credstash {
+  function open(): Promise<Opened> {
     const { dynamo, kms } = running;
-    if (dynamo === undefined) return Credstash.local(place.where.replace('the vault ', ''));
+    if (dynamo === undefined) return openVault(place.where.replace('the vault ', ''), {});
     const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } =
       place.env;
-    return new Credstash({
+    return openTable({
       table: place.args[1] ?? '',
       region: 'us-east-1',
       credentials: { accessKeyId, secretAccessKey },
