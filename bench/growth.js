@@ -56,7 +56,7 @@ function freePort() {
  * @param {Record<string, string>} options.env
  * @param {string} options.folder
  * @param {string} options.built
- * @param {string} [options.before] the command of an older build, to compare with
+ * @param {string | undefined} options.before the command of an older build, to compare with
  * @param {number} options.kms port of bench/servers.js
  * @returns {Promise<string[]>} sections of the results
  */

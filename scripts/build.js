@@ -30,7 +30,7 @@ const bundled = Object.entries(modules).map(([dir, ids]) => [dir, [...ids].sort(
 writeFileSync('dist/bundled.json', JSON.stringify(Object.fromEntries(bundled), null, 1));
 chmodSync('dist/bin/credstash.cjs', 0o755);
 
-// The script itself: on Windows what npm puts into .bin needs a shell. `npm run types` checks these files: the declarations are
+// The script itself: on Windows what npm puts into .bin needs a shell. `npm run lint` checks these files: the declarations are
 // the same without that, in less than half of the time.
 const tsc = 'node_modules/typescript/bin/tsc';
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.lib.json', '--noCheck'], { stdio: 'inherit' });

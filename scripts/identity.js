@@ -35,7 +35,7 @@ const SHAPES = {
   maintainer: /^[^<>@"\n]+$/,
   email: /^[^\s<>@]+@[^\s<>@]+$/,
 };
-/** @typedef {keyof SHAPES} Name */
+/** @typedef {keyof typeof SHAPES} Name */
 const NAMES = /** @type {Name[]} */ (Object.keys(SHAPES));
 
 /**

@@ -74,7 +74,7 @@ const WAYS: readonly Way[] = [
   {
     pattern: /\b(?:npx|bunx|pnpx)\b([^\n`'"&|;)]*)/g,
     named: (text) => operands(text).slice(0, 1),
-    allowed: (name) => PACKAGES.has(name) || name === 'tsc',
+    allowed: (name) => PACKAGES.has(name),
   },
   {
     pattern:

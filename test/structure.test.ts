@@ -4,7 +4,7 @@ import ts from 'typescript';
 import { expect, it } from 'vitest';
 
 /*
- * The shape of the source (docs/contributing/architecture.md). Which room may import which is in eslint.config.js.
+ * The shape of the source (docs/contributing/architecture.md). Which room may import which is in oxlint.config.js.
  */
 
 const root = join(import.meta.dirname, '..');
@@ -64,6 +64,14 @@ it('the search finds a cycle', () => {
     ['d', []],
   ]);
   expect(findCycles(graph)).toEqual(['b -> c -> b']);
+});
+
+it('no folder is made by a recursive mkdir, which may never return (src/util/make-folders.ts)', () => {
+  const makes = (text: string): boolean => /\bmkdir\w*\([^;]*\brecursive\b/.test(text);
+  expect(makes('mkdirSync(folder, {\n  recursive: true,\n});')).toBe(true);
+  const bin = readdirSync(join(root, 'bin')).map((name) => join('bin', name));
+  const found = [...files, ...bin].filter((path) => makes(readFileSync(join(root, path), 'utf8')));
+  expect(found).toEqual([]);
 });
 
 it('src/ itself has few files: the others are in rooms', () => {

@@ -100,7 +100,7 @@ export function openOwn({ keys, entries }: Pick<Backend, 'keys' | 'entries'>): O
         'setup is for AWS and for a vault, not for a backend of your own',
       );
     },
-    // eslint-disable-next-line @typescript-eslint/require-await
+    // oxlint-disable-next-line typescript/require-await
     check: async function* () {
       yield* [];
       return { keys: true, entries: true };

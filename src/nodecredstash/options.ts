@@ -79,7 +79,7 @@ export type Done = Record<string, never>;
  * Called once: with only an error, or with undefined and the result. An error is a CredstashError with a stable `code`.
  */
 // The application chooses the type of the error, as in nodecredstash's types.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
+// oxlint-disable-next-line typescript/no-explicit-any
 export type Callback<T> = (error: any, result: T) => unknown;
 
 /** Returns a promise of the result, or of the callback's own result. */

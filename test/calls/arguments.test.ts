@@ -112,7 +112,10 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
   [() => loose['delete']?.('n', {}, 'm'), /^delete takes 2 arguments, not 3$/],
   [() => loose['names']?.(undefined, 'app.*'), /^names takes 1 argument, not 2$/],
   [() => loose['list']?.('*', {}, 1), /^list takes 2 arguments, not 3$/],
-  [() => (loose['headers']?.('*', {}, 1) as AsyncGenerator).next(), /^headers takes 2 arguments/],
+  [
+    () => (loose['headers']?.('*', {}, 1) as AsyncGenerator | undefined)?.next(),
+    /^headers takes 2 arguments/,
+  ],
   [() => loose['createCache']?.({}, {}), /^createCache takes 1 argument, not 2$/],
   [() => loose['createCache']?.('60s'), /^createCache: options must be an object/],
   [() => Static['inMemory']?.({}, {}), /^Credstash\.inMemory takes 1 argument, not 2$/],
@@ -168,7 +171,7 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
     /wanted\[1\] has verison/,
   ],
   [() => loose['getMany']?.([{ name: 's', context: { a: 1 } }]), /wanted\[0\]\.context\.a/],
-  // eslint-disable-next-line no-sparse-arrays
+  // oxlint-disable-next-line no-sparse-arrays
   [() => loose['getMany']?.([{ name: 's' }, ,]), /wanted\[1\]/],
   [() => loose['getAll']?.('app.*'), /options must be an object, not a string/, /glob/],
   [() => loose['getAll']?.({ glob: ['a', 5] }), /options\.glob\[1\] must be a string/],
@@ -197,7 +200,7 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
   [() => loose['putAll']?.([], { onOutcome: 'x' }), /options\.onOutcome must be a function/],
   [() => loose['names']?.('app.*'), /options must be an object/],
   [() => loose['list']?.({ glob: 'x' }), /glob must be a string, not an object/],
-  [() => (loose['headers']?.(5) as AsyncGenerator).next(), /glob must be a string/],
+  [() => (loose['headers']?.(5) as AsyncGenerator | undefined)?.next(), /glob must be a string/],
   [() => loose['history']?.(1), /name must be a string/],
   [() => loose['rollback']?.('n', { version: 1 }), /options\.version/],
   [() => loose['label']?.('n', { label: 'x' }), /label must be a string, not an object/],
@@ -218,7 +221,7 @@ const USES: readonly (readonly [use: () => unknown, message: RegExp, hint?: RegE
   [() => loose['copy']?.({ table: 'x' }), /to is not a Credstash/],
   [() => loose['copy']?.('vault'), /to must be an object, not a string/],
   [() => loose['setup']?.({ tags: { team: 5 } }), /options\.tags\.team must be a string/],
-  [() => (loose['doctor']?.({ write: 1 }) as AsyncGenerator).next(), /options\.write/],
+  [() => (loose['doctor']?.({ write: 1 }) as AsyncGenerator | undefined)?.next(), /options\.write/],
   [() => loose['policy']?.('Admin'), /role must be one of 'reader'/, /did you mean admin\?/],
   [() => loose['policy']?.('reader', { names: 'x' }), /names/, /did you mean name\?/],
   [() => wrong({ tabel: 'x' }), /new Credstash: options has tabel/, /did you mean table\?/],
@@ -301,7 +304,7 @@ describe('right uses that look odd', () => {
     await memory['put']?.('n', 'x', undefined, undefined);
     expect(await memory['getText']?.('n', undefined, undefined)).toBe('x');
     await memory['close']?.('SIGTERM', 15);
-    (memory['createCache']?.() as Loose)['close']?.('SIGTERM');
+    (memory['createCache']?.() as Loose | undefined)?.['close']?.('SIGTERM');
   });
 
   it('putJson takes unset properties, dates and objects of a class', async () => {
@@ -404,7 +407,7 @@ describe('right uses that look odd', () => {
       const { openInMemory } = await import('../../src/calls/open-backends.ts');
       return openInMemory();
     });
-    /* eslint-disable @typescript-eslint/unbound-method -- what this is about */
+    /* oxlint-disable typescript/unbound-method -- what this is about */
     const { put, getText, names, createCache, close } = ours;
     await put('app.n', 'x');
     expect(await getText('n')).toBe('x');
@@ -413,6 +416,6 @@ describe('right uses that look odd', () => {
     expect(Buffer.from(await get('app.n')).toString()).toBe('x');
     closeCache();
     await close();
-    /* eslint-enable @typescript-eslint/unbound-method */
+    /* oxlint-enable typescript/unbound-method */
   });
 });

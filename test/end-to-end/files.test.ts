@@ -236,7 +236,7 @@ describe('bytes that are no text', () => {
         if (looks.has(look)) continue;
         looks.add(look);
         const shown = await pty([...args, 'get', 'written', '-f', format], { env }).done;
-        // eslint-disable-next-line no-control-regex -- what must not be there
+        // oxlint-disable-next-line no-control-regex -- what must not be there
         expect(shown.output.replaceAll('\r\n', ''), format).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
         expect(shown.status, format).toBe(isHarmful ? 2 : 0);
       }

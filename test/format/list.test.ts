@@ -33,7 +33,7 @@ describe('the listing', () => {
       'a\\u001b]0;owned\\u0007\\u000ab -- version 0000000000000000001 -- comment \\u009b31m\\u202egnp.exe\n',
     );
     const json = formatListJson([evil]);
-    // eslint-disable-next-line no-control-regex -- what must not be there
+    // oxlint-disable-next-line no-control-regex -- what must not be there
     expect(json).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/);
     expect(JSON.parse(json)).toMatchObject([{ name: evil.name, comment: evil.comment }]);
   });

@@ -61,7 +61,7 @@ function terminal(args: readonly string[], options: PtyOptions = {}): Pty {
 
 /** What is on the terminal in the end, where a line that is erased leaves nothing. */
 function leftOn(output: string): string {
-  return output.replace(/[^\n]*\r\x1b\[K/g, ''); // eslint-disable-line no-control-regex -- see `erase`
+  return output.replace(/[^\n]*\r\x1b\[K/g, ''); // oxlint-disable-line no-control-regex -- see `erase`
 }
 
 describe('progress of slow work on a terminal', () => {

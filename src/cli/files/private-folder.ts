@@ -57,7 +57,7 @@ export class PrivateFolder {
     this.#stopCatching = onEndingSignal((signal) => {
       endBySignal(signal);
       // This process is PID 1, or would leave a core. A handler of a signal can return no exit status.
-      // eslint-disable-next-line no-restricted-syntax
+      // oxlint-disable-next-line no-restricted-properties
       process.exit(128 + constants.signals[signal]);
     });
   }

@@ -12,9 +12,9 @@ const SPACE = 0x20;
  * Arrow keys, function keys and the ends of a bracketed paste arrive as escape sequences (ECMA-48, 5.4), possibly in one read
  * with other keys. They do not belong in a secret.
  */
-// eslint-disable-next-line no-control-regex -- the pattern looks for control characters
+// oxlint-disable-next-line no-control-regex -- the pattern looks for control characters
 const KEY_SEQUENCES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[ -~])?/g;
-// eslint-disable-next-line no-control-regex -- as above
+// oxlint-disable-next-line no-control-regex -- as above
 const UNFINISHED_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
 
 /** The hints of the errors, which name what the command can do instead. */

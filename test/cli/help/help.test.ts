@@ -112,7 +112,7 @@ describe('colour', () => {
     const { stdout } = await inProcess(['help', 'get'], { env });
     const page = stdout.toString();
     expect(page).toContain('\x1b[1mOptions:\x1b[22m\n');
-    // eslint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex
     expect(page.replace(/\x1b\[\d+m/g, '')).toBe(await findPage('get', PLAIN_PAGE));
   });
 });

@@ -37,7 +37,7 @@ describe('a line', () => {
         fc.string({ minLength: 1 }),
         fc.integer({ min: 1, max: 4 }),
         async (text, size) => {
-          // eslint-disable-next-line no-control-regex -- what is typed as a key, and not as text
+          // oxlint-disable-next-line no-control-regex -- what is typed as a key, and not as text
           const line = Buffer.from(text.replace(/[\u0000-\u001f\u007f\u0080-\u009f]/g, 'x'));
           const reads: Uint8Array[] = [];
           for (let at = 0; at < line.length; at += size) reads.push(line.subarray(at, at + size));

@@ -1,4 +1,4 @@
-/* eslint no-control-regex: 'off' -- colours are control characters */
+/* oxlint-disable no-control-regex -- colours are control characters */
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
