@@ -1,18 +1,30 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { stampCommit } from './rolldown.config.js';
 
 /**
- * These files have a process of their own: tests about processes, and files that mock a module or an SDK client, because the
- * mock would stay for the next file. All others share a process, and load the source once.
+ * A file that mocks a module or an SDK client has a process of its own, because the mock would stay for the next file. All
+ * others share processes, which load the source once.
  */
-const APART = /^(?:campaigns|process|release|standalone)\//;
 const MOCK = /\b(?:vi\.mock|mockClient)\(/;
+
+/** Tests of the single file, which scripts/test-standalone.js makes and names. */
+const isStandalone = process.env.CREDSTASH_TEST_COMMAND !== undefined;
+
+/** Vitest ends a process that files share as soon as the next file in the row needs one of its own: those are first. */
+class ApartFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isApart = ({ project }: TestSpecification): boolean => project.name === 'apart';
+    return [...sorted.filter(isApart), ...sorted.filter((file) => !isApart(file))];
+  }
+}
 
 const tests = join(import.meta.dirname, 'test');
 const shared = readdirSync(tests, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.test.ts') && !APART.test(file))
+  .filter((file) => file.endsWith('.test.ts') && (isStandalone || !file.startsWith('standalone')))
   .filter((file) => !MOCK.test(readFileSync(join(tests, file), 'utf8')))
   .map((file) => `test/${file}`);
 
@@ -44,8 +56,7 @@ export default defineConfig({
           exclude: [
             ...configDefaults.exclude,
             ...shared,
-            // They test the single file, which scripts/test-standalone.js makes and names.
-            ...(process.env.CREDSTASH_TEST_COMMAND === undefined ? ['test/standalone/**'] : []),
+            ...(isStandalone ? [] : ['test/standalone/**']),
           ],
         },
       },
@@ -53,6 +64,7 @@ export default defineConfig({
     globalSetup: ['test/support/dynamo-pool.ts', 'test/support/packed.ts'],
     // Most tests wait for processes that they start, and some for time to pass: four files at a time fill two processors.
     maxWorkers: 4,
+    sequence: { sequencer: ApartFirst },
     // npm run coverage. A process that a test starts is not counted, so what only the built command does shows as not run.
     coverage: {
       provider: 'v8',
