@@ -511,9 +511,7 @@ async function measureGrowth() {
 /** @param {string} text */
 function writeResults(text) {
   writeFileSync(join(root, 'bench/RESULTS.md'), text);
-  execFileSync(join(root, 'node_modules/.bin/prettier'), ['--write', 'bench/RESULTS.md'], {
-    cwd: root,
-  });
+  execFileSync(join(root, 'node_modules/.bin/oxfmt'), ['bench/RESULTS.md'], { cwd: root });
 }
 
 /** When, at which commit and on which machine. */

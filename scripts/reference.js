@@ -1,7 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { format, resolveConfig } from 'prettier';
 import { rolldown } from 'rolldown';
 
 // Writes the manual in dist/man from the definitions of the commands; with --docs also docs/reference/commands.md.
@@ -32,8 +32,8 @@ export async function writeReference({ docs = false } = {}) {
     for (const { file, text } of manual) writeFileSync(join(root, 'dist/man', file), text);
     if (!docs) return;
     const filepath = join(root, 'docs/reference/commands.md');
-    const config = await resolveConfig(filepath);
-    writeFileSync(filepath, await format(reference, { ...config, filepath }));
+    writeFileSync(filepath, reference);
+    execFileSync(join(root, 'node_modules/.bin/oxfmt'), [filepath]);
   } finally {
     rmSync(folder, { recursive: true });
   }

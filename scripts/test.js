@@ -139,7 +139,7 @@ const processTests = (names) => names.map((file) => `test/process/${file}.test.t
 /** The checks of the code; then the command on the other runtimes: what must not reach a person, such as a warning, is another there. */
 async function checkAndTestElsewhere() {
   await check('lint and types', ['npm', 'run', '--silent', 'lint']);
-  await check('format', ['prettier', '--check', '--log-level', 'warn', '.']);
+  await check('format', ['oxfmt', '--check']);
 
   const node22 = join(root, '.cache/node22/bin/node');
   const node24 = join(root, '.cache/node24/bin/node');

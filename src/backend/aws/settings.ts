@@ -40,7 +40,8 @@ export interface AwsSettings {
   readonly clients?: { readonly dynamodb?: DynamoDBClient; readonly kms?: KMSClient } | undefined;
   /** Options for the SDK's clients. They override everything above, such as region, credentials and endpoint. */
   readonly clientOptions?:
-    { readonly dynamodb?: DynamoDBClientConfig; readonly kms?: KMSClientConfig } | undefined;
+    | { readonly dynamodb?: DynamoDBClientConfig; readonly kms?: KMSClientConfig }
+    | undefined;
   /**
    * How long a throttled request is sent again after the SDK's own retries, in milliseconds; default: 5000, five seconds. Then it is
    * THROTTLED. A job that reads a large table of few provisioned units needs minutes. It has no effect if AWS_MAX_ATTEMPTS or

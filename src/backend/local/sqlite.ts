@@ -123,7 +123,8 @@ function loadNodeSqlite(): (new (path: string) => Driver) | undefined {
   process.emitWarning = () => undefined;
   try {
     const sqlite = process.getBuiltinModule('node:sqlite') as
-      { DatabaseSync: new (path: string) => Driver } | undefined;
+      | { DatabaseSync: new (path: string) => Driver }
+      | undefined;
     return sqlite?.DatabaseSync;
   } finally {
     process.emitWarning = emitWarning;
