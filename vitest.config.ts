@@ -13,13 +13,19 @@ const MOCK = /\b(?:vi\.mock|mockClient)\(/;
 /** Tests of the single file, which scripts/test-standalone.js makes and names. */
 const isStandalone = process.env.CREDSTASH_TEST_COMMAND !== undefined;
 
-/** Vitest ends a process that files share as soon as the next file in the row needs one of its own: those are first. */
-class ApartFirst extends BaseSequencer {
+/** The order of the files; where two are alike here, it is Vitest's. */
+class Sequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isApart = ({ project }: TestSpecification): boolean => project.name === 'apart';
-    return [...sorted.filter(isApart), ...sorted.filter((file) => !isApart(file))];
+    return sorted.sort((a, b) => rank(a) - rank(b));
   }
+}
+
+function rank({ project, moduleId }: TestSpecification): number {
+  // As soon as the next file needs a process of its own, Vitest ends the one that the others share.
+  if (project.name === 'apart') return 0;
+  // These wait for programs. The long ones would otherwise run alone at the end, because their files are short.
+  return /\/test\/(?:process|release)\//.test(moduleId) ? 1 : 2;
 }
 
 const tests = join(import.meta.dirname, 'test');
@@ -64,7 +70,7 @@ export default defineConfig({
     globalSetup: ['test/support/dynamo-pool.ts', 'test/support/packed.ts'],
     // Most tests wait for processes that they start, and some for time to pass: four files at a time fill two processors.
     maxWorkers: 4,
-    sequence: { sequencer: ApartFirst },
+    sequence: { sequencer: Sequencer },
     // npm run coverage. A process that a test starts is not counted, so what only the built command does shows as not run.
     coverage: {
       provider: 'v8',
