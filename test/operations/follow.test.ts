@@ -1,15 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
 import { CredstashError, hasCode } from '../../src/errors.ts';
 import { followChanges } from '../../src/operations/follow.ts';
-import type { Seen } from '../../src/operations/look.ts';
+import { Looker, type Seen } from '../../src/operations/look.ts';
 import type { WatchRequest } from '../../src/operations/index.ts';
 import { type Aws, dynamoEngines, startAws } from '../support/aws.ts';
 import { createTable } from '../support/dynamo.ts';
 import { eventually } from '../support/eventually.ts';
+import { makeGate } from '../support/gate.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { testCredential } from '../support/sigv4.ts';
 import { text } from '../support/bytes.ts';
@@ -245,6 +246,7 @@ describe('with requests that are counted, or fail', () => {
   });
   afterEach(() => {
     recorder.meddle = undefined;
+    vi.restoreAllMocks();
   });
 
   const open = async (): Promise<{ direct: Credstash; watched: Credstash }> => {
@@ -255,20 +257,24 @@ describe('with requests that are counted, or fail', () => {
     return { direct, watched };
   };
 
-  /** The requests of the looks that follow the first set, until `count` were sent. */
-  async function countLooks(watched: Credstash, wanted: WatchRequest[]): Promise<string[]> {
-    const { sets, stop } = start(watched, wanted, 300);
-    await eventually(() => {
-      expect(sets).toHaveLength(1);
-    });
+  /** The requests of one look that follows the first set. */
+  async function countLook(watched: Credstash, wanted: WatchRequest[]): Promise<string[]> {
+    const looks = vi.spyOn(Looker.prototype, 'look');
+    /** For each request, how many looks had begun. */
+    const begun: number[] = [];
     recorder.requests.length = 0;
+    recorder.meddle = () => {
+      begun.push(looks.mock.calls.length);
+      return Promise.resolve(undefined);
+    };
+    const { stop } = start(watched, wanted);
+    // The first set is got between two of them. The third finds it as it was, so that nothing else is sent before the fourth.
     await eventually(() => {
-      expect(recorder.requests.length).toBeGreaterThan(0);
+      expect(looks.mock.calls.length).toBeGreaterThan(3);
     });
-    // Well within the interval: one look.
-    await new Promise((resolve) => setTimeout(resolve, 150));
     await stop();
-    return recorder.requests.map(({ action, sent }) => {
+    const ofThird = recorder.requests.filter((_, i) => begun[i] === 3);
+    return ofThird.map(({ action, sent }) => {
       const { ProjectionExpression } = JSON.parse(sent) as { ProjectionExpression?: string };
       return `${action} of ${ProjectionExpression?.includes('contents') === false ? 'headers' : 'all'}`;
     });
@@ -301,7 +307,7 @@ describe('with requests that are counted, or fail', () => {
   ] as const)('a look at %s, and nothing of KMS', async (_, wanted, expected) => {
     const watched = await openCounted();
     const counts: Record<string, number> = {};
-    for (const each of await countLooks(watched, [...wanted]))
+    for (const each of await countLook(watched, [...wanted]))
       counts[each] = (counts[each] ?? 0) + 1;
     expect(counts).toEqual(expected);
   });
@@ -439,7 +445,10 @@ describe('with requests that are counted, or fail', () => {
     };
     // Each get of s.1 finds that all of them have just been rotated, once for each turn.
     let turns = 0;
+    // Between two rotations nothing is on its way: what stands between two of its puts is whole for a moment, too.
+    let pause = Promise.resolve();
     recorder.meddle = async (action, _, sent) => {
+      await pause;
       const isGet = action.endsWith('Query') && !sent.includes('ProjectionExpression');
       if (isGet && sent.includes('"s.1"') && turns > 0) {
         turns -= 1;
@@ -455,8 +464,11 @@ describe('with requests that are counted, or fail', () => {
     await eventually(() => {
       expect(sets).toHaveLength(1);
     });
+    const { opened, open: goOn } = makeGate();
+    pause = opened;
     await rotate();
     turns = 2;
+    goOn();
     await eventually(() => {
       expect(sets.at(-1)?.['s.0']).toBe(String(generation));
       expect(turns).toBe(0);
