@@ -24,6 +24,7 @@ import { CredstashError, type ErrorCode } from '../../src/errors.ts';
 import { computeHmac, splitDataKey } from '../../src/seal/data-key.ts';
 import { FORMATS } from '../../src/seal/formats.ts';
 import { encodeHeader } from '../../src/seal/gcm-hmac.ts';
+import { eventually } from '../support/eventually.ts';
 import { outcomesOf } from '../support/outcomes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -151,7 +152,7 @@ function forget(): void {
 /** Once nothing is under way any more, every key is zero, of `count` that were handed out. */
 async function expectWiped(count: number): Promise<void> {
   const handedOut = (): typeof keysSeen => keysSeen.filter(({ what }) => what.includes('that was'));
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(handedOut().filter(({ buffer }) => isZero(buffer))).toHaveLength(count);
   });
   expect(handedOut()).toHaveLength(count);

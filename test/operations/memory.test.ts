@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Credstash } from '../../src/credstash.ts';
 import { CredstashError } from '../../src/errors.ts';
 import { bytes, text } from '../support/bytes.ts';
+import { eventually } from '../support/eventually.ts';
 import { RecordedBackend } from '../support/recorded-backend.ts';
 import { v } from '../support/version.ts';
 
@@ -97,7 +98,7 @@ describe('the secrets of a call that fails are wiped', () => {
       await expect(calls[call]?.()).rejects.toMatchObject({ code: 'UNREACHABLE' });
       const before = decrypted.length;
       release();
-      await vi.waitFor(() => {
+      await eventually(() => {
         expect(decrypted.length).toBeGreaterThan(before);
         expect(decrypted.filter((each) => !isWiped(each))).toEqual([]);
       });

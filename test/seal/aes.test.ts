@@ -12,6 +12,7 @@ import * as ctrHmac from '../../src/seal/ctr-hmac.ts';
 import { computeHmac } from '../../src/seal/data-key.ts';
 import * as gcmHmac from '../../src/seal/gcm-hmac.ts';
 import { unwrapKey, wrapKey } from '../../src/seal/wrap-key.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** What the formats did of these two, in their order. */
 const steps = vi.hoisted((): string[] => []);
@@ -247,7 +248,7 @@ describe('the keys that WebCrypto imports', () => {
     const importKey = vi.spyOn(subtle, 'importKey');
     gcmHmac.warmUp();
     ctrHmac.warmUp();
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(encrypt).toHaveBeenCalledTimes(2);
     });
     // An unhandled rejection fails the run of the tests.
