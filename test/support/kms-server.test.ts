@@ -17,8 +17,13 @@ beforeEach(async () => {
 });
 afterEach(() => kms.close());
 
-function client(credentials = testCredential, maxAttempts = 1, region = 'us-east-1'): KMSClient {
-  const requestHandler = { requestTimeout: 200, throwOnRequestTimeout: true };
+function client(
+  credentials = testCredential,
+  maxAttempts = 1,
+  region = 'us-east-1',
+  requestTimeout = 60_000,
+): KMSClient {
+  const requestHandler = { requestTimeout, throwOnRequestTimeout: true };
   return new KMSClient({ endpoint: kms.url, region, credentials, maxAttempts, requestHandler });
 }
 
@@ -225,7 +230,8 @@ describe('faults', () => {
     ['not-json', 'SyntaxError', undefined],
   ] as const)('%s is %s, %s, and no service error', async (fault, name, code) => {
     kms.fault(fault);
-    const error = await failure(client().send(generate()));
+    const impatient = client(testCredential, 1, 'us-east-1', fault === 'hang' ? 200 : undefined);
+    const error = await failure(impatient.send(generate()));
     expect(error).not.toBeInstanceOf(KMSServiceException);
     expect([error.name, error.code]).toEqual([name, code]);
   });

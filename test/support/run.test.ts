@@ -75,7 +75,7 @@ describe('run', () => {
 
   test('ends what does not end, and shows what it printed', async () => {
     const waits = await program(`console.error('waiting'); process.stdin.resume()`);
-    const waiting = run(['get'], { ...waits, input: silence, timeoutMs: 1500 });
+    const waiting = run(['get'], { ...waits, input: silence, timeoutMs: 5000 });
     await expect(waiting).rejects.toThrow(/credstash get did not end[^]*waiting/);
   });
 

@@ -1,5 +1,5 @@
 import { Readable, Writable } from 'node:stream';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../../src/cli/main.ts';
 import { Io } from '../../../src/cli/terminal/io.ts';
 import { dynalite, type Place, type Running } from '../../end-to-end/backends.ts';
@@ -13,6 +13,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await running.close();
+});
+beforeEach(() => {
+  // The half second that a look may take is never over here, but in the test of it: a busy machine may need more.
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => new AbortController().signal);
 });
 afterEach(() => {
   vi.unstubAllEnvs();
