@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Item } from '../../src/model/item.ts';
@@ -19,6 +18,7 @@ import {
 } from './backends.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { CLOSED } from '../support/tls.ts';
 import { v } from '../support/version.ts';
 
 let running: Running;
@@ -63,15 +63,6 @@ afterEach(() => {
 async function recorded(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const env = { ...awsEnv(recorder.url, recorder.url), ...options.env };
   return asText(await runHere(args, { ...options, env }));
-}
-
-async function closedPort(): Promise<string> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || !address) throw new Error('no address');
-  return `http://127.0.0.1:${address.port}`;
 }
 
 describe('credentials', () => {
@@ -242,12 +233,11 @@ describe('retries', () => {
   });
 
   test('nobody listens: exit 7', async () => {
-    const url = await closedPort();
     const noKms = failed(7, 'KMS cannot be reached', 'ECONNREFUSED', 'us-east-1', 'hint: check');
-    const env = { AWS_ENDPOINT_URL_KMS: url };
+    const env = { AWS_ENDPOINT_URL_KMS: CLOSED };
     expect(await place.cs(['get', 'db'], { env })).toEqual(noKms);
     const noDynamo = failed(7, `DynamoDB cannot be reached, for the table ${table} in us-east-1`);
-    const dynamo = { env: { AWS_ENDPOINT_URL_DYNAMODB: url } };
+    const dynamo = { env: { AWS_ENDPOINT_URL_DYNAMODB: CLOSED } };
     expect(await place.cs(['get', 'db'], dynamo)).toEqual(noDynamo);
     const setup = failed(7, 'DynamoDB cannot be reached');
     expect(await place.cs(['setup'], dynamo)).toEqual(setup);

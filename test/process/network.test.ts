@@ -9,7 +9,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { nodeUnderTest, standaloneUnderTest } from '../support/run.ts';
-import { listening, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
+import { CLOSED, listening, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
 import {
   awsPlace,
   dynalite,
@@ -109,14 +109,9 @@ test('a proxy of the environment is used where Node.js can, else told when nothi
   );
   expect(through).toEqual([]);
 
-  // A port that nobody listens on: through the proxy, it is the proxy that cannot reach it.
-  const closed = await listening(createServer());
-  const nowhere = awsPlace(`http://127.0.0.1:${portOf(closed)}`, running.kms?.url ?? '', table);
-  await new Promise((resolve) => closed.close(resolve));
-  const dead = {
-    HTTP_PROXY: `http://127.0.0.1:${new URL(nowhere.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '').port}`,
-  };
-  expect(await nowhere.cs(['get', 'db'], { env: dead })).toEqual(
+  // Through the proxy, it is the proxy that cannot reach it.
+  const nowhere = awsPlace(CLOSED, running.kms?.url ?? '', table);
+  expect(await nowhere.cs(['get', 'db'], { env: { HTTP_PROXY: CLOSED } })).toEqual(
     failed(
       7,
       'DynamoDB cannot be reached',

@@ -7,7 +7,7 @@ import {
   readFileSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
@@ -22,7 +22,7 @@ import { textOf } from '../support/documents.ts';
 import { programMissing } from '../support/needed.ts';
 import { NODES } from '../support/project.ts';
 import { builtCommand, type Outcome, run, type RunOptions } from '../support/run.ts';
-import { type Authority, listening, makeAuthority, portOf, tlsFront } from '../support/tls.ts';
+import { type Authority, CLOSED, makeAuthority, portOf, tlsFront } from '../support/tls.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
@@ -186,10 +186,7 @@ const OBSERVE: Readonly<Record<string, (runtime: Runtime) => Promise<string>>> =
     return (await trusts(runtime, env)) ? "adds the system's" : 'no effect';
   },
   '`HTTPS_PROXY`': async (runtime) => {
-    const closed = await listening(createServer());
-    const port = portOf(closed);
-    await new Promise((resolve) => closed.close(resolve));
-    const env = { HTTPS_PROXY: `http://127.0.0.1:${port}`, AWS_CA_BUNDLE: authority.path };
+    const env = { HTTPS_PROXY: CLOSED, AWS_CA_BUNDLE: authority.path };
     return (await trusts(runtime, env)) ? 'ignored' : 'used';
   },
   '`NODE_DEBUG=http`': async (runtime) => {

@@ -75,6 +75,12 @@ export async function listening<T extends NetServer>(server: T): Promise<T> {
   return server;
 }
 
+/**
+ * A URL on which nobody listens. No server that asks for a free port gets port 1, and a port that was free a moment ago
+ * would be given to another test.
+ */
+export const CLOSED = 'http://127.0.0.1:1';
+
 export const portOf = (server: NetServer): number => (server.address() as AddressInfo).port;
 
 /**
