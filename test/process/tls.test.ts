@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { basename, join } from 'node:path';
@@ -62,7 +61,7 @@ const met = { connections: 0, requests: 0 };
 async function front(certificate: (typeof WRONG)[number]['certificate'], to: string) {
   const count = (socket: TLSSocket): void => {
     met.connections += 1;
-    void once(socket, 'data').then(() => (met.requests += 1));
+    socket.once('data', () => (met.requests += 1));
   };
   const server = await tlsFront(certificate, to, count);
   fronts.push(server);
