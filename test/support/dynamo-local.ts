@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, existsSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dynamo } from './dynamo.ts';
@@ -31,13 +31,36 @@ export function dynamoLocalMissing(): string | undefined {
   return undefined;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Starts to listen on a port. @returns undefined if somebody else does */
+async function listen(port: number): Promise<Server | undefined> {
+  const server = createServer().listen(port);
+  try {
+    await once(server, 'listening');
+    return server;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A port for Java, which cannot be told to take any free one and needs seconds to start. A port that the system names as free
+ * may be given to another server meanwhile. These are below those that it gives (from 32,768 on Linux), and of each pair the
+ * higher one is held as long as the lower one is in use: no other run of the tests takes that.
+ *
+ * @returns it, and the server that holds the pair
+ */
+async function takePort(): Promise<{ port: number; holder: Server }> {
+  for (let port = 20_000; port < 30_000; port += 2) {
+    const holder = await listen(port + 1);
+    const found = holder && (await listen(port));
+    if (holder && found) {
+      found.close();
+      await once(found, 'close');
+      return { port, holder: holder.unref() };
+    }
+    holder?.close();
+  }
+  throw new Error('no port is free for DynamoDB Local');
 }
 
 function isRunning(java: ChildProcess): boolean {
@@ -98,7 +121,7 @@ async function lease(port: number): Promise<Dynamo> {
  * database, as dynalite is, so that helpers and assumed roles see the same table.
  */
 export async function launchDynamoLocal(): Promise<Dynamo> {
-  const port = await freePort();
+  const { port, holder } = await takePort();
   // It lives for minutes: the second compiler and the parallel collector would cost more than they win.
   const java = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
   const args = [...java, '-Djava.library.path=DynamoDBLocal_lib', '-jar', 'DynamoDBLocal.jar'];
@@ -117,9 +140,11 @@ export async function launchDynamoLocal(): Promise<Dynamo> {
   const url = `http://127.0.0.1:${port}`;
   const close = async (): Promise<void> => {
     process.off('exit', kill);
-    if (!isRunning(child)) return;
-    kill();
-    await once(child, 'exit');
+    if (isRunning(child)) {
+      kill();
+      await once(child, 'exit');
+    }
+    holder.close();
   };
   const deadline = Date.now() + 120_000;
   while (!(await answers(url))) {
