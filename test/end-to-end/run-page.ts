@@ -217,7 +217,7 @@ function bash(
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn('bash', ['-c', `. '${script}' <'${typed}'`], {
-      ...{ cwd, env, timeout: 60_000 },
+      ...{ cwd, env, timeout: 240_000 },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [stdout, stderr] = ['', ''];
