@@ -6,6 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Program, type Pty, pty, replacesProcess } from '../support/run.ts';
+import { eventually } from '../support/eventually.ts';
 import { startRecorder } from '../support/recorder.ts';
 import { describeUnless, programMissing } from '../support/needed.ts';
 import { sandbox } from '../support/sandbox.ts';
@@ -53,14 +54,12 @@ function start(
     remove();
     return { status: status as number | null, signal: signal as NodeJS.Signals | null };
   });
-  const waitFor = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    for (let tries = 0; tries < 1000; tries++) {
+  const waitFor = (pattern: RegExp): Promise<RegExpExecArray> =>
+    eventually(() => {
       const match = pattern.exec(stdout);
       if (match) return match;
-      await sleep(20);
-    }
-    throw new Error(`${String(pattern)} is not in ${stdout} ${stderr}`);
-  };
+      throw new Error(`${String(pattern)} is not in ${stdout} ${stderr}`);
+    });
   return { child, waitFor, printed: () => ({ stdout, stderr }), ended };
 }
 

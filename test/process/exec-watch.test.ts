@@ -108,7 +108,7 @@ describe.concurrent('exec --watch', () => {
 setInterval(() => undefined, 1000);
 console.log('running ' + process.env.A + process.env.B + process.env.C + '.');`;
     const command = ['--', process.execPath, '-e', script];
-    const watch = ['exec', '--watch=5', '--grace', '1s', 'app.*'];
+    const watch = ['exec', '--watch=5', '--grace', '5s', 'app.*'];
     const { waitFor, send, output } = pty([...place.args, ...watch, ...command], {
       script: (line) => `trap : INT; ${line}; echo "status $?."`,
     });
@@ -202,11 +202,11 @@ console.log('running ' + process.env.A + process.env.B + process.env.C + '.');`;
       'exec',
       '--watch',
       '--timeout',
-      '3s',
+      '10s',
       'a',
       '--',
       'sleep',
-      '4',
+      '11',
     ]);
     expect(asText(timed)).toEqual({ status: 0, stdout: '', stderr: '' });
   });
