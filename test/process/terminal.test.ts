@@ -1,7 +1,8 @@
-import { constants as files, writeFileSync } from 'node:fs';
+import { constants as files, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { type Pty, pty, type PtyOptions, run } from '../support/run.ts';
 import { mfaCode, startStsServer, type StsServer } from '../support/sts-server.ts';
 import { startKmsServer, type KmsServer } from '../support/kms-server.ts';
@@ -39,7 +40,7 @@ async function types(name: string, typed: readonly string[], secret: string) {
   await waitFor(`${name}: `);
   for (const each of typed) {
     send(each);
-    // Whatever was typed arrives as one read of its own.
+    // As a rule it arrives as one read of its own; together they are the same.
     await new Promise((resolve) => setTimeout(resolve, 60));
   }
   expect(await done).toEqual({
@@ -100,6 +101,12 @@ describe('the prompt of put [compat 16]', () => {
     expect((await here('list', 'refused')).stdout).toBe('');
   });
 
+  /** How many bytes a process has read (proc_pid_io(5)): nothing else shows that it has read what was typed. */
+  const bytesRead = (pid: number): number =>
+    Number(/^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
+  /** More than whatever else a process reads while it waits. */
+  const typed = 'canary'.repeat(100);
+
   const ENDING = [
     ...(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM'] as const),
     ...(['SIGPROF', 'SIGIO', 'SIGQUIT', 'SIGXCPU'] as const),
@@ -114,8 +121,12 @@ describe('the prompt of put [compat 16]', () => {
     const { send, waitFor, done } = terminal(['put', 'killed', '-P'], { script });
     const pid = Number(/pid (\d+)\./.exec(await waitFor(/pid \d+\./))?.[1]);
     await waitFor('killed: ');
-    send('canary');
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    const read = bytesRead(pid);
+    send(typed);
+    // Else it would be typed into the terminal that is sane again, which shows it.
+    await eventually(() => {
+      expect(bytesRead(pid) - read).toBeGreaterThanOrEqual(typed.length);
+    });
     process.kill(pid, signal);
     await waitFor(`status ${status}.`);
     const { output } = await done;
