@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTable, dynamoLocalMissing } from '../support/dynamo.ts';
 import type { KmsServer } from '../support/kms-server.ts';
 import { awsError, type Recorder, startRecorder } from '../support/recorder.ts';
-import { pty, run } from '../support/run.ts';
+import { leftOn, pty, run } from '../support/run.ts';
 import { fromJson, originals } from '../seal/vectors.ts';
 import type { Item } from '../../src/model/item.ts';
 import {
@@ -849,7 +849,7 @@ describe.each(engines)('$name', ({ start }) => {
       await own.cs(['put', 'secret', 'x', '-c', `a comment ${'that is long '.repeat(20)}`]);
       await own.cs(['put', '秘密の鍵', 'x', '-c', '説明'.repeat(40)]);
       const { output } = await pty([...own.args, 'list', '-l'], { env: own.env }).done;
-      const shown = output.trimEnd().split('\r\n');
+      const shown = leftOn(output).trimEnd().split('\r\n');
       expect(shown).toHaveLength(3);
       for (const line of shown) expect(line.length).toBeLessThanOrEqual(80);
       expect(shown[1]).toMatch(/…$/);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Gate, makeGate } from '../support/gate.ts';
 import { startRecorder, type Recorder } from '../support/recorder.ts';
-import { type Pty, pty, type PtyOptions } from '../support/run.ts';
+import { leftOn, type Pty, pty, type PtyOptions } from '../support/run.ts';
 import {
   asText,
   awsPlace,
@@ -57,11 +57,6 @@ async function put(): Promise<void> {
 
 function terminal(args: readonly string[], options: PtyOptions = {}): Pty {
   return pty([...place.args, ...args], { env: place.env, ...options });
-}
-
-/** What is on the terminal in the end, where a line that is erased leaves nothing. */
-function leftOn(output: string): string {
-  return output.replace(/[^\n]*\r\x1b\[K/g, ''); // oxlint-disable-line no-control-regex -- see `erase`
 }
 
 describe('progress of slow work on a terminal', () => {

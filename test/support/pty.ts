@@ -31,6 +31,14 @@ export interface Pty {
 
 const limitMs = 120_000;
 
+/**
+ * What is left on the terminal in the end, where a line that is erased leaves nothing. The command writes such lines when a
+ * busy machine takes a second for what it does.
+ */
+export function leftOn(output: string): string {
+  return output.replace(/[^\n]*\r\x1b\[K/g, ''); // oxlint-disable-line no-control-regex -- it erases a line
+}
+
 /** Quotes one word for a POSIX shell. */
 function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;

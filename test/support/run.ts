@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { type Program, sandbox } from './sandbox.ts';
 
-export { pty, type Pty, type PtyOptions } from './pty.ts';
+export { leftOn, pty, type Pty, type PtyOptions } from './pty.ts';
 export {
   builtCommand,
   nodeUnderTest,
