@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { Environment } from '../../../src/cli/exec/environment.ts';
 import { findProgram, toProgram } from '../../../src/cli/exec/find-program.ts';
 import { runFollowing } from '../../../src/cli/exec/follow.ts';
@@ -15,6 +15,10 @@ import { eventually } from '../../support/eventually.ts';
 const folder = mkdtempSync(join(tmpdir(), 'credstash-exec-follow-'));
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 let counter = 0;
@@ -52,7 +56,7 @@ interface Started {
 }
 
 /** Runs a script of sh, which writes to `$OUT`. */
-function start(script: string, graceMs = 5000): Started {
+function start(script: string, graceMs = 60_000): Started {
   const out = join(folder, `out-${++counter}`);
   writeFileSync(out, '');
   const environments = new Environments();
@@ -112,15 +116,22 @@ describe('runFollowing', () => {
   });
 
   it('a program that ignores SIGTERM has the grace, and is killed', async () => {
+    // The grace is over when this test says so, and not before the program has seen the signal.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const graceMs = 3_600_000;
     const { environments, status, lines } = start(
       `[ "$A" = 2 ] && exit 5; trap 'echo asked >>"$OUT"' TERM; echo "start" >>"$OUT"; while :; do sleep 0.02; done`,
-      300,
+      graceMs,
     );
     environments.give({ A: '1' });
     await eventually(() => {
       expect(lines()).toEqual(['start']);
     });
     environments.give({ A: '2' });
+    await eventually(() => {
+      expect(lines()).toEqual(['start', 'asked']);
+    });
+    vi.advanceTimersByTime(graceMs);
     expect(await status).toBe(5);
     expect(lines()).toEqual(['start', 'asked']);
   });
