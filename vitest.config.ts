@@ -36,7 +36,7 @@ const shared = readdirSync(tests, { recursive: true, encoding: 'utf8' })
 
 /** What both projects have. */
 const every = {
-  setupFiles: ['test/support/after-file.ts'],
+  setupFiles: ['test/support/after-file.ts', 'test/support/fixed-seed.ts'],
   // A hang ends here. What works never does, however busy the machine: no test is about how long it takes.
   testTimeout: 300_000,
   hookTimeout: 300_000,
