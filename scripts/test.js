@@ -109,7 +109,7 @@ async function test(title, command, { env, atOnce = false } = {}) {
 
 /** Every test, on this Node.js, beside the other row of steps. */
 async function testHere() {
-  const all = await test('tests', ['vitest', 'run', '--maxWorkers=3'], { atOnce: true });
+  const all = await test('tests', ['vitest', 'run'], { atOnce: true });
   passed += all.passed;
   failed += all.failed;
 }
