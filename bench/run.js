@@ -484,7 +484,7 @@ tls.connect = (options, ...rest) => {
 \`npm run bench\` ${occasion()}. Medians of whole processes, ${ROUNDS} rounds in which the
 candidates take turns (fewer for thousands of secrets). \`ratio\` is to \`node -e 0\` in the same table: compare only ratios
 with another machine. DynamoDB and KMS are servers on loopback that check nothing (\`bench/servers.js\`).
-Peak memory is of one run more.
+In the tables below the goals, peak memory is of one run more.
 
 ![Start-up](startup.svg)
 

@@ -34,6 +34,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
 it('getAll lets go of a sealed entry once it is open', async () => {
@@ -113,4 +114,15 @@ describe('the secrets of a call that fails are wiped', () => {
       NAMES.filter((name) => name !== 'n07').map((name) => `secret of ${name}`),
     );
   });
+});
+
+it('Bun is told to collect garbage after 12 MiB that were opened, and not before', async () => {
+  const gc = vi.fn();
+  vi.stubGlobal('Bun', { gc });
+  await credstash.getAll();
+  expect(gc).not.toHaveBeenCalled();
+  const value = new Uint8Array(390_000);
+  await credstash.putAll(NAMES.map((name) => ({ name: `large.${name}`, value })));
+  await credstash.getAll();
+  expect(gc.mock.calls).toEqual([[true]]);
 });
