@@ -178,7 +178,7 @@ export async function goals({ once, memoryOf, servers, certificate, ...options }
 }
 
 const GOALS_NOTE =
-  'The goal, if there is one, follows each measured value in brackets. A `down` region closes each connection. Peak memory is the median of three runs.';
+  'The goal, if there is one, follows each measured value in brackets. A `down` region closes each connection. Peak memory is the median of three runs. Waiting for a network (the rows with ms) is as long on a faster machine, and its ratio larger.';
 
 /**
  * Medians of candidates that take turns. The first two starts of each are not counted: they write the code cache.
