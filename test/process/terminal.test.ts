@@ -267,7 +267,8 @@ describe('-P [compat 17]', () => {
     asked.send('hidden word\r');
     const { status, output } = await asked.done;
     expect({ status, left: leftOn(output) }).toEqual({
-      ...{ status: 0, left: 'value to find: \r\nfound\r\n' },
+      status: 0,
+      left: 'value to find: \r\nfound\r\n',
     });
     const stopped = terminal(['find']);
     await stopped.waitFor('value to find: ');
@@ -346,7 +347,8 @@ describe('an MFA code', () => {
     send(`${mfaCode}\r`);
     const { status, output } = await done;
     expect({ status, left: leftOn(output) }).toEqual({
-      ...{ status: 0, left: `${question}\r\nsecret\r\n` },
+      status: 0,
+      left: `${question}\r\nsecret\r\n`,
     });
     expect(sts.requests).toMatchObject([
       { roleArn: role, serialNumber: serial, tokenCode: mfaCode },
