@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configDefaults, defineConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { stampCommit } from './rolldown.config.js';
 
@@ -22,21 +22,24 @@ class Sequencer extends BaseSequencer {
 }
 
 function rank({ project, moduleId }: TestSpecification): number {
-  // As soon as the next file needs a process of its own, Vitest ends the one that the others share.
+  // Vitest ends a shared process when the next file is one that shares none: the source would be loaded again.
   if (project.name === 'apart') return 0;
-  // These wait for programs. The long ones would otherwise run alone at the end, because their files are short.
+  // Their files are short, so Vitest would begin them last. They wait for programs, and nothing else would run meanwhile.
   return /\/test\/(?:process|release)\//.test(moduleId) ? 1 : 2;
 }
 
 const tests = join(import.meta.dirname, 'test');
-const shared = readdirSync(tests, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.test.ts') && (isStandalone || !file.startsWith('standalone')))
-  .filter((file) => !MOCK.test(readFileSync(join(tests, file), 'utf8')))
-  .map((file) => `test/${file}`);
+const apart: string[] = [];
+const shared: string[] = [];
+for (const file of readdirSync(tests, { recursive: true, encoding: 'utf8' })) {
+  if (!file.endsWith('.test.ts') || (file.startsWith('standalone') && !isStandalone)) continue;
+  const isMocked = MOCK.test(readFileSync(join(tests, file), 'utf8'));
+  (isMocked ? apart : shared).push(`test/${file}`);
+}
 
 /** What both projects have. */
 const every = {
-  setupFiles: ['test/support/after-file.ts', 'test/support/fixed-seed.ts'],
+  setupFiles: ['test/support/every-file.ts'],
   // A hang ends here. What works never does, however busy the machine: no test is about how long it takes.
   testTimeout: 300_000,
   hookTimeout: 300_000,
@@ -54,18 +57,7 @@ export default defineConfig({
   test: {
     projects: [
       { test: { ...every, name: 'shared', include: shared, isolate: false } },
-      {
-        test: {
-          ...every,
-          name: 'apart',
-          include: ['test/**/*.test.ts'],
-          exclude: [
-            ...configDefaults.exclude,
-            ...shared,
-            ...(isStandalone ? [] : ['test/standalone/**']),
-          ],
-        },
-      },
+      { test: { ...every, name: 'apart', include: apart } },
     ],
     globalSetup: ['test/support/dynamo-pool.ts', 'test/support/packed.ts'],
     // Most tests wait for processes that they start, and some for time to pass: four files at a time fill two processors.
