@@ -9,6 +9,7 @@ import { type HttpServer, startHttpServer } from '../support/http-server.ts';
 import { type KmsServer, startKmsServer } from '../support/kms-server.ts';
 import { run } from '../support/run.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { CLOSED } from '../support/tls.ts';
 
 /*
  * Where credentials come from that a person logs in for, or that an instance has: the built command at servers on this machine.
@@ -208,7 +209,7 @@ describe('an SSO login', () => {
   it('that cannot be renewed says at which host', async () => {
     writeSsoToken('unreachable', PAST, 'old-token');
     const { status, stderr } = await cs(['-p', 'unreachable', 'get', 'x'], {
-      AWS_ENDPOINT_URL_SSO_OIDC: 'http://127.0.0.1:1',
+      AWS_ENDPOINT_URL_SSO_OIDC: CLOSED,
     });
     expect(stderr).toContain('the SSO login of the profile unreachable has expired');
     expect(stderr).toContain('127.0.0.1:1 cannot be reached to renew it (ECONNREFUSED)');
@@ -219,7 +220,7 @@ describe('an SSO login', () => {
   it('whose portal cannot be reached says which host', async () => {
     writeSsoToken('my sso', FUTURE);
     const { status, stderr } = await cs(['-p', 'sso profile', 'get', 'x'], {
-      AWS_ENDPOINT_URL_SSO: 'http://127.0.0.1:1',
+      AWS_ENDPOINT_URL_SSO: CLOSED,
     });
     expect(stderr).toContain('for the profile sso profile (ECONNREFUSED, 127.0.0.1:1)');
     expect(status).toBe(7);
@@ -272,7 +273,7 @@ describe('aws login', () => {
     [
       'expired, with the service out of reach',
       () => undefined,
-      { AWS_ENDPOINT_URL_SIGNIN: 'http://127.0.0.1:1' },
+      { AWS_ENDPOINT_URL_SIGNIN: CLOSED },
       'the login of the profile log in has expired, and 127.0.0.1:1 cannot be reached to renew it (ECONNREFUSED)',
     ],
     [

@@ -18,6 +18,7 @@ import { type Recorder, startRecorder } from '../support/recorder.ts';
 import { run } from '../support/run.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { v } from '../support/version.ts';
+import { CLOSED } from '../support/tls.ts';
 
 /*
  * Which secrets exec gives to COMMAND, under which names, and what it refuses before it starts COMMAND: the same on every
@@ -42,7 +43,7 @@ const refuse = (
 const nowhere: Pick<Place, 'args' | 'env'> = {
   args: [],
   env: {
-    AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+    AWS_ENDPOINT_URL: CLOSED,
     AWS_ACCESS_KEY_ID: 'x',
     AWS_SECRET_ACCESS_KEY: 'x',
   },

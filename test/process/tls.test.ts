@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { nodeUnderTest, standaloneUnderTest } from '../support/run.ts';
-import { makeAuthority, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
+import { CLOSED, makeAuthority, makeCertificate, portOf, tlsFront } from '../support/tls.ts';
 import {
   awsPlace,
   dynalite,
@@ -103,7 +103,7 @@ function hintOf(stderr: string): string {
 describe.each(WRONG)('a certificate that is $name', ({ certificate, code, hint }) => {
   test('the hint is about the certificate, with and without a proxy of the environment', async () => {
     const place = awsPlace(await front(certificate, running.dynamo ?? ''), kms, table);
-    const proxy = { HTTPS_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1' };
+    const proxy = { HTTPS_PROXY: CLOSED, NO_PROXY: '127.0.0.1' };
     const refused = await place.cs(['get', 'db'], { env: trusted });
     expect(refused).toEqual(failed(7, 'DynamoDB cannot be reached', code));
     const direct = hintOf(refused.stderr);

@@ -11,6 +11,7 @@ import { startDynalite } from '../../support/dynamo.ts';
 import { inProcess } from '../../support/in-process.ts';
 import { testCredential } from '../../support/sigv4.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { CLOSED } from '../../support/tls.ts';
 
 let a: Aws;
 let b: Aws;
@@ -69,7 +70,7 @@ describe('the endpoint', () => {
   });
 
   it('that doctor names is the one in use', async () => {
-    const more = { AWS_PROFILE: 'a', AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1' };
+    const more = { AWS_PROFILE: 'a', AWS_ENDPOINT_URL_STS: CLOSED };
     const { stdout } = await cs(['-p', 'b', 'doctor'], more);
     const of = (key: string): string => `${key} of the services section of the profile b`;
     expect(stdout).toContain(`DynamoDB: ${b.dynamo.url} (${of('dynamodb.endpoint_url')})\n`);
@@ -84,7 +85,7 @@ describe('the endpoint', () => {
     expect(await cs(['-p', 'b', 'put', 'two', 'x'], atA)).toMatchObject({ status: 0 });
     expect([a.kms.requests.length, b.kms.requests.length]).toEqual([1, 0]);
     vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'));
-    vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1');
+    vi.stubEnv('AWS_ENDPOINT_URL', CLOSED);
     vi.stubEnv('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS', 'true');
     expect(findEndpoints({ profile: 'b' })).toEqual({});
     vi.unstubAllEnvs();
@@ -159,7 +160,7 @@ describe('a setting that cannot be right is a usage error that names it', () => 
       AWS_USE_FIPS_ENDPOINT: value,
       AWS_USE_DUALSTACK_ENDPOINT: value,
       AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: value,
-      AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1',
+      AWS_ENDPOINT_URL_STS: CLOSED,
     };
     expect(await cs(['-p', 'a', 'put', '-a', 'switch', 'x'], more)).toMatchObject({ status: 0 });
     expect(a.kms.requests).toHaveLength(1);
@@ -220,7 +221,7 @@ describe('a setting that cannot be right is a usage error that names it', () => 
 
 it('a host that cannot be reached is named', async () => {
   const ended = await cs(['-p', 'a', 'get', 'x'], {
-    AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1',
+    AWS_ENDPOINT_URL_DYNAMODB: CLOSED,
     AWS_MAX_ATTEMPTS: '1',
   });
   expect(ended.status).toBe(7);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { hintAtWriting } from '../../../src/cli/files/write-hint.ts';
 import { inProcess } from '../../support/in-process.ts';
+import { CLOSED } from '../../support/tls.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'credstash-'));
 const home = process.cwd();
@@ -14,7 +15,7 @@ const aws = {
   PATH: local.PATH,
   AWS_REGION: 'us-east-1',
   AWS_EC2_METADATA_DISABLED: 'true',
-  AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+  AWS_ENDPOINT_URL: CLOSED,
   AWS_MAX_ATTEMPTS: '1',
 };
 const keys = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'key' };
