@@ -182,7 +182,7 @@ const secrets = (count, bytes) =>
   );
 
 /** Bundles only the two requests, as the command is bundled, behind the same launcher. */
-function sdkAlone() {
+function buildSdkRequests() {
   const dir = join(folder, 'sdk');
   execFileSync(process.execPath, [join(root, 'bench/bundle.js'), dir]);
   cpSync(built, join(dir, 'credstash.cjs'));
@@ -272,9 +272,9 @@ async function measureAll() {
     return { ...candidate, before: next };
   };
   const peer = nodecredstash();
-  const alone = sdkAlone();
+  const sdkRequests = buildSdkRequests();
   // Its code cache has files of the same names.
-  const apart = { ...aws, XDG_CACHE_HOME: join(folder, 'apart') };
+  const withOwnCache = { ...aws, XDG_CACHE_HOME: join(folder, 'apart') };
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/credstash-cli'));
   /** @param {string} name @param {string} file @param {string} text */
@@ -313,11 +313,15 @@ async function measureAll() {
       },
     },
     // The floor of every command of this kind.
-    { name: "only the SDK's two requests", command: [process.execPath, alone], env: apart },
+    {
+      name: "only the SDK's two requests",
+      command: [process.execPath, sdkRequests],
+      env: withOwnCache,
+    },
     {
       name: "only the SDK's two requests, no code cache",
-      command: [process.execPath, alone],
-      env: { ...apart, ...off },
+      command: [process.execPath, sdkRequests],
+      env: { ...withOwnCache, ...off },
     },
     script(
       'only libsql, one row of the vault',
