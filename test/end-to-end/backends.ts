@@ -118,15 +118,22 @@ const isOther =
 
 let busy = false;
 
+/** Options of `run` that also work in this process. */
+export interface InProcessOptions {
+  readonly input?: string | Uint8Array | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+}
+
 /**
  * Runs the command in this process, which takes a tenth of the time, whatever runtime is under test. Runs share the environment
  * and the working folder of this process, so there is one at a time.
  *
- * @param options as of `run`; the working folder is an empty one unless given
+ * @param options the working folder is an empty one unless given
  */
 export async function runInProcess(
   args: readonly string[],
-  { input, env, cwd }: Pick<RunOptions, 'env' | 'cwd'> & { input?: string | Uint8Array } = {},
+  { input, env, cwd }: InProcessOptions = {},
 ): Promise<Outcome> {
   if (busy) throw new Error('another command runs in this process');
   busy = true;
@@ -149,11 +156,7 @@ export const runHere: Runner = async (args, options = {}) => {
   const isOfOne = args.some((arg) => ['exec', 'edit', 'completion', '__complete'].includes(arg));
   const isPlain = Object.keys(others).length === 0;
   if (busy || !isPlain || input === silence || isOther || isOfOne) return run(args, options);
-  return runInProcess(args, {
-    ...(input === undefined ? {} : { input }),
-    ...(env === undefined ? {} : { env }),
-    ...(cwd === undefined ? {} : { cwd }),
-  });
+  return runInProcess(args, { input, env, cwd });
 };
 
 function runners(

@@ -1,6 +1,14 @@
 import { expect } from 'vitest';
 import type { RunOptions } from '../support/run.ts';
-import { asText, type Ended, type Place, runInProcess, type Running, vault } from './backends.ts';
+import {
+  asText,
+  type Ended,
+  type InProcessOptions,
+  type Place,
+  runInProcess,
+  type Running,
+  vault,
+} from './backends.ts';
 
 /*
  * What the tests of exec share: those that every runtime runs (test/process/exec.test.ts), and those that do not depend on it
@@ -27,7 +35,7 @@ const SECRETS = {
 export async function runInPlace(
   place: Pick<Place, 'args' | 'env'>,
   args: readonly string[],
-  { env, ...options }: Parameters<typeof runInProcess>[1] = {},
+  { env, ...options }: InProcessOptions = {},
 ): Promise<Ended> {
   const all = { ...options, env: { ...place.env, ...env } };
   return asText(await runInProcess([...place.args, ...args], all));

@@ -17,12 +17,12 @@ beforeEach(async () => {
 });
 afterEach(() => kms.close());
 
-function client(
+function client({
   credentials = testCredential,
   maxAttempts = 1,
   region = 'us-east-1',
   requestTimeout = 60_000,
-): KMSClient {
+} = {}): KMSClient {
   const requestHandler = { requestTimeout, throwOnRequestTimeout: true };
   return new KMSClient({ endpoint: kms.url, region, credentials, maxAttempts, requestHandler });
 }
@@ -178,7 +178,9 @@ describe('signatures', () => {
       { accessKeyId: 'AKIDOTHER' },
       { sessionToken: 'none was issued' },
     ]) {
-      const error = await failure(client({ ...testCredential, ...wrong }).send(generate()));
+      const error = await failure(
+        client({ credentials: { ...testCredential, ...wrong } }).send(generate()),
+      );
       names.push(error.name);
     }
     expect(names).toEqual([
@@ -202,7 +204,7 @@ describe('signatures', () => {
   });
 
   test('the region it was signed for is recorded', async () => {
-    await client(testCredential, 1, 'eu-west-1').send(generate());
+    await client({ region: 'eu-west-1' }).send(generate());
     expect(kms.requests[0]).toMatchObject({ region: 'eu-west-1', accessKeyId: 'AKIDEXAMPLE' });
   });
 });
@@ -230,7 +232,7 @@ describe('faults', () => {
     ['not-json', 'SyntaxError', undefined],
   ] as const)('%s is %s, %s, and no service error', async (fault, name, code) => {
     kms.fault(fault);
-    const impatient = client(testCredential, 1, 'us-east-1', fault === 'hang' ? 200 : undefined);
+    const impatient = client(fault === 'hang' ? { requestTimeout: 200 } : {});
     const error = await failure(impatient.send(generate()));
     expect(error).not.toBeInstanceOf(KMSServiceException);
     expect([error.name, error.code]).toEqual([name, code]);
@@ -238,7 +240,7 @@ describe('faults', () => {
 
   test('ends after its times, keeps to its action, and is cleared', async () => {
     kms.fault('error500', { times: 2 });
-    await client(testCredential, 3).send(generate());
+    await client({ maxAttempts: 3 }).send(generate());
     expect(kms.requests).toHaveLength(3);
 
     kms.fault('deny', { action: 'Decrypt' });
